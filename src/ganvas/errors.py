@@ -1,0 +1,30 @@
+"""Errors meant to be read by people: one clear sentence each, never a traceback for a user's mistake."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GanvasError(Exception):
+    """A run cannot go on; the message says what, where and what to do. Exit code 1."""
+
+    exit_code = 1
+
+
+class UsageError(GanvasError):
+    """The request itself is wrong (name, key, value, path). Exit code 2."""
+
+    exit_code = 2
+
+
+def nearest(word: str, options: Iterable[str]) -> str | None:
+    """Return the option spelt most like ``word``, or None if none is close."""
+    found = difflib.get_close_matches(word.lower(), options := list(options), n=1, cutoff=0.55)
+    return found[0] if found else None
+
+
+def did_you_mean(word: str, options: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the nearest option, or an empty string."""
+    found = nearest(word, options)
+    return f" Did you mean '{found}'?" if found else ""

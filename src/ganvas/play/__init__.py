@@ -1,0 +1,28 @@
+"""The contract between a game and the loop: players, turns, noise, lookahead."""
+
+from ganvas.play.game import CAPABILITIES, Game, Stage, build
+from ganvas.play.lookahead import Lookahead
+from ganvas.play.noise import Noise
+from ganvas.play.optim import SGD, Adam, OptimiserConfig, RMSProp, RowAdam
+from ganvas.play.player import Player
+from ganvas.play.ranks import Ranks
+from ganvas.play.turn import Seat, Turn, Turns
+
+__all__ = [
+    "CAPABILITIES",
+    "SGD",
+    "Adam",
+    "Game",
+    "Lookahead",
+    "Noise",
+    "OptimiserConfig",
+    "Player",
+    "RMSProp",
+    "Ranks",
+    "RowAdam",
+    "Seat",
+    "Stage",
+    "Turn",
+    "Turns",
+    "build",
+]

@@ -1,0 +1,87 @@
+"""The contract of a game: the rules of one system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from ganvas.config import Settings
+from ganvas.data.feed import Feed
+from ganvas.data.spec import DataSpec
+from ganvas.play.player import Player
+from ganvas.play.turn import Turns
+
+Play = Callable[[Feed, Turns], None]
+
+CAPABILITIES = ("sample", "score", "encode", "reconstruct", "posterior", "predict", "edit")
+"""What a trained model may be asked for; a game has those that its class defines."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A named part of training, played one round at a time.
+
+    Attributes:
+        name: how logs and checkpoints call it.
+        play: plays one round.
+        rounds: its length; None for the recipe's own horizon (one stage at most).
+    """
+
+    name: str
+    play: Play
+    rounds: int | None = None
+
+
+class Game(nn.Module):
+    """The rules of one system: which players there are and how a round goes.
+
+    A subclass builds its networks and `players` in ``__init__`` and plays one iteration of the
+    paper's algorithm in `round`. It may list `stages`, and it defines the capabilities that its
+    trained model has, such as ``sample`` (see `CAPABILITIES`).
+
+    Attributes:
+        system: the name in recipes, such as ``wgan-gp``.
+        Config: the settings this game accepts.
+        averaged: names of submodules of which inference uses the moving average.
+        one_process: why this game cannot be split over processes, or None if it can.
+    """
+
+    system: ClassVar[str]
+    Config: ClassVar[type[Settings]] = Settings
+    averaged: ClassVar[tuple[str, ...]] = ()
+    one_process: ClassVar[str | None] = None
+
+    players: dict[str, Player]
+
+    def __init__(self, config: Settings, spec: DataSpec) -> None:
+        super().__init__()
+        self.config = config
+        self.spec = spec
+
+    def round(self, data: Feed, turn: Turns) -> None:
+        """Play one iteration of the paper's algorithm."""
+        raise NotImplementedError(f"{type(self).__name__} must define round(self, data, turn)")
+
+    def stages(self) -> list[Stage]:
+        """Return the parts of training in order; by default one, of the recipe's length."""
+        return [Stage("main", self.round)]
+
+    def model(self) -> dict[str, nn.Module]:
+        """Return the submodules that inference needs, by their attribute names."""
+        return dict(self.named_children())
+
+    @classmethod
+    def capabilities(cls) -> tuple[str, ...]:
+        """Return what a trained model of this game can be asked for."""
+        return tuple(name for name in CAPABILITIES if hasattr(cls, name))
+
+
+def build(game: type[Game], config: Settings, spec: DataSpec, seed: int) -> Game:
+    """Build a game with its networks initialised from ``seed``; global randomness is untouched."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return game(config, spec)

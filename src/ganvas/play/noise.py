@@ -1,0 +1,66 @@
+"""Explicit randomness: drawn for the whole batch of all processes, sliced by rank."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ganvas.play.ranks import Ranks
+
+
+class Noise:
+    """A stream of random tensors from its own generator.
+
+    The first dimension of every draw counts samples. Each process draws for all of them and
+    keeps its slice, so n samples on each of w processes are the same numbers as n·w on one.
+    """
+
+    def __init__(
+        self, seed: int, device: torch.device | str = "cpu", ranks: Ranks | None = None
+    ) -> None:
+        self.generator = torch.Generator(device=device).manual_seed(seed)
+        self.device = torch.device(device)
+        self.ranks = ranks or Ranks()
+
+    def normal(self, n: int, *shape: int) -> Tensor:
+        """Return (n, *shape) standard normal numbers."""
+        whole = (n * self.ranks.world, *shape)
+        return self._mine(
+            torch.randn(whole, generator=self.generator, device=self.device), n
+        )
+
+    def uniform(self, n: int, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Return (n, *shape) numbers uniform on [low, high)."""
+        whole = (n * self.ranks.world, *shape)
+        draws = torch.rand(whole, generator=self.generator, device=self.device)
+        if (low, high) != (0.0, 1.0):
+            draws = draws * (high - low) + low
+        return self._mine(draws, n)
+
+    def integers(self, n: int, high: int) -> Tensor:
+        """Return (n,) int64 numbers uniform on {0, …, high - 1}."""
+        whole = (n * self.ranks.world,)
+        return self._mine(
+            torch.randint(high, whole, generator=self.generator, device=self.device), n
+        )
+
+    def _mine(self, draws: Tensor, n: int) -> Tensor:
+        if self.ranks.world == 1:
+            return draws
+        return draws[self.ranks.rank * n : (self.ranks.rank + 1) * n]
+
+    def advance(self, steps: int) -> None:
+        """Move on to a different continuation of the stream, ``steps`` times."""
+        for _ in range(steps):
+            fresh = torch.randint(
+                2**62, (1,), generator=self.generator, device=self.device, dtype=torch.int64
+            )
+            self.generator.manual_seed(int(fresh.item()))
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the exact position in the stream."""
+        return {"generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go to a position that `state_dict` gave."""
+        self.generator.set_state(state["generator"].cpu())

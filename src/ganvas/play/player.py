@@ -1,0 +1,135 @@
+"""A player: networks that are updated together, by one optimiser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganvas.nn import Tracking, adopt
+from ganvas.play.optim import OptimiserConfig, supports_device_skip
+from ganvas.play.ranks import Ranks
+
+
+class Player:
+    """Networks updated together, with their optimiser settings.
+
+    Args:
+        networks: one network or several; their parameters step together.
+        optimiser: how they step.
+        lazy: interval k of this player's lazy turns; 0 if it has none. The optimiser's rate and
+            betas are then corrected by c = k/(k+1) in all of its turns (StyleGAN2, appendix B).
+    """
+
+    def __init__(
+        self, networks: nn.Module | Sequence[nn.Module], optimiser: OptimiserConfig, lazy: int = 0
+    ) -> None:
+        self.networks = [networks] if isinstance(networks, nn.Module) else list(networks)
+        for network in self.networks:
+            adopt(network)
+        self.settings = optimiser
+        self.lazy = lazy
+        self._optimiser: torch.optim.Optimizer | None = None
+        self._parameters: list[nn.Parameter] | None = None
+        self._tracked: list[Tracking] | None = None
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """The player's parameters, each once, in a fixed order."""
+        if self._parameters is None:
+            unique = {id(p): p for net in self.networks for p in net.parameters()}
+            self._parameters = list(unique.values())
+        return self._parameters
+
+    @property
+    def tracked(self) -> list[Tracking]:
+        """The player's layers whose buffers follow what they see in training."""
+        if self._tracked is None:
+            layers = (m for net in self.networks for m in net.modules())
+            self._tracked = [m for m in layers if isinstance(m, Tracking)]
+        return self._tracked
+
+    @property
+    def optimiser(self) -> torch.optim.Optimizer:
+        """The live optimiser; built at first use, when the networks are on their device."""
+        if self._optimiser is None:
+            self._optimiser = self.settings.build(self.parameters)
+        return self._optimiser
+
+    @property
+    def correction(self) -> float:
+        """c = k/(k+1) for lazy turns every k rounds, else 1."""
+        return self.lazy / (self.lazy + 1) if self.lazy else 1.0
+
+    def free(self, free: bool) -> None:
+        """Let gradients reach the player's parameters, or stop them there."""
+        for parameter in self.parameters:
+            parameter.requires_grad_(free)
+
+    def track(self, on: bool) -> None:
+        """Let the player's buffers follow the data they see, or hold them."""
+        for layer in self.tracked:
+            layer.tracking = on
+
+    def clear(self) -> None:
+        """Forget all gradients."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def gradients(self) -> list[Tensor]:
+        """Return the gradients of all parameters, zeros where a loss did not reach."""
+        for parameter in self.parameters:
+            if parameter.grad is None:
+                layout = torch.sparse_coo if self.settings.sparse else torch.strided
+                parameter.grad = torch.zeros_like(parameter, layout=layout)
+        return [p.grad for p in self.parameters if p.grad is not None]
+
+    def step(self, progress: float, rate: float, ranks: Ranks, veto: Tensor | None) -> Tensor:
+        """Take one step on the gradients gathered; return their norm, a 0-d tensor.
+
+        The step is cancelled, parameters and optimiser state untouched, where the norm is not
+        finite or ``veto`` is true. On an accelerator this costs no synchronisation.
+        """
+        gradients = self.gradients()
+        ranks.average_(gradients)
+        norm = _norm(gradients)
+        cancel = ~norm.isfinite() if veto is None else ~norm.isfinite() | veto
+        for group in self.optimiser.param_groups:
+            self.settings.apply(group, progress, rate, self.correction)
+        if norm.device.type == "cpu":
+            if not cancel:
+                self.optimiser.step()
+        elif supports_device_skip(self.optimiser):
+            self.optimiser.found_inf = cancel.float()  # pyright: ignore[reportAttributeAccessIssue]
+            self.optimiser.step()
+        else:
+            self._step_unless(cancel)
+        return norm
+
+    @torch.no_grad()
+    def _step_unless(self, cancel: Tensor) -> None:
+        """Step with any optimiser, then put everything back where ``cancel`` is true."""
+        state: dict[nn.Parameter, dict[str, Any]] = self.optimiser.state
+        weights = [p.detach().clone() for p in self.parameters]
+        moments = {(p, key): v.clone() for p in state for key, v in _on_device(state[p], cancel)}
+        self.optimiser.step()
+        for parameter, before in zip(self.parameters, weights, strict=True):
+            parameter.copy_(torch.where(cancel, before, parameter))
+        for parameter in state:
+            for key, now in _on_device(state[parameter], cancel):
+                before = moments.get((parameter, key), torch.zeros_like(now))
+                now.copy_(torch.where(cancel, before, now))
+
+
+def _on_device(state: dict[str, Any], like: Tensor) -> list[tuple[str, Tensor]]:
+    """The state's tensors beside ``like``: step counts stay on the host, and are left alone."""
+    return [
+        (key, v) for key, v in state.items() if isinstance(v, Tensor) and v.device == like.device
+    ]
+
+
+def _norm(gradients: list[Tensor]) -> Tensor:
+    dense = [g.coalesce().values() if g.is_sparse else g for g in gradients]
+    return torch.nn.utils.get_total_norm(dense)

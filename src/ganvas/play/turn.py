@@ -1,0 +1,228 @@
+"""Turns: the updates inside a round.
+
+In a turn the named players are free and all others frozen; losses are added up; the players step
+once, together, on leaving. The table `Turns` is what a game's ``round`` receives as ``turn``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganvas.play.lookahead import Lookahead, LossOf
+from ganvas.play.noise import Noise
+from ganvas.play.player import Player
+from ganvas.play.ranks import Ranks
+from ganvas.errors import GanvasError, did_you_mean
+
+Statistic = Tensor | float
+
+
+class Seat:
+    """One player in one turn."""
+
+    def __init__(self, name: str, player: Player, turn: Turn) -> None:
+        self.name = name
+        self.player = player
+        self._turn = turn
+        self.veto: Tensor | None = None
+
+    def minimise(self, loss: Tensor, *, retain: bool = False, **statistics: Statistic) -> None:
+        """Add the gradient of ``loss``, a 0-d tensor, to this player's own and to no other's.
+
+        ``retain`` keeps the graph for a further call on tensors that share it. ``statistics`` are
+        logged under their names, ``loss`` under ``loss/NAME``.
+        """
+        inputs = self.player.parameters if self._turn.shared else None
+        (loss * self._turn.weight if self._turn.weight != 1 else loss).backward(
+            retain_graph=retain, inputs=inputs
+        )
+        self._turn.table.log(**{f"loss/{self.name}": loss}, **statistics)
+
+    def skip(self, when: Tensor | bool = True) -> None:
+        """Cancel this player's step if ``when``: a gate that costs no synchronisation."""
+        flag = torch.as_tensor(when, dtype=torch.bool)
+        self.veto = flag if self.veto is None else self.veto | flag
+
+
+class Turn:
+    """One update of the named players; a context manager made by `Turns`."""
+
+    def __init__(self, table: Turns, names: tuple[str, ...], weight: float, tracks: set[str]):
+        self.table = table
+        self.seats = [Seat(name, table.players[name], self) for name in names]
+        self.weight = weight
+        self.tracks = tracks
+        self.shared = len(names) > 1
+
+    def minimise(self, loss: Tensor, *, retain: bool = False, **statistics: Statistic) -> None:
+        """Add the gradient of ``loss`` to all named players' own (see `Seat.minimise`)."""
+        if not self.shared:
+            self.seats[0].minimise(loss, retain=retain, **statistics)
+            return
+        (loss * self.weight).backward(retain_graph=retain)
+        self.table.log(**{f"loss/{'+'.join(s.name for s in self.seats)}": loss}, **statistics)
+
+    def skip(self, when: Tensor | bool = True) -> None:
+        """Cancel the step of all named players if ``when``."""
+        for seat in self.seats:
+            seat.skip(when)
+
+    def __iter__(self) -> Iterator[Seat]:
+        """Give the named players one by one: ``with turn("g", "d") as (g, d)``."""
+        return iter(self.seats)
+
+    def __enter__(self) -> Turn:
+        self.table.open(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self.table.close(self, step=kind is None)
+
+
+class Turns:
+    """The table at which a round is played: turns, randomness, progress and statistics.
+
+    Args:
+        players: the game's players by name.
+        noise: the stream of this run's random draws.
+        ranks: this process among those that train together.
+
+    Attributes:
+        round: rounds played so far in the current stage.
+        progress: share of the stage's horizon already played, in [0, 1]; drives every schedule.
+        rate: factor on all learning rates; halved by each roll-back.
+        steps: optimiser steps begun so far, by player.
+    """
+
+    def __init__(self, players: dict[str, Player], noise: Noise, ranks: Ranks | None = None):
+        self.players = players
+        self.noise = noise
+        self.ranks = ranks or Ranks()
+        self.round = 0
+        self.progress = 0.0
+        self.rate = 1.0
+        self.steps = dict.fromkeys(players, 0)
+        self.statistics: dict[str, list[Tensor]] = {}
+        self.cancelled = torch.zeros((), device=noise.device)
+        self._now: Turn | None = None
+        self._free: set[str] | None = None
+
+    def __call__(self, *names: str, lazy: int = 0, tracks: tuple[str, ...] = ()) -> Turn:
+        """Begin a turn of the named players.
+
+        Args:
+            names: who is free, steps, and whose buffers follow the data seen in this turn.
+            lazy: k if this turn is played every k-th round only (see `due`): losses count k-fold.
+            tracks: further players whose buffers follow the data seen in this turn.
+        """
+        for name in (*names, *tracks):
+            if name not in self.players:
+                raise GanvasError(
+                    f"turn(…) names '{name}', which is no player of this game; the players are "
+                    f"{', '.join(self.players)}.{did_you_mean(name, self.players)}"
+                )
+        for name in names:
+            if lazy and self.players[name].lazy != lazy:
+                raise GanvasError(
+                    f"turn('{name}', lazy={lazy}) needs Player(…, lazy={lazy}), which corrects "
+                    f"its optimiser; it has lazy={self.players[name].lazy}."
+                )
+        return Turn(self, names, float(lazy or 1), {*names, *tracks})
+
+    def due(self, every: int) -> bool:
+        """Whether something played every ``every`` rounds falls into this one."""
+        return self.round % every == 0
+
+    def log(self, **statistics: Statistic) -> None:
+        """Note named numbers; the log shows their mean over the rounds since the last row."""
+        for name, value in statistics.items():
+            value = value.detach() if isinstance(value, Tensor) else torch.tensor(float(value))
+            self.statistics.setdefault(name, []).append(value)
+
+    def lookahead(
+        self, name: str, loss: LossOf, steps: int, second_order: bool = True
+    ) -> Callable[..., Any]:
+        """Return player ``name``'s network as it would be after ``steps`` more steps on ``loss``.
+
+        See `ganvas.play.lookahead.Lookahead`. The live network stays as it is.
+        """
+        player = self.players[name]
+        ahead = Lookahead(player, self.progress, self.rate, second_order)
+        for _ in range(steps):
+            ahead.step(loss)
+        return ahead.network
+
+    def open(self, turn: Turn) -> None:
+        """Free the turn's players, freeze the others, forget old gradients."""
+        if self._now is not None:
+            raise GanvasError("a turn began inside another one; leave the first before")
+        self._now = turn
+        self._set_free({seat.name for seat in turn.seats})
+        for seat in turn.seats:
+            seat.player.clear()
+        for name in turn.tracks:
+            self.players[name].track(True)
+
+    def close(self, turn: Turn, step: bool) -> None:
+        """Step the turn's players together, unless it was left by an error."""
+        self._now = None
+        for name in turn.tracks:
+            self.players[name].track(False)
+        if not step:
+            return
+        for seat in turn.seats:
+            norm = seat.player.step(self.progress, self.rate, self.ranks, seat.veto)
+            self.steps[seat.name] += 1
+            self.cancelled += ~norm.isfinite()
+            self.log(**{f"grad_norm/{seat.name}": norm})
+            seat.player.clear()
+
+    def hold(self) -> None:
+        """Freeze every player and its buffers: the state between turns."""
+        self._set_free(set())
+        for player in self.players.values():
+            player.track(False)
+
+    def _set_free(self, names: set[str]) -> None:
+        if names == self._free:
+            return
+        for name, player in self.players.items():
+            player.free(name in names)
+        self._free = names
+
+    def take_statistics(self) -> dict[str, float]:
+        """Return the means of all numbers noted since the last call (synchronises)."""
+        means = {
+            name: torch.stack([v.to(values[-1].device) for v in values]).float().mean()
+            for name, values in self.statistics.items()
+        }
+        self.statistics = {}
+        return {name: float(mean) for name, mean in means.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything about the table that a resumed run needs."""
+        return {
+            "noise": self.noise.state_dict(),
+            "round": self.round,
+            "rate": self.rate,
+            "steps": dict(self.steps),
+            "cancelled": self.cancelled,
+            "statistics": {k: torch.stack(v) for k, v in self.statistics.items()},
+            "optimisers": {k: p.optimiser.state_dict() for k, p in self.players.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up a state that `state_dict` gave."""
+        self.noise.load_state_dict(state["noise"])
+        self.round, self.rate, self.steps = state["round"], state["rate"], dict(state["steps"])
+        self.cancelled = state["cancelled"].to(self.noise.device)
+        self.statistics = {k: list(v.unbind()) for k, v in state["statistics"].items()}
+        for name, player in self.players.items():
+            player.optimiser.load_state_dict(state["optimisers"][name])

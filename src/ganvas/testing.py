@@ -1,0 +1,293 @@
+"""The conformance suite: what every game must keep, whoever wrote it.
+
+Each check takes a `Case`, the game with its smallest networks, and raises AssertionError with a
+sentence when the game breaks the contract. See CONTRIBUTING for the walk-through.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from ganvas.config import Settings
+from ganvas.data.feed import Feed
+from ganvas.data.source import Source
+from ganvas.play import Game, Noise, Ranks, Turn, Turns, build
+from ganvas.train.folder import RunFolder
+from ganvas.train.launch import launch
+from ganvas.train.loop import Loop
+from ganvas.train.settings import Average, TrainSettings
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A game to be checked.
+
+    Attributes:
+        game, config: the game and settings that make its smallest networks.
+        source: a function that opens its data, importable by name.
+        batch: global batch, even.
+        rounds: rounds that each check plays.
+        tolerance: largest difference allowed between one process and two.
+    """
+
+    game: type[Game]
+    config: Settings
+    source: Callable[[], Source]
+    batch: int = 8
+    rounds: int = 4
+    tolerance: float = 1e-5
+
+    def build(self, seed: int = 0) -> Game:
+        """Build the game for this case's data."""
+        return build(self.game, self.config, self.source().spec, seed)
+
+
+def table(case: Case, ranks: Ranks | None = None, seed: int = 0) -> tuple[Game, Feed, Turns]:
+    """Return a fresh game with the data and the table it plays with."""
+    ranks = ranks or Ranks()
+    game = case.build(seed)
+    feed = Feed(
+        case.source(),
+        batch=case.batch,
+        seed=seed,
+        device="cpu",
+        rank=ranks.rank,
+        world=ranks.world,
+    )
+    turns = Turns(game.players, Noise(seed, "cpu", ranks), ranks)
+    turns.hold()
+    return game.train(), feed, turns
+
+
+def play(game: Game, feed: Feed, turns: Turns, rounds: int) -> None:
+    """Play up to ``rounds`` rounds of each of the game's stages, without a loop around them."""
+    for stage in game.stages():
+        for number in range(min(rounds, stage.rounds or rounds)):
+            turns.round, turns.progress = number, number / rounds
+            stage.play(feed, turns)
+
+
+# ---- checks -------------------------------------------------------------------------------------
+
+
+def check_shapes(case: Case) -> None:
+    """Samples and scores have the shapes that the data prescribe, for one sample and several."""
+    game = case.build().eval()
+    has = game.capabilities()
+    with torch.no_grad():
+        for n in (1, 5):
+            y = torch.arange(n) % game.spec.classes if game.spec.classes else None
+            if "sample" in has:
+                x = game.sample(game.prior(n, Noise(0)), y)  # pyright: ignore
+                assert x.shape == (n, *game.spec.shape), f"sample gave {tuple(x.shape)}"
+                if "score" in has:
+                    score = game.score(x, y)  # pyright: ignore
+                    assert score.shape == (n,), f"score gave {tuple(score.shape)}"
+
+
+class _Watched(Turns):
+    """A table that checks, on leaving each turn, that only what was named has changed."""
+
+    def open(self, turn: Turn) -> None:
+        self._before = self._snapshot()
+        super().open(turn)
+
+    def close(self, turn: Turn, step: bool) -> None:
+        super().close(turn, step)
+        named = {seat.name for seat in turn.seats}
+        skipped = any(seat.veto is not None for seat in turn.seats)
+        for name, (weights, moments, buffers) in self._snapshot().items():
+            weights_before, moments_before, buffers_before = self._before[name]
+            shared = any(_overlap(self.players[name], self.players[n]) for n in named)
+            if name not in named and not shared:
+                assert _same(weights, weights_before), f"{named} moved the weights of {name}"
+                assert _same(moments, moments_before), f"{named} moved the optimiser of {name}"
+            elif name in named and not skipped:
+                assert not _same(weights, weights_before), f"a turn of {name} moved nothing"
+            if name not in turn.tracks and not shared:
+                assert _same(buffers, buffers_before), f"{named} changed the buffers of {name}"
+
+    def _snapshot(self) -> dict[str, tuple[list[Tensor], list[Tensor], list[Tensor]]]:
+        taken: dict[str, tuple[list[Tensor], list[Tensor], list[Tensor]]] = {}
+        for name, player in self.players.items():
+            state = player.optimiser.state.values()
+            moments = [v for s in state for v in s.values() if isinstance(v, Tensor)]
+            buffers = [b for net in player.networks for b in net.buffers()]
+            taken[name] = tuple([t.detach().clone() for t in ts] for ts in  # pyright: ignore
+                                (player.parameters, moments, buffers))
+        return taken
+
+
+def check_turns(case: Case) -> None:
+    """A turn changes parameters and optimiser state of its players only, buffers as declared."""
+    game, feed, _ = table(case)
+    turns = _Watched(game.players, Noise(0))
+    turns.hold()
+    play(game, feed, turns, case.rounds)
+    free = [n for n, p in game.players.items() if any(q.requires_grad for q in p.parameters)]
+    assert turns.steps and all(turns.steps.values()), f"some player never stepped: {turns.steps}"
+    assert free, "no turn was played"
+
+
+def check_determinism(case: Case) -> None:
+    """The same seed gives the same weights bit for bit; another seed gives others."""
+
+    def weights(seed: int) -> State:
+        game, feed, turns = table(case, seed=seed)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            play(game, feed, turns, case.rounds)
+        return game.state_dict()
+
+    first, again, other = weights(0), weights(0), weights(1)
+    assert same_state(first, again), "two runs with one seed differ"
+    assert not same_state(first, other), "the seed makes no difference"
+
+
+def check_resume(case: Case, folder: Path) -> None:
+    """N rounds, a stop and N more equal 2N at once, bit for bit, averages and log included."""
+
+    def loop(name: str, stop: int | None, resume: bool = False) -> tuple[Loop, str]:
+        path = folder / name
+        run = RunFolder.open(path) if resume else RunFolder.create(path, "")
+        settings = TrainSettings(
+            rounds=2 * case.rounds,
+            batch=case.batch,
+            stop_at=stop,
+            checkpoint_every=3,
+            log_every=2,
+            average=Average(half_life=0.02),
+        )
+        made = Loop(case.build(), case.source(), settings, run, launch(settings))
+        if resume:
+            made.resume()
+        return made, made.run()
+
+    whole, outcome = loop("whole", None)
+    assert outcome == "finished", outcome
+    stop = whole.rounds // 2
+    part, outcome = loop("parts", stop)
+    assert outcome == "stopped" and part.rounds == stop, (outcome, part.rounds)
+    rest, outcome = loop("parts", None, resume=True)
+    assert outcome == "finished" and rest.rounds == whole.rounds, (outcome, rest.rounds)
+    for name in ("game", "turns", "average", "feed"):
+        assert _same_tree(whole.state_dict()[name], rest.state_dict()[name]), f"{name} differs"
+    assert _log(whole.folder) == _log(rest.folder), "the logs differ"
+
+
+def check_two_processes(case: Case, pair: Pair) -> None:
+    """Two processes with half the batch each reach the weights of one with all of it."""
+    if case.game.one_process:
+        assert len(case.game.one_process) > 10, "one_process must say why"
+        return
+    game, feed, turns = table(case)
+    play(game, feed, turns, case.rounds)
+    for rank, state in enumerate(pair.play(case)):
+        worst = max(
+            (float((state[k].double() - v.double()).abs().max()), k)
+            for k, v in game.state_dict().items()
+        )
+        assert worst[0] <= case.tolerance, f"process {rank} differs by {worst[0]:.2e} in {worst[1]}"
+
+
+# ---- two processes ------------------------------------------------------------------------------
+
+
+class Pair:
+    """Two processes joined by gloo, kept for as many games as you like; a context manager."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._folder = tempfile.TemporaryDirectory()
+        self._pipes: list[Connection] = []
+        self._processes = []
+        for rank in range(2):
+            mine, theirs = context.Pipe()
+            store = f"file://{self._folder.name}/store"
+            process = context.Process(target=_serve, args=(theirs, rank, store), daemon=True)
+            process.start()
+            self._pipes.append(mine)
+            self._processes.append(process)
+
+    def play(self, case: Case) -> list[State]:
+        """Play the case with half the batch on each process; return both final states."""
+        for pipe in self._pipes:
+            pipe.send(case)
+        answers = [pipe.recv() for pipe in self._pipes]
+        for answer in answers:
+            if isinstance(answer, str):
+                raise AssertionError(answer)
+        return answers
+
+    def __enter__(self) -> Pair:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pipe in self._pipes:
+            pipe.send(None)
+        for process in self._processes:
+            process.join(timeout=10)
+        self._folder.cleanup()
+
+
+def _serve(pipe: Connection, rank: int, store: str) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
+    while (case := pipe.recv()) is not None:
+        try:
+            game, feed, turns = table(case, Ranks(rank, 2))
+            play(game, feed, turns, case.rounds)
+            pipe.send({k: v.clone() for k, v in game.state_dict().items()})
+        except Exception as error:
+            pipe.send(f"process {rank}: {type(error).__name__}: {error}")
+    dist.destroy_process_group()
+
+
+# ---- comparing ----------------------------------------------------------------------------------
+
+
+def same_state(a: State, b: State) -> bool:
+    """Whether two state dicts are equal bit for bit."""
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+def with_rounds(case: Case, rounds: int) -> Case:
+    """Return the case with another number of rounds."""
+    return replace(case, rounds=rounds)
+
+
+def _same(a: list[Tensor], b: list[Tensor]) -> bool:
+    return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def _same_tree(a: Any, b: Any) -> bool:
+    if isinstance(a, Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_same_tree(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(_same_tree(x, y) for x, y in zip(a, b, strict=True))
+    return bool((a == b).all()) if hasattr(a, "all") else a == b
+
+
+def _overlap(a: Any, b: Any) -> bool:
+    mine = {id(p) for p in a.parameters}
+    return any(id(p) in mine for p in b.parameters)
+
+
+def _log(folder: RunFolder) -> list[dict[str, Any]]:
+    timed = {"time", "img_per_s"}
+    rows = [row for row in folder.rows() if row.get("event") not in ("resume", "warning")]
+    return [{k: v for k, v in row.items() if k not in timed} for row in rows]

@@ -1,0 +1,425 @@
+"""The training loop: plays rounds of any game, and keeps everything about them safe.
+
+It knows no method by name. What a round is stands in the game; what may go wrong stands here.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+import torch
+import torch.distributed as dist
+
+from ganvas.data.feed import Feed
+from ganvas.data.source import Source
+from ganvas.errors import GanvasError
+from ganvas.play import Game, Noise, Stage, Turns
+from ganvas.train.average import MovingAverage
+from ganvas.train.checkpoint import all_finite
+from ganvas.train.folder import RunFolder
+from ganvas.train.launch import ranks_of
+from ganvas.train.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+Outcome = Literal["finished", "stopped", "interrupted", "collapsed"]
+
+
+@dataclass
+class Finding:
+    """What a look at the generator found.
+
+    Attributes:
+        numbers: for the log, such as ``coverage/modes``.
+        warning: a collapse named, with its evidence and what to try; None if all is well.
+    """
+
+    numbers: dict[str, float]
+    warning: str | None = None
+
+
+@dataclass
+class Hooks:
+    """What a run shows and watches besides its log; each is called on the first process only.
+
+    Attributes:
+        show: gets every log row and event as a dict.
+        watch: looks at the game, with averaged weights in place, and returns a `Finding`.
+        picture: writes a picture of the game's samples to a path.
+        save_model: writes the inference networks, with averaged weights in place.
+    """
+
+    show: list[Callable[[dict[str, Any]], None]] = field(default_factory=list)
+    watch: Callable[[Game], Finding] | None = None
+    picture: Callable[[Game, Any], None] | None = None
+    save_model: Callable[[Game, Any], None] | None = None
+
+
+class Loop:
+    """One run of one game, from its first round or from a checkpoint to its horizon."""
+
+    def __init__(
+        self,
+        game: Game,
+        source: Source,
+        settings: TrainSettings,
+        folder: RunFolder,
+        fabric: Fabric,
+        seed: int = 0,
+        mirror: bool = False,
+        hooks: Hooks | None = None,
+    ) -> None:
+        self.fabric, self.settings, self.folder = fabric, settings, folder
+        self.hooks = hooks or Hooks()
+        ranks = ranks_of(fabric)
+        if ranks.world > 1 and game.one_process:
+            raise GanvasError(f"{game.system} trains in one process only: {game.one_process}")
+        memory = torch.channels_last if settings.channels_last else torch.preserve_format
+        self.game = game.to(fabric.device, memory_format=memory)
+        self.feed = Feed(
+            source,
+            batch=settings.batch,
+            seed=seed,
+            device=fabric.device,
+            rank=ranks.rank,
+            world=ranks.world,
+            mirror=mirror,
+        )
+        self.turns = Turns(game.players, Noise(seed, fabric.device, ranks), ranks)
+        averaged = [game.get_submodule(name) for name in game.averaged]
+        self.average = MovingAverage(averaged, settings.average)
+        if settings.compile:
+            for network in game.children():
+                network.compile(dynamic=False)
+        self.stages = game.stages()
+        self.stage = 0
+        self.stage_seen = 0
+        self.rounds = 0
+        self.rollbacks = 0
+        self.elapsed = 0.0
+        self._mark = (0.0, 0)
+        self._checked = (0, 0)
+        self._signal: int | None = None
+        self._global_seed = seed + ranks.rank
+
+    # ---- playing --------------------------------------------------------------------------------
+
+    def run(self) -> Outcome:
+        """Play until the horizon, ``stop_at`` or a signal; the run folder is then up to date."""
+        self.game.train()
+        self.turns.hold()
+        with self._seeded(), self._signals():
+            self._load_pending()
+            started = time.monotonic() - self.elapsed
+            self._mark = (time.monotonic(), self.feed.seen)
+            outcome: Outcome | None = None
+            while outcome is None:
+                if self._stage_over():
+                    if self.stage + 1 == len(self.stages):
+                        outcome = "finished"
+                        break
+                    self._next_stage()
+                self._play_round()
+                self.elapsed = time.monotonic() - started
+                outcome = self._after_round()
+            self._finish(outcome)
+        return outcome
+
+    def _play_round(self) -> None:
+        seen = self.feed.seen
+        self.turns.progress = self.progress
+        with self.fabric.autocast():
+            self.stages[self.stage].play(self.feed, self.turns)
+        self.turns.round += 1
+        self.rounds += 1
+        self.average.update(self.feed.seen - seen, self.feed.seen, self.turns.progress)
+
+    @property
+    def progress(self) -> float:
+        """Share of the current stage's horizon already played."""
+        rounds = self._rounds_of(self.stages[self.stage])
+        if rounds is not None:
+            return self.turns.round / rounds
+        assert self.settings.kimg is not None
+        return (self.feed.seen - self.stage_seen) / (self.settings.kimg * 1000)
+
+    def _rounds_of(self, stage: Stage) -> int | None:
+        return stage.rounds if stage.rounds is not None else self.settings.rounds
+
+    def _stage_over(self) -> bool:
+        return self.progress >= 1.0
+
+    def _next_stage(self) -> None:
+        self.stage += 1
+        self.stage_seen = self.feed.seen
+        self.turns.round = 0
+        self._event("stage", f"{self.stages[self.stage].name} begins")
+
+    def _after_round(self) -> Outcome | None:
+        settings, n = self.settings, self.rounds
+        ends = self._stage_over() and self.stage + 1 == len(self.stages)
+        if (n % settings.log_every == 0 or ends) and self._lost_too_many_steps():
+            self._roll_back("too many steps had gradients that are not finite")
+            return None
+        finding = None
+        if settings.watch_every and (n % settings.watch_every == 0 or ends):
+            finding = self._look()
+        if n % settings.log_every == 0 or ends:
+            self._log(finding)
+        if settings.sample_every and (n % settings.sample_every == 0 or ends):
+            self._picture()
+        if finding and finding.warning:
+            self._event("warning", finding.warning)
+        if settings.guard.on_collapse != "warn" and self._agree(finding and finding.warning):
+            if settings.guard.on_collapse == "stop":
+                return "collapsed"
+            if self.folder.list_checkpoints():
+                self._roll_back("the generator collapsed")
+                return None
+        if n % settings.checkpoint_every == 0 and not ends and not self._save():
+            self._roll_back("weights or buffers are not finite")
+            return None
+        if self._interrupted():
+            return "interrupted"
+        return "stopped" if n == settings.stop_at and not ends else None
+
+    def _finish(self, outcome: Outcome) -> None:
+        unsaved = self.rounds % self.settings.checkpoint_every or outcome == "finished"
+        if unsaved and not self._save():
+            self._give_up("weights or buffers are not finite")
+        if outcome == "interrupted":
+            self._event("interrupted", f"saved at round {self.rounds}")
+
+    # ---- what a run leaves behind ---------------------------------------------------------------
+
+    @property
+    def _first(self) -> bool:
+        return self.turns.ranks.rank == 0
+
+    def _log(self, finding: Finding | None) -> None:
+        numbers = self.turns.take_statistics()
+        now, seen = time.monotonic(), self.feed.seen
+        since, before = self._mark
+        row: dict[str, Any] = {
+            "round": self.rounds,
+            "kimg": seen / 1000,
+            "stage": self.stages[self.stage].name,
+            "time": round(self.elapsed, 2),
+            "img_per_s": round((seen - before) / max(now - since, 1e-9), 1),
+            **numbers,
+            **(finding.numbers if finding else {}),
+        }
+        if self.fabric.device.type == "cuda":
+            row["gpu_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
+        self._mark = (now, seen)
+        self._record(row)
+
+    def _event(self, kind: str, message: str) -> None:
+        self._record({"round": self.rounds, "event": kind, "message": message})
+
+    def _record(self, row: dict[str, Any]) -> None:
+        if self._first:
+            self.folder.append(row)
+            for show in self.hooks.show:
+                show(row)
+
+    @contextmanager
+    def _inference(self) -> Iterator[None]:
+        """Averaged weights in place, evaluation mode, no gradients."""
+        self.game.eval()
+        with self.average.applied(), torch.no_grad():
+            yield
+        self.game.train()
+
+    def _look(self) -> Finding | None:
+        if not self._first or self.hooks.watch is None:
+            return None
+        with self._inference():
+            return self.hooks.watch(self.game)
+
+    def _picture(self) -> None:
+        if self._first and self.hooks.picture is not None:
+            with self._inference():
+                self.hooks.picture(self.game, self.folder.samples / f"{self.rounds:09d}.png")
+
+    # ---- checkpoints ----------------------------------------------------------------------------
+
+    def _save(self) -> bool:
+        """Write a checkpoint and the model; False, with nothing written, if they hold NaN."""
+        state = self.state_dict()
+        if not all_finite(state["game"]):
+            return False
+        if self._first:
+            self.folder.save_checkpoint(self.rounds, state, self.settings.keep)
+            if self.hooks.save_model is not None:
+                with self._inference():
+                    self.hooks.save_model(self.game, self.folder.model)
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that the run's continuation depends on."""
+        cuda = self.fabric.device.type == "cuda"
+        return {
+            "system": self.game.system,
+            "game": dict(self.game.state_dict()),
+            "turns": self.turns.state_dict(),
+            "average": self.average.state_dict(),
+            "feed": self.feed.state_dict(),
+            "global_rng": self._gather(torch.get_rng_state()),
+            "cuda_rng": self._gather(torch.cuda.get_rng_state()) if cuda else [],
+            "stage": self.stage,
+            "stage_seen": self.stage_seen,
+            "rounds": self.rounds,
+            "rollbacks": self.rollbacks,
+            "checked": self._checked,
+            "elapsed": self.elapsed,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up a state that `state_dict` gave."""
+        if state["system"] != self.game.system:
+            raise GanvasError(
+                f"this checkpoint is of {state['system']}, and the recipe plays {self.game.system}"
+            )
+        self.game.load_state_dict(state["game"])
+        self.turns.load_state_dict(state["turns"])
+        self.average.load_state_dict(state["average"])
+        self.feed.load_state_dict(state["feed"])
+        rank = min(self.turns.ranks.rank, len(state["global_rng"]) - 1)
+        torch.set_rng_state(state["global_rng"][rank])
+        if state["cuda_rng"] and self.fabric.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda_rng"][rank])
+        self.stage, self.stage_seen = state["stage"], state["stage_seen"]
+        self.rounds, self.rollbacks = state["rounds"], state["rollbacks"]
+        self._checked, self.elapsed = state["checked"], state["elapsed"]
+
+    def resume(self) -> int:
+        """Go back to the newest readable checkpoint, and return its round (0: none was written)."""
+        state, problems = self.folder.load_checkpoint()
+        if state is None and problems:
+            raise GanvasError(f"no checkpoint of {self.folder.path} can be read: {problems[0]}")
+        self._pending = state
+        rounds = int(state["rounds"]) if state else 0
+        if self._first:
+            self.folder.cut_back(rounds)
+        for problem in problems:
+            self._record({"round": rounds, "event": "warning", "message": problem})
+        return rounds
+
+    _pending: dict[str, Any] | None = None
+
+    def _load_pending(self) -> None:
+        if self._pending is not None:
+            self.load_state_dict(self._pending)
+            self._pending = None
+
+    def _gather(self, state: torch.Tensor) -> list[torch.Tensor]:
+        if self.turns.ranks.world == 1:
+            return [state]
+        states: list[torch.Tensor | None] = [None] * self.turns.ranks.world
+        dist.all_gather_object(states, state)
+        return [s for s in states if s is not None]
+
+    # ---- when things go wrong -------------------------------------------------------------------
+
+    def _lost_too_many_steps(self) -> bool:
+        """Whether too large a share of the steps since the last check had to be left out."""
+        steps, cancelled = sum(self.turns.steps.values()), int(self.turns.cancelled)
+        before_steps, before_cancelled = self._checked
+        self._checked = (steps, cancelled)
+        share = (cancelled - before_cancelled) / max(steps - before_steps, 1)
+        return share > self.settings.guard.tolerance
+
+    def _roll_back(self, reason: str) -> None:
+        """Return to the last checkpoint with halved rates and other random draws, or give up."""
+        rollbacks, rate, at = self.rollbacks + 1, self.turns.rate / 2, self.rounds
+        if rollbacks > self.settings.guard.rollbacks:
+            self._give_up(reason)
+        state, _ = self.folder.load_checkpoint()
+        if state is None:
+            self._give_up(f"{reason}, before the first checkpoint")
+        self.load_state_dict(state)
+        self.rollbacks, self.turns.rate = rollbacks, rate
+        self.turns.statistics = {}
+        self.turns.noise.advance(rollbacks)
+        self.feed.advance(rollbacks)
+        self._mark = (time.monotonic(), self.feed.seen)
+        changed = self.state_dict()
+        if self._first:
+            self.folder.cut_back(self.rounds)
+            self.folder.save_checkpoint(self.rounds, changed, self.settings.keep)
+        self._event(
+            "rollback",
+            f"at round {at} {reason}: back to round {self.rounds}, learning rates × {rate:g}, "
+            f"other random draws (roll-back {rollbacks} of {self.settings.guard.rollbacks})",
+        )
+
+    def _give_up(self, reason: str) -> NoReturn:
+        self._event("failed", reason)
+        report = {
+            "reason": reason,
+            "round": self.rounds,
+            "rollbacks": self.rollbacks,
+            "statistics": self.turns.take_statistics(),
+            "not_finite": [
+                name for name, t in self.game.state_dict().items() if not all_finite(t)
+            ],
+            "last_rows": self.folder.rows()[-5:],
+        }
+        if self._first:
+            self.folder.write_json("crash.json", report)
+        raise GanvasError(
+            f"training stopped at round {self.rounds}: {reason} ({self.rollbacks} roll-backs "
+            f"tried). See {self.folder.path / 'crash.json'}; try a lower learning rate"
+        )
+
+    # ---- signals and global randomness ----------------------------------------------------------
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Turn SIGTERM and SIGINT into a request to save and stop; a second one acts at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def note(number: int, _: FrameType | None) -> None:
+            self._signal = number
+            signal.signal(number, before[number])
+
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        for number in before:
+            signal.signal(number, note)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _interrupted(self) -> bool:
+        """Whether to stop now; all processes agree, asking each other every tenth round."""
+        if self.turns.ranks.world > 1 and self.rounds % 10:
+            return False
+        return self._agree(self._signal is not None)
+
+    def _agree(self, mine: object) -> bool:
+        """Whether ``mine`` is true on any process."""
+        if self.turns.ranks.world == 1:
+            return bool(mine)
+        flag = torch.tensor(float(bool(mine)), device=self.fabric.device)
+        return bool(self.turns.ranks.mean(flag) > 0)
+
+    @contextmanager
+    def _seeded(self) -> Iterator[None]:
+        """Give dropout and the like their own global randomness; the caller's stays as it was."""
+        devices = [self.fabric.device] if self.fabric.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(self._global_seed)
+            yield

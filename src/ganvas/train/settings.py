@@ -1,0 +1,77 @@
+"""The ``train:`` part of a recipe: horizon, batch, devices, averaging, checkpoints, watching."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from ganvas.config import Scheduled, Settings
+
+
+class Average(Settings):
+    """The moving average of the weights that inference uses.
+
+    Attributes:
+        half_life: in thousands of real images (kimg) seen.
+        ramp_up: the half-life is at most this share of the kimg seen so far; 0 for none.
+    """
+
+    half_life: Scheduled = 10.0
+    ramp_up: float = Field(0.05, ge=0)
+
+
+class Guard(Settings):
+    """What happens when numbers stop being finite, or the generator collapses.
+
+    A step with non-finite gradients is always left out. When more than ``tolerance`` of an
+    interval's steps were, the run goes back to its last good checkpoint with all learning rates
+    halved, at most ``rollbacks`` times; then it fails with a crash report.
+    """
+
+    tolerance: float = Field(0.1, ge=0, le=1)
+    rollbacks: int = Field(3, ge=0)
+    on_collapse: Literal["warn", "stop", "rollback"] = "warn"
+
+
+class TrainSettings(Settings):
+    """How long, on what, and how a game is trained.
+
+    Attributes:
+        rounds, kimg: the horizon of all schedules; exactly one of the two.
+        stop_at: stop after this round, without any change to schedules.
+        batch: real samples per turn, over all processes together.
+        devices, nodes, accelerator, precision: as in Lightning Fabric.
+        threads: CPU threads per process; None leaves the library's default.
+        checkpoint_every, keep: rounds between checkpoints; how many are kept.
+        log_every, sample_every, watch_every: rounds between log rows, sample grids and looks at
+            coverage; 0 for never (samples and looks).
+        average: the weights' moving average, or None for the last iterate.
+        compile: compile the networks' plain passes; penalties stay eager.
+    """
+
+    rounds: int | None = Field(None, ge=1)
+    kimg: float | None = Field(None, gt=0)
+    stop_at: int | None = Field(None, ge=1)
+    batch: int = Field(64, ge=1)
+    devices: int | Literal["auto"] = 1
+    nodes: int = Field(1, ge=1)
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    threads: int | None = Field(None, ge=1)
+    checkpoint_every: int = Field(1000, ge=1)
+    keep: int = Field(3, ge=2)
+    log_every: int = Field(100, ge=1)
+    sample_every: int = Field(1000, ge=0)
+    watch_every: int = Field(1000, ge=0)
+    average: Average | None = Average()
+    guard: Guard = Guard()
+    compile: bool = False
+    channels_last: bool = False
+    tensorboard: bool = True
+
+    @model_validator(mode="after")
+    def _one_horizon(self) -> TrainSettings:
+        if (self.rounds is None) == (self.kimg is None):
+            raise ValueError("exactly one of rounds and kimg must be given (the other: null)")
+        return self

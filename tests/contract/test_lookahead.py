@@ -1,0 +1,86 @@
+"""Lookahead against the real optimiser, and its derivative against finite differences."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from ganvas.errors import GanvasError
+from ganvas.play import SGD, Adam, Noise, OptimiserConfig, Player, RMSProp, Turns
+
+OPTIMISERS = [
+    SGD(lr=0.1),
+    SGD(lr=0.1, momentum=0.9),
+    Adam(lr=0.05, beta1=0.5, beta2=0.9),
+    RMSProp(lr=0.05),
+]
+
+
+def made(settings: OptimiserConfig) -> tuple[nn.Module, Player, Turns]:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)).double()
+    player = Player(net, settings)
+    turn = Turns({"d": player}, Noise(0))
+    turn.hold()
+    for _ in range(3):  # some history, so that live moments matter
+        with turn("d") as d:
+            d.minimise(net(X).square().mean())
+    return net, player, turn
+
+
+X = torch.randn(6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+Y = torch.randn(6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.mark.parametrize("settings", OPTIMISERS, ids=repr)
+def test_k_steps_ahead_equal_k_real_steps_and_leave_the_live_player_alone(
+    settings: OptimiserConfig,
+) -> None:
+    net, player, turn = made(settings)
+    weights = copy.deepcopy(net.state_dict())
+    moments = copy.deepcopy(player.optimiser.state_dict())
+    ahead = turn.lookahead("d", lambda d: (d(X) - 1).square().mean(), steps=3)
+    seen = ahead(Y)
+    assert all(torch.equal(weights[k], v) for k, v in net.state_dict().items())
+    for a, b in zip(
+        moments["state"].values(), player.optimiser.state_dict()["state"].values(), strict=True
+    ):
+        assert all(torch.equal(a[k], b[k]) for k in a if isinstance(a[k], torch.Tensor))
+    for _ in range(3):
+        with turn("d") as d:
+            d.minimise((net(X) - 1).square().mean())
+    assert torch.allclose(seen, net(Y), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("settings", OPTIMISERS, ids=repr)
+def test_second_order_gradient_matches_finite_differences(settings: OptimiserConfig) -> None:
+    _, _, turn = made(settings)
+
+    def through(shift: torch.Tensor, second_order: bool = True) -> torch.Tensor:
+        ahead = turn.lookahead(
+            "d", lambda d: (d(X + shift) - 1).square().mean(), 3, second_order=second_order
+        )
+        return ahead(Y + shift).square().mean()
+
+    shift = torch.tensor([0.3, -0.2, 0.1], dtype=torch.float64, requires_grad=True)
+    (exact,) = torch.autograd.grad(through(shift), shift)
+    step = 1e-6
+    numeric = torch.stack(
+        [
+            (through(shift + step * e) - through(shift - step * e)) / (2 * step)
+            for e in torch.eye(3, dtype=torch.float64)
+        ]
+    )
+    assert torch.allclose(exact, numeric, rtol=1e-4, atol=1e-7)
+    (first,) = torch.autograd.grad(through(shift, second_order=False), shift)
+    assert not torch.allclose(first, exact, rtol=1e-3), "first order must leave something out"
+
+
+def test_optimisers_it_cannot_differentiate_are_named() -> None:
+    _, _, turn = made(RMSProp(lr=0.1, momentum=0.5))
+    with pytest.raises(GanvasError, match="momentum"):
+        turn.lookahead("d", lambda d: d(X).mean(), 1)
