@@ -15,16 +15,17 @@ class Settings(BaseModel):
 
 
 class Schedule(Settings):
-    """A number that moves from ``start`` to ``end`` while training goes from ``begin`` to ``until``.
+    """A number that moves from ``start`` to ``end`` during training.
 
-    ``begin`` and ``until`` are fractions of the recipe's horizon; outside them the value stays put.
+    It moves between ``begin`` and ``until``, fractions of the recipe's horizon, and rests before
+    and after.
     """
 
     start: float
     end: float
     shape: Literal["cosine", "linear", "exponential"] = "cosine"
-    begin: float = Field(0.0, ge=0, le=1)
-    until: float = Field(1.0, ge=0, le=1)
+    begin: float = Field(default=0.0, ge=0, le=1)
+    until: float = Field(default=1.0, ge=0, le=1)
 
     @model_validator(mode="after")
     def _ordered(self) -> Schedule:

@@ -1,4 +1,4 @@
-"""Errors meant to be read by people: one clear sentence each, never a traceback for a user's mistake."""
+"""Errors meant to be read by people: one clear sentence each, never a traceback."""
 
 from __future__ import annotations
 

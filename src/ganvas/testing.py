@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import multiprocessing
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -28,6 +29,7 @@ from ganvas.train.loop import Loop
 from ganvas.train.settings import Average, TrainSettings
 
 State = dict[str, Tensor]
+Tensors = list[Tensor]
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,11 @@ def play(game: Game, feed: Feed, turns: Turns, rounds: int) -> None:
             stage.play(feed, turns)
 
 
+def call(game: Game, verb: str, *arguments: Any) -> Tensor:
+    """Call a capability that not every game has."""
+    return cast(Tensor, getattr(game, verb)(*arguments))
+
+
 # ---- checks -------------------------------------------------------------------------------------
 
 
@@ -90,10 +97,10 @@ def check_shapes(case: Case) -> None:
         for n in (1, 5):
             y = torch.arange(n) % game.spec.classes if game.spec.classes else None
             if "sample" in has:
-                x = game.sample(game.prior(n, Noise(0)), y)  # pyright: ignore
+                x = call(game, "sample", call(game, "prior", n, Noise(0)), y)
                 assert x.shape == (n, *game.spec.shape), f"sample gave {tuple(x.shape)}"
                 if "score" in has:
-                    score = game.score(x, y)  # pyright: ignore
+                    score = call(game, "score", x, y)
                     assert score.shape == (n,), f"score gave {tuple(score.shape)}"
 
 
@@ -119,14 +126,13 @@ class _Watched(Turns):
             if name not in turn.tracks and not shared:
                 assert _same(buffers, buffers_before), f"{named} changed the buffers of {name}"
 
-    def _snapshot(self) -> dict[str, tuple[list[Tensor], list[Tensor], list[Tensor]]]:
-        taken: dict[str, tuple[list[Tensor], list[Tensor], list[Tensor]]] = {}
+    def _snapshot(self) -> dict[str, tuple[Tensors, Tensors, Tensors]]:
+        taken: dict[str, tuple[Tensors, Tensors, Tensors]] = {}
         for name, player in self.players.items():
-            state = player.optimiser.state.values()
-            moments = [v for s in state for v in s.values() if isinstance(v, Tensor)]
-            buffers = [b for net in player.networks for b in net.buffers()]
-            taken[name] = tuple([t.detach().clone() for t in ts] for ts in  # pyright: ignore
-                                (player.parameters, moments, buffers))
+            states = cast(Iterable[dict[str, Any]], player.optimiser.state.values())
+            moments = [v for state in states for v in state.values() if isinstance(v, Tensor)]
+            buffers = [b for network in player.networks for b in network.buffers()]
+            taken[name] = (_copies(player.parameters), _copies(moments), _copies(buffers))
         return taken
 
 
@@ -136,9 +142,8 @@ def check_turns(case: Case) -> None:
     turns = _Watched(game.players, Noise(0))
     turns.hold()
     play(game, feed, turns, case.rounds)
-    free = [n for n, p in game.players.items() if any(q.requires_grad for q in p.parameters)]
-    assert turns.steps and all(turns.steps.values()), f"some player never stepped: {turns.steps}"
-    assert free, "no turn was played"
+    assert turns.steps, "the game has no players"
+    assert all(turns.steps.values()), f"some player never stepped: {turns.steps}"
 
 
 def check_determinism(case: Case) -> None:
@@ -179,9 +184,9 @@ def check_resume(case: Case, folder: Path) -> None:
     assert outcome == "finished", outcome
     stop = whole.rounds // 2
     part, outcome = loop("parts", stop)
-    assert outcome == "stopped" and part.rounds == stop, (outcome, part.rounds)
+    assert (outcome, part.rounds) == ("stopped", stop)
     rest, outcome = loop("parts", None, resume=True)
-    assert outcome == "finished" and rest.rounds == whole.rounds, (outcome, rest.rounds)
+    assert (outcome, rest.rounds) == ("finished", whole.rounds)
     for name in ("game", "turns", "average", "feed"):
         assert _same_tree(whole.state_dict()[name], rest.state_dict()[name]), f"{name} differs"
     assert _log(whole.folder) == _log(rest.folder), "the logs differ"
@@ -212,7 +217,7 @@ class Pair:
         context = multiprocessing.get_context("spawn")
         self._folder = tempfile.TemporaryDirectory()
         self._pipes: list[Connection] = []
-        self._processes = []
+        self._processes: list[SpawnProcess] = []
         for rank in range(2):
             mine, theirs = context.Pipe()
             store = f"file://{self._folder.name}/store"
@@ -268,18 +273,26 @@ def with_rounds(case: Case, rounds: int) -> Case:
     return replace(case, rounds=rounds)
 
 
-def _same(a: list[Tensor], b: list[Tensor]) -> bool:
+def _copies(tensors: Iterable[Tensor]) -> Tensors:
+    return [tensor.detach().clone() for tensor in tensors]
+
+
+def _same(a: Tensors, b: Tensors) -> bool:
     return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
 def _same_tree(a: Any, b: Any) -> bool:
-    if isinstance(a, Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(_same_tree(a[k], b[k]) for k in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(_same_tree(x, y) for x, y in zip(a, b, strict=True))
-    return bool((a == b).all()) if hasattr(a, "all") else a == b
+    match a:
+        case Tensor():
+            return torch.equal(a, b)
+        case dict():
+            mine = cast(dict[Any, Any], a)
+            return mine.keys() == b.keys() and all(_same_tree(mine[k], b[k]) for k in mine)
+        case list() | tuple():
+            pairs = zip(cast(Sequence[Any], a), b, strict=True)
+            return all(_same_tree(x, y) for x, y in pairs)
+        case _:
+            return bool(a == b)
 
 
 def _overlap(a: Any, b: Any) -> bool:

@@ -10,6 +10,7 @@ from tests.contract.games.simultaneous import Simultaneous
 from tests.contract.games.staged import Staged
 from tests.contract.games.two_streams import TwoStreams
 from tests.contract.games.unrolled import Unrolled
+
 from ganvas.config import Settings
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings

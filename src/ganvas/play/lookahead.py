@@ -86,7 +86,7 @@ def _averaged(gradients: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     if world_size() == 1:
         return gradients
     flat = all_reduce(torch.cat([g.reshape(-1) for g in gradients])) / world_size()
-    parts = flat.split([g.numel() for g in gradients])
+    parts = torch.split(flat, [g.numel() for g in gradients])
     return tuple(part.view_as(g) for part, g in zip(parts, gradients, strict=True))
 
 

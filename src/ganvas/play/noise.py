@@ -25,9 +25,7 @@ class Noise:
     def normal(self, n: int, *shape: int) -> Tensor:
         """Return (n, *shape) standard normal numbers."""
         whole = (n * self.ranks.world, *shape)
-        return self._mine(
-            torch.randn(whole, generator=self.generator, device=self.device), n
-        )
+        return self._mine(torch.randn(whole, generator=self.generator, device=self.device), n)
 
     def uniform(self, n: int, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Return (n, *shape) numbers uniform on [low, high)."""

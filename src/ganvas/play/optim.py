@@ -20,10 +20,10 @@ class Adam(Settings):
     sparse: ClassVar[bool] = False
     kind: Literal["adam"] = "adam"
     lr: Scheduled = 2e-4
-    beta1: float = Field(0.0, ge=0, lt=1)
+    beta1: float = Field(default=0.0, ge=0, lt=1)
     beta2: Scheduled = 0.99
-    eps: float = Field(1e-8, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
+    eps: float = Field(default=1e-8, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
 
     def build(self, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
         """Return the optimiser of ``parameters``, with its state yet empty."""
@@ -48,9 +48,9 @@ class RMSProp(Settings):
     sparse: ClassVar[bool] = False
     kind: Literal["rmsprop"] = "rmsprop"
     lr: Scheduled = 5e-5
-    alpha: float = Field(0.99, ge=0, lt=1)
-    eps: float = Field(1e-8, gt=0)
-    momentum: float = Field(0.0, ge=0, lt=1)
+    alpha: float = Field(default=0.99, ge=0, lt=1)
+    eps: float = Field(default=1e-8, gt=0)
+    momentum: float = Field(default=0.0, ge=0, lt=1)
 
     def build(self, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
         """Return the optimiser of ``parameters``, with its state yet empty."""
@@ -69,7 +69,7 @@ class SGD(Settings):
     kind: Literal["sgd"] = "sgd"
     lr: Scheduled = 0.01
     momentum: Scheduled = 0.0
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0)
 
     def build(self, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
         """Return the optimiser of ``parameters``, with its state yet empty."""
@@ -87,9 +87,9 @@ class RowAdam(Settings):
     sparse: ClassVar[bool] = True
     kind: Literal["row_adam"] = "row_adam"
     lr: Scheduled = 1e-3
-    beta1: float = Field(0.9, ge=0, lt=1)
+    beta1: float = Field(default=0.9, ge=0, lt=1)
     beta2: Scheduled = 0.999
-    eps: float = Field(1e-8, gt=0)
+    eps: float = Field(default=1e-8, gt=0)
 
     def build(self, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
         """Return the optimiser of ``parameters``, tables made with sparse gradients."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -60,7 +60,7 @@ class Player:
 
     @property
     def correction(self) -> float:
-        """c = k/(k+1) for lazy turns every k rounds, else 1."""
+        """C = k/(k+1) for lazy turns every k rounds, else 1."""
         return self.lazy / (self.lazy + 1) if self.lazy else 1.0
 
     def free(self, free: bool) -> None:
@@ -111,7 +111,7 @@ class Player:
     @torch.no_grad()
     def _step_unless(self, cancel: Tensor) -> None:
         """Step with any optimiser, then put everything back where ``cancel`` is true."""
-        state: dict[nn.Parameter, dict[str, Any]] = self.optimiser.state
+        state = cast(dict[nn.Parameter, dict[str, Any]], self.optimiser.state)
         weights = [p.detach().clone() for p in self.parameters]
         moments = {(p, key): v.clone() for p in state for key, v in _on_device(state[p], cancel)}
         self.optimiser.step()

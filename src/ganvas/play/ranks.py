@@ -29,7 +29,7 @@ class Ranks:
             flat = torch.cat([t.reshape(-1) for t in dense])
             dist.all_reduce(flat)
             flat /= self.world
-            parts = flat.split([t.numel() for t in dense])
+            parts = torch.split(flat, [t.numel() for t in dense])
             for tensor, part in zip(dense, parts, strict=True):
                 tensor.copy_(part.view_as(tensor))
         for tensor in tensors:

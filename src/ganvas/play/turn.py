@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganvas.errors import GanvasError, did_you_mean
 from ganvas.play.lookahead import Lookahead, LossOf
 from ganvas.play.noise import Noise
 from ganvas.play.player import Player
 from ganvas.play.ranks import Ranks
-from ganvas.errors import GanvasError, did_you_mean
 
 Statistic = Tensor | float
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ganvas.config import value_at
 from ganvas.train.settings import Average
+
+Averaging = Callable[[list[Tensor], list[Tensor], None], None]
 
 
 class MovingAverage:
@@ -42,11 +44,12 @@ class MovingAverage:
     def update(self, images: int, seen: int, progress: float) -> None:
         """Move towards the live networks after a round with ``images`` more real images."""
         if self.values:
-            average = get_ema_multi_avg_fn(self.decay(images, seen, progress))
-            average(self.values, self._live, None)  # pyright: ignore[reportArgumentType]
+            decay = self.decay(images, seen, progress)
+            average = cast(Averaging, get_ema_multi_avg_fn(decay))
+            average(self.values, self._live, None)
 
     @contextmanager
-    def applied(self) -> Iterator[None]:
+    def applied(self) -> Generator[None]:
         """Put the averages in the networks' place for a while."""
         self._swap()
         try:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,45 +22,51 @@ from ganvas.errors import GanvasError
 
 FORMAT = "ganvas-checkpoint-1"
 
+Nodes = Sequence[Any]
+
 
 def pack(tree: Any) -> tuple[dict[str, Tensor], Any]:
     """Split a nested state into its tensors and a JSON skeleton that refers to them."""
     tensors: dict[str, Tensor] = {}
 
     def walk(node: Any) -> Any:
-        if isinstance(node, np.ndarray):
-            return {"array": walk(torch.from_numpy(node))["tensor"]}
-        if isinstance(node, Tensor):
-            key = f"t{len(tensors)}"
-            tensors[key] = node.detach().to("cpu", copy=True).contiguous()
-            return {"tensor": key}
-        if isinstance(node, dict):
-            return {"items": [[walk(k), walk(v)] for k, v in node.items()]}
-        if isinstance(node, tuple):
-            return {"tuple": [walk(v) for v in node]}
-        if isinstance(node, list):
-            return [walk(v) for v in node]
-        if node is None or isinstance(node, bool | int | float | str):
-            return node
-        raise TypeError(f"a checkpoint cannot hold a {type(node).__name__}")
+        match node:
+            case np.ndarray():
+                return {"array": walk(torch.from_numpy(node))["tensor"]}
+            case Tensor():
+                key = f"t{len(tensors)}"
+                tensors[key] = node.detach().to("cpu", copy=True).contiguous()
+                return {"tensor": key}
+            case dict():
+                items = cast(dict[Any, Any], node).items()
+                return {"items": [[walk(key), walk(value)] for key, value in items]}
+            case tuple():
+                return {"tuple": [walk(value) for value in cast(Nodes, node)]}
+            case list():
+                return [walk(value) for value in cast(Nodes, node)]
+            case None | bool() | int() | float() | str():
+                return node
+            case _:
+                raise TypeError(f"a checkpoint cannot hold a {type(node).__name__}")
 
     return tensors, walk(tree)
 
 
 def unpack(tensors: dict[str, Tensor], skeleton: Any) -> Any:
     """Rebuild what `pack` split."""
-    if isinstance(skeleton, list):
-        return [unpack(tensors, v) for v in skeleton]
-    if not isinstance(skeleton, dict):
-        return skeleton
-    ((kind, value),) = skeleton.items()
-    if kind == "tensor":
-        return tensors[value]
-    if kind == "array":
-        return tensors[value].numpy()
-    if kind == "tuple":
-        return tuple(unpack(tensors, v) for v in value)
-    return {unpack(tensors, k): unpack(tensors, v) for k, v in value}
+    match skeleton:
+        case {"tensor": key}:
+            return tensors[key]
+        case {"array": key}:
+            return tensors[key].numpy()
+        case {"tuple": values}:
+            return tuple(unpack(tensors, value) for value in values)
+        case {"items": items}:
+            return {unpack(tensors, key): unpack(tensors, value) for key, value in items}
+        case list():
+            return [unpack(tensors, value) for value in cast(Nodes, skeleton)]
+        case _:
+            return skeleton
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -93,9 +100,7 @@ def load_state(path: Path) -> dict[str, Any]:
         GanvasError: the file is truncated, foreign, or not there.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        metadata, tensors = _read(path)
     except FileNotFoundError as error:
         raise GanvasError(f"there is no checkpoint {path}") from error
     except (SafetensorError, OSError) as error:
@@ -105,12 +110,20 @@ def load_state(path: Path) -> dict[str, Any]:
     return unpack(tensors, json.loads(metadata["skeleton"]))
 
 
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    with cast(Any, safe_open)(path, framework="pt") as file:
+        names: list[str] = file.keys()
+        return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
+
+
 def all_finite(state: Any) -> bool:
     """Whether every floating-point tensor of a nested state is finite."""
-    if isinstance(state, Tensor):
-        return not state.is_floating_point() or bool(state.isfinite().all())
-    if isinstance(state, dict):
-        return all(all_finite(v) for v in state.values())
-    if isinstance(state, list | tuple):
-        return all(all_finite(v) for v in state)
-    return True
+    match state:
+        case Tensor():
+            return not state.is_floating_point() or bool(state.isfinite().all())
+        case dict():
+            return all(all_finite(value) for value in cast(dict[Any, Any], state).values())
+        case list() | tuple():
+            return all(all_finite(value) for value in cast(Nodes, state))
+        case _:
+            return True

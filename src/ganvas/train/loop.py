@@ -8,9 +8,10 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 Outcome = Literal["finished", "stopped", "interrupted", "collapsed"]
+
+Show = Callable[[dict[str, Any]], None]
+Handler = Callable[[int, FrameType | None], Any] | int | None
+Write = Callable[[Game, Path], None]
 
 
 @dataclass
@@ -57,10 +62,10 @@ class Hooks:
         save_model: writes the inference networks, with averaged weights in place.
     """
 
-    show: list[Callable[[dict[str, Any]], None]] = field(default_factory=list)
+    show: list[Show] = field(default_factory=list["Show"])
     watch: Callable[[Game], Finding] | None = None
-    picture: Callable[[Game, Any], None] | None = None
-    save_model: Callable[[Game, Any], None] | None = None
+    picture: Write | None = None
+    save_model: Write | None = None
 
 
 class Loop:
@@ -82,8 +87,9 @@ class Loop:
         ranks = ranks_of(fabric)
         if ranks.world > 1 and game.one_process:
             raise GanvasError(f"{game.system} trains in one process only: {game.one_process}")
-        memory = torch.channels_last if settings.channels_last else torch.preserve_format
-        self.game = game.to(fabric.device, memory_format=memory)
+        self.game = game.to(fabric.device)
+        if settings.channels_last:
+            self.game.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.feed = Feed(
             source,
             batch=settings.batch,
@@ -127,13 +133,14 @@ class Loop:
                         outcome = "finished"
                         break
                     self._next_stage()
-                self._play_round()
+                self.play_round()
                 self.elapsed = time.monotonic() - started
-                outcome = self._after_round()
+                outcome = self.after_round()
             self._finish(outcome)
         return outcome
 
-    def _play_round(self) -> None:
+    def play_round(self) -> None:
+        """Play one round of the current stage and move the averages."""
         seen = self.feed.seen
         self.turns.progress = self.progress
         with self.fabric.autocast():
@@ -163,7 +170,8 @@ class Loop:
         self.turns.round = 0
         self._event("stage", f"{self.stages[self.stage].name} begins")
 
-    def _after_round(self) -> Outcome | None:
+    def after_round(self) -> Outcome | None:
+        """Log, look, picture and save where due; say whether the run ends here."""
         settings, n = self.settings, self.rounds
         ends = self._stage_over() and self.stage + 1 == len(self.stages)
         if (n % settings.log_every == 0 or ends) and self._lost_too_many_steps():
@@ -232,7 +240,7 @@ class Loop:
                 show(row)
 
     @contextmanager
-    def _inference(self) -> Iterator[None]:
+    def _inference(self) -> Generator[None]:
         """Averaged weights in place, evaluation mode, no gradients."""
         self.game.eval()
         with self.average.applied(), torch.no_grad():
@@ -269,7 +277,7 @@ class Loop:
         cuda = self.fabric.device.type == "cuda"
         return {
             "system": self.game.system,
-            "game": dict(self.game.state_dict()),
+            "game": self._weights(),
             "turns": self.turns.state_dict(),
             "average": self.average.state_dict(),
             "feed": self.feed.state_dict(),
@@ -282,6 +290,9 @@ class Loop:
             "checked": self._checked,
             "elapsed": self.elapsed,
         }
+
+    def _weights(self) -> dict[str, torch.Tensor]:
+        return dict(self.game.state_dict())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a state that `state_dict` gave."""
@@ -364,14 +375,12 @@ class Loop:
 
     def _give_up(self, reason: str) -> NoReturn:
         self._event("failed", reason)
-        report = {
+        report: dict[str, Any] = {
             "reason": reason,
             "round": self.rounds,
             "rollbacks": self.rollbacks,
             "statistics": self.turns.take_statistics(),
-            "not_finite": [
-                name for name, t in self.game.state_dict().items() if not all_finite(t)
-            ],
+            "not_finite": [name for name, t in self.game.state_dict().items() if not all_finite(t)],
             "last_rows": self.folder.rows()[-5:],
         }
         if self._first:
@@ -384,7 +393,7 @@ class Loop:
     # ---- signals and global randomness ----------------------------------------------------------
 
     @contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _signals(self) -> Generator[None]:
         """Turn SIGTERM and SIGINT into a request to save and stop; a second one acts at once."""
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -394,7 +403,9 @@ class Loop:
             self._signal = number
             signal.signal(number, before[number])
 
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        before: dict[int, Handler] = {
+            number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)
+        }
         for number in before:
             signal.signal(number, note)
         try:
@@ -417,7 +428,7 @@ class Loop:
         return bool(self.turns.ranks.mean(flag) > 0)
 
     @contextmanager
-    def _seeded(self) -> Iterator[None]:
+    def _seeded(self) -> Generator[None]:
         """Give dropout and the like their own global randomness; the caller's stays as it was."""
         devices = [self.fabric.device] if self.fabric.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):

@@ -18,7 +18,7 @@ class Average(Settings):
     """
 
     half_life: Scheduled = 10.0
-    ramp_up: float = Field(0.05, ge=0)
+    ramp_up: float = Field(default=0.05, ge=0)
 
 
 class Guard(Settings):
@@ -29,8 +29,8 @@ class Guard(Settings):
     halved, at most ``rollbacks`` times; then it fails with a crash report.
     """
 
-    tolerance: float = Field(0.1, ge=0, le=1)
-    rollbacks: int = Field(3, ge=0)
+    tolerance: float = Field(default=0.1, ge=0, le=1)
+    rollbacks: int = Field(default=3, ge=0)
     on_collapse: Literal["warn", "stop", "rollback"] = "warn"
 
 
@@ -50,20 +50,20 @@ class TrainSettings(Settings):
         compile: compile the networks' plain passes; penalties stay eager.
     """
 
-    rounds: int | None = Field(None, ge=1)
-    kimg: float | None = Field(None, gt=0)
-    stop_at: int | None = Field(None, ge=1)
-    batch: int = Field(64, ge=1)
+    rounds: int | None = Field(default=None, ge=1)
+    kimg: float | None = Field(default=None, gt=0)
+    stop_at: int | None = Field(default=None, ge=1)
+    batch: int = Field(default=64, ge=1)
     devices: int | Literal["auto"] = 1
-    nodes: int = Field(1, ge=1)
+    nodes: int = Field(default=1, ge=1)
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["fp32", "bf16"] = "fp32"
-    threads: int | None = Field(None, ge=1)
-    checkpoint_every: int = Field(1000, ge=1)
-    keep: int = Field(3, ge=2)
-    log_every: int = Field(100, ge=1)
-    sample_every: int = Field(1000, ge=0)
-    watch_every: int = Field(1000, ge=0)
+    threads: int | None = Field(default=None, ge=1)
+    checkpoint_every: int = Field(default=1000, ge=1)
+    keep: int = Field(default=3, ge=2)
+    log_every: int = Field(default=100, ge=1)
+    sample_every: int = Field(default=1000, ge=0)
+    watch_every: int = Field(default=1000, ge=0)
     average: Average | None = Average()
     guard: Guard = Guard()
     compile: bool = False

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
+from tests.contract.games.unrolled import mlp
 from torch import Tensor, nn
 
-from tests.contract.games.unrolled import mlp
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
 from ganvas.play import Adam, Game, Noise, Player, Turns

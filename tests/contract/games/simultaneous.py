@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tests.contract.games.unrolled import Unrolled
 from torch.nn.functional import softplus
 
-from tests.contract.games.unrolled import Unrolled
 from ganvas.data.feed import Feed
 from ganvas.play import Turns
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
@@ -52,5 +51,3 @@ class Unrolled(Game):
 
     def score(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         return self.discriminator(x).squeeze(1)
-
-

@@ -1,0 +1,285 @@
+"""What the contract and the loop cost, against a plain loop of the same networks and rules.
+
+The plain loop is written as if it were the product: fused optimisers, a foreach moving average,
+the same data path, frozen discriminators in the generator's step, no logging. Blocks of rounds
+alternate in one process, so that both meet the same machine. Run it on an idle one:
+
+    python benchmarks/overhead.py [--blocks 20] [--threads 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from ganvas.data.feed import Feed
+from ganvas.data.open import open_data
+from ganvas.play import build
+from ganvas.recipes import load_recipe
+from ganvas.train.folder import RunFolder
+from ganvas.train.launch import launch
+from ganvas.train.loop import Loop
+
+Round = Callable[[], None]
+
+
+class Plain:
+    """The hand-written loop: two networks, two optimisers, a moving average."""
+
+    def __init__(self, loop: Loop, lr: float, betas: tuple[float, float]) -> None:
+        game = copy.deepcopy(loop.game)
+        self.g, self.d = game.generator, game.discriminator
+        self.prior = game.latent
+        self.data = Feed(loop.feed.source, batch=loop.settings.batch, seed=0)
+        self.noise = torch.Generator().manual_seed(0)
+        self.opt_g = torch.optim.Adam(self.g.parameters(), lr=lr, betas=betas, fused=True)
+        self.opt_d = torch.optim.Adam(self.d.parameters(), lr=lr, betas=betas, fused=True)
+        self.live = [*self.g.parameters()]
+        self.average = [p.detach().clone() for p in self.live]
+        self.half_life = 10_000.0
+
+    def latent(self, n: int) -> Tensor:
+        return torch.randn(n, self.prior.dim, generator=self.noise)
+
+    def step_d(self, loss: Tensor) -> None:
+        self.opt_d.zero_grad()
+        loss.backward()
+        self.opt_d.step()
+
+    def step_g(self, loss: Tensor) -> None:
+        self.opt_g.zero_grad()
+        loss.backward()
+        self.opt_g.step()
+
+    def follow(self, images: int) -> None:
+        get_ema_multi_avg_fn(0.5 ** (images / self.half_life))(self.average, self.live, None)
+
+    def fakes(self, n: int) -> Tensor:
+        with torch.no_grad():
+            return self.g(self.latent(n))
+
+    def freeze_d(self, frozen: bool) -> None:
+        self.d.requires_grad_(not frozen)
+
+
+def non_saturating(plain: Plain, apart: bool) -> Round:
+    """GAN (Goodfellow et al., 2014) with one step each; ``apart``: batch norm sees one kind."""
+
+    def play() -> None:
+        x = plain.data.next().x
+        n = len(x)
+        fake = plain.fakes(n)
+        if apart:
+            on_real, on_fake = plain.d(x), plain.d(fake)
+        else:
+            on_real, on_fake = plain.d(torch.cat([x, fake])).split(n)
+        plain.step_d(softplus(-on_real).mean() + softplus(on_fake).mean())
+        plain.freeze_d(True)
+        plain.step_g(softplus(-plain.d(plain.g(plain.latent(n)))).mean())
+        plain.freeze_d(False)
+        plain.follow(n)
+
+    return play
+
+
+def wgan_gp(plain: Plain) -> Round:
+    """WGAN-GP (Gulrajani et al., 2017): five critic steps, two-sided penalty with weight 10."""
+
+    def play() -> None:
+        n = 0
+        for _ in range(5):
+            x = plain.data.next().x
+            n = len(x)
+            fake = plain.fakes(n)
+            on_real, on_fake = plain.d(torch.cat([x, fake])).split(n)
+            epsilon = torch.rand(n, generator=plain.noise).view(-1, *[1] * (x.dim() - 1))
+            between = (epsilon * x + (1 - epsilon) * fake).requires_grad_()
+            (slope,) = torch.autograd.grad(plain.d(between).sum(), between, create_graph=True)
+            norm = (slope.flatten(1).square().sum(1) + 1e-12).sqrt()
+            penalty = (norm - 1).square().mean()
+            plain.step_d(on_fake.mean() - on_real.mean() + 10 * penalty)
+        plain.freeze_d(True)
+        plain.step_g(-plain.d(plain.g(plain.latent(n))).mean())
+        plain.freeze_d(False)
+        plain.follow(5 * n)
+
+    return play
+
+
+@dataclass
+class Case:
+    """One comparison: a recipe with overrides, and the plain rules that do the same."""
+
+    recipe: str
+    overrides: list[str]
+    rules: Callable[[Plain], Round]
+    rounds: int
+    lr: float
+    betas: tuple[float, float]
+
+
+CASES = {
+    "ring8 MLP, B=512": Case(
+        "gan/ring8",
+        ["train.batch=512"],
+        lambda p: non_saturating(p, apart=False),
+        200,
+        1e-3,
+        (0.5, 0.999),
+    ),
+    "DCGAN 32×32, B=64": Case(
+        "dcgan/digits",
+        ["data.size=32", "data.resize=pad", "train.batch=64"],
+        lambda p: non_saturating(p, apart=True),
+        5,
+        2e-4,
+        (0.5, 0.999),
+    ),
+    "WGAN-GP digits, B=50": Case(
+        "wgan-gp/digits", ["train.batch=50"], wgan_gp, 3, 1e-4, (0.5, 0.9)
+    ),
+}
+
+
+def optimiser_overrides(case: Case) -> list[str]:
+    """Give the recipe the plain loop's optimisers, so that both do the same arithmetic."""
+    settings = f"{{kind: adam, lr: {case.lr}, beta1: {case.betas[0]}, beta2: {case.betas[1]}}}"
+    return [f"game.{player}_optimiser={settings}" for player in ("generator", "discriminator")]
+
+
+def library_loop(case: Case, folder: Path) -> Loop:
+    """Return the library's loop on a case, logging as it does by default."""
+    recipe = load_recipe(
+        case.recipe,
+        [
+            *case.overrides,
+            *optimiser_overrides(case),
+            "train.rounds=1000000",
+            "train.sample_every=0",
+            "train.watch_every=0",
+            "train.checkpoint_every=1000000",
+        ],
+    )
+    source = open_data(recipe.data)
+    game = build(recipe.game_type, recipe.game_config, source.spec, seed=0)
+    run = RunFolder.create(folder, recipe.to_yaml())
+    loop = Loop(game, source, recipe.train, run, launch(recipe.train))
+    loop.game.train()
+    loop.turns.hold()
+    return loop
+
+
+def seconds(play: Callable[[], object], rounds: int) -> float:
+    """Return the time that a block of rounds takes."""
+    start = time.perf_counter()
+    for _ in range(rounds):
+        play()
+    return time.perf_counter() - start
+
+
+def compare(case: Case, blocks: int, folder: Path) -> dict[str, float]:
+    """Return the median ratio library / plain over alternating blocks, and its quartiles."""
+    loop = library_loop(case, folder)
+    plain = case.rules(Plain(loop, case.lr, case.betas))
+
+    def library() -> None:
+        loop.play_round()
+        loop.after_round()
+
+    for play in (plain, library):  # warm up
+        seconds(play, max(case.rounds // 4, 1))
+    times: list[tuple[float, float]] = []
+    for block in range(blocks):
+        order = [plain, library] if block % 2 else [library, plain]
+        taken = {play: seconds(play, case.rounds) for play in order}
+        times.append((taken[library], taken[plain]))
+    ratios = sorted(mine / theirs for mine, theirs in times)
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    return {
+        "ratio": middle,
+        "quartile_1": low,
+        "quartile_3": high,
+        "plain_ms": 1000 * statistics.median(t for _, t in times) / case.rounds,
+        "library_ms": 1000 * statistics.median(t for t, _ in times) / case.rounds,
+    }
+
+
+HELP = [sys.executable, "-m", "ganvas", "--help"]
+BARE = [
+    sys.executable,
+    "-c",
+    "import typer, rich.table, rich.progress\n"
+    "app = typer.Typer()\n"
+    "@app.command()\ndef a(): ...\n@app.command()\ndef b(): ...\n"
+    "app(['--help'], standalone_mode=False)",
+]
+
+
+def start_up(blocks: int) -> dict[str, float]:
+    """Return the start-up of `ganvas --help` against typer + rich with two empty commands."""
+
+    def once(command: list[str]) -> float:
+        start = time.perf_counter()
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        return time.perf_counter() - start
+
+    pairs = [(once(HELP), once(BARE)) for _ in range(blocks)]
+    low, middle, high = statistics.quantiles([a / b for a, b in pairs], n=4)
+    return {
+        "ratio": middle,
+        "quartile_1": low,
+        "quartile_3": high,
+        "plain_ms": 1000 * statistics.median(b for _, b in pairs),
+        "library_ms": 1000 * statistics.median(a for a, _ in pairs),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--blocks", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", type=Path, help="write the results there, too")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    print(
+        f"torch {torch.__version__.split('+')[0]}, {arguments.threads} threads, "
+        f"{platform.machine()}, {arguments.blocks} alternating blocks\n"
+    )
+    print(f"{'case':24} {'ratio':>7}  {'quartiles':>15} {'plain':>10} {'ganvas':>10}  a round")
+    results: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (name, case) in enumerate(CASES.items()):
+            results[name] = compare(case, arguments.blocks, Path(folder) / str(number))
+            report(name, results[name])
+    results["ganvas --help"] = start_up(arguments.blocks)
+    report("ganvas --help", results["ganvas --help"])
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=2) + "\n")
+
+
+def report(name: str, found: dict[str, float]) -> None:
+    quartiles = f"{found['quartile_1']:.3f}–{found['quartile_3']:.3f}"
+    print(
+        f"{name:24} {found['ratio']:7.3f}  {quartiles:>15} {found['plain_ms']:8.2f}ms "
+        f"{found['library_ms']:8.2f}ms",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

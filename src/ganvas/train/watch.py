@@ -1,0 +1,157 @@
+"""Looking at a generator while it trains, and at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from ganvas.data.items import Items
+from ganvas.data.source import Source
+from ganvas.play import Game, Noise
+from ganvas.train.diagnosis import Diagnosis, diagnose
+from ganvas.train.look import (
+    SET_SAMPLES,
+    Measure,
+    Numbers,
+    known_items,
+    measure_of,
+    preference,
+)
+from ganvas.train.loop import Finding
+
+WATCH_SEED = 777
+"""Run s is watched with latents of seed 777 + s, the same at every look."""
+
+BATCH = 250
+"""Samples that go through a network at once."""
+
+Row = dict[str, Any]
+
+
+class Watch:
+    """Looks at a game's samples, and warns of a collapse; deterministic, and without side effects.
+
+    It keeps nothing but what it computed of real items: what came before stands in the log, so a
+    resumed run is watched as if it had never stopped.
+
+    Args:
+        source: the data.
+        seed: the run's seed.
+        rows: returns the rows of the run's log so far.
+        config: the recipe as a tree of plain values; remedies are changes to it.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        seed: int,
+        rows: Callable[[], Sequence[Row]],
+        config: Mapping[str, Any],
+    ) -> None:
+        self._source, self._seed = source, seed
+        self._rows, self._config = rows, config
+        self._measure: Measure | None = None
+        self._known: dict[str, Items] = {}
+
+    def __call__(self, game: Game) -> Finding:
+        """Look at a game in evaluation mode; say what is wrong, if it was not just said."""
+        numbers = self.look(game)
+        rows = self._rows()
+        found = diagnose(rows, numbers, self._config, self._source.spec, game.system)
+        return Finding(numbers, found.warning(rows))
+
+    @torch.no_grad()
+    def look(self, game: Game) -> Numbers:
+        """Return ``coverage/…`` and, of a game that scores, ``discriminator/…``."""
+        device = next((p.device for p in game.parameters()), torch.device("cpu"))
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(WATCH_SEED + self._seed)
+            return self._look(game, device)
+
+    def _look(self, game: Game, device: torch.device) -> Numbers:
+        if self._measure is None:
+            self._known = known_items(self._source)
+            self._measure = measure_of(self._source, self._real, device)
+        noise = Noise(WATCH_SEED + self._seed, device)
+        n = self._measure.samples
+        z: Tensor = _call(game, "prior", n, noise)
+        y = _labels(game, self._real, device)
+        if y is not None:  # classes as frequent as in the data
+            y = y.repeat(-(-n // len(y)))[:n]
+        fake = _in_parts(game, "sample", z, y)
+        finite = fake.flatten(1).isfinite().all(1)
+        if not finite.all():
+            return {"coverage/finite": round(float(finite.double().mean()), 6)}
+        numbers = self._measure(fake)
+        if "score" in game.capabilities():
+            first = slice(0, SET_SAMPLES)
+            scores = _in_parts(game, "score", fake[first], None if y is None else y[first])
+            numbers |= self._judged(game, scores, device)
+        return numbers
+
+    @property
+    def _real(self) -> Items:
+        """Held-out items, or training items where there are none."""
+        return next(iter(self._known.values()))
+
+    def _judged(self, game: Game, fake: Tensor, device: torch.device) -> Numbers:
+        """Return how well the discriminator tells fakes, and training items, from fresh ones."""
+        encode = self._source.spec.domain.encode
+        scores = {
+            name: _in_parts(game, "score", encode(items.x).to(device), _labels(game, items, device))
+            for name, items in self._known.items()
+        }
+        fresh = next(iter(scores.values()))
+        if not all(s.isfinite().all() for s in (fake, *scores.values())):
+            return {}
+        numbers = {"discriminator/auc": round(preference(fresh, fake), 6)}
+        if len(scores) > 1:
+            numbers["discriminator/overfit"] = round(preference(scores["train"], fresh), 6)
+        return numbers
+
+
+def diagnose_run(
+    game: Game,
+    source: Source,
+    rows: Sequence[Row],
+    config: Mapping[str, Any],
+    seed: int = 0,
+) -> Diagnosis:
+    """Look afresh at a trained game, in evaluation mode, and diagnose its run.
+
+    Args:
+        game: with the weights that inference uses.
+        source: the data it was trained on.
+        rows: of the run's log.
+        config: the recipe as a tree of plain values.
+        seed: the run's seed.
+    """
+    numbers: Numbers = {}
+    if "sample" in game.capabilities():
+        numbers = Watch(source, seed, lambda: rows, config).look(game)
+    return diagnose(rows, numbers, config, source.spec, game.system)
+
+
+def _labels(game: Game, items: Items, device: torch.device) -> Tensor | None:
+    """Return the items' classes (N,) if the game is conditional."""
+    if not getattr(game, "classes", 0) or items.label is None:
+        return None
+    return torch.from_numpy(items.label).to(device)
+
+
+def _call(game: Game, verb: str, *arguments: Any) -> Tensor:
+    """Call a capability, which `Game` itself does not have."""
+    return cast(Tensor, getattr(game, verb)(*arguments))
+
+
+def _in_parts(game: Game, verb: str, x: Tensor, y: Tensor | None) -> Tensor:
+    """Return the game's answer for all of x (N, …) with labels y (N,), a batch at a time."""
+    labels = [None] * len(x.split(BATCH)) if y is None else list(y.split(BATCH))
+    parts = [
+        _call(game, verb, part, label)
+        for part, label in zip(x.split(BATCH), labels, strict=True)
+    ]
+    return torch.cat(parts).float()
