@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from tests.contract.games.unrolled import Unrolled, discriminator_loss
 
 from ganvas.data.feed import Feed
 from ganvas.play import Turns
+from tests.contract.games.unrolled import Unrolled, discriminator_loss
 
 
 class Meddling(Unrolled):

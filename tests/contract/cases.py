@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from ganvas.config import Settings
+from ganvas.data.open import open_data
+from ganvas.data.settings import DataSettings
+from ganvas.data.source import Source
+from ganvas.testing import Case
 from tests.contract.games.accumulated import Accumulated
 from tests.contract.games.gated import Gated
 from tests.contract.games.growing import Growing
@@ -10,12 +15,6 @@ from tests.contract.games.simultaneous import Simultaneous
 from tests.contract.games.staged import Staged
 from tests.contract.games.two_streams import TwoStreams
 from tests.contract.games.unrolled import Unrolled
-
-from ganvas.config import Settings
-from ganvas.data.open import open_data
-from ganvas.data.settings import DataSettings
-from ganvas.data.source import Source
-from ganvas.testing import Case
 
 
 def ring() -> Source:

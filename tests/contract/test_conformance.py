@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.contract.broken import Coupled, Forgetful, Meddling
-from tests.contract.cases import CASES
-from tests.contract.games.unrolled import Unrolled
 
 from ganvas import testing
 from ganvas.testing import Case, Pair
+from tests.contract.broken import Coupled, Forgetful, Meddling
+from tests.contract.cases import CASES
+from tests.contract.games.unrolled import Unrolled
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 

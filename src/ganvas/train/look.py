@@ -7,11 +7,12 @@ explains; what they mean for a run is decided in `ganvas.train.diagnosis`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ganvas.data.items import Items
@@ -33,6 +34,9 @@ LAW_SAMPLES = 2_500
 
 SET_SAMPLES = 1_000
 """Samples, and real items, where neighbours are compared: their cost is quadratic."""
+
+HELD = 1 << 26
+"""Numbers in a set of samples, at most: 256 MiB; fewer samples are drawn of larger images."""
 
 NEIGHBOURS = 5
 FEWEST = 100
@@ -99,8 +103,6 @@ class Modes:
 class Neighbourhood:
     """How samples lie among real items, in coordinates or in the features of an extractor."""
 
-    samples = SET_SAMPLES
-
     def __init__(
         self,
         real: Items,
@@ -109,7 +111,8 @@ class Neighbourhood:
         device: torch.device | str = "cpu",
     ) -> None:
         self._domain, self._extractor, self._device = domain, extractor, device
-        self._real, probabilities = self._see(domain.encode(real.x))
+        self.samples = set_size(domain.shape)
+        self._real, probabilities = self._see(real.x)
         self._shares = None if probabilities is None else class_shares(probabilities)
         self._spread = mean_pairwise_distance(self._real)
         self._k = min(NEIGHBOURS, len(self._real) - 1)
@@ -119,7 +122,7 @@ class Neighbourhood:
 
     def __call__(self, samples: Tensor) -> Numbers:
         """Return precision, recall, density and coverage, variety, near copies and classes."""
-        fake, probabilities = self._see(samples)
+        fake, probabilities = self._see(self._domain.decode(samples))
         near = prdc(self._real, fake, self._k)
         possible = expected_coverage(len(self._real), len(fake), self._k)
         found = {**near._asdict(), "ratio": near.coverage / possible}
@@ -132,11 +135,10 @@ class Neighbourhood:
             found |= class_numbers(class_shares(probabilities), self._shares)
         return _named("coverage", found)
 
-    def _see(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _see(self, x: NDArray[Any]) -> tuple[Tensor, Tensor | None]:
         if self._extractor is None:
-            return x.flatten(1).cpu(), None
-        look = extract(self._extractor, self._domain.decode(x), device=self._device)
-        return look.features, look.probabilities
+            return self._domain.encode(x), None
+        return extract(self._extractor, x, device=self._device)
 
 
 def class_numbers(shares: Tensor, real: Tensor) -> Numbers:
@@ -146,12 +148,18 @@ def class_numbers(shares: Tensor, real: Tensor) -> Numbers:
     """
     wanted = real > 0
     covered = wanted & (shares >= modes.STRICT_SHARE * real)
-    entropy = -float(torch.special.xlogy(shares, shares).sum())
+    held = shares[shares > 0]
+    entropy = -float((held * held.log()).sum())
     return {
         "classes": float(covered.sum()),
         "classes_missing": float((wanted & ~covered).sum()),
-        "class_entropy": entropy / max(math.log(len(shares)), 1e-12),
+        "class_entropy": abs(entropy) / math.log(max(len(shares), 2)),
     }
+
+
+def set_size(shape: Sequence[int]) -> int:
+    """Return how many samples of this shape are compared with as many real items."""
+    return min(SET_SAMPLES, max(HELD // math.prod(shape), FEWEST))
 
 
 def preference(a: Tensor, b: Tensor) -> float:
@@ -172,12 +180,13 @@ def known_items(source: Source) -> dict[str, Items]:
     A held-out split that is too small to compare with is left out.
     """
     found: dict[str, Items] = {}
+    n = set_size(source.spec.shape)
     for split in ("test", REFERENCE):
         items = _finite_split(source, split)
         if items is not None and len(items) >= FEWEST and "held-out" not in found:
-            found["held-out"] = _some(items)
+            found["held-out"] = _some(items, n)
     train = _finite_split(source, "train")
-    return found if train is None else {**found, "train": _some(train)}
+    return found if train is None else {**found, "train": _some(train, n)}
 
 
 def _finite_split(source: Source, split: str) -> Items | None:
@@ -190,10 +199,10 @@ def _finite_split(source: Source, split: str) -> Items | None:
         return None
 
 
-def _some(items: Items) -> Items:
+def _some(items: Items, n: int) -> Items:
     """Return some of the items, always the same: files are often sorted by class."""
     rng = np.random.Generator(np.random.PCG64(REFERENCE_SEED))
-    return items.take(rng.permutation(len(items))[:SET_SAMPLES])
+    return items.take(rng.permutation(len(items))[:n])
 
 
 def _named(group: str, numbers: Mapping[str, float]) -> Numbers:

@@ -300,7 +300,14 @@ class Loop:
             raise GanvasError(
                 f"this checkpoint is of {state['system']}, and the recipe plays {self.game.system}"
             )
-        self.game.load_state_dict(state["game"])
+        mine, saved = self.game.state_dict(), state["game"]
+        for name in sorted(mine.keys() | saved.keys()):
+            if name not in mine or name not in saved or mine[name].shape != saved[name].shape:
+                raise GanvasError(
+                    f"the checkpoint in {self.folder.path} is of another recipe: '{name}' is not "
+                    "the same tensor in it and in the networks of config.yaml"
+                )
+        self.game.load_state_dict(saved)
         self.turns.load_state_dict(state["turns"])
         self.average.load_state_dict(state["average"])
         self.feed.load_state_dict(state["feed"])

@@ -25,6 +25,9 @@ Number = float | Tree
 MOST = 5
 """Remedies proposed at once."""
 
+USUAL = {"shape": "cosine", "begin": 0.0, "until": 1.0}
+"""What a schedule does unless told otherwise."""
+
 PLANE = 3
 """Up to so many coordinates Fourier features are worth proposing."""
 
@@ -70,7 +73,7 @@ class Causes:
     memorised: bool = False
 
 
-class Recipe:
+class Setup:
     """The settings of a run, asked for what can be changed in them."""
 
     def __init__(self, config: Mapping[str, Any], spec: DataSpec, system: str) -> None:
@@ -116,7 +119,7 @@ class Recipe:
         return "0.1"
 
 
-Proposal = Callable[[Recipe], Remedy | None]
+Proposal = Callable[[Setup], Remedy | None]
 
 
 def remedies(
@@ -131,8 +134,8 @@ def remedies(
         spec: of the data.
         system: the run's.
     """
-    recipe = Recipe(config, spec, system)
-    found = [proposal(recipe) for proposal in _plan(verdict, causes)]
+    setup = Setup(config, spec, system)
+    found = [proposal(setup) for proposal in _plan(verdict, causes)]
     return [remedy for remedy in dict.fromkeys(found) if remedy is not None][:MOST]
 
 
@@ -156,81 +159,81 @@ def _plan(verdict: Verdict, causes: Causes) -> list[Proposal]:
 # ---- the loss and its penalties -----------------------------------------------------------------
 
 
-def pair(recipe: Recipe) -> Remedy | None:
+def pair(setup: Setup) -> Remedy | None:
     """Relativistic pairing with R1 and R2."""
-    if not {"objective", "penalties"} <= recipe.game.keys():
+    if not {"objective", "penalties"} <= setup.game.keys():
         return None
-    if recipe.kind("objective") == "relativistic" and recipe.penalised("r2"):
+    if setup.kind("objective") == "relativistic" and setup.penalised("r2"):
         return None
-    weight = recipe.penalty_weight()
+    weight = setup.penalty_weight()
     settings = ["game.objective={kind: relativistic}"]
     for name in ("r1", "r2"):
-        if not recipe.penalised(name):
+        if not setup.penalised(name):
             settings.append(f"game.penalties.{name}={{kind: {name}, weight: {weight}}}")
     settings += [
         f"game.penalties.{name}=null"
-        for name, penalty in recipe.penalties.items()
+        for name, penalty in setup.penalties.items()
         if penalty.get("kind") == "gradient"
     ]
-    if recipe.kind("constraint") == "clip":
+    if setup.kind("constraint") == "clip":
         settings.append("game.constraint=null")
-    if recipe.game.get("generator_batch", 1) != 1:
+    if setup.game.get("generator_batch", 1) != 1:
         settings.append("game.generator_batch=1")
-    if recipe.game.get("conditional"):
+    if setup.game.get("conditional"):
         settings.append("game.labels={fakes: batch, generator: batch}")
     return Remedy(
         "pairing every sample with a real one, with R1 and R2, leaves no gain in a few modes",
-        (*settings, *recipe.without_batch_norm()),
+        (*settings, *setup.without_batch_norm()),
     )
 
 
-def penalise(recipe: Recipe) -> Remedy | None:
+def penalise(setup: Setup) -> Remedy | None:
     """R1, where nothing limits the discriminator's gradient."""
-    if "penalties" not in recipe.game or recipe.penalised("r1", "gradient", "dragan"):
+    if "penalties" not in setup.game or setup.penalised("r1", "gradient", "dragan"):
         return None
-    if recipe.kind("constraint") == "clip":
+    if setup.kind("constraint") == "clip":
         return Remedy(
             "a gradient penalty in place of clipping keeps the critic smooth at full capacity",
             (
                 "game.constraint=null",
                 "game.penalties.gradient={kind: gradient, weight: 10.0}",
-                *recipe.without_batch_norm(),
+                *setup.without_batch_norm(),
             ),
         )
-    weight = recipe.penalty_weight()
+    weight = setup.penalty_weight()
     return Remedy(
         "R1 flattens the discriminator at the data, so that its slope stays useful",
         (
             f"game.penalties.r1={{kind: r1, weight: {weight}}}",
-            *recipe.without_batch_norm(),
+            *setup.without_batch_norm(),
         ),
     )
 
 
-def press(recipe: Recipe) -> Remedy | None:
+def press(setup: Setup) -> Remedy | None:
     """Stronger penalties."""
-    return _penalties_times(recipe, 4.0, "a stronger penalty steadies the discriminator")
+    return _penalties_times(setup, 4.0, "a stronger penalty steadies the discriminator")
 
 
-def relax(recipe: Recipe) -> Remedy | None:
+def relax(setup: Setup) -> Remedy | None:
     """Weaker penalties."""
-    return _penalties_times(recipe, 0.25, "a weaker penalty lets the discriminator see finer")
+    return _penalties_times(setup, 0.25, "a weaker penalty lets the discriminator see finer")
 
 
-def _penalties_times(recipe: Recipe, factor: float, why: str) -> Remedy | None:
+def _penalties_times(setup: Setup, factor: float, why: str) -> Remedy | None:
     weights = {
         f"game.penalties.{name}.weight": penalty["weight"]
-        for name, penalty in recipe.penalties.items()
+        for name, penalty in setup.penalties.items()
         if penalty.get("weight")
     }
-    if "gamma" in recipe.game:
-        weights["game.gamma"] = recipe.game["gamma"]
+    if "gamma" in setup.game:
+        weights["game.gamma"] = setup.game["gamma"]
     return _times(weights, factor, why)
 
 
-def unsaturate(recipe: Recipe) -> Remedy | None:
+def unsaturate(setup: Setup) -> Remedy | None:
     """The non-saturating loss."""
-    if recipe.kind("objective") != "minimax":
+    if setup.kind("objective") != "minimax":
         return None
     return Remedy(
         "the minimax loss has no slope where samples are bad; its non-saturating twin has",
@@ -241,31 +244,31 @@ def unsaturate(recipe: Recipe) -> Remedy | None:
 # ---- rates, steps, batches ----------------------------------------------------------------------
 
 
-def halve_rates(recipe: Recipe) -> Remedy | None:
+def halve_rates(setup: Setup) -> Remedy | None:
     """Half the learning rate for every player."""
-    return _times(recipe.rates(), 0.5, "smaller steps keep the players from overshooting")
+    return _times(setup.rates(), 0.5, "smaller steps keep the players from overshooting")
 
 
-def slow_discriminator(recipe: Recipe) -> Remedy | None:
+def slow_discriminator(setup: Setup) -> Remedy | None:
     """Half the discriminator's learning rate."""
-    rates = recipe.rates("discriminator")
+    rates = setup.rates("discriminator")
     return _times(rates, 0.5, "a slower discriminator leaves the generator time to follow")
 
 
-def decay(recipe: Recipe) -> Remedy | None:
+def decay(setup: Setup) -> Remedy | None:
     """Learning rates that fall towards the end."""
-    rates = {key: lr for key, lr in recipe.rates().items() if not isinstance(lr, dict)}
+    rates = {key: lr for key, lr in setup.rates().items() if not isinstance(lr, dict)}
     settings = tuple(
         f"{key}={{start: {_show(lr)}, end: {_show(float(lr) / 100)}}}" for key, lr in rates.items()
     )
     return Remedy("falling rates let the samples settle at the end", settings) if rates else None
 
 
-def calm(recipe: Recipe) -> Remedy | None:
+def calm(setup: Setup) -> Remedy | None:
     """Less momentum in Adam."""
     heavy = [
         key
-        for key, value in recipe.game.items()
+        for key, value in setup.game.items()
         if key.endswith("optimiser") and _tree(value).get("kind") == "adam"
         if _tree(value).get("beta1", 0) > 0.5
     ]
@@ -273,50 +276,52 @@ def calm(recipe: Recipe) -> Remedy | None:
     return Remedy("less momentum damps the game's oscillation", settings) if heavy else None
 
 
-def strengthen(recipe: Recipe) -> Remedy | None:
+def strengthen(setup: Setup) -> Remedy | None:
     """More steps for a discriminator that does not see the collapse."""
     return _whole(
-        recipe.game, "game.discriminator_steps", lambda k: 2 * k if k < 5 else None,
+        setup.game, "game.discriminator_steps", lambda k: 2 * k if k < 5 else None,
         "the discriminator hardly tells samples from data; more steps let it see what is missing",
     )  # fmt: skip
 
 
-def fewer_steps(recipe: Recipe) -> Remedy | None:
+def fewer_steps(setup: Setup) -> Remedy | None:
     """One discriminator step a round; a Wasserstein critic is meant to be ahead."""
-    if recipe.kind("objective") == "wasserstein":
+    if setup.kind("objective") == "wasserstein":
         return None
     return _whole(
-        recipe.game, "game.discriminator_steps", lambda k: 1 if k > 1 else None,
+        setup.game, "game.discriminator_steps", lambda k: 1 if k > 1 else None,
         "fewer steps keep the discriminator from running ahead",
     )  # fmt: skip
 
 
-def enlarge(recipe: Recipe) -> Remedy | None:
+def enlarge(setup: Setup) -> Remedy | None:
     """A batch of twice the size."""
     return _whole(
-        recipe.train, "train.batch", lambda n: 2 * n,
+        setup.train, "train.batch", lambda n: 2 * n,
         "larger batches show rare modes in every step and make gradients less noisy",
     )  # fmt: skip
 
 
-def lengthen(recipe: Recipe) -> Remedy | None:
+def lengthen(setup: Setup) -> Remedy | None:
     """Training for twice as long."""
     why = "modes are found first and sharpened later: train for longer"
-    return _whole(recipe.train, "train.rounds", lambda n: 2 * n, why) or _whole(
-        recipe.train, "train.kimg", lambda n: 2 * n, why
+    return _whole(setup.train, "train.rounds", lambda n: 2 * n, why) or _whole(
+        setup.train, "train.kimg", lambda n: 2 * n, why
     )
 
 
-def average(recipe: Recipe) -> Remedy | None:
+def average(setup: Setup) -> Remedy | None:
     """A moving average of the generator's weights."""
-    if "average" not in recipe.train or recipe.train["average"]:
+    if "average" not in setup.train or setup.train["average"]:
         return None
-    return Remedy("averaged weights do not swing from mode to mode", ("train.average={}",))
+    return Remedy(
+        "averaged weights do not swing from mode to mode", ("train.average={half_life: 10}",)
+    )
 
 
-def full_precision(recipe: Recipe) -> Remedy | None:
+def full_precision(setup: Setup) -> Remedy | None:
     """Single precision instead of bfloat16."""
-    if recipe.train.get("precision") != "bf16":
+    if setup.train.get("precision") != "bf16":
         return None
     return Remedy("single precision rules rounding out as the cause", ("train.precision=fp32",))
 
@@ -324,10 +329,10 @@ def full_precision(recipe: Recipe) -> Remedy | None:
 # ---- networks and data --------------------------------------------------------------------------
 
 
-def sharpen(recipe: Recipe) -> Remedy | None:
+def sharpen(setup: Setup) -> Remedy | None:
     """Fourier features for a discriminator of points."""
-    network = _tree(recipe.game.get("discriminator"))
-    domain = recipe.spec.domain
+    network = _tree(setup.game.get("discriminator"))
+    domain = setup.spec.domain
     if network.get("fourier") != 0 or not isinstance(domain, Points) or domain.dim > PLANE:
         return None
     return Remedy(
@@ -336,11 +341,11 @@ def sharpen(recipe: Recipe) -> Remedy | None:
     )
 
 
-def mirror(recipe: Recipe) -> Remedy | None:
+def mirror(setup: Setup) -> Remedy | None:
     """Mirrored images, where left and right may be exchanged."""
-    if not isinstance(recipe.spec.domain, Images) or recipe.data.get("mirror") is not False:
+    if not isinstance(setup.spec.domain, Images) or setup.data.get("mirror") is not False:
         return None
-    if recipe.spec.name in DIGIT_SETS:
+    if setup.spec.name in DIGIT_SETS:
         return None
     return Remedy(
         "twice as many different images, if yours may be mirrored: harder to learn by heart",
@@ -348,14 +353,14 @@ def mirror(recipe: Recipe) -> Remedy | None:
     )
 
 
-def switch(recipe: Recipe) -> Remedy | None:
+def switch(setup: Setup) -> Remedy | None:
     """The steadiest system there is."""
-    if recipe.system == "r3gan":
+    if setup.system == "r3gan":
         return None
-    source = shlex.quote(str(recipe.data.get("source") or recipe.spec.name))
+    source = shlex.quote(str(setup.data.get("source") or setup.spec.name))
     return Remedy(
         "R3GAN with its own networks and schedules is the least likely to lose modes",
-        command=f"ganvas train r3gan/{recipe.spec.kind} --data {source} --out runs/r3gan",
+        command=f"ganvas train r3gan/{setup.spec.kind} --data {source} --out runs/r3gan",
     )
 
 
@@ -367,16 +372,16 @@ def _times(numbers: Mapping[str, Number], factor: float, why: str) -> Remedy | N
     settings: list[str] = []
     for key, number in numbers.items():
         if isinstance(number, dict):
-            ends = (f"{end}: {_show(factor * float(number[end]))}" for end in ("start", "end"))
-            settings.append(f"{key}={{{', '.join(ends)}}}")
+            moved = {end: _show(factor * float(number[end])) for end in ("start", "end")}
+            kept = {k: v for k, v in number.items() if USUAL.get(k, v) != v}
+            words = (f"{k}: {v}" for k, v in {**moved, **kept}.items())
+            settings.append(f"{key}={{{', '.join(words)}}}")
         else:
             settings.append(f"{key}={_show(factor * number)}")
     return Remedy(why, tuple(settings)) if settings else None
 
 
-def _whole(
-    tree: Tree, key: str, change: Callable[[Any], float | None], why: str
-) -> Remedy | None:
+def _whole(tree: Tree, key: str, change: Callable[[Any], float | None], why: str) -> Remedy | None:
     """Return the override of one number as it is now, if it has a value."""
     now = tree.get(key.partition(".")[2])
     new = None if now is None else change(now)

@@ -13,7 +13,6 @@ from ganvas.data.source import Source
 from ganvas.play import Game, Noise
 from ganvas.train.diagnosis import Diagnosis, diagnose
 from ganvas.train.look import (
-    SET_SAMPLES,
     Measure,
     Numbers,
     known_items,
@@ -87,7 +86,7 @@ class Watch:
             return {"coverage/finite": round(float(finite.double().mean()), 6)}
         numbers = self._measure(fake)
         if "score" in game.capabilities():
-            first = slice(0, SET_SAMPLES)
+            first = slice(0, len(self._real))
             scores = _in_parts(game, "score", fake[first], None if y is None else y[first])
             numbers |= self._judged(game, scores, device)
         return numbers
@@ -100,10 +99,10 @@ class Watch:
     def _judged(self, game: Game, fake: Tensor, device: torch.device) -> Numbers:
         """Return how well the discriminator tells fakes, and training items, from fresh ones."""
         encode = self._source.spec.domain.encode
-        scores = {
-            name: _in_parts(game, "score", encode(items.x).to(device), _labels(game, items, device))
-            for name, items in self._known.items()
-        }
+        scores: dict[str, Tensor] = {}
+        for name, items in self._known.items():
+            x, y = encode(items.x).to(device), _labels(game, items, device)
+            scores[name] = _in_parts(game, "score", x, y)
         fresh = next(iter(scores.values()))
         if not all(s.isfinite().all() for s in (fake, *scores.values())):
             return {}
@@ -149,9 +148,8 @@ def _call(game: Game, verb: str, *arguments: Any) -> Tensor:
 
 def _in_parts(game: Game, verb: str, x: Tensor, y: Tensor | None) -> Tensor:
     """Return the game's answer for all of x (N, …) with labels y (N,), a batch at a time."""
-    labels = [None] * len(x.split(BATCH)) if y is None else list(y.split(BATCH))
-    parts = [
-        _call(game, verb, part, label)
-        for part, label in zip(x.split(BATCH), labels, strict=True)
-    ]
+    parts: list[Tensor] = []
+    for start in range(0, len(x), BATCH):
+        part = slice(start, start + BATCH)
+        parts.append(_call(game, verb, x[part], None if y is None else y[part]))
     return torch.cat(parts).float()

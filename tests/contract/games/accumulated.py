@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-from tests.contract.games.unrolled import Unrolled, discriminator_loss
 from torch.nn.functional import softplus
 
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
 from ganvas.play import Adam, Player, Turns
+from tests.contract.games.unrolled import Unrolled, discriminator_loss
 
 
 class Accumulated(Unrolled):

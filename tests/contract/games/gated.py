@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-from tests.contract.games.unrolled import Unrolled, discriminator_loss
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from ganvas.data.feed import Feed
 from ganvas.play import Turns
+from tests.contract.games.unrolled import Unrolled, discriminator_loss
 
 
 class Gated(Unrolled):

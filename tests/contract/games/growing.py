@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from tests.contract.games.unrolled import Unrolled, discriminator_loss, mlp
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
 from ganvas.play import Adam, Player, Turns
+from tests.contract.games.unrolled import Unrolled, discriminator_loss, mlp
 
 
 class Fade(nn.Module):

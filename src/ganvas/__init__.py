@@ -1,0 +1,64 @@
+"""ganvas trains, measures, explains and serves adversarial generative models.
+
+Everything here is imported when first used, so that ``import ganvas`` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganvas.api import evaluate, load, resume, train
+    from ganvas.errors import GanvasError, UsageError
+    from ganvas.model import Model
+    from ganvas.recipes import Recipe, load_recipe
+
+__all__ = [
+    "GanvasError",
+    "Model",
+    "Recipe",
+    "UsageError",
+    "__version__",
+    "evaluate",
+    "load",
+    "load_recipe",
+    "resume",
+    "train",
+]
+
+__version__ = version("ganvas")
+
+_HOMES = {
+    "GanvasError": "ganvas.errors",
+    "Model": "ganvas.model",
+    "Recipe": "ganvas.recipes",
+    "UsageError": "ganvas.errors",
+    "evaluate": "ganvas.api",
+    "load": "ganvas.api",
+    "load_recipe": "ganvas.recipes",
+    "resume": "ganvas.api",
+}
+
+
+class _Train(ModuleType):
+    """The package ``ganvas.train``, which can be called: it shares its name with the function."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Do what `ganvas.api.train` does."""
+        return import_module("ganvas.api").train(*arguments, **named)
+
+
+import_module("ganvas.train").__class__ = _Train
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ganvas' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

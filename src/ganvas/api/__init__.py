@@ -1,0 +1,7 @@
+"""ganvas from Python: train, resume, evaluate, load. The command line calls the same functions."""
+
+from ganvas.api.measuring import diagnose, evaluate, measure
+from ganvas.api.running import Ending, resume, train
+from ganvas.model import load
+
+__all__ = ["Ending", "diagnose", "evaluate", "load", "measure", "resume", "train"]

@@ -1,0 +1,117 @@
+"""Scores and diagnosis of a trained run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ganvas.data.open import open_data
+from ganvas.data.source import Source, StackSource
+from ganvas.data.spec import Images
+from ganvas.metrics.extractors import default_extractor
+from ganvas.metrics.images import evaluate_images
+from ganvas.metrics.points import evaluate_point_set, evaluate_points
+from ganvas.metrics.protocol import Score
+from ganvas.model import Model, disk_errors, load, save_model
+from ganvas.recipes import Recipe, load_recipe
+from ganvas.report import write_report
+from ganvas.train.folder import CONFIG, RunFolder
+from ganvas.train.watch import diagnose_run
+
+if TYPE_CHECKING:
+    from ganvas.train.diagnosis import Diagnosis
+
+EVALUATION = "evaluation.json"
+
+
+def evaluate(
+    run: str | Path, samples: int | None = None, seed: int | None = None
+) -> dict[str, Score]:
+    """Measure a run's model, and keep the scores in its folder, report and model card.
+
+    Args:
+        run: the run folder.
+        samples: how many are drawn; None: as the recipe says.
+        seed: with which they are drawn; None: as the recipe says.
+
+    Returns:
+        Scores by name; each carries the protocol under which it may be compared.
+
+    Raises:
+        UsageError: there is no run or no model, or the data are gone.
+        GanvasError: some samples are not finite.
+    """
+    folder, recipe, model, source = _open(run)
+    n = samples or recipe.evaluate.samples
+    scores = measure(model, source, n, recipe.evaluate.seed if seed is None else seed)
+    _keep(folder, {"scores": {name: json.loads(s.to_json()) for name, s in scores.items()}})
+    numbers = {name: score.value for name, score in scores.items()}
+    made = model.provenance.model_copy(update={"scores": numbers})
+    save_model(folder.model, model.game, made)
+    return scores
+
+
+def diagnose(run: str | Path) -> Diagnosis:
+    """Look afresh at a run's model and log, and keep the verdict in its folder and report.
+
+    Raises:
+        UsageError: there is no run or no model, or the data are gone.
+    """
+    folder, recipe, model, source = _open(run)
+    found = diagnose_run(model.game, source, folder.rows(), recipe.tree(), recipe.seed)
+    _keep(folder, {"verdict": {"name": found.verdict, "evidence": list(found.evidence)}})
+    return found
+
+
+def measure(model: Model, source: Source, samples: int, seed: int = 0) -> dict[str, Score]:
+    """Return all scores that fit the data, of so many samples drawn with ``seed``."""
+    labels: torch.Tensor | None = None
+    if model.conditional:
+        labels = model.latents(samples, seed)[1]
+    x = model.sample(samples, seed=seed)
+    if source.law is not None:
+        return evaluate_points(x, source.law, seed)
+    train, held_out = _real(source)
+    if isinstance(source.spec.domain, Images):
+        name, channels = source.spec.name, source.spec.domain.channels
+        extractor = default_extractor(name, channels=channels, device=model.device)
+        return evaluate_images(
+            x,
+            train,
+            extractor,
+            held_out=held_out,
+            data=name,
+            labels=labels,
+            seed=seed,
+            device=model.device,
+        )
+    if held_out is None:
+        return evaluate_point_set(x, train, reference_name=f"{source.spec.name}, train", seed=seed)
+    reference_name = f"{source.spec.name}, test"
+    return evaluate_point_set(x, held_out, real=train, reference_name=reference_name, seed=seed)
+
+
+def _real(source: Source) -> tuple[Any, Any]:
+    """Return training and held-out items in data units; endless sets have fixed stand-ins."""
+    first = "reference" if isinstance(source, StackSource) else "train"
+    held_out = source.items("test").x if "test" in source.splits else None
+    return source.items(first).x, held_out
+
+
+def _open(run: str | Path) -> tuple[RunFolder, Recipe, Model, Source]:
+    folder = RunFolder.open(Path(run))
+    recipe = load_recipe(folder.path / CONFIG)
+    model = load(folder.path, game=recipe.game_type)
+    return folder, recipe, model, open_data(recipe.data)
+
+
+def _keep(folder: RunFolder, found: dict[str, Any]) -> None:
+    """Add findings to ``evaluation.json`` and write the report anew."""
+    path = folder.path / EVALUATION
+    before: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    folder.write_json(EVALUATION, {**before, **found})
+    with disk_errors(folder.path):
+        write_report(folder.path)

@@ -1,0 +1,216 @@
+"""Training and resuming: a recipe becomes a game on its data, in a loop, in a run folder."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganvas.api.environment import describe_environment
+from ganvas.api.measuring import evaluate
+from ganvas.api.transfer import start_from as take_over
+from ganvas.data.open import open_data
+from ganvas.errors import GanvasError, UsageError
+from ganvas.model import disk_errors, write_whole
+from ganvas.play import build
+from ganvas.recipes import Recipe, load_recipe
+from ganvas.recipes.overrides import as_words, parse_overrides
+from ganvas.report import write_report
+from ganvas.train.folder import CONFIG, RunFolder
+from ganvas.train.hooks import make_hooks
+from ganvas.train.launch import launch
+from ganvas.train.loop import Loop, Outcome
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+RESUMABLE = frozenset(
+    f"train.{key}"
+    for key in (
+        *("rounds", "kimg", "stop_at", "devices", "nodes", "accelerator", "threads"),
+        *("checkpoint_every", "keep", "log_every", "sample_every", "watch_every"),
+        *("guard", "tensorboard"),
+    )
+)
+"""Settings that may change when a run goes on; all others would make it another run."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a training ended.
+
+    Attributes:
+        outcome: finished, stopped (at ``train.stop_at``), interrupted, or collapsed.
+        folder: the run folder.
+        rounds: rounds played in all.
+        first: whether this is the process that speaks for all.
+    """
+
+    outcome: Outcome
+    folder: Path
+    rounds: int
+    first: bool = True
+
+
+def train(
+    recipe: str | Path | Recipe,
+    out: str | Path,
+    data: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    start_from: str | Path | None = None,
+    quiet: bool = False,
+    **overrides: Any,
+) -> Ending:
+    """Train a recipe into a new run folder.
+
+    Args:
+        recipe: a name ``system/dataset``, the path of a YAML file, or a loaded `Recipe`.
+        out: the run folder to make.
+        data: takes the place of the recipe's data source.
+        overwrite: replace a run folder that is there.
+        start_from: a run or model folder whose networks are taken over where they fit.
+        quiet: show no progress.
+        overrides: changes to a named recipe, nested or dotted: ``train={"rounds": 100}``,
+            ``**{"train.batch": 64}``.
+
+    Raises:
+        UsageError: the recipe, a setting, the data or ``out`` is wrong; nothing was written.
+        GanvasError: training cannot go on.
+    """
+    if not isinstance(recipe, Recipe):
+        recipe = load_recipe(recipe, as_words(overrides), data)
+    elif overrides or data is not None:
+        raise UsageError("changes go with a recipe's name; this recipe is loaded already")
+    return _run(recipe, Path(out), _Start(overwrite, start_from), quiet)
+
+
+def resume(run: str | Path, overrides: Sequence[str] = (), *, quiet: bool = False) -> Ending:
+    """Continue a run from its last checkpoint, to its horizon unless ``train.stop_at`` is given.
+
+    Args:
+        run: the run folder.
+        overrides: ``key=value`` words; only settings of `RESUMABLE`.
+        quiet: show no progress.
+
+    Raises:
+        UsageError: there is no run, or a setting may not change.
+        GanvasError: no checkpoint can be read, or training cannot go on.
+    """
+    folder = RunFolder.open(Path(run))
+    _refuse_other_settings(overrides, folder.path)
+    before = load_recipe(folder.path / CONFIG)
+    recipe = load_recipe(folder.path / CONFIG, ["train.stop_at=null", *overrides])
+    return _run(recipe, folder.path, None, quiet, _change_of_horizon(before, recipe))
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What only a new run knows."""
+
+    overwrite: bool
+    source: str | Path | None
+
+
+def _run(
+    recipe: Recipe, path: Path, start: _Start | None, quiet: bool, notes: Sequence[str] = ()
+) -> Ending:
+    source = open_data(recipe.data)
+    game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed)
+    if start and start.source:
+        notes = take_over(game, Path(start.source))
+    fabric = launch(recipe.train)
+    on_first(fabric, lambda: _prepare(recipe, path, start))
+    folder = RunFolder(path)
+    first = bool(fabric.is_global_zero)
+    loop = Loop(game, source, recipe.train, folder, fabric, recipe.seed, recipe.data.mirror)
+    resumed = loop.resume() if start is None else None
+    loop.hooks = make_hooks(
+        folder, game, source, recipe.train, recipe.seed, resumed, quiet=quiet or not first
+    )
+    with _crash_report(folder):
+        if first:
+            _record_notes(loop, "start" if start else "resume", resumed or 0, notes)
+        outcome = loop.run()
+    if first:
+        _finish(recipe, folder, outcome, loop.rounds > (resumed or 0))
+    return Ending(outcome, path, loop.rounds, first)
+
+
+def _prepare(recipe: Recipe, path: Path, start: _Start | None) -> None:
+    """Make the run folder, or bring its settings up to date."""
+    if start is not None:
+        folder = RunFolder.create(path, recipe.to_yaml(), start.overwrite)
+        folder.write_json("environment.json", describe_environment(recipe))
+        return
+    write_whole(path / CONFIG, recipe.to_yaml().encode())
+
+
+def _record_notes(loop: Loop, event: str, round: int, notes: Sequence[str]) -> None:
+    for note in notes:
+        row = {"round": round, "event": event, "message": note}
+        loop.folder.append(row)
+        for show in loop.hooks.show:
+            show(row)
+
+
+def _finish(recipe: Recipe, folder: RunFolder, outcome: Outcome, played: bool) -> None:
+    if outcome == "finished" and played and recipe.evaluate.at_end:
+        evaluate(folder.path)
+    with disk_errors(folder.path):
+        write_report(folder.path)
+
+
+def on_first(fabric: Fabric, action: Callable[[], None]) -> None:
+    """Let the first process act while the others wait; if it fails, all of them do."""
+    problem: GanvasError | None = None
+    if fabric.is_global_zero:
+        try:
+            with disk_errors(Path()):
+                action()
+        except GanvasError as error:
+            problem = error
+    problem = fabric.broadcast(problem)
+    if problem is not None:
+        raise problem
+
+
+def _change_of_horizon(before: Recipe, after: Recipe) -> list[str]:
+    """Say so if a resumed run has another horizon, on which all schedules depend."""
+    lengths = [
+        f"{train.rounds:,} rounds" if train.rounds else f"{train.kimg:,g} kimg"
+        for train in (before.train, after.train)
+    ]
+    if lengths[0] == lengths[1]:
+        return []
+    return [f"the horizon is now {lengths[1]}, it was {lengths[0]}: all schedules change with it"]
+
+
+@contextmanager
+def _crash_report(folder: RunFolder) -> Generator[None]:
+    """Keep the traceback of an error that nobody foresaw."""
+    try:
+        with disk_errors(folder.path):
+            yield
+    except GanvasError:
+        raise
+    except Exception as error:
+        path = folder.path / "crash.txt"
+        write_whole(path, traceback.format_exc().encode())
+        error.add_note(f"The whole story is in {path}; the run goes on from its last checkpoint.")
+        raise
+
+
+def _refuse_other_settings(overrides: Sequence[str], run: Path) -> None:
+    for word in overrides:
+        parse_overrides([word])
+        key = word.partition("=")[0].strip()
+        if key not in RESUMABLE and not key.startswith("train.guard."):
+            allowed = ", ".join(sorted(RESUMABLE))
+            raise UsageError(
+                f"{key} cannot change when a run goes on: that would be another run. Start one: "
+                f"ganvas train {run / CONFIG} --out DIR {word}. What may change: {allowed}"
+            )

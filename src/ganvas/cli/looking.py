@@ -1,0 +1,81 @@
+"""``ganvas recipes`` and ``ganvas data``: what there is to train, and on what."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganvas.cli.speech import say, table
+from ganvas.errors import UsageError
+
+if TYPE_CHECKING:
+    from ganvas.data.check import DataReport
+
+
+def recipes(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A recipe to show in full.")
+    ] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of its settings.")
+    ] = False,
+) -> None:
+    """List the recipes, or show one with all its settings.
+
+    Example: ganvas recipes r3gan/ring8
+    """
+    from ganvas.recipes import catalogue
+
+    if name is not None:
+        from ganvas.recipes.loader import load_recipe
+
+        recipe = load_recipe(name)
+        text = json.dumps(type(recipe).model_json_schema(), indent=2)
+        say(text if schema else recipe.to_yaml().rstrip())
+        return
+    if schema:
+        raise UsageError("--schema needs a recipe: ganvas recipes NAME --schema")
+    say(table([(summary.name, summary.about) for summary in catalogue.summaries()]))
+    say("\nAll settings of one: ganvas recipes NAME. Train it: ganvas train NAME --out DIR")
+
+
+def data(
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH", help="A folder, an .npy or .npz file, or a data set's name."
+        ),
+    ],
+    duplicates: Annotated[
+        bool, typer.Option("--duplicates", help="Also find images with equal pixels.")
+    ] = False,
+) -> None:
+    """Say what a data set holds, and which recipes fit.
+
+    Example: ganvas data my_images
+    """
+    from ganvas.data.check import check_data
+
+    report = check_data(path, duplicates=duplicates)
+    say(report.text())
+    fitting = fitting_recipes(report)
+    say("  recipes that fit:" if fitting else "  no recipe fits")
+    for line in fitting:
+        say(f"    {line}")
+    if not report.usable:
+        raise typer.Exit(1)
+
+
+def fitting_recipes(report: DataReport) -> list[str]:
+    """Return the commands that train on a data set, those made for it first."""
+    from ganvas.recipes import catalogue
+
+    found = catalogue.summaries()
+    general = [s.name for s in found if s.name.endswith(f"/{report.kind}")]
+    made_for = [s.name for s in found if s.source == report.source and s.name not in general]
+    return [
+        *(f"ganvas train {name} --out DIR" for name in made_for),
+        *(f"ganvas train {name} --data {report.source} --out DIR" for name in general),
+    ]

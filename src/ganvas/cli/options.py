@@ -1,0 +1,32 @@
+"""Arguments that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Run = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A run folder: the --out of ganvas train.")
+]
+ModelFolder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A run folder, or its model folder.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="KEY=VALUE",
+        help="Changes with dotted keys, such as train.batch=64; values are YAML.",
+        show_default=False,
+    ),
+]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same samples.", min=0)]
+Label = Annotated[
+    str | None,
+    typer.Option(help="A class, by index or name; without it classes are drawn uniformly."),
+]
+Truncation = Annotated[
+    float,
+    typer.Option(help="Below 1: cleaner samples, less variety.", min=0.0),
+]

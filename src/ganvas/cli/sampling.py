@@ -1,0 +1,74 @@
+"""``ganvas sample`` and ``ganvas interpolate``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganvas.cli.options import Label, ModelFolder, Seed, Truncation
+from ganvas.cli.speech import say
+
+Out = Annotated[
+    Path,
+    typer.Option(
+        metavar="FILE", help="A .png grid, a .npy or .npz array in data units, or a folder."
+    ),
+]
+
+
+class How(StrEnum):
+    """The way between two latents."""
+
+    SLERP = "slerp"
+    LERP = "lerp"
+
+
+def sample(
+    run: ModelFolder,
+    out: Out,
+    count: Annotated[int, typer.Option(help="How many.", min=1)] = 64,
+    seed: Seed = 0,
+    label: Label = None,
+    truncation: Truncation = 1.0,
+) -> None:
+    """Draw samples from a trained model.
+
+    Points are written in the data's own units, images as uint8.
+
+    Example: ganvas sample runs/ring --count 1000 --seed 7 --out points.npy
+    """
+    from ganvas.model import disk_errors, load
+
+    model = load(run)
+    samples = model.sample(count, seed=seed, label=label, truncation=truncation)
+    with disk_errors(out):
+        model.domain.save(samples, out)
+    say(f"{count} samples: {out}")
+
+
+def interpolate(
+    run: ModelFolder,
+    out: Out,
+    from_seed: Annotated[int, typer.Option(help="Where the way begins.", min=0)] = 0,
+    to_seed: Annotated[int, typer.Option(help="Where it ends.", min=0)] = 1,
+    steps: Annotated[int, typer.Option(help="How many samples, both ends included.", min=2)] = 8,
+    how: Annotated[How, typer.Option(help="Along the sphere, or straight.")] = How.SLERP,
+    label: Label = None,
+    truncation: Truncation = 1.0,
+) -> None:
+    """Draw the samples on the way between two seeds.
+
+    Example: ganvas interpolate runs/digits --from-seed 3 --to-seed 4 --steps 10 --out way.png
+    """
+    from ganvas.model import disk_errors, load
+
+    model = load(run)
+    samples = model.interpolate(
+        from_seed, to_seed, steps, how.value, label=label, truncation=truncation
+    )
+    with disk_errors(out):
+        model.domain.save(samples, out)
+    say(f"{steps} samples: {out}")

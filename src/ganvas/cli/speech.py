@@ -1,0 +1,58 @@
+"""How the command line speaks: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import typer
+
+RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
+
+
+def speaks() -> bool:
+    """Whether this process speaks for all that train together."""
+    return all(os.environ.get(name, "0") == "0" for name in RANKS)
+
+
+def say(text: str) -> None:
+    """Print a result, on the first process only."""
+    if speaks():
+        typer.echo(text)
+
+
+def complain(text: str) -> None:
+    """Print an error, one ``error:`` line for each of its lines."""
+    if speaks():
+        for line in text.splitlines():
+            typer.echo(f"error: {line}", err=True)
+
+
+def table(rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> str:
+    """Return rows as aligned columns; the last column may be of any width."""
+    lines = [list(header), *map(list, rows)] if header else [list(row) for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time as people say it: 42 s, 3 min, 2 h 5 min."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours / 24:.1f} days"
+
+
+def memory(size: float) -> str:
+    """Return a number of bytes as people say it."""
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.3g} {unit}"
+        size /= 1024
+    return f"{size:.3g} GiB"

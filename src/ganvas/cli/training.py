@@ -1,0 +1,86 @@
+"""``ganvas train`` and ``ganvas resume``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganvas.cli.options import Run, Settings
+from ganvas.cli.speech import say
+from ganvas.errors import UsageError
+
+if TYPE_CHECKING:
+    from ganvas.api import Ending
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="A name from ganvas recipes, or a YAML file.")
+    ],
+    settings: Settings = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run folder to make.")] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Your own data instead of the recipe's.")
+    ] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="RUN", help="Start from the networks of another run."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be trained; write nothing.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run that is in --out.")
+    ] = False,
+) -> None:
+    """Train a recipe into a new run folder.
+
+    Example: ganvas train r3gan/ring8 --out runs/ring train.rounds=2000
+    """
+    from ganvas import api
+    from ganvas.recipes import load_recipe
+
+    loaded = load_recipe(recipe, settings or [], data)
+    if dry_run:
+        from ganvas.cli.plan import plan
+
+        say(plan(loaded))
+        return
+    if out is None:
+        raise UsageError(
+            f"train needs a folder to write to, for example: ganvas train {recipe} "
+            f"--out runs/{loaded.name.replace('/', '-')}"
+        )
+    ending = api.train(loaded, out, overwrite=overwrite, start_from=start_from)
+    _conclude(ending)
+
+
+def resume(run: Run, settings: Settings = None) -> None:
+    """Continue a run from its last checkpoint to its horizon.
+
+    Example: ganvas resume runs/ring train.stop_at=3000
+    """
+    from ganvas import api
+
+    _conclude(api.resume(run, settings or []))
+
+
+def _conclude(ending: Ending) -> None:
+    """Say how it ended and what to do next."""
+    folder = ending.folder
+    how = {
+        "finished": f"finished at round {ending.rounds:,}",
+        "stopped": f"stopped at round {ending.rounds:,}; go on with: ganvas resume {folder}",
+        "interrupted": f"saved at round {ending.rounds:,}; go on with: ganvas resume {folder}",
+        "collapsed": f"collapsed at round {ending.rounds:,}; see: ganvas diagnose {folder}",
+    }[ending.outcome]
+    lines = [how]
+    pictures = sorted((folder / "samples").glob("[0-9]*.png"))
+    if pictures:
+        lines.append(f"samples: {pictures[-1]}")
+    lines += [f"report:  {folder / 'report.html'}", f"model:   {folder / 'model'}"]
+    say("\n".join(lines))
+    if ending.outcome == "collapsed":
+        raise typer.Exit(1)

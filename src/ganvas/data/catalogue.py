@@ -1,0 +1,98 @@
+"""Every name that data goes by, and reading what it stands for. Needs no torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganvas.data import arrays, pixels, standard
+from ganvas.data.hub import PREFIX, read_hub
+from ganvas.data.images import read_folder
+from ganvas.data.items import Collection, Items
+from ganvas.data.laws import LAW_NAMES
+from ganvas.data.packaged import PACKAGED, digits, digits8
+from ganvas.data.pixels import Form
+from ganvas.data.settings import DataSettings
+from ganvas.errors import UsageError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Triples of digits: where the digits come from, and how many triples are fixed (or None)."""
+
+    read_digits: Callable[[DataSettings], Collection]
+    triples: int | None = None
+
+
+STACKS: dict[str, Stack] = {
+    "digits_stack": Stack(lambda _: digits8()),
+    "stacked_digits": Stack(lambda _: digits()),
+    "smnist_online": Stack(standard.mnist),
+    "smnist_fixed": Stack(standard.mnist, triples=128_000),  # PacGAN's protocol
+}
+"""Sets of three digits as three channels, 1,000 modes."""
+
+DATA_NAMES: tuple[str, ...] = (*LAW_NAMES, *PACKAGED, *STACKS, *standard.STANDARD)
+"""Names of all data sets that are not a path or a hub id."""
+
+
+def read(settings: DataSettings) -> Collection:
+    """Read a packaged or standard set, a path or a hub id, all items in their final form.
+
+    Raises:
+        UsageError: it is not there, is broken, or does not fit the settings.
+    """
+    name = settings.source
+    if name in PACKAGED:
+        return conformed(PACKAGED[name](), settings)
+    if name in standard.STANDARD:
+        return conformed(standard.STANDARD[name](settings), settings)
+    if name.startswith(PREFIX):
+        return read_hub(name, settings)
+    path = find_path(name)
+    if path.is_dir():
+        return read_folder(path, settings)
+    return conformed(arrays.read_file(path), settings)
+
+
+def find_path(name: str) -> Path:
+    """Return the folder, .npy or .npz file that ``name`` points at.
+
+    Raises:
+        UsageError: nothing is there, or a file of another type; a misspelt name of a known set.
+    """
+    path = Path(name).expanduser()
+    if path.is_dir() or (path.is_file() and path.suffix.lower() in arrays.SUFFIXES):
+        return path
+    if path.is_file():
+        raise UsageError(
+            f"{path} is one {path.suffix or 'nameless'} file; expected a folder of images, "
+            "a .npy or a .npz file."
+        )
+    if os.sep in name or "/" in name or path.suffix:
+        raise UsageError(f"There is no file or folder {path} (looked from {Path.cwd()}).")
+    raise UsageError(
+        f"Unknown data '{name}': no file, folder or known set.{did_you_mean(name, DATA_NAMES)} "
+        f"Known sets are {', '.join(DATA_NAMES)}."
+    )
+
+
+def conformed(collection: Collection, settings: DataSettings) -> Collection:
+    """Return the set with its images in the size and channels asked for; points stay as they are.
+
+    Raises:
+        UsageError: the images have another size and no rule says how they get there.
+    """
+    if collection.kind == "points":
+        return collection
+    _, height, width, channels = collection.splits["train"].x.shape
+    size = pixels.choose_size(settings, [(f"{collection.name}, image 0", (height, width))])
+    chosen = pixels.choose_channels(settings, grey=channels == 1, alpha=channels == 4)
+    form = Form(size, settings.resize, chosen, settings.colour)
+    splits = {
+        split: Items(pixels.conform_array(items.x, form), items.label)
+        for split, items in collection.splits.items()
+    }
+    return Collection(collection.name, splits, collection.class_names)

@@ -1,0 +1,233 @@
+"""What ``ganvas data`` tells about a data set before anyone trains on it. Needs no torch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ganvas.data import images, pixels
+from ganvas.data.catalogue import DATA_NAMES, STACKS, find_path, read
+from ganvas.data.hub import PREFIX
+from ganvas.data.images import Broken, Entry, Header
+from ganvas.data.items import Collection, Kind, class_order
+from ganvas.data.laws import LAW_NAMES, law
+from ganvas.data.settings import DataSettings
+
+FEW = 1000
+IMBALANCE = 10
+SHOWN = 20
+"""How many sizes, classes, broken files or duplicates the text lists before it only counts."""
+
+
+@dataclass
+class DataReport:
+    """What is in a data set.
+
+    Attributes:
+        source: the name or path asked about.
+        kind: "points" or "images".
+        counts: number of usable items by split; None: drawn without end.
+        sizes: number of images of each size ("height x width"), most frequent first.
+        channels: number of images of each colour form (grey, rgb, rgba).
+        dim: number of coordinates of a point.
+        modes: number of modes of a law.
+        classes: number of items of each class.
+        broken: files that cannot be used, with the reason.
+        duplicates: groups of image files with equal pixels, where asked for.
+        warnings: what may spoil training, each with what to do.
+    """
+
+    source: str
+    kind: Kind
+    counts: dict[str, int | None]
+    sizes: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
+    channels: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
+    dim: int | None = None
+    modes: int | None = None
+    classes: dict[str, int] = field(default_factory=dict[str, int])
+    broken: list[Broken] = field(default_factory=list[Broken])
+    duplicates: list[list[str]] = field(default_factory=list[list[str]])
+    warnings: list[str] = field(default_factory=list[str])
+
+    @property
+    def usable(self) -> bool:
+        """Whether training would start with no further setting about broken files."""
+        return not self.broken
+
+    def text(self) -> str:
+        """Return the report as plain text."""
+        lines = [f"{self.source}: {self.kind}"]
+        for split, count in self.counts.items():
+            lines.append(f"  {split}: {'endless' if count is None else f'{count:,}'}")
+        if self.dim is not None:
+            lines.append(f"  coordinates: {self.dim}")
+        if self.modes is not None:
+            lines.append(f"  modes: {self.modes}")
+        for title, counted in (
+            ("sizes (height x width)", self.sizes),
+            ("channels", self.channels),
+            ("classes", self.classes),
+        ):
+            lines += _counted(title, counted)
+        lines += _listed("broken files", [f"{one.name}: {one.reason}" for one in self.broken])
+        lines += _listed("duplicates", [", ".join(group) for group in self.duplicates])
+        lines += [f"  warning: {warning}" for warning in self.warnings]
+        return "\n".join(lines)
+
+
+def check_data(source: str, *, duplicates: bool = False) -> DataReport:
+    """Look through a data set: every file of a folder is opened and decoded.
+
+    Args:
+        source: anything that `DataSettings.source` understands.
+        duplicates: also find images with equal pixels.
+
+    Raises:
+        UsageError: there is nothing of this name, or it is no data set at all.
+    """
+    if source in LAW_NAMES:
+        known = law(source)
+        return DataReport(source, "points", {"train": None}, dim=known.dim, modes=known.K or None)
+    settings = DataSettings(source=source)
+    if source in STACKS:
+        return _check_stack(source, STACKS[source].read_digits(settings))
+    if source not in DATA_NAMES and not source.startswith(PREFIX):
+        path = find_path(source)
+        if path.is_dir():
+            return _check_folder(source, path, duplicates)
+    return _check_collection(source, read(settings), duplicates)
+
+
+def _check_stack(source: str, digits: Collection) -> DataReport:
+    _, height, width, _ = digits.splits["train"].x.shape
+    triples = STACKS[source].triples
+    return DataReport(
+        source,
+        "images",
+        {"train": triples},
+        sizes={pixels.show((height, width)): triples},
+        channels={"rgb": triples},
+        modes=1000,
+    )
+
+
+def _check_folder(source: str, folder: Path, duplicates: bool) -> DataReport:
+    entries = images.scan(folder)
+    headers, broken = images.probe(entries)
+    broken += images.verify([entry for entry in entries if entry.name in headers])
+    lost = {one.name for one in broken}
+    sound = [entry for entry in entries if entry.name not in lost]
+    report = DataReport(
+        source,
+        "images",
+        dict(Counter(entry.split for entry in sound)),
+        sizes=pixels.size_counts(headers[entry.name].size for entry in sound),
+        channels=dict(Counter(_form(headers[entry.name]) for entry in sound).most_common()),
+        classes=_class_counts([entry.label for entry in sound if entry.label is not None]),
+        broken=broken,
+    )
+    if duplicates:
+        report.duplicates = _equal([(entry.name, _pixel_hash(entry)) for entry in sound])
+    report.warnings = _warnings(report)
+    if len({len(Path(entry.name).parts) for entry in sound}) > 1 and not report.classes:
+        report.warnings.append(
+            "images lie at several depths, so folders give no classes: put each image in one "
+            f"class folder, or write {images.LABEL_FILE} with the header file,label"
+        )
+    return report
+
+
+def _check_collection(source: str, collection: Collection, duplicates: bool) -> DataReport:
+    train = collection.splits["train"]
+    report = DataReport(
+        source, collection.kind, {split: len(items) for split, items in collection.splits.items()}
+    )
+    if collection.kind == "points":
+        report.dim = train.x.shape[1]
+    else:
+        _, height, width, channels = train.x.shape
+        total = sum(map(len, collection.splits.values()))
+        report.sizes = {pixels.show((height, width)): total}
+        report.channels = {pixels.FORMS[channels]: total}
+    if train.label is not None:
+        numbers = np.bincount(train.label, minlength=len(collection.class_names)).tolist()
+        report.classes = dict(zip(collection.class_names, numbers, strict=True))
+    if duplicates:
+        report.duplicates = _equal(
+            [
+                (f"{split} {row}", hashlib.sha256(item.tobytes()).hexdigest())
+                for split, items in collection.splits.items()
+                for row, item in enumerate(items.x)
+            ]
+        )
+    report.warnings = _warnings(report)
+    return report
+
+
+def _form(header: Header) -> str:
+    return "rgba" if header.alpha else "grey" if header.grey else "rgb"
+
+
+def _class_counts(labels: Sequence[str]) -> dict[str, int]:
+    counts = Counter(labels)
+    return {name: counts[name] for name in class_order(labels)}
+
+
+def _pixel_hash(entry: Entry) -> str:
+    with Image.open(entry.path) as image:
+        pixel = image.convert("RGBA")
+    return hashlib.sha256(str(pixel.size).encode() + pixel.tobytes()).hexdigest()
+
+
+def _equal(hashes: Sequence[tuple[str, str]]) -> list[list[str]]:
+    groups: dict[str, list[str]] = {}
+    for name, digest in hashes:
+        groups.setdefault(digest, []).append(name)
+    return [names for names in groups.values() if len(names) > 1]
+
+
+def _warnings(report: DataReport) -> list[str]:
+    found: list[str] = []
+    count = report.counts.get("train") or 0
+    if report.broken:
+        found.append("training refuses broken files unless data.skip_broken=true")
+    if len(report.sizes) > 1:
+        sizes = [tuple(map(int, size.split("x"))) for size in report.sizes]
+        edge = pixels.suggested_edge([(height, width) for height, width in sizes])
+        found.append(
+            f"{len(report.sizes)} sizes: training needs a rule, for example data.size={edge} "
+            "data.resize=fit-crop (or stretch, or pad)"
+        )
+    if len(report.channels) > 1:
+        forms = ", ".join(report.channels)
+        found.append(f"mixed colour forms ({forms}) become rgb on white; data.channels decides")
+    if report.classes and max(report.classes.values()) > IMBALANCE * min(report.classes.values()):
+        most, least = (
+            pick(report.classes, key=lambda name: report.classes[name]) for pick in (max, min)
+        )
+        found.append(
+            f"classes are uneven: {most} has {report.classes[most]:,} items, "
+            f"{least} has {report.classes[least]:,}"
+        )
+    if count < FEW:
+        found.append(f"only {count:,} training items: expect the generator to memorise them")
+    return found
+
+
+def _counted(title: str, counted: Mapping[str, int | None]) -> list[str]:
+    """Return one line per key, the rest as a number, under a title; nothing for no keys."""
+    rows = [name if count is None else f"{name}: {count:,}" for name, count in counted.items()]
+    return _listed(title, rows)
+
+
+def _listed(title: str, rows: Sequence[str]) -> list[str]:
+    if not rows:
+        return []
+    rest = [f"    … and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
+    return [f"  {title}: {len(rows)}", *(f"    {row}" for row in rows[:SHOWN]), *rest]

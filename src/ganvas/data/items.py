@@ -1,0 +1,86 @@
+"""Data in data units, before anything has turned it into tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ganvas.errors import UsageError
+
+Kind = Literal["points", "images"]
+
+
+@dataclass(frozen=True, eq=False)
+class Items:
+    """One split, in data units.
+
+    Attributes:
+        x: points (N, D) float32, or images (N, H, W, C) uint8.
+        label: class of each item, (N,) int64, or None.
+    """
+
+    x: npt.NDArray[Any]
+    label: npt.NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, index: npt.NDArray[np.int64]) -> Items:
+        """Return the items at ``index``, in that order."""
+        return Items(self.x[index], None if self.label is None else self.label[index])
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A finite data set as read: its splits ("train" always among them) and its class names."""
+
+    name: str
+    splits: dict[str, Items]
+    class_names: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> Kind:
+        """Whether the items are points or images."""
+        return "points" if self.splits["train"].x.ndim == 2 else "images"
+
+
+def class_order(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the distinct class names in order: by value if all are whole numbers, else by name."""
+    distinct = set(names)
+    numeric = all(name.lstrip("-").isdecimal() for name in distinct)
+    return tuple(sorted(distinct, key=int if numeric else str))
+
+
+def encode_labels(
+    splits: Mapping[str, Sequence[str]],
+) -> tuple[dict[str, npt.NDArray[np.int64]], tuple[str, ...]]:
+    """Turn class names into indices 0..classes−1, alike in every split.
+
+    Returns:
+        The (N,) int64 labels of each split, and the class names in index order.
+    """
+    names = class_order([name for labels in splits.values() for name in labels])
+    index = {name: i for i, name in enumerate(names)}
+    labels = {
+        split: np.array([index[name] for name in labels], dtype=np.int64)
+        for split, labels in splits.items()
+    }
+    return labels, names
+
+
+def require_several(name: str, count: int) -> None:
+    """Refuse a data set that one item cannot make.
+
+    Raises:
+        UsageError: there are fewer than two training items.
+    """
+    if count < 2:
+        found = "a single sample" if count == 1 else "no samples"
+        raise UsageError(
+            f"{name} holds {found}; training learns a distribution and needs at least 2, "
+            "better thousands."
+        )

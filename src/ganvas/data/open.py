@@ -1,0 +1,73 @@
+"""From settings to a source: the one door through which data enters training."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ganvas.data.catalogue import STACKS, conformed, read
+from ganvas.data.items import Collection, Items, require_several
+from ganvas.data.laws import LAW_NAMES, REFERENCE_SEED, law
+from ganvas.data.settings import DataSettings
+from ganvas.data.source import ArraySource, LawSource, Source, StackSource
+from ganvas.errors import UsageError
+
+__all__ = ["DataSettings", "open_data"]
+
+
+def open_data(settings: DataSettings) -> Source:
+    """Open the data that ``settings`` describe.
+
+    Raises:
+        UsageError: it is not there, is broken, or does not fit the settings.
+    """
+    name = settings.source
+    if name in LAW_NAMES:
+        _refuse_image_keys(settings)
+        return LawSource(law(name), labels=settings.labels, standardise=bool(settings.standardise))
+    if name in STACKS:
+        return _open_stack(name, settings)
+    collection = _with_split(read(settings), settings)
+    if not settings.labels:
+        splits = {split: Items(items.x) for split, items in collection.splits.items()}
+        collection = Collection(collection.name, splits)
+    if collection.kind == "points":
+        _refuse_image_keys(settings)
+        return ArraySource(collection, standardise=settings.standardise is not False)
+    _refuse_standardise(settings)
+    return ArraySource(collection)
+
+
+def _open_stack(name: str, settings: DataSettings) -> StackSource:
+    _refuse_standardise(settings)
+    stack = STACKS[name]
+    digits = conformed(stack.read_digits(settings), settings)
+    if digits.splits["train"].x.shape[-1] != 1:
+        raise UsageError(f"{name} stacks grey digits: leave data.channels at auto.")
+    return StackSource(name, digits, labels=settings.labels, fixed=stack.triples)
+
+
+def _with_split(collection: Collection, settings: DataSettings) -> Collection:
+    """Hold a random part out as "test", the same for every seed, unless there is one already."""
+    train = collection.splits["train"]
+    count = len(train)
+    if settings.hold_out and "test" not in collection.splits:
+        held = max(round(count * settings.hold_out), 1)
+        order = np.random.Generator(np.random.PCG64(REFERENCE_SEED)).permutation(count)
+        splits = {"train": train.take(np.sort(order[held:])), "test": train.take(order[:held])}
+        collection = Collection(collection.name, splits, collection.class_names)
+    require_several(collection.name, len(collection.splits["train"]))
+    return collection
+
+
+def _refuse_image_keys(settings: DataSettings) -> None:
+    if keys := settings.image_keys_set():
+        raise UsageError(
+            f"data.{keys[0]} is for images, but {settings.source} holds points: leave it out."
+        )
+
+
+def _refuse_standardise(settings: DataSettings) -> None:
+    if settings.standardise is not None:
+        raise UsageError(
+            f"data.standardise is for points, but {settings.source} holds images: leave it out."
+        )

@@ -1,0 +1,347 @@
+"""The adversarial game: a generator against a discriminator, with exchangeable parts.
+
+Objective, penalties, constraint, prior and the use of labels are values of the configuration and
+combine freely; a system is this game with its paper's values, and its own `round` where the
+paper's algorithm goes another way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from ganvas.config import Settings
+from ganvas.data.feed import Feed
+from ganvas.data.source import Batch
+from ganvas.data.spec import DataSpec
+from ganvas.errors import UsageError
+from ganvas.games.constraints import Constraint
+from ganvas.games.objectives import NonSaturating, Objective
+from ganvas.games.penalties import (
+    Penalty,
+    join,
+    logits_and_gradient,
+    penalise,
+    refuse_batch_norm,
+    squared_norms,
+)
+from ganvas.games.priors import Normal, Prior
+from ganvas.networks import DiscriminatorConfig, GeneratorConfig
+from ganvas.networks.base import Discriminator, Generator
+from ganvas.nn import Tracking
+from ganvas.play import Adam, Game, Noise, OptimiserConfig, Player, Turn, Turns
+
+Rule = Literal["batch", "uniform"]
+Parts = list[Batch]
+Latents = Sequence[tuple[Tensor, Tensor | None]]
+Statistics = dict[str, Tensor]
+
+
+class Labels(Settings):
+    """How labels are used where a game is conditional.
+
+    Attributes:
+        fakes: labels of the fakes that the discriminator is shown: those of the real batch, or
+            uniform over the classes.
+        generator: the same in the generator's turn.
+        real_weight, fake_weight: weights of the classification losses, of real samples in the
+            discriminator's turn and of fakes in the generator's, if the discriminator classifies
+            (AC-GAN, with the weights of Gulrajani et al. 2017).
+    """
+
+    fakes: Rule = "batch"
+    generator: Rule = "uniform"
+    real_weight: float = Field(default=1.0, ge=0)
+    fake_weight: float = Field(default=0.1, ge=0)
+
+
+class AdversarialConfig(Settings):
+    """What every adversarial game can be told.
+
+    Attributes:
+        latent: the prior of z.
+        generator, discriminator: the networks, by preset name or in full.
+        generator_optimiser, discriminator_optimiser: how they step.
+        objective: the pair of losses.
+        penalties: by free names; null takes one away.
+        penalty_every: k > 1 plays penalties in a turn of their own every k-th step, k-fold.
+        constraint: on the discriminator's weights.
+        discriminator_steps: per round.
+        generator_batch: fakes per real sample of the batch in the generator's turn.
+        conditional: give both networks the data's class labels.
+        labels: how labels are used.
+        accumulate: parts into which a batch is cut; their gradients are added up.
+    """
+
+    latent: Prior = Normal()
+    generator: GeneratorConfig
+    discriminator: DiscriminatorConfig
+    generator_optimiser: OptimiserConfig = Adam(lr=2e-4, beta1=0.5, beta2=0.999)
+    discriminator_optimiser: OptimiserConfig = Adam(lr=2e-4, beta1=0.5, beta2=0.999)
+    objective: Objective = NonSaturating()
+    penalties: dict[str, Penalty | None] = Field(default={})
+    penalty_every: int = Field(default=1, ge=1)
+    constraint: Constraint | None = None
+    discriminator_steps: int = Field(default=1, ge=1)
+    generator_batch: int = Field(default=1, ge=1)
+    conditional: bool = False
+    labels: Labels = Labels()
+    accumulate: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _pairs_need_equal_numbers(self) -> AdversarialConfig:
+        if self.objective.needs_real and self.generator_batch > 1:
+            raise ValueError(
+                f"objective {self.objective.kind} pairs fakes with real samples: generator_batch "
+                f"must be 1, not {self.generator_batch}"
+            )
+        return self
+
+    def regularisers(self) -> dict[str, Penalty]:
+        """Return the penalties in force, by name."""
+        return {name: penalty for name, penalty in self.penalties.items() if penalty is not None}
+
+
+class Verdict(NamedTuple):
+    """What the discriminator says of a batch: logits (N,), and class logits (N, K) or None."""
+
+    logits: Tensor
+    classes: Tensor | None
+
+
+class Adversarial(Game):
+    """A generator against a discriminator.
+
+    Attributes:
+        classes: number of classes if conditional, else 0.
+        apart: whether the discriminator must see real and fake samples in separate passes, because
+            it has layers that follow or mix what they see (batch norm, power iteration).
+        at_once: whether one pass gives logits and all gradients that are penalised (R1 with R2).
+        lazy: steps between turns of the penalties; 0 if they are part of every turn.
+        followers: other players whose buffers follow the data in the generator's turn.
+    """
+
+    Config = AdversarialConfig
+    averaged: ClassVar[tuple[str, ...]] = ("generator",)
+    followers: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, config: AdversarialConfig, spec: DataSpec) -> None:
+        super().__init__(config, spec)
+        self.classes = spec.classes if config.conditional else 0
+        self.labels = config.labels
+        self.latent = config.latent
+        self.objective = config.objective
+        self.penalties = config.regularisers()
+        self.constraint = config.constraint
+        self.discriminator_steps = config.discriminator_steps
+        self.generator_batch = config.generator_batch
+        self.accumulate = config.accumulate
+        self.lazy = config.penalty_every if self.penalties and config.penalty_every > 1 else 0
+        self.generator: Generator = config.generator.build(spec, config.latent.dim, self.classes)
+        self.discriminator: Discriminator = config.discriminator.build(spec, self.classes)
+        _refuse_useless_labels(config, spec, self.discriminator)
+        if self.constraint is not None:
+            self.constraint.install(self.discriminator)
+        self.players = {
+            "generator": Player(self.generator, config.generator_optimiser),
+            "discriminator": Player(
+                self.discriminator, config.discriminator_optimiser, lazy=self.lazy
+            ),
+        }
+        refuse_batch_norm(self.discriminator, self.penalties)
+        self.apart = any(isinstance(layer, Tracking) for layer in self.discriminator.modules())
+        self.at_once = (
+            {penalty.on for penalty in self.penalties.values()} == {"real", "fake"}
+            and not (self.lazy or self.apart)
+            and self.discriminator.labels != "auxiliary"
+        )
+
+    # ---- training -------------------------------------------------------------------------------
+
+    def round(self, data: Feed, turn: Turns) -> None:
+        """Play k steps of the discriminator, then one of the generator (Goodfellow's Alg. 1)."""
+        real, noted = Parts(), Statistics()
+        for _ in range(self.discriminator_steps):
+            real = self.real(data)
+            noted = self.discriminator_step(real, turn)
+        self.generator_step(real, turn)
+        turn.log(**noted)
+
+    def discriminator_step(self, real: Parts, turn: Turns) -> Statistics:
+        """Update the discriminator on real samples x and fresh fakes x̃ = G(z); say what it saw."""
+        noted = Statistics()
+        with torch.no_grad():
+            latents = self.latents(real, self.labels.fakes, turn.noise)
+            fake = [Batch(self.generator(z, y), y) for z, y in latents]
+        with self.in_parts(turn("discriminator")) as discriminator:
+            for x, x_fake in zip(real, fake, strict=True):
+                loss, noted = self.discriminator_loss(x, x_fake, turn)
+                discriminator.minimise(loss)
+        if self.lazy and turn.due(self.lazy):
+            with self.in_parts(turn("discriminator", lazy=self.lazy)) as discriminator:
+                for x, x_fake in zip(real, fake, strict=True):
+                    penalty, parts = self.penalty(x, x_fake, turn)
+                    discriminator.minimise(penalty)
+                    noted |= parts
+        if self.constraint is not None:
+            self.constraint.enforce(self.discriminator)
+        return noted
+
+    def generator_step(self, real: Parts, turn: Turns) -> None:
+        """Update the generator on fresh latents, through the frozen discriminator."""
+        latents = self.latents(real, self.labels.generator, turn.noise, self.generator_batch)
+        with self.in_parts(turn("generator", tracks=self.followers)) as generator:
+            for x, (z, y) in zip(real, latents, strict=True):
+                loss, noted = self.generator_loss(x, Batch(self.generator(z, y), y))
+                generator.minimise(loss)
+                turn.log(**noted)
+
+    def discriminator_loss(
+        self, real: Batch, fake: Batch, turn: Turns
+    ) -> tuple[Tensor, Statistics]:
+        """Return what the discriminator minimises, and named statistics."""
+        squared = None
+        if self.at_once:
+            (on_real, on_fake), squared = self.judge_with_slopes(real, fake)
+        else:
+            on_real, on_fake = self.judge_both(real, fake)
+        loss = self.objective.discriminator(on_real.logits, on_fake.logits)
+        noted = self.objective.estimates(on_real.logits.detach(), on_fake.logits.detach())
+        if on_real.classes is not None and real.label is not None:
+            noted["classification/real"] = F.cross_entropy(on_real.classes, real.label)
+            loss = loss + self.labels.real_weight * noted["classification/real"]
+        if self.penalties and not self.lazy:
+            penalty, parts = self.penalty(real, fake, turn, squared)
+            loss, noted = loss + penalty, noted | parts
+        return loss, noted
+
+    def penalty(
+        self, real: Batch, fake: Batch, turn: Turns, squared: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, Statistics]:
+        """Return the sum of the weighted penalties, and each one alone for the log."""
+        total, parts = penalise(
+            self.discriminator, self.penalties, real, fake, turn.noise, turn.progress, squared
+        )
+        return total, {f"penalty/{name}": part for name, part in parts.items()}
+
+    def generator_loss(self, real: Batch, fake: Batch) -> tuple[Tensor, Statistics]:
+        """Return what the generator minimises, and named statistics."""
+        on_fake = self.judge(fake)
+        on_real = self.judge(real).logits if self.objective.needs_real else None
+        loss = self.objective.generator(on_real, on_fake.logits)
+        if on_fake.classes is None or fake.label is None:
+            return loss, {}
+        classification = F.cross_entropy(on_fake.classes, fake.label)
+        return loss + self.labels.fake_weight * classification, {
+            "classification/fake": classification
+        }
+
+    # ---- the pieces of a round ------------------------------------------------------------------
+
+    def real(self, data: Feed) -> Parts:
+        """Return the next real batch, cut into `accumulate` parts."""
+        batch = data.next()
+        if len(batch) % self.accumulate:
+            raise UsageError(
+                f"game.accumulate={self.accumulate} does not divide the {len(batch)} samples that "
+                "each process gets; choose a divisor of train.batch"
+            )
+        x = batch.x.chunk(self.accumulate)
+        if not self.classes or batch.label is None:
+            return [Batch(part) for part in x]
+        y = batch.label.chunk(self.accumulate)
+        return [Batch(part, label) for part, label in zip(x, y, strict=True)]
+
+    def latents(self, real: Parts, rule: Rule, noise: Noise, copies: int = 1) -> Latents:
+        """Return fresh z, and labels if conditional, for ``copies`` fakes per real sample."""
+        n = copies * sum(len(part) for part in real)
+        z = self.prior(n, noise).chunk(len(real))
+        if not self.classes:
+            return [(part, None) for part in z]
+        if rule == "uniform":
+            return list(zip(z, noise.integers(n, self.classes).chunk(len(real)), strict=True))
+        labels = [part.label.repeat(copies) for part in real if part.label is not None]
+        return list(zip(z, labels, strict=True))
+
+    def judge(self, batch: Batch) -> Verdict:
+        """Return what the discriminator says of samples and their labels."""
+        if self.discriminator.labels != "auxiliary":
+            return Verdict(_wide(self.discriminator(batch.x, batch.label)), None)
+        features = self.discriminator.features(batch.x, batch.label)
+        logits = self.discriminator.head(features, batch.label)
+        return Verdict(_wide(logits), _wide(self.discriminator.classify(features)))
+
+    def judge_both(self, real: Batch, fake: Batch) -> tuple[Verdict, Verdict]:
+        """Return the verdicts on real and fake samples, from one pass where that is the same."""
+        if self.apart:
+            return self.judge(real), self.judge(fake)
+        logits, classes = self.judge(join([real, fake]))
+        n = len(real)
+        if classes is None:
+            return Verdict(logits[:n], None), Verdict(logits[n:], None)
+        return Verdict(logits[:n], classes[:n]), Verdict(logits[n:], classes[n:])
+
+    def judge_with_slopes(
+        self, real: Batch, fake: Batch
+    ) -> tuple[tuple[Verdict, Verdict], tuple[Tensor, Tensor]]:
+        """Return the verdicts, and squared gradient norms on real samples and fakes, (N,) each."""
+        joined, n = join([real, fake]), len(real)
+        logits, gradient = logits_and_gradient(self.discriminator, joined.x, joined.label)
+        squared = squared_norms(gradient)
+        verdicts = Verdict(logits[:n], None), Verdict(logits[n:], None)
+        return verdicts, (squared[:n], squared[n:])
+
+    def in_parts(self, update: Turn) -> Turn:
+        """Let each of the `accumulate` losses of a turn count for its share of the batch."""
+        update.weight /= self.accumulate
+        return update
+
+    # ---- what a trained model can do ------------------------------------------------------------
+
+    def prior(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
+        """Return n latents; below 1, ``truncation`` draws them towards the middle of the prior."""
+        z = self.latent.draw(n, noise)
+        middle = self.latent.centre
+        return z if truncation == 1 else middle + truncation * (z - middle)
+
+    def sample(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return samples (N, *shape) in network units for latents, and labels if conditional.
+
+        Raises:
+            UsageError: the model is conditional, and there are no labels.
+        """
+        return self.generator(z, y)
+
+    def score(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the discriminator's logit of each sample, (N,), given labels if conditional.
+
+        Raises:
+            UsageError: the model is conditional, and there are no labels.
+        """
+        return self.discriminator(x, y)
+
+
+def _refuse_useless_labels(
+    config: AdversarialConfig, spec: DataSpec, discriminator: Discriminator
+) -> None:
+    """Refuse conditional training where labels are missing, or would do nothing."""
+    if config.conditional and not spec.classes:
+        raise UsageError(
+            f"game.conditional=true needs labels, but {spec.name} has none; give one sub-folder "
+            "per class, or train with game.conditional=false"
+        )
+    if config.conditional and discriminator.labels == "none":
+        raise UsageError(
+            "game.conditional=true gives labels to the generator, but the discriminator ignores "
+            "them; choose game.discriminator.labels=concat, projection or auxiliary"
+        )
+
+
+def _wide(logits: Tensor) -> Tensor:
+    """Return logits in single precision at least: differences of half-precision ones are coarse."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -1,0 +1,67 @@
+"""cGAN: generator and discriminator both see a condition y (Mirza & Osindero 2014), system A."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from ganvas.config import Schedule
+from ganvas.games.adversarial import Adversarial, AdversarialConfig, Labels
+from ganvas.games.priors import Hypercube, Prior
+from ganvas.networks import (
+    CganMLPDiscriminator,
+    CganMLPGenerator,
+    DiscriminatorConfig,
+    GeneratorConfig,
+)
+from ganvas.play import SGD, OptimiserConfig
+
+HORIZON = 300_000
+"""Updates: 500 epochs of 60,000 images in batches of 100, past the floor of the schedule."""
+
+
+def decay(start: float, divisor: float, floor: float, rounds: int) -> Schedule:
+    """Return lr_t = max(start / divisor^t, floor) as a schedule of ``rounds`` updates, exactly."""
+    reached = math.log(start / floor) / math.log(divisor)
+    end = floor if reached <= rounds else start / divisor**rounds
+    return Schedule(start=start, end=end, shape="exponential", until=min(reached / rounds, 1.0))
+
+
+def momentum(epoch: int, rounds: int, begin: int = 1, until: int = 250) -> Schedule:
+    """Return momentum 0.5 up to epoch ``begin``, rising linearly to 0.7 at epoch ``until``.
+
+    ``epoch`` is an epoch's length and ``rounds`` the horizon, both in updates.
+    """
+    first, last = begin * epoch / rounds, until * epoch / rounds
+    end = 0.7 if last <= 1 else 0.5 + 0.2 * (1 - first) / (last - first)
+    return Schedule(start=0.5, end=end, shape="linear", begin=first, until=min(last, 1.0))
+
+
+MNIST = SGD(lr=decay(0.1, 1.00004, 1e-6, HORIZON), momentum=momentum(600, HORIZON))
+
+
+class CGANConfig(AdversarialConfig):
+    """System A: z uniform on the unit hypercube, SGD from 0.1, momentum 0.5 to 0.7.
+
+    The schedules are those of MNIST's 300,000 updates of 100 images; `decay` and `momentum` give
+    them for other horizons.
+    """
+
+    latent: Prior = Hypercube(dim=100)
+    generator: GeneratorConfig = CganMLPGenerator()
+    discriminator: DiscriminatorConfig = CganMLPDiscriminator()
+    conditional: bool = True
+    labels: Labels = Labels(fakes="batch", generator="batch")
+    generator_optimiser: OptimiserConfig = MNIST
+    discriminator_optimiser: OptimiserConfig = MNIST
+
+
+class CGAN(Adversarial):
+    """min_G max_D E log D(x|y) + E log(1 − D(G(z|y)|y))  (Eq. 2), G non-saturating by default.
+
+    `Adversarial.round` with one step each. Fakes have the labels of the real batch.
+    """
+
+    system: ClassVar[str] = "cgan"
+    one_process: ClassVar[str | None] = "each process draws dropout masks of its own"
+    Config = CGANConfig

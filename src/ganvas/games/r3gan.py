@@ -1,0 +1,48 @@
+"""R3GAN: relativistic pairing with both zero-centred penalties (Huang et al. 2024)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ganvas.config import Schedule, Scheduled
+from ganvas.games.adversarial import Adversarial, AdversarialConfig, Labels
+from ganvas.games.objectives import Objective, Relativistic
+from ganvas.games.penalties import R1, R2, Penalty
+from ganvas.games.priors import Normal, Prior
+from ganvas.networks import DiscriminatorConfig, GeneratorConfig, R3Discriminator, R3Generator
+from ganvas.play import Adam, OptimiserConfig
+
+FALLING = Adam(lr=Schedule(start=2e-4, end=5e-5), beta1=0.0, beta2=Schedule(start=0.9, end=0.99))
+
+
+class R3GANConfig(AdversarialConfig):
+    """The CIFAR-10 settings: learning rate, β₂ and γ all on one cosine.
+
+    Attributes:
+        gamma: γ of R1 and of R2, in every penalised step.
+    """
+
+    latent: Prior = Normal(dim=64)
+    generator: GeneratorConfig = R3Generator()
+    discriminator: DiscriminatorConfig = R3Discriminator()
+    objective: Objective = Relativistic()
+    gamma: Scheduled = Schedule(start=0.05, end=0.005)
+    labels: Labels = Labels(fakes="batch", generator="batch")
+    generator_optimiser: OptimiserConfig = FALLING
+    discriminator_optimiser: OptimiserConfig = FALLING
+
+    def regularisers(self) -> dict[str, Penalty]:
+        """Return R1 and R2 with weight γ, and whatever else is asked for."""
+        return {"r1": R1(weight=self.gamma), "r2": R2(weight=self.gamma), **super().regularisers()}
+
+
+class R3GAN(Adversarial):
+    """Relativistic pairing, regularised on both sides; `Adversarial.round` with one step each.
+
+    L_D = E softplus(−(D(x) − D(x̃))) + (γ/2)(E‖∇D(x)‖² + E‖∇D(x̃)‖²) and
+    L_G = E softplus(−(D(x̃) − D(x))), real and fake paired by their place in the batch. Both players
+    see the same real samples, and paired samples have the same label in conditional training.
+    """
+
+    system: ClassVar[str] = "r3gan"
+    Config = R3GANConfig

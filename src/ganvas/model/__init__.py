@@ -1,0 +1,18 @@
+"""Trained models: saved as safetensors with a card, loaded without the training code path."""
+
+from ganvas.model.card import Provenance
+from ganvas.model.files import disk_errors, explain, write_whole
+from ganvas.model.model import CannotError, Model
+from ganvas.model.storage import MODEL, load, save_model
+
+__all__ = [
+    "MODEL",
+    "CannotError",
+    "Model",
+    "Provenance",
+    "disk_errors",
+    "explain",
+    "load",
+    "save_model",
+    "write_whole",
+]

@@ -1,0 +1,140 @@
+"""The model card: what a person needs to know about a weight file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from ganvas.config import Settings
+
+LICENCES = {
+    "digits": "cc-by-sa-3.0",
+    "digits8": "cc-by-4.0",
+    "digits_stack": "cc-by-4.0",
+    "fashion_mnist": "mit",
+    "mnist": "cc-by-sa-3.0",
+    "smnist_fixed": "cc-by-sa-3.0",
+    "smnist_online": "cc-by-sa-3.0",
+    "stacked_digits": "cc-by-sa-3.0",
+}
+"""Of the data sets known by name, those with a licence of their own."""
+
+
+class Provenance(Settings):
+    """Where a model comes from; stated on its card.
+
+    Attributes:
+        recipe: its recipe's name.
+        about: the recipe's sentence.
+        data: what it was trained on, in the user's words: a data set's name or path.
+        licence: of the data; empty: that of a known data set, or unknown.
+        rounds: how long it was trained.
+        kimg: the same in thousands of real samples seen.
+        scores: measured values by name.
+    """
+
+    recipe: str = ""
+    about: str = ""
+    data: str = ""
+    licence: str = ""
+    rounds: int = 0
+    kimg: float = 0.0
+    scores: dict[str, float] = Field(default_factory=dict[str, float])
+
+
+def card(config: dict[str, Any], parameters: int) -> str:
+    """Return the card in Markdown, for the settings that the weight file carries."""
+    made, data = config["provenance"], config["data"]
+    licence = made["licence"] or LICENCES.get(data["name"], "")
+    name = made["recipe"] or config["system"]
+    lines = [
+        "---",
+        "library_name: ganvas",
+        "tags: [gan, generative-model, pytorch]",
+        *([f"license: {licence}"] if _is_identifier(licence) else []),
+        "---",
+        "",
+        f"# {name}",
+        "",
+        made["about"] or f"A generative model, trained as {config['system']}.",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| system | {config['system']} |",
+        f"| can | {', '.join(config['capabilities'])} |",
+        f"| parameters | {parameters:,} |",
+        f"| trained for | {made['rounds']:,} rounds, {made['kimg']:,.1f} thousand real samples |",
+        f"| written by | ganvas {config['ganvas']}, torch {config['torch']} |",
+        "",
+        "## Use",
+        "",
+        "```python",
+        "import ganvas",
+        "",
+        'model = ganvas.load("path/to/this/folder")',
+        *_usage(config),
+        "```",
+        "",
+        "## Data",
+        "",
+        f"{made['data'] or data['name']}: {_describe(data)}.",
+        f"Licence of the data: {licence or _no_licence(data)}.",
+        "",
+        "## Scores",
+        "",
+        *_scores(made["scores"]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _no_licence(data: dict[str, Any]) -> str:
+    if data["size"] is None and not _is_image(data):
+        return "none needed, they are drawn from a formula"
+    return "not stated; ask who made them"
+
+
+def _usage(config: dict[str, Any]) -> list[str]:
+    data = config["data"]
+    units = "uint8 (16, height, width, channels)" if _is_image(data) else "float32 (16, dim)"
+    lines: list[str] = []
+    if "sample" in config["capabilities"]:
+        lines.append(f"x = model.sample(16, seed=0)  # {units}")
+    if "score" in config["capabilities"]:
+        lines.append("logits = model.score(x)  # higher: more like real data, to the discriminator")
+    return lines
+
+
+def _describe(data: dict[str, Any]) -> str:
+    domain = data["domain"]
+    if _is_image(data):
+        shape = f"{domain['height']} × {domain['width']}, {domain['channels']} channels"
+        what = f"images of {shape}"
+    else:
+        what = f"points with {domain['dim']} coordinates"
+    amount = f"{data['size']:,}" if data["size"] else "an endless supply of"
+    classes = f", in {data['classes']} classes" if data["classes"] else ""
+    return f"{amount} {what}{classes}"
+
+
+def _scores(scores: dict[str, float]) -> list[str]:
+    if not scores:
+        return ["Not measured yet: `ganvas evaluate RUN`."]
+    rows = [f"| {name} | {value:.4g} |" for name, value in scores.items()]
+    return [
+        "| score | value |",
+        "|---|---|",
+        *rows,
+        "",
+        "Their protocols (feature network, sample counts, reference, seed) are in the run's",
+        "`evaluation.json`; values with different protocols cannot be compared.",
+    ]
+
+
+def _is_image(data: dict[str, Any]) -> bool:
+    return data["domain"]["kind"] == "images"
+
+
+def _is_identifier(licence: str) -> bool:
+    """Whether ``licence`` is a single word such as ``cc-by-sa-3.0``, as card readers want."""
+    return bool(licence) and all(c.isalnum() or c in ".-" for c in licence)

@@ -1,0 +1,294 @@
+"""What a user holds after training: a model that samples, scores and interpolates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ganvas.data.spec import DataSpec, Domain
+from ganvas.errors import GanvasError, UsageError, did_you_mean
+from ganvas.latent.interpolation import blend
+from ganvas.model.card import Provenance
+from ganvas.play import CAPABILITIES, Game, Noise
+
+BLOCK = 64
+"""Latents are drawn in blocks of this many, each from its own seed: the first samples of a seed are
+the same however many are asked for, and in chunks of whatever size."""
+
+Array = npt.NDArray[Any]
+Label = int | str
+Labels = Label | Sequence[Label] | None
+
+
+class CannotError(GanvasError, AttributeError):
+    """A model was asked for something that its system cannot do."""
+
+
+class Model:
+    """A trained model; made by `ganvas.load`.
+
+    Attributes:
+        game: the networks, in evaluation mode.
+        provenance: recipe, data, length of training, scores.
+        device: where it computes.
+    """
+
+    def __init__(
+        self, game: Game, provenance: Provenance, device: str | torch.device = "auto"
+    ) -> None:
+        self.device = choose_device(device)
+        self.game = game.to(self.device).eval().requires_grad_(False)
+        self.provenance = provenance
+
+    @property
+    def spec(self) -> DataSpec:
+        """What the model was trained on: shape, classes, name."""
+        return self.game.spec
+
+    @property
+    def domain(self) -> Domain:
+        """The kind and units of its samples; shows and saves them."""
+        return self.spec.domain
+
+    @property
+    def system(self) -> str:
+        """The name of its system."""
+        return self.game.system
+
+    @staticmethod
+    def capabilities_of(game: type[Game]) -> tuple[str, ...]:
+        """Return the verbs that a model of ``game`` has."""
+        own = game.capabilities()
+        return (*own, "interpolate") if "sample" in own else own
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """The verbs that this model has."""
+        return self.capabilities_of(type(self.game))
+
+    def __getattr__(self, name: str) -> Any:
+        if name in CAPABILITIES:
+            raise self._cannot(name)
+        raise AttributeError(f"'{type(self).__name__}' has no attribute '{name}'")
+
+    def __repr__(self) -> str:
+        return f"Model({self.system}, {self.spec.name}, can {', '.join(self.capabilities)})"
+
+    # ---- verbs ----------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        label: Labels = None,
+        truncation: float = 1.0,
+        batch: int = 256,
+    ) -> Array:
+        """Return ``n`` samples in data units: points (n, dim) float32, images (n, H, W, C) uint8.
+
+        Args:
+            n: how many.
+            seed: the same seed gives the same samples, whatever ``n`` and ``batch``, up to the last
+                bits of floating-point sums.
+            label: a class by index or name, or one for each sample; None draws classes uniformly.
+            truncation: below 1, latents closer to the middle: cleaner samples, less variety.
+            batch: how many go through the network at once.
+
+        Raises:
+            UsageError: ``n`` or ``label`` makes no sense for this model.
+            CannotError: the system has no samples.
+        """
+        self._require("sample")
+        if n < 1:
+            raise UsageError(f"a sample needs at least 1 item, not {n}")
+        labels = self._labels(label, n)
+        z, drawn = self.latents(n, seed, truncation)
+        y = labels if labels is not None else drawn
+        chunks = [
+            self.domain.decode(self._generate(z[part], None if y is None else y[part]))
+            for part in _parts(n, batch)
+        ]
+        return np.concatenate(chunks)
+
+    @torch.inference_mode()
+    def score(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
+        """Return the discriminator's logit for each of ``x``, (n,) float32.
+
+        Args:
+            x: points (n, dim) or images (n, H, W, C) uint8, in data units.
+            label: their classes, for a model that was trained with classes.
+            batch: how many go through the network at once.
+
+        Raises:
+            UsageError: ``x`` has another shape than the model's data, or a label is needed.
+            CannotError: the system has no scores.
+        """
+        self._require("score")
+        self._check_shape(x)
+        y = self._labels(label, len(x))
+        if y is None and self.conditional:
+            raise UsageError(f"this model scores samples with their class: {self._label_advice()}")
+        chunks: list[Tensor] = []
+        for part in _parts(len(x), batch):
+            inputs = self.domain.encode(x[part]).to(self.device)
+            labels = None if y is None else y[part].to(self.device)
+            chunks.append(self._call("score", inputs, labels).float().cpu())
+        return torch.cat(chunks).numpy()
+
+    @torch.inference_mode()
+    def interpolate(
+        self,
+        a: int | Array,
+        b: int | Array,
+        steps: int = 8,
+        how: str = "slerp",
+        *,
+        label: Labels = None,
+        truncation: float = 1.0,
+        batch: int = 256,
+    ) -> Array:
+        """Return ``steps`` samples on the way from ``a`` to ``b``, both ends among them.
+
+        Args:
+            a: a seed, whose first sample is meant, or one latent as `latents` gives them.
+            b: likewise, the other end.
+            steps: how many samples, at least 2.
+            how: the way between the latents: "slerp" along the sphere, or "lerp" straight.
+            label: as for `sample`; by default one class for the whole way, that of seed ``a``.
+            truncation: as for `sample`.
+            batch: as for `sample`.
+
+        Raises:
+            UsageError: an end is no seed and no latent of this model.
+            CannotError: the system has no samples.
+        """
+        self._require("interpolate")
+        if steps < 2:
+            raise UsageError(f"an interpolation needs at least 2 steps, not {steps}")
+        (start, drawn), (end, _) = (self._end(e, truncation) for e in (a, b))
+        if start.shape != end.shape:
+            raise UsageError(f"latents differ: {tuple(start.shape)} and {tuple(end.shape)}")
+        z = blend(how)(start, end, torch.linspace(0, 1, steps).unsqueeze(1))
+        y = self._labels(label, steps)
+        if y is None and drawn is not None:
+            y = drawn.expand(steps)
+        chunks = [
+            self.domain.decode(self._generate(z[part], None if y is None else y[part]))
+            for part in _parts(steps, batch)
+        ]
+        return np.concatenate(chunks)
+
+    # ---- latents and labels ---------------------------------------------------------------------
+
+    @property
+    def conditional(self) -> bool:
+        """Whether samples have a class that can be chosen."""
+        return bool(getattr(self.game, "classes", 0))
+
+    @torch.inference_mode()
+    def latents(
+        self, n: int, seed: int = 0, truncation: float = 1.0
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the latents (n, …) and classes (n,) or None of ``n`` samples, on the CPU."""
+        z: list[Tensor] = []
+        y: list[Tensor] = []
+        for block in range(-(-n // BLOCK)):
+            noise = Noise(_block_seed(seed, block))
+            z.append(self._call("prior", BLOCK, noise, truncation).cpu())
+            if self.conditional:
+                y.append(noise.integers(BLOCK, self.spec.classes))
+        return torch.cat(z)[:n], torch.cat(y)[:n] if y else None
+
+    def _end(self, end: int | Array, truncation: float) -> tuple[Tensor, Tensor | None]:
+        if isinstance(end, int | np.integer):
+            z, y = self.latents(1, int(end), truncation)
+            return z[0], None if y is None else y[0]
+        z, y = self.latents(1, 0, truncation)
+        latent = torch.as_tensor(np.asarray(end), dtype=z.dtype)
+        if latent.shape != z.shape[1:]:
+            raise UsageError(
+                f"expected a seed or a latent of shape {tuple(z.shape[1:])}, got one of shape "
+                f"{tuple(latent.shape)}"
+            )
+        return latent, None if y is None else y[0]
+
+    def _labels(self, label: Labels, n: int) -> Tensor | None:
+        if label is None:
+            return None
+        if not self.conditional:
+            raise UsageError("this model was trained without classes; leave the label out")
+        if isinstance(label, int | str):
+            return torch.full((n,), self._class(label))
+        if len(label) != n:
+            raise UsageError(f"expected {n} labels, one for each sample, got {len(label)}")
+        return torch.tensor([self._class(one) for one in label])
+
+    def _class(self, label: Label) -> int:
+        names = self.spec.class_names
+        if isinstance(label, str) and label in names:
+            return names.index(label)
+        try:
+            index = int(label)
+        except ValueError:
+            index = -1
+        if not 0 <= index < self.spec.classes:
+            hint = did_you_mean(str(label), names)
+            raise UsageError(f"there is no class '{label}': {self._label_advice()}.{hint}")
+        return index
+
+    def _label_advice(self) -> str:
+        names = ", ".join(self.spec.class_names[:20])
+        known = f", or one of {names}" if names else ""
+        return f"expected label 0 to {self.spec.classes - 1}{known}"
+
+    # ---- calls into the game --------------------------------------------------------------------
+
+    def _generate(self, z: Tensor, y: Tensor | None) -> Tensor:
+        labels = None if y is None else y.to(self.device)
+        return self._call("sample", z.to(self.device), labels)
+
+    def _call(self, verb: str, *arguments: Any) -> Tensor:
+        return getattr(self.game, verb)(*arguments)
+
+    def _require(self, verb: str) -> None:
+        if verb not in self.capabilities:
+            raise self._cannot(verb)
+
+    def _cannot(self, verb: str) -> CannotError:
+        can = ", ".join(self.capabilities) or "nothing"
+        return CannotError(f"a model of {self.system} cannot {verb}; it can: {can}")
+
+    def _check_shape(self, x: Array) -> None:
+        wanted = self.spec.shape
+        if self.spec.kind == "images":  # (C, H, W) in network units
+            wanted = (*wanted[1:], wanted[0])
+        if x.shape[1:] != wanted or not len(x):
+            shape = ", ".join(map(str, wanted))
+            raise UsageError(f"expected data of shape (n, {shape}), got {x.shape}")
+
+
+def _block_seed(seed: int, block: int) -> int:
+    """Return the 32-bit seed of one block: torch's CPU generator hears no more bits than that."""
+    if seed < 0:
+        raise UsageError(f"a seed is a whole number from 0 on, not {seed}")
+    return int(np.random.SeedSequence(seed, spawn_key=(block,)).generate_state(1)[0])
+
+
+def _parts(n: int, batch: int) -> Iterator[slice]:
+    for start in range(0, n, max(batch, 1)):
+        yield slice(start, min(start + batch, n))
+
+
+def choose_device(device: str | torch.device) -> torch.device:
+    """Return the device of this name; ``auto`` is an accelerator if there is one."""
+    if device != "auto":
+        return torch.device(device)
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return found or torch.device("cpu")

@@ -1,0 +1,174 @@
+"""Model folders: ``model.safetensors``, which describes itself, ``config.json`` and a card.
+
+The weight file's metadata alone decides how a model is built; the other two are for people. No
+pickle is read, and no code is imported by a name that a file gives.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load as read_tensors
+from safetensors.torch import save as write_tensors
+from torch import Tensor
+
+from ganvas.data.spec import DataSpec
+from ganvas.errors import GanvasError, UsageError
+from ganvas.games import find_game, systems
+from ganvas.model.card import Provenance, card
+from ganvas.model.files import disk_errors, write_whole
+from ganvas.model.model import Model
+from ganvas.play import Game, build
+
+FORMAT = "ganvas-model-1"
+MODEL = "model.safetensors"
+
+
+def save_model(folder: Path, game: Game, provenance: Provenance | None = None) -> None:
+    """Write what inference needs of ``game``, with the weights it has now, into ``folder``.
+
+    Each file is replaced whole, the weights last, so that a kill leaves a model that loads.
+
+    Raises:
+        GanvasError: a file cannot be written.
+    """
+    provenance = provenance or Provenance()
+    config = {
+        "format": FORMAT,
+        "system": game.system,
+        "game": game.config.model_dump(mode="json"),
+        "data": game.spec.model_dump(mode="json"),
+        "provenance": provenance.model_dump(mode="json"),
+        "capabilities": list(Model.capabilities_of(type(game))),
+        "ganvas": version("ganvas"),
+        "torch": torch.__version__.partition("+")[0],
+    }
+    text = json.dumps(config, indent=2)
+    write_whole(folder / "config.json", f"{text}\n".encode())
+    write_whole(folder / "README.md", card(config, _count(game)).encode())
+    write_whole(folder / MODEL, write_tensors(_inference_state(game), {"ganvas": text}))
+
+
+def load(
+    folder: str | Path, game: type[Game] | None = None, device: str | torch.device = "auto"
+) -> Model:
+    """Return the trained model in ``folder``, ready to sample.
+
+    Args:
+        folder: a run folder or its ``model`` folder.
+        game: the class of the system, if it is one of your own; others are known by name.
+        device: where it computes; ``auto`` takes an accelerator if there is one.
+
+    Raises:
+        UsageError: there is no model in ``folder``.
+        GanvasError: the weight file is damaged, foreign, or does not fit its settings.
+    """
+    path = find(Path(folder))
+    config, tensors = read(path)
+    kind = _game_type(config, game, path)
+    try:
+        settings = kind.Config.model_validate(config["game"])
+        spec = DataSpec.model_validate(config["data"])
+    except (ValidationError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise GanvasError(
+            f"{path} has settings that this version of ganvas does not understand ({reason}); it "
+            f"was written by ganvas {config.get('ganvas', 'unknown')}, here is {version('ganvas')}"
+        ) from error
+    built = build(kind, settings, spec, seed=0)
+    _take_up(built, tensors, path)
+    return Model(built, Provenance.model_validate(config.get("provenance", {})), device)
+
+
+def find(folder: Path) -> Path:
+    """Return the weight file of a run folder or model folder.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for path in (folder / "model" / MODEL, folder / MODEL):
+        if path.is_file():
+            return path
+    if (folder / "config.yaml").is_file():
+        raise UsageError(
+            f"the run {folder} has no model yet: it stopped before its first checkpoint; "
+            f"go on with: ganvas resume {folder}"
+        )
+    what = "has no model in it" if folder.is_dir() else "does not exist"
+    raise UsageError(f"{folder} {what}; give a folder that ganvas train wrote (its --out)")
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the settings and tensors of a weight file.
+
+    Raises:
+        GanvasError: it is damaged, or not one of ours.
+    """
+    with disk_errors(path):
+        content = path.read_bytes()
+    foreign = f"{path} is not a model that ganvas wrote"
+    try:
+        header = content[8 : 8 + int.from_bytes(content[:8], "little")]
+        tensors = read_tensors(content)
+        text = json.loads(header).get("__metadata__", {}).get("ganvas")
+    except (SafetensorError, ValueError) as error:
+        raise GanvasError(
+            f"{path} is damaged or cut short ({error}); copy it anew, or write it again from the "
+            f"run's last checkpoint with: ganvas resume"
+        ) from error
+    if text is None:
+        raise GanvasError(f"{foreign}: it is a safetensors file without ganvas settings")
+    config = json.loads(text)
+    if config.get("format") != FORMAT:
+        raise GanvasError(f"{path} has format {config.get('format')!r}; expected '{FORMAT}'")
+    return cast(dict[str, Any], config), tensors
+
+
+def _game_type(config: dict[str, Any], game: type[Game] | None, path: Path) -> type[Game]:
+    system = str(config["system"])
+    if game is not None:
+        if game.system != system:
+            raise UsageError(f"{path} is a model of {system}, and {game.__name__} is {game.system}")
+        return game
+    if system not in systems():
+        raise UsageError(
+            f"{path} is a model of '{system}', which is none of ganvas' own systems; code is never "
+            f"loaded by a name in a file, so pass its class: ganvas.load(folder, game=MyGame)"
+        )
+    return find_game(system)
+
+
+def _inference_state(game: Game) -> dict[str, Tensor]:
+    """Return the tensors of `Game.model`, named as in the game's own state."""
+    return {
+        f"{name}.{key}": tensor.detach().to("cpu", copy=True).contiguous()
+        for name, module in game.model().items()
+        for key, tensor in module.state_dict().items()
+    }
+
+
+def _take_up(game: Game, tensors: dict[str, Tensor], path: Path) -> None:
+    expected = _inference_state(game)
+    differing = sorted(expected.keys() ^ tensors.keys())
+    differing += [k for k in expected if k in tensors and expected[k].shape != tensors[k].shape]
+    if differing:
+        raise GanvasError(
+            f"{path} does not fit its own settings: {len(differing)} tensors differ, the first is "
+            f"'{differing[0]}'; it was changed, or {type(game).__name__} has changed since"
+        )
+    for name, module in game.model().items():
+        prefix = f"{name}."
+        own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        module.load_state_dict(own)
+
+
+def _count(game: Game) -> int:
+    """Return the number of parameters of the networks that inference needs."""
+    modules = game.model().values()
+    return sum({id(p): p.numel() for m in modules for p in m.parameters()}.values())

@@ -1,0 +1,78 @@
+"""Networks: one file for each family of architectures, parametrised by size, channels and width.
+
+Settings build modules: ``settings.build(spec, latent, classes)`` for a generator,
+``settings.build(spec, classes)`` for a discriminator. In a configuration a network is a mapping
+with its family as ``kind``, the name of a preset, or a mapping with a ``preset`` and changes to it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, cast
+
+from pydantic import BeforeValidator, Field
+
+from ganvas.errors import did_you_mean
+from ganvas.networks.base import Discriminator, Generator, Head, Labels
+from ganvas.networks.bottleneck import BottleneckDiscriminator, BottleneckGenerator
+from ganvas.networks.cgan_mlp import CganMLPDiscriminator, CganMLPGenerator
+from ganvas.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganvas.networks.describe import Description, describe
+from ganvas.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganvas.networks.presets import PRESETS, AnyDiscriminator, AnyGenerator
+from ganvas.networks.r3 import R3Discriminator, R3Generator
+from ganvas.networks.resnet import ResNetDiscriminator, ResNetGenerator
+
+__all__ = [
+    "PRESETS",
+    "BottleneckDiscriminator",
+    "BottleneckGenerator",
+    "CganMLPDiscriminator",
+    "CganMLPGenerator",
+    "DCGANDiscriminator",
+    "DCGANGenerator",
+    "Description",
+    "Discriminator",
+    "DiscriminatorConfig",
+    "Generator",
+    "GeneratorConfig",
+    "Head",
+    "Labels",
+    "MLPDiscriminator",
+    "MLPGenerator",
+    "R3Discriminator",
+    "R3Generator",
+    "ResNetDiscriminator",
+    "ResNetGenerator",
+    "describe",
+]
+
+
+def _expanded(role: int, value: Any) -> Any:
+    """Replace the name of a preset, alone or under the key ``preset``, by its settings."""
+    if isinstance(value, str):
+        value = {"preset": value}
+    if not isinstance(value, dict) or "preset" not in value:
+        return cast(Any, value)
+    changes = dict(cast(dict[str, Any], value))
+    name = changes.pop("preset")
+    if name not in PRESETS:
+        raise ValueError(
+            f"unknown network '{name}'.{did_you_mean(str(name), PRESETS)} "
+            f"Networks with a name: {', '.join(PRESETS)}."
+        )
+    return {**PRESETS[name][role].model_dump(), **changes}
+
+
+GeneratorConfig = Annotated[
+    Annotated[AnyGenerator, Field(discriminator="kind")],
+    BeforeValidator(lambda value: _expanded(0, value), json_schema_input_type=AnyGenerator | str),
+]
+"""Settings of any generator, or the name of a preset."""
+
+DiscriminatorConfig = Annotated[
+    Annotated[AnyDiscriminator, Field(discriminator="kind")],
+    BeforeValidator(
+        lambda value: _expanded(1, value), json_schema_input_type=AnyDiscriminator | str
+    ),
+]
+"""Settings of any discriminator, or the name of a preset."""

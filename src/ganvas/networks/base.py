@@ -1,0 +1,193 @@
+"""What all networks share: their call signatures, how labels enter, and how a score leaves."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ganvas.errors import UsageError
+from ganvas.nn import lookup, one_hot
+
+Labels = Literal["none", "concat", "projection", "auxiliary"]
+"""How a discriminator uses class labels, if the data have any.
+
+"concat": as further inputs; "projection": by an inner product with the features (Miyato & Koyama
+2018); "auxiliary": not as an input, but `Discriminator.classify` predicts them (AC-GAN).
+"""
+
+
+def labels_of(y: Tensor | None, classes: int) -> Tensor:
+    """Return the labels that a conditional network needs.
+
+    Raises:
+        UsageError: there are none.
+    """
+    if y is None:
+        raise UsageError(
+            f"This network was built for {classes} classes and needs labels: int64 (N,), "
+            f"or weights (N, {classes})."
+        )
+    return y
+
+
+class Generator(nn.Module):
+    """Draws samples: ``forward(z, y)`` maps (N, latent) to (N, *shape) in network units.
+
+    Labels y are (N,) int64 or weights (N, K); ignored if the network was built without classes.
+
+    Args:
+        latent: width of z.
+        classes: K, or 0.
+        shape: of one sample.
+    """
+
+    def __init__(self, latent: int, classes: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.latent = latent
+        self.classes = classes
+        self.shape = shape
+
+    def condition(self, y: Tensor | None) -> Tensor | None:
+        """Return the labels if the network uses any, else None.
+
+        Raises:
+            UsageError: it does, and there are none.
+        """
+        return labels_of(y, self.classes) if self.classes else None
+
+    def with_one_hot(self, z: Tensor, y: Tensor | None) -> Tensor:
+        """Return z (N, latent) followed by the labels' weights: (N, latent + K)."""
+        y = self.condition(y)
+        return z if y is None else torch.cat([z, one_hot(y, self.classes, z.dtype)], dim=1)
+
+
+class Discriminator(nn.Module):
+    """Scores samples: ``forward(x, y) == head(features(x, y), y)``, unbounded logits (N,).
+
+    Labels y are (N,) int64 or weights (N, K); ignored if the network does not use any.
+    Subclasses define `features` and ``head``.
+
+    Args:
+        classes: K, or 0.
+        labels: how labels are used; "none" whenever there are no classes.
+    """
+
+    head: Head
+
+    def __init__(self, classes: int, labels: Labels) -> None:
+        super().__init__()
+        self.classes = classes
+        self.labels: Labels = labels if classes else "none"
+
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return (N, F), the last hidden layer. Labels count only if they are concatenated."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return logits (N,) for samples (N, *shape)."""
+        return self.head(self.features(x, y), y)
+
+    def classify(self, h: Tensor) -> Tensor:
+        """Return class logits (N, K) from features, of a network with an auxiliary head."""
+        return self.head.classify(h)
+
+    def with_label_maps(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """Return x (N, C, …) followed by K constant maps with the labels' weights."""
+        if self.labels != "concat":
+            return x
+        weights = one_hot(labels_of(y, self.classes), self.classes, x.dtype)
+        maps = weights.view(*weights.shape, *[1] * (x.dim() - 2))
+        return torch.cat([x, maps.expand(-1, -1, *x.shape[2:])], dim=1)
+
+    @property
+    def label_maps(self) -> int:
+        """How many maps `with_label_maps` adds."""
+        return self.classes if self.labels == "concat" else 0
+
+
+class Head(nn.Module):
+    """Linear score ψ(h), plus ⟨v_y, h⟩ from a table of classes for "projection".
+
+    Args:
+        width: F, width of the features.
+        classes: K, or 0.
+        labels: what the head does with them; "concat" leaves them to the layers before.
+        bias: whether ψ has one.
+        scale: factor on the score.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        classes: int = 0,
+        labels: Labels = "none",
+        *,
+        bias: bool = True,
+        scale: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.classes = classes
+        self.scale = scale
+        self.score = nn.Linear(width, 1, bias=bias)
+        self.table = nn.Embedding(classes, width) if labels == "projection" else None
+        if self.table is not None:
+            # ⟨v, h⟩ then varies as much as one feature, like ψ.
+            nn.init.normal_(self.table.weight, std=width**-0.5)
+        self.classifier = nn.Linear(width, classes) if labels == "auxiliary" else None
+
+    def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return logits (N,) for features (N, F)."""
+        score = self.score(h).squeeze(1)
+        if self.table is not None:
+            score = score + (lookup(self.table.weight, labels_of(y, self.classes)) * h).sum(1)
+        return score if self.scale == 1 else score * self.scale
+
+    def classify(self, h: Tensor) -> Tensor:
+        """Return class logits (N, K).
+
+        Raises:
+            UsageError: the network has no classifier.
+        """
+        if self.classifier is None:
+            raise UsageError(
+                "This discriminator has no classifier: set labels: auxiliary, with labelled data."
+            )
+        return self.classifier(h)
+
+
+Output = Literal["none", "tanh", "sigmoid"]
+"""Names of generators' last non-linearities; see `OutputUnit`."""
+
+
+class OutputUnit(nn.Module):
+    """The last non-linearity of a generator, times a scale.
+
+    "sigmoid" is 2σ(a) − 1: the sigmoid of systems that keep pixels in [0, 1], in network units.
+    """
+
+    def __init__(self, name: Output, scale: float = 1.0) -> None:
+        super().__init__()
+        self.name: Output = name
+        self.scale = scale
+
+    def forward(self, a: Tensor) -> Tensor:
+        """Return a tensor of the same shape."""
+        match self.name:
+            case "none":
+                x = a
+            case "tanh":
+                x = torch.tanh(a)
+            case "sigmoid":
+                x = torch.tanh(a / 2)
+        return x if self.scale == 1 else x * self.scale
+
+    def inverse(self, x: Tensor) -> Tensor:
+        """Return the input that gives ``x``, which is kept off the ends of a bounded range."""
+        x = x / self.scale
+        if self.name == "none":
+            return x
+        # As the logit of a probability kept within [0.001, 0.999].
+        a = torch.atanh(x.clamp(-0.998, 0.998))
+        return a if self.name == "tanh" else 2 * a

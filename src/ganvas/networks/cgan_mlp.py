@@ -1,0 +1,169 @@
+"""The conditional GAN's fully connected networks (Mirza & Osindero 2014).
+
+Latent vector (or sample) and condition each pass through a layer of their own before they meet.
+The defaults are the MNIST networks; the multimodal ones differ in numbers only.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+
+from ganvas.config import Settings
+from ganvas.networks.base import (
+    Discriminator,
+    Generator,
+    Head,
+    Output,
+    OutputUnit,
+    labels_of,
+)
+from ganvas.nn import MaxOut, initialise, one_hot
+
+if TYPE_CHECKING:
+    from ganvas.data.spec import DataSpec
+
+CganInit = Literal["pylearn2", "default"]
+"""Initial weights: uniform on a small interval, as in the original GAN code, or torch's own."""
+
+
+class CganMLPGenerator(Settings):
+    """Settings of the generator: z → z_width and y → y_width, joined → widths → sample.
+
+    Attributes:
+        z_width: rectified units that see z.
+        y_width: rectified units that see the condition.
+        widths: rectified hidden layers after the two have met.
+        output: last non-linearity.
+        dropout: after every hidden layer, in training. Masks are each process's own.
+        init: "pylearn2" is U(−0.05, 0.05), and the output bias that reproduces ``data_mean``.
+    """
+
+    kind: Literal["cgan_mlp"] = "cgan_mlp"
+    z_width: PositiveInt = 200
+    y_width: PositiveInt = 1000
+    widths: tuple[PositiveInt, ...] = (1200,)
+    output: Output = "sigmoid"
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    init: CganInit = "pylearn2"
+
+    def build(
+        self, spec: DataSpec, latent: int, classes: int = 0, data_mean: Tensor | None = None
+    ) -> CganMLPGeneratorNet:
+        """Return the network.
+
+        Args:
+            spec: the data.
+            latent: width of z.
+            classes: width K of the condition, labels (N,) or any numbers (N, K); 0 for none.
+            data_mean: mean of the training data (*shape) in network units, for "pylearn2".
+        """
+        return CganMLPGeneratorNet(self, spec.shape, latent, classes, data_mean)
+
+
+class CganMLPDiscriminator(Settings):
+    """Settings of the discriminator: x → x_width and y → y_width, joined → widths → score.
+
+    Hidden layers are maxout units of so many ``pieces``; one piece means a rectified layer.
+
+    Attributes:
+        x_width, x_pieces: units that see the sample; images as pixels in [0, 1].
+        y_width, y_pieces: units that see the condition.
+        widths, pieces: hidden layers after the two have met.
+        dropout: after every hidden layer, in training. Masks are each process's own.
+        input_dropout: on the sample.
+        init: "pylearn2" is U(−0.005, 0.005).
+    """
+
+    kind: Literal["cgan_mlp"] = "cgan_mlp"
+    x_width: PositiveInt = 240
+    x_pieces: PositiveInt = 5
+    y_width: PositiveInt = 50
+    y_pieces: PositiveInt = 5
+    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (240,)
+    pieces: PositiveInt = 4
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    input_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    init: CganInit = "pylearn2"
+
+    def build(self, spec: DataSpec, classes: int = 0) -> CganMLPDiscriminatorNet:
+        """Return the network; ``classes`` is the width of the condition, 0 for none."""
+        return CganMLPDiscriminatorNet(self, spec.shape, spec.kind == "images", classes)
+
+
+class CganMLPGeneratorNet(Generator):
+    """G(z|y)."""
+
+    def __init__(
+        self,
+        config: CganMLPGenerator,
+        shape: tuple[int, ...],
+        latent: int,
+        classes: int,
+        data_mean: Tensor | None,
+    ) -> None:
+        super().__init__(latent, classes, shape)
+        self.from_z = _unit(latent, config.z_width, 1, config.dropout)
+        self.from_y = _unit(classes, config.y_width, 1, config.dropout) if classes else None
+        joint = config.z_width + (config.y_width if classes else 0)
+        self.joint = _units(joint, config.widths, 1, config.dropout)
+        self.last = nn.Linear(config.widths[-1] if config.widths else joint, math.prod(shape))
+        self.output = OutputUnit(config.output)
+        if config.init == "pylearn2":
+            initialise(self, "uniform", 0.05 / math.sqrt(3))
+        if data_mean is not None:
+            with torch.no_grad():
+                self.last.bias.copy_(self.output.inverse(data_mean.flatten()))
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return samples (N, *shape) for z (N, latent) and conditions (N,) or (N, K)."""
+        h = self.from_z(z)
+        if self.from_y is not None:
+            condition = one_hot(labels_of(y, self.classes), self.classes, z.dtype)
+            h = torch.cat([h, self.from_y(condition)], dim=1)
+        return self.output(self.last(self.joint(h))).unflatten(1, self.shape)
+
+
+class CganMLPDiscriminatorNet(Discriminator):
+    """D(x|y)."""
+
+    def __init__(
+        self, config: CganMLPDiscriminator, shape: tuple[int, ...], pixels: bool, classes: int
+    ) -> None:
+        super().__init__(classes, "concat")
+        self.pixels = pixels
+        self.input_dropout = nn.Dropout(config.input_dropout)
+        self.from_x = _unit(math.prod(shape), config.x_width, config.x_pieces, config.dropout)
+        self.from_y = None
+        if classes:
+            self.from_y = _unit(classes, config.y_width, config.y_pieces, config.dropout)
+        joint = config.x_width + (config.y_width if classes else 0)
+        self.joint = _units(joint, config.widths, config.pieces, config.dropout)
+        self.head = Head(config.widths[-1])
+        if config.init == "pylearn2":
+            initialise(self, "uniform", 0.005 / math.sqrt(3))
+
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return (N, widths[-1])."""
+        x = x.flatten(1)
+        h = self.from_x(self.input_dropout((x + 1) / 2 if self.pixels else x))
+        if self.from_y is not None:
+            condition = one_hot(labels_of(y, self.classes), self.classes, x.dtype)
+            h = torch.cat([h, self.from_y(condition)], dim=1)
+        return self.joint(h)
+
+
+def _unit(inputs: int, width: int, pieces: int, dropout: float) -> nn.Sequential:
+    """Return one hidden layer: maxout, or rectified if there is a single piece."""
+    if pieces > 1:
+        return nn.Sequential(MaxOut(inputs, width, pieces), nn.Dropout(dropout))
+    return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(dropout))
+
+
+def _units(inputs: int, widths: tuple[int, ...], pieces: int, dropout: float) -> nn.Sequential:
+    pairs = zip((inputs, *widths), widths, strict=False)
+    return nn.Sequential(*(_unit(a, b, pieces, dropout) for a, b in pairs))

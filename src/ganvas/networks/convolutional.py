@@ -1,0 +1,126 @@
+"""Parts of convolutional networks, and the arithmetic of their sizes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ganvas.errors import UsageError
+from ganvas.nn import BatchNorm, ConditionalBatchNorm, LayerNorm
+
+if TYPE_CHECKING:
+    from ganvas.data.spec import DataSpec
+
+Norm = Literal["none", "batch", "layer"]
+"""Names of normalisation layers; see `norm`."""
+
+Size = tuple[int, int]
+"""Height and width."""
+
+
+def image_shape(spec: DataSpec, family: str) -> tuple[int, int, int]:
+    """Return (C, H, W).
+
+    Raises:
+        UsageError: the data are not images.
+    """
+    if spec.kind != "images":
+        raise UsageError(
+            f"{family} networks are for images, but '{spec.name}' holds {spec.kind} of shape "
+            f"{spec.shape}: use an mlp or cgan_mlp network."
+        )
+    channels, height, width = spec.shape
+    return channels, height, width
+
+
+def norm(name: Norm, channels: int, classes: int = 0) -> nn.Module:
+    """Return a normalisation layer; batch norms with classes are conditional on labels."""
+    match name:
+        case "none":
+            return nn.Identity()
+        case "layer":
+            return LayerNorm(channels)
+        case "batch":
+            return (
+                ConditionalBatchNorm(channels, classes=classes) if classes else BatchNorm(channels)
+            )
+
+
+def normalise(layer: nn.Module, x: Tensor, y: Tensor | None) -> Tensor:
+    """Apply a layer that `norm` returned; labels reach those that are conditional on them."""
+    return layer(x, y) if isinstance(layer, ConditionalBatchNorm) else layer(x)
+
+
+def halved(size: Size) -> Size:
+    """Return half of each side, rounded up."""
+    return (size[0] + 1) // 2, (size[1] + 1) // 2
+
+
+def ladder(size: Size, stages: int) -> list[Size]:
+    """Return the sizes from ``size`` down through ``stages`` halvings."""
+    sizes = [size]
+    for _ in range(stages):
+        sizes.append(halved(sizes[-1]))
+    return sizes
+
+
+def halvings(shape: tuple[int, int, int], to: int) -> int:
+    """Return how often the sides of images (C, H, W) halve until the smaller one is ``to``.
+
+    Raises:
+        UsageError: it does not come out even, or the larger side does not.
+    """
+    side = min(shape[1:])
+    count = max(1, (side // to).bit_length() - 1) if to else 1
+    if side != to << count or max(shape[1:]) % (1 << count):
+        raise UsageError(
+            f"Residual networks need image sides that halve cleanly to {to} (such as 32×32, "
+            f"64×64 or 64×96), not {shape[1]}×{shape[2]}: resize the data, or use a dcgan or r3 "
+            "(smR) network, which take any size."
+        )
+    return count
+
+
+class Down(nn.Module):
+    """Strided convolution from H×W to ⌈H/2⌉×⌈W/2⌉; odd sides are padded to even ones."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, size: Size, bias: bool) -> None:
+        super().__init__()
+        self.odd = (size[1] % 2, size[0] % 2)
+        self.conv = nn.Conv2d(inputs, outputs, kernel, 2, (kernel - 1) // 2, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, outputs, ⌈H/2⌉, ⌈W/2⌉)."""
+        if any(self.odd):
+            x = F.pad(x, (0, self.odd[0], 0, self.odd[1]))
+        return self.conv(x)
+
+
+class Up(nn.Module):
+    """Transposed convolution to exactly ``size``: what overshoots by doubling is cropped."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, size: Size, bias: bool) -> None:
+        super().__init__()
+        self.size = size
+        padding, odd = (kernel - 1) // 2, kernel % 2
+        self.conv = nn.ConvTranspose2d(inputs, outputs, kernel, 2, padding, odd, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, outputs, *size)."""
+        return self.conv(x)[..., : self.size[0], : self.size[1]]
+
+
+class Block(nn.Module):
+    """Convolution, normalisation, non-linearity: one row of a DCGAN table."""
+
+    def __init__(self, conv: nn.Module, norm: nn.Module, act: nn.Module) -> None:
+        super().__init__()
+        self.conv = conv
+        self.norm = norm
+        self.act = act
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the block's maps; labels reach conditional norms."""
+        return self.act(normalise(self.norm, self.conv(x), y))

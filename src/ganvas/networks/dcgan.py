@@ -1,0 +1,233 @@
+"""Convolutional networks in the manner of DCGAN, for images of any height, width and channels.
+
+A ladder of sizes leads from the image (level 0) down by halvings, rounded up, to level S. The
+discriminator climbs down with strided convolutions, the generator up with transposed ones; where
+a doubling overshoots an odd size it is cropped. Sources: Radford et al. 2016 and both published
+codes ("torch", kernel 4; "newmu", kernel 5); Arjovsky et al. 2017; Gulrajani et al. 2017;
+Miyato et al. 2018 (standard CNN).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from torch import Tensor, nn
+
+from ganvas.config import Settings
+from ganvas.networks.base import Discriminator, Generator, Head, Labels, Output, OutputUnit
+from ganvas.networks.convolutional import (
+    Block,
+    Down,
+    Norm,
+    Size,
+    Up,
+    image_shape,
+    ladder,
+    norm,
+    normalise,
+)
+from ganvas.nn import Activation, Init, activation, fan, initialise, sn
+
+if TYPE_CHECKING:
+    from ganvas.data.spec import DataSpec
+
+
+class _Ladder(Settings):
+    """What generator and discriminator have in common.
+
+    Attributes:
+        width: channels of the finest hidden level: level 1, or 0 with ``full_resolution``.
+        growth: whether each coarser level has twice the channels or as many.
+        max_width: limit of the doubling.
+        stages: number S of halvings; None: until the smaller side is at most 7.
+        kernel: of the resizing convolutions.
+        extra: further 3×3 layers at every hidden level below the full resolution.
+        full_resolution: put a 3×3 layer with ``width`` channels next to the image.
+        norm: normalisation of inner layers.
+        bias: whether convolutions and linear layers have one; None: unless there are norms.
+        activation, slope: non-linearity of hidden layers.
+        init, init_scale: initialisation (`ganvas.nn.initialise`).
+    """
+
+    kind: Literal["dcgan"] = "dcgan"
+    width: PositiveInt = 64
+    growth: Literal["double", "constant"] = "double"
+    max_width: PositiveInt = 1024
+    stages: PositiveInt | None = None
+    kernel: Annotated[int, Field(ge=2)] = 4
+    extra: NonNegativeInt = 0
+    full_resolution: bool = False
+    norm: Norm = "batch"
+    bias: bool | None = None
+    activation: Activation = "relu"
+    slope: float = 0.2
+    init: Init = "dcgan"
+    init_scale: float | None = None
+
+    @property
+    def biased(self) -> bool:
+        """Whether convolutions and linear layers have a bias."""
+        return self.norm == "none" if self.bias is None else self.bias
+
+    def sizes(self, size: Size) -> list[Size]:
+        """Return the sizes of levels 0 to S."""
+        stages = self.stages
+        if stages is None:
+            stages = next(s for s in range(1, 32) if min(ladder(size, s)[-1]) <= 7)
+        return ladder(size, stages)
+
+    def channels(self, level: int) -> int:
+        """Return the channels of a hidden level."""
+        if self.growth == "constant":
+            return self.width
+        return min(self.width * 2 ** (level - (not self.full_resolution)), self.max_width)
+
+    def block(self, conv: nn.Module, channels: int, norm_name: Norm, classes: int = 0) -> Block:
+        """Return a block around a convolution to ``channels · fan`` maps."""
+        normed = norm(norm_name, channels * fan(self.activation), classes)
+        return Block(conv, normed, activation(self.activation, self.slope))
+
+    def same(self, inputs: int, outputs: int) -> nn.Conv2d:
+        """Return a 3×3 convolution that keeps the size."""
+        return nn.Conv2d(inputs, outputs, 3, 1, 1, bias=self.biased)
+
+
+class DCGANGenerator(_Ladder):
+    """Settings of the generator.
+
+    Attributes:
+        projection_norm: batch norm of the projected z by "channel", or by "unit" before it is
+            reshaped (the "newmu" code).
+        labels: labels join z as one-hot weights, or choose the gains of the batch norms.
+        output: last non-linearity.
+    """
+
+    projection_norm: Literal["channel", "unit"] = "channel"
+    labels: Literal["concat", "norm"] = "concat"
+    output: Output = "tanh"
+
+    @model_validator(mode="after")
+    def _norms_fit(self) -> Self:
+        if self.labels == "norm" and self.norm != "batch":
+            raise ValueError(f"labels: norm needs norm: batch, not {self.norm}")
+        if self.projection_norm == "unit" and self.norm == "layer":
+            raise ValueError("projection_norm: unit needs norm: batch")
+        return self
+
+    def build(self, spec: DataSpec, latent: int, classes: int = 0) -> DCGANGeneratorNet:
+        """Return the network.
+
+        Raises:
+            UsageError: the data are not images.
+        """
+        return DCGANGeneratorNet(self, image_shape(spec, "dcgan"), latent, classes)
+
+
+class DCGANDiscriminator(_Ladder):
+    """Settings of the discriminator, or critic.
+
+    Attributes:
+        norm_first: whether the layer next to the image is normalised, too.
+        labels: how labels enter, if there are any; "concat" as constant maps beside the image.
+        spectral: spectral normalisation of all layers.
+    """
+
+    activation: Activation = "leaky_relu"
+    norm_first: bool = False
+    labels: Labels = "concat"
+    spectral: bool = False
+
+    def build(self, spec: DataSpec, classes: int = 0) -> DCGANDiscriminatorNet:
+        """Return the network.
+
+        Raises:
+            UsageError: the data are not images.
+        """
+        return DCGANDiscriminatorNet(self, image_shape(spec, "dcgan"), classes)
+
+
+class DCGANGeneratorNet(Generator):
+    """z [, labels] → linear → level S → … → level 1 (or 0) → image."""
+
+    def __init__(
+        self, config: DCGANGenerator, shape: tuple[int, int, int], latent: int, classes: int
+    ) -> None:
+        super().__init__(latent, classes, shape)
+        self.joined = config.labels == "concat"
+        sizes = config.sizes(shape[1:])
+        doubled = fan(config.activation)
+        tables = 0 if self.joined else classes
+        top, channels = len(sizes) - 1, config.channels(len(sizes) - 1)
+        self.start = (channels * doubled, *sizes[top])
+        units = channels * doubled * sizes[top][0] * sizes[top][1]
+        self.project = nn.Linear(latent + (classes if self.joined else 0), units, config.biased)
+        self.by_unit = config.projection_norm == "unit"
+        self.project_norm = norm(config.norm, units if self.by_unit else self.start[0], tables)
+        self.act = activation(config.activation, config.slope)
+        blocks: list[Block] = []
+        for level in range(top, -1 if config.full_resolution else 0, -1):
+            width = config.channels(level)
+            if level < top:
+                up = Up(channels, width * doubled, config.kernel, sizes[level], config.biased)
+                blocks.append(config.block(up, width, config.norm, tables))
+            for _ in range(config.extra if level else 0):
+                same = config.same(width, width * doubled)
+                blocks.append(config.block(same, width, config.norm, tables))
+            channels = width
+        self.blocks = nn.ModuleList(blocks)
+        self.last = (
+            config.same(channels, shape[0])
+            if config.full_resolution
+            else Up(channels, shape[0], config.kernel, sizes[0], config.biased)
+        )
+        self.output = OutputUnit(config.output)
+        initialise(self, config.init, config.init_scale)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return images (N, C, H, W) for z (N, latent) and labels (N,) or (N, K)."""
+        y = self.condition(y)
+        x: Tensor = self.project(self.with_one_hot(z, y) if self.joined else z)
+        if self.by_unit:
+            x = normalise(self.project_norm, x, y).view(-1, *self.start)
+        else:
+            x = normalise(self.project_norm, x.view(-1, *self.start), y)
+        x = self.act(x)
+        for block in self.blocks:
+            x = block(x, y)
+        return self.output(self.last(x))
+
+
+class DCGANDiscriminatorNet(Discriminator):
+    """Image [, label maps] → level 1 → … → level S → flatten → score."""
+
+    def __init__(
+        self, config: DCGANDiscriminator, shape: tuple[int, int, int], classes: int
+    ) -> None:
+        super().__init__(classes, config.labels)
+        sizes = config.sizes(shape[1:])
+        doubled = fan(config.activation)
+        channels = shape[0] + self.label_maps
+        first: Norm = config.norm if config.norm_first else "none"
+        blocks: list[Block] = []
+        if config.full_resolution:
+            same = config.same(channels, config.width * doubled)
+            blocks.append(config.block(same, config.width, first))
+            channels = config.width
+        for level in range(1, len(sizes)):
+            width = config.channels(level)
+            down = Down(channels, width * doubled, config.kernel, sizes[level - 1], config.biased)
+            blocks.append(config.block(down, width, config.norm if blocks else first))
+            for _ in range(config.extra):
+                same = config.same(width, width * doubled)
+                blocks.append(config.block(same, width, config.norm))
+            channels = width
+        self.blocks = nn.Sequential(*blocks)
+        units = channels * sizes[-1][0] * sizes[-1][1]
+        self.head = Head(units, self.classes, self.labels, bias=config.biased)
+        initialise(self, config.init, config.init_scale)
+        sn(self, config.spectral)
+
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the last maps, flattened: (N, channels · height · width of level S)."""
+        return self.blocks(self.with_label_maps(x, y)).flatten(1)

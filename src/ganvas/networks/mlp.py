@@ -1,0 +1,153 @@
+"""Fully connected networks, for points and (flattened) images alike."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+
+from ganvas.config import Settings
+from ganvas.networks.base import Discriminator, Generator, Head, Labels, Output, OutputUnit
+from ganvas.nn import (
+    Activation,
+    BatchNorm,
+    FourierFeatures,
+    Init,
+    MaxOut,
+    activation,
+    fan,
+    initialise,
+    sn,
+)
+
+if TYPE_CHECKING:
+    from ganvas.data.spec import DataSpec
+
+
+class _Body(Settings):
+    """The hidden layers.
+
+    Attributes:
+        widths: one number per hidden layer.
+        activation: their non-linearity; maxout layers have ``pieces`` affine maps a unit.
+        slope: of leaky_relu.
+        pieces: of maxout.
+        batch_norm: normalise each hidden layer before its non-linearity.
+        bias: whether hidden layers have one; the last layer always does.
+        init: initialisation of all layers (`ganvas.nn.initialise`). With "he" the last layer,
+            which no rectifier follows, is Glorot.
+        init_scale: its standard deviation or gain; None for the rule's own.
+    """
+
+    kind: Literal["mlp"] = "mlp"
+    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (128, 128, 128)
+    activation: Activation | Literal["maxout"] = "relu"
+    slope: float = 0.2
+    pieces: PositiveInt = 5
+    batch_norm: bool = False
+    bias: bool = True
+    init: Init = "default"
+    init_scale: float | None = None
+
+    def layers(self, inputs: int) -> nn.Sequential:
+        """Return the hidden layers, from (N, inputs) to (N, widths[-1])."""
+        layers: list[nn.Module] = []
+        for width in self.widths:
+            if self.activation == "maxout":
+                layers.append(MaxOut(inputs, width, self.pieces, self.bias))
+                layers += [BatchNorm(width)] if self.batch_norm else []
+            else:
+                units = width * fan(self.activation)
+                layers.append(nn.Linear(inputs, units, bias=self.bias))
+                layers += [BatchNorm(units)] if self.batch_norm else []
+                layers.append(activation(self.activation, self.slope))
+            inputs = width
+        return nn.Sequential(*layers)
+
+    def initialise(self, hidden: nn.Module, last: nn.Module) -> None:
+        """Initialise hidden layers and what follows them."""
+        initialise(hidden, self.init, self.init_scale)
+        initialise(last, "glorot" if self.init == "he" else self.init, self.init_scale)
+
+
+class MLPGenerator(_Body):
+    """Settings of a fully connected generator; labels enter as one-hot weights beside z.
+
+    Attributes:
+        output: last non-linearity.
+        output_scale: factor after it.
+    """
+
+    output: Output = "none"
+    output_scale: float = 1.0
+
+    def build(self, spec: DataSpec, latent: int, classes: int = 0) -> MLPGeneratorNet:
+        """Return the network for a kind of data."""
+        return MLPGeneratorNet(self, spec.shape, latent, classes)
+
+
+class MLPDiscriminator(_Body):
+    """Settings of a fully connected discriminator.
+
+    Attributes:
+        fourier: number of fixed random frequencies whose sines and cosines join the input.
+        fourier_scale: their standard deviation, in radians per network unit.
+        input_scale: factor on the input, for 1-Lipschitz networks on small data.
+        labels: how labels enter, if there are any.
+        spectral: spectral normalisation of all layers.
+    """
+
+    activation: Activation | Literal["maxout"] = "leaky_relu"
+    fourier: NonNegativeInt = 0
+    fourier_scale: PositiveFloat = 1.0
+    input_scale: float = 1.0
+    labels: Labels = "concat"
+    spectral: bool = False
+
+    def build(self, spec: DataSpec, classes: int = 0) -> MLPDiscriminatorNet:
+        """Return the network for a kind of data."""
+        return MLPDiscriminatorNet(self, spec.shape, classes)
+
+
+class MLPGeneratorNet(Generator):
+    """(N, latent) [, labels] → hidden layers → (N, *shape)."""
+
+    def __init__(
+        self, config: MLPGenerator, shape: tuple[int, ...], latent: int, classes: int
+    ) -> None:
+        super().__init__(latent, classes, shape)
+        self.hidden = config.layers(latent + classes)
+        self.last = nn.Linear(config.widths[-1], math.prod(shape))
+        self.output = OutputUnit(config.output, config.output_scale)
+        config.initialise(self.hidden, self.last)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return samples (N, *shape) for latent vectors (N, latent)."""
+        x = self.output(self.last(self.hidden(self.with_one_hot(z, y))))
+        return x.unflatten(1, self.shape)
+
+
+class MLPDiscriminatorNet(Discriminator):
+    """(N, *shape) flattened [, Fourier features] [, labels] → hidden layers → score."""
+
+    def __init__(self, config: MLPDiscriminator, shape: tuple[int, ...], classes: int) -> None:
+        super().__init__(classes, config.labels)
+        inputs = math.prod(shape)
+        self.input_scale = config.input_scale
+        self.waves = None
+        if config.fourier:
+            self.waves = FourierFeatures(inputs, config.fourier, config.fourier_scale)
+            inputs = self.waves.outputs
+        self.hidden = config.layers(inputs + self.label_maps)
+        self.head = Head(config.widths[-1], self.classes, self.labels)
+        config.initialise(self.hidden, self.head)
+        sn(self, config.spectral)
+
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return (N, widths[-1])."""
+        h = x.flatten(1) * self.input_scale
+        if self.waves is not None:
+            h = self.waves(h)
+        return self.hidden(self.with_label_maps(h, y))

@@ -1,0 +1,277 @@
+"""Residual networks of WGAN-GP and SN-GAN, for images whose sides halve cleanly down to 4.
+
+Sources: Gulrajani et al. 2017 (appendix F and the "good" 64×64 network of the code); Miyato et
+al. 2018; Miyato & Koyama 2018. Both families are one: pre-activation blocks that double the size
+by nearest neighbours before their first convolution, or halve it by 2×2 averages after their
+second. A 1×1 convolution commutes with both, so shortcuts are computed at the smaller size.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import NonNegativeInt, PositiveInt
+from torch import Tensor, nn
+
+from ganvas.config import Settings
+from ganvas.errors import UsageError
+from ganvas.networks.base import Discriminator, Generator, Head, Labels, labels_of
+from ganvas.networks.convolutional import Norm, halvings, image_shape, norm, normalise
+from ganvas.nn import downsample_average, initialise, lookup, sn, upsample_nearest
+
+if TYPE_CHECKING:
+    from ganvas.data.spec import DataSpec
+
+Resample = Literal["none", "up", "down"]
+Pool = Literal["sum", "mean", "flatten"]
+
+
+class _Residual(Settings):
+    """What generator and discriminator have in common.
+
+    Attributes:
+        width: channels at the full resolution (generator) or of the first block (discriminator).
+        growth: whether each coarser level has as many channels, or twice as many.
+        max_width: limit of the doubling.
+        widths: channels of every level instead, in the order in which data pass through.
+        first_bias: whether the first convolution of a block has a bias.
+    """
+
+    kind: Literal["resnet"] = "resnet"
+    width: PositiveInt = 128
+    growth: Literal["constant", "double"] = "constant"
+    max_width: PositiveInt = 1024
+    widths: tuple[PositiveInt, ...] = ()
+    first_bias: bool = True
+
+    def channels(self, levels: int) -> list[int]:
+        """Return the channels of so many levels, from ``width`` to coarser ones."""
+        if self.growth == "constant":
+            return [self.width] * levels
+        return [min(self.width * 2**level, self.max_width) for level in range(levels)]
+
+    def given(self, levels: int) -> list[int]:
+        """Return ``widths``, of which the image needs so many.
+
+        Raises:
+            UsageError: there are more or fewer.
+        """
+        if len(self.widths) != levels:
+            raise UsageError(
+                f"This resnet needs {levels} widths for its image size, not {len(self.widths)}: "
+                "correct widths, or leave it out and set width."
+            )
+        return list(self.widths)
+
+
+class ResNetGenerator(_Residual):
+    """Settings of the generator: 4×4, then one block for each doubling.
+
+    Attributes:
+        norm: of the blocks. Batch norms in blocks are conditional on labels, if there are any.
+        spectral: spectral normalisation of all layers.
+    """
+
+    norm: Literal["batch", "none"] = "batch"
+    spectral: bool = False
+
+    def build(self, spec: DataSpec, latent: int, classes: int = 0) -> ResNetGeneratorNet:
+        """Return the network.
+
+        Raises:
+            UsageError: the data are not images of a fitting size, or have labels that a network
+                without batch norm cannot use.
+        """
+        if classes and self.norm != "batch":
+            raise UsageError("A resnet generator takes labels through batch norm: set norm: batch.")
+        return ResNetGeneratorNet(self, image_shape(spec, "resnet"), latent, classes)
+
+
+class ResNetDiscriminator(_Residual):
+    """Settings of the discriminator, or critic.
+
+    Attributes:
+        stem: the layer next to the image: a residual block that halves, or a convolution.
+        bottom: smaller side of the coarsest maps.
+        plain: residual blocks at that size.
+        norm: normalisation in the blocks (not in the stem).
+        pool: how the last maps become features: rectified and summed or averaged over space, or
+            just flattened.
+        head_bias: whether the score has a bias.
+        labels: how labels enter, if there are any; "concat" as an embedding beside the maps after
+            the third block.
+        embedding: width of that embedding.
+        spectral: spectral normalisation of all layers.
+    """
+
+    stem: Literal["block", "conv"] = "block"
+    bottom: Literal[2, 4, 8, 16] = 8
+    plain: NonNegativeInt = 2
+    norm: Norm = "none"
+    pool: Pool = "sum"
+    head_bias: bool = True
+    labels: Labels = "projection"
+    embedding: PositiveInt = 128
+    spectral: bool = False
+
+    def build(self, spec: DataSpec, classes: int = 0) -> ResNetDiscriminatorNet:
+        """Return the network.
+
+        Raises:
+            UsageError: the data are not images of a fitting size.
+        """
+        return ResNetDiscriminatorNet(self, image_shape(spec, "resnet"), classes)
+
+
+class ResidualBlock(nn.Module):
+    """x + branch(x), the branch being [norm] ReLU conv3×3 [norm] ReLU conv3×3.
+
+    A 1×1 convolution stands in the shortcut where channels or size change.
+
+    Args:
+        inputs, outputs: channels; ``outputs`` of them between the convolutions where the block
+            doubles or sees the image, else ``inputs``.
+        resample: doubling before the first convolution, or halving after the second.
+        norm_name: normalisation.
+        classes: of conditional batch norms.
+        first_bias: whether the first convolution has a bias.
+        raw: leave out the first norm and ReLU: the block that sees the image.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        resample: Resample,
+        *,
+        norm_name: Norm = "none",
+        classes: int = 0,
+        first_bias: bool = True,
+        raw: bool = False,
+    ) -> None:
+        super().__init__()
+        self.resample: Resample = resample
+        self.raw = raw
+        hidden = outputs if raw or resample == "up" else inputs
+        self.norm1 = norm("none" if raw else norm_name, inputs, classes)
+        self.conv1 = nn.Conv2d(inputs, hidden, 3, padding=1, bias=first_bias)
+        self.norm2 = norm(norm_name, hidden, classes)
+        self.conv2 = nn.Conv2d(hidden, outputs, 3, padding=1)
+        changes = inputs != outputs or resample != "none"
+        self.shortcut = nn.Conv2d(inputs, outputs, 1) if changes else None
+        # Both codes: gain √2 in the branch, 1 in the shortcut and outside of blocks.
+        for conv in (self.conv1, self.conv2):
+            initialise(conv, "glorot", math.sqrt(2))
+        if self.shortcut is not None:
+            initialise(self.shortcut, "glorot")
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return (N, outputs, …) at the new size; labels reach conditional norms."""
+        h = x if self.raw else F.relu(normalise(self.norm1, x, y))
+        h = self.conv1(upsample_nearest(h) if self.resample == "up" else h)
+        h = self.conv2(F.relu(normalise(self.norm2, h, y)))
+        if self.resample == "down":
+            h, x = downsample_average(h), downsample_average(x)
+        if self.shortcut is not None:
+            x = self.shortcut(x)
+        return h + (upsample_nearest(x) if self.resample == "up" else x)
+
+
+class ResNetGeneratorNet(Generator):
+    """z → linear → 4×4 → up blocks → BN ReLU conv tanh."""
+
+    def __init__(
+        self, config: ResNetGenerator, shape: tuple[int, int, int], latent: int, classes: int
+    ) -> None:
+        super().__init__(latent, classes, shape)
+        ups = halvings(shape, 4)
+        widths = config.given(ups + 1) if config.widths else config.channels(ups + 1)[::-1]
+        self.start = (widths[0], shape[1] >> ups, shape[2] >> ups)
+        self.project = nn.Linear(latent, math.prod(self.start))
+        self.blocks = nn.ModuleList(
+            ResidualBlock(
+                inputs,
+                outputs,
+                "up",
+                norm_name=config.norm,
+                classes=classes,
+                first_bias=config.first_bias,
+            )
+            for inputs, outputs in pairwise(widths)
+        )
+        self.norm = norm(config.norm, widths[-1])
+        self.last = nn.Conv2d(widths[-1], shape[0], 3, padding=1)
+        initialise(self.project, "glorot")
+        initialise(self.last, "glorot")
+        sn(self, config.spectral)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return images (N, C, H, W) for z (N, latent) and labels (N,) or (N, K)."""
+        y = self.condition(y)
+        x = self.project(z).unflatten(1, self.start)
+        for block in self.blocks:
+            x = block(x, y)
+        return torch.tanh(self.last(F.relu(self.norm(x))))
+
+
+class ResNetDiscriminatorNet(Discriminator):
+    """Image → stem → down blocks → plain blocks → pool → score."""
+
+    def __init__(
+        self, config: ResNetDiscriminator, shape: tuple[int, int, int], classes: int
+    ) -> None:
+        super().__init__(classes, config.labels)
+        stemmed = config.stem == "conv"
+        downs = halvings(shape, min(config.bottom, min(shape[1:]) // 2))
+        levels = downs + stemmed
+        widths = config.given(levels) if config.widths else config.channels(levels)
+        self.stem = nn.Conv2d(shape[0], widths[0], 3, padding=1) if stemmed else nn.Identity()
+        # (inputs, outputs, resampling) of each block
+        plan: list[tuple[int, int, Resample]] = []
+        if not stemmed:
+            plan.append((shape[0], widths[0], "down"))
+        plan.extend((wide, wider, "down") for wide, wider in pairwise(widths))
+        plan.extend((widths[-1], widths[-1], "none") for _ in range(config.plain))
+        self.embedding, self.embedded_before = None, min(3, len(plan) - 1)
+        if self.labels == "concat":
+            self.embedding = nn.Embedding(classes, config.embedding)
+            inputs, outputs, resample = plan[self.embedded_before]
+            plan[self.embedded_before] = (inputs + config.embedding, outputs, resample)
+        self.blocks = nn.ModuleList(
+            ResidualBlock(
+                inputs,
+                outputs,
+                resample,
+                norm_name=config.norm if index or stemmed else "none",
+                first_bias=config.first_bias,
+                raw=not (index or stemmed),
+            )
+            for index, (inputs, outputs, resample) in enumerate(plan)
+        )
+        self.pool: Pool = config.pool
+        area = (shape[1] >> downs) * (shape[2] >> downs) if config.pool == "flatten" else 1
+        self.head = Head(widths[-1] * area, self.classes, self.labels, bias=config.head_bias)
+        initialise(self.stem, "glorot")
+        initialise(self.head, "glorot")
+        sn(self, config.spectral)
+
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return (N, F), the pooled last maps."""
+        x = self.stem(x)
+        for index, block in enumerate(self.blocks):
+            if self.embedding is not None and index == self.embedded_before:
+                rows = lookup(self.embedding.weight, labels_of(y, self.classes))
+                maps = rows[:, :, None, None].expand(-1, -1, *x.shape[2:])
+                x = torch.cat([x, maps], dim=1)
+            x = block(x)
+        match self.pool:
+            case "sum":
+                return F.relu(x).sum((2, 3))
+            case "mean":
+                return F.relu(x).mean((2, 3))
+            case "flatten":
+                return x.flatten(1)

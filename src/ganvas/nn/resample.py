@@ -1,0 +1,52 @@
+"""Doubling and halving of images (N, C, H, W); every map is linear and twice differentiable."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def upsample_nearest(x: Tensor) -> Tensor:
+    """Return (N, C, 2H, 2W): each pixel four times."""
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def downsample_average(x: Tensor) -> Tensor:
+    """Return (N, C, H/2, W/2): the mean of each 2×2 square."""
+    return F.avg_pool2d(x, 2)
+
+
+class _Bilinear(nn.Module):
+    """Holds the filter [1, 2, 1] ∗ [1, 1] = [1, 3, 3, 1] in both directions, with sum 1.
+
+    [1, 1] is the box of nearest doubling or 2×2 averaging; [1, 2, 1] smooths it into bilinear
+    interpolation with the pixel centres of both grids aligned. Outside the image stand zeros.
+    """
+
+    kernel: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+        self.register_buffer("kernel", torch.outer(taps, taps)[None, None], persistent=False)
+
+
+class BilinearUp(_Bilinear):
+    """Bilinear doubling: nearest doubling, then the filter [1, 2, 1]/4, as one depthwise conv."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, C, 2H, 2W)."""
+        channels = x.shape[1]
+        kernel = (4 * self.kernel).to(x.dtype).expand(channels, 1, 4, 4)
+        return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=channels)
+
+
+class BilinearDown(_Bilinear):
+    """Bilinear halving: the filter [1, 2, 1]/4, then 2×2 averages, as one depthwise conv."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, C, H/2, W/2)."""
+        channels = x.shape[1]
+        kernel = self.kernel.to(x.dtype).expand(channels, 1, 4, 4)
+        return F.conv2d(x, kernel, stride=2, padding=1, groups=channels)

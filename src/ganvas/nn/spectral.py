@@ -1,0 +1,180 @@
+"""Spectral normalisation (Miyato et al. 2018) and the exact singular values it approximates."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from ganvas.nn.tracking import Tracking, held
+from ganvas.nn.weights import as_matrix, output_axis, weight_of, weighted_layers
+
+Layer = TypeVar("Layer", bound=nn.Module)
+
+
+class SpectralNorm(Tracking):
+    """Parametrisation W ↦ factor · W/σ, with σ an estimate of the largest singular value of W.
+
+    W is read as a matrix with one row for each output channel. A forward pass in training, while
+    tracking, takes one step of power iteration from the stored u, without gradient:
+    v ← norm(Wᵀu), u ← norm(Wv), norm(a) = a/(‖a‖ + eps). Other passes use the stored u, and
+    v = norm(Wᵀu). Then σ = uᵀWv, with gradient through W alone, which gives
+    ∂L/∂W = (G − ⟨G, W̄⟩ u vᵀ)/σ for G = ∂L/∂W̄. The estimate never exceeds the true value.
+
+    Args:
+        weight: the weight to be normalised; u is warmed up on it.
+        axis: its axis of output channels.
+        steps: iterations of a training pass.
+        warm_up: iterations at construction; a fresh u would make W/σ far too large.
+        factor: Lipschitz bound of the normalised layer.
+        eps: guards the division by a norm.
+    """
+
+    u: Tensor
+
+    def __init__(
+        self,
+        weight: Tensor,
+        *,
+        axis: int = 0,
+        steps: int = 1,
+        warm_up: int = 15,
+        factor: float = 1.0,
+        eps: float = 1e-12,
+    ) -> None:
+        super().__init__()
+        self.axis = axis
+        self.steps = steps
+        self.factor = factor
+        self.eps = eps
+        u = torch.randn(weight.shape[axis], dtype=_wide(weight).dtype, device=weight.device)
+        self.register_buffer("u", F.normalize(u, dim=0, eps=eps))
+        self.warm_up(weight, warm_up)
+
+    def matrix(self, weight: Tensor) -> Tensor:
+        """Return ``weight`` as (output channels, everything else), in single precision at least."""
+        return as_matrix(_wide(weight), self.axis)
+
+    @torch.no_grad()
+    def warm_up(self, weight: Tensor, steps: int = 15) -> None:
+        """Iterate ``steps`` times; to be called after W was changed other than by training."""
+        self.u.copy_(self._vectors(self.matrix(weight), steps)[0])
+
+    def sigma(self, weight: Tensor) -> Tensor:
+        """Return the estimate σ, a scalar, after one step of iteration if the layer may update."""
+        with _full_precision(weight.device):
+            matrix = self.matrix(weight)
+            with torch.no_grad():
+                u, v = self._vectors(matrix, self.steps if self.updates else 0)
+                if self.updates:
+                    self.u.copy_(u)
+            return torch.dot(u, torch.mv(matrix, v))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Return the normalised weight, in the shape and type of ``weight``."""
+        return weight * (self.factor / self.sigma(weight)).to(weight.dtype)
+
+    def _vectors(self, matrix: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+        """Return fresh u and v: no graph may hold the buffer, which the next pass overwrites."""
+        u = self.u.to(matrix.dtype, copy=True)
+        v = self._unit(matrix.T @ u)
+        for step in range(steps):
+            if step:
+                v = self._unit(matrix.T @ u)
+            u = self._unit(matrix @ v)
+        return u, v
+
+    def _unit(self, vector: Tensor) -> Tensor:
+        return vector / (torch.dot(vector, vector).sqrt() + self.eps)
+
+    def extra_repr(self) -> str:
+        """Show the axis and the bound."""
+        return f"axis={self.axis}, factor={self.factor}"
+
+
+def spectral_norm(
+    module: Layer, *, steps: int = 1, warm_up: int = 15, factor: float = 1.0, eps: float = 1e-12
+) -> Layer:
+    """Normalise the weight of one linear, convolutional or embedding layer, in place.
+
+    The layer's weight must have been initialised. Biases are not normalised. The state dict then
+    holds ``parametrizations.weight.original`` and ``parametrizations.weight.0.u``.
+
+    Returns:
+        ``module``.
+    """
+    norm = SpectralNorm(
+        weight_of(module),
+        axis=output_axis(module),
+        steps=steps,
+        warm_up=warm_up,
+        factor=factor,
+        eps=eps,
+    ).train(module.training)
+    # unsafe skips a trial pass, which would move u once more.
+    parametrize.register_parametrization(module, "weight", norm, unsafe=True)
+    return module
+
+
+def sn(module: Layer, enabled: bool = True, *, factor: float = 1.0) -> Layer:
+    """Normalise every linear, convolutional and embedding layer inside ``module``, in place.
+
+    Layers that are already normalised are left alone, so that calls may overlap.
+
+    Returns:
+        ``module``.
+    """
+    if enabled:
+        for _, layer in list(weighted_layers(module)):
+            if not parametrize.is_parametrized(layer, "weight"):
+                spectral_norm(layer, factor=factor)
+    return module
+
+
+@torch.no_grad()
+def singular_values(module: nn.Module) -> dict[str, float]:
+    """Return the exact largest singular value of each layer's weight, as the layer uses it.
+
+    Layers under spectral normalisation stand at or slightly above their factor. Costs a singular
+    value decomposition per layer, and leaves every buffer as it is.
+    """
+    with held(module):
+        return {
+            name: torch.linalg.svdvals(_matrix(layer).double()).max().item()
+            for name, layer in weighted_layers(module)
+        }
+
+
+def orthonormality(module: nn.Module) -> Tensor:
+    """Return Σ ‖WᵀW − I‖²_F over the layers of ``module``: the orthonormal regulariser.
+
+    W has one row per output channel. WWᵀ is used where it is the smaller one; the two sums differ
+    by a constant, and their gradients not at all.
+    """
+    return torch.stack([_distance(_matrix(layer)) for _, layer in weighted_layers(module)]).sum()
+
+
+def _distance(matrix: Tensor) -> Tensor:
+    rows, columns = matrix.shape
+    gram = matrix @ matrix.T if rows < columns else matrix.T @ matrix
+    identity = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    return (gram - identity).square().sum() + max(columns - rows, 0)
+
+
+def _matrix(layer: nn.Module) -> Tensor:
+    return as_matrix(weight_of(layer), output_axis(layer))
+
+
+def _wide(weight: Tensor) -> Tensor:
+    return weight.to(torch.promote_types(weight.dtype, torch.float32))
+
+
+def _full_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Switch autocast off: power iteration in half precision loses the small components."""
+    if torch.amp.is_autocast_available(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()

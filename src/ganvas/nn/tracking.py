@@ -1,0 +1,44 @@
+"""Layers whose buffers follow what they see in training: running statistics, power iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from torch import nn
+
+
+class Tracking(nn.Module):
+    """A layer with buffers that training moves.
+
+    The buffers change only in a forward pass made in training mode while ``tracking`` is on, so
+    that a game decides in which turns a network's state may follow the data. Evaluation and
+    frozen passes never change them.
+    """
+
+    tracking: bool = True
+
+    @property
+    def updates(self) -> bool:
+        """Whether the next forward pass may change the buffers."""
+        return self.training and self.tracking
+
+
+def set_tracking(module: nn.Module, on: bool) -> None:
+    """Let every tracking layer inside ``module`` follow what it sees, or hold its buffers."""
+    for layer in module.modules():
+        if isinstance(layer, Tracking):
+            layer.tracking = on
+
+
+@contextmanager
+def held(module: nn.Module) -> Generator[None]:
+    """Hold the buffers of every tracking layer inside ``module`` for the length of a block."""
+    layers = [layer for layer in module.modules() if isinstance(layer, Tracking)]
+    before = [layer.tracking for layer in layers]
+    set_tracking(module, False)
+    try:
+        yield
+    finally:
+        for layer, tracking in zip(layers, before, strict=True):
+            layer.tracking = tracking

@@ -1,0 +1,50 @@
+"""Dotted overrides: ``train.batch=128`` on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ganvas.errors import UsageError
+from ganvas.recipes.layers import Layer, Merged
+from ganvas.recipes.text import parse, show
+
+COMMAND_LINE = "the command line"
+
+
+def parse_overrides(words: Iterable[str]) -> Layer:
+    """Return the layer that ``key=value`` words say; a later word wins over an earlier one.
+
+    Values are YAML: ``3``, ``1e-3``, ``true``, ``null``, ``[1, 2]``, ``{start: 1, end: 0}``.
+
+    Raises:
+        UsageError: a word is not of that form.
+    """
+    merged = Merged()
+    for word in words:
+        key, equals, value = word.partition("=")
+        parts = key.strip().split(".")
+        if not equals or not all(parts):
+            raise UsageError(
+                f"'{word}' is not a setting: expected key=value with a dotted key, "
+                "for example train.batch=64"
+            )
+        tree: Any = parse(value, f"the value of {key} ('{value}')")
+        for part in reversed(parts):
+            tree = {part: tree}
+        merged.add(Layer(tree, COMMAND_LINE))
+    return Layer(merged.tree, COMMAND_LINE)
+
+
+def as_words(settings: Mapping[str, Any]) -> list[str]:
+    """Return Python settings, ``{"train.batch": 64}`` or nested, as ``key=value`` words."""
+    words: list[str] = []
+    for key, value in settings.items():
+        words.append(f"{key}={_quoted(value)}")
+    return words
+
+
+def _quoted(value: Any) -> str:
+    """Text that reads as something else, such as "1e-3", keeps its quotes."""
+    text = show(value)
+    return text if not isinstance(value, str) or parse(text, "") == value else repr(value)

@@ -1,0 +1,95 @@
+"""The shape of a recipe.
+
+Its ``game`` part has the settings of one system, so each system has its own recipe type.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, create_model
+
+from ganvas.config import Settings
+from ganvas.data.settings import DataSettings
+from ganvas.games import find_game
+from ganvas.play import Game
+from ganvas.recipes.text import write
+from ganvas.train.settings import TrainSettings
+
+
+class EvaluateSettings(Settings):
+    """How `ganvas evaluate` measures the trained model.
+
+    Attributes:
+        samples: how many are drawn from the model.
+        seed: of these samples.
+        at_end: whether training ends with such a measurement.
+    """
+
+    samples: int = Field(default=10_000, ge=2)
+    seed: int = Field(default=0, ge=0)
+    at_end: bool = True
+
+
+class Recipe(Settings):
+    """A complete, validated configuration; made by `load_recipe`.
+
+    Attributes:
+        name: ``system/dataset``, or the file it was read from.
+        about: one sentence.
+        seed: of initial weights, data order and noise.
+        data: what is learnt.
+        game: the system and its own settings.
+        train: how long and on what.
+        evaluate: how the result is measured.
+    """
+
+    model_config = ConfigDict(title="Recipe")
+
+    name: str = ""
+    about: str = ""
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    data: DataSettings
+    game: Settings
+    train: TrainSettings
+    evaluate: EvaluateSettings = EvaluateSettings()
+
+    @property
+    def system(self) -> str:
+        """The name of the system that is trained."""
+        return str(getattr(self.game, "system", ""))
+
+    @property
+    def game_type(self) -> type[Game]:
+        """The class that knows the system's rules."""
+        return find_game(self.system)
+
+    @property
+    def game_config(self) -> Settings:
+        """The system's own settings, as the class `game_type` takes them."""
+        return self.game_type.Config.model_validate(self.game.model_dump(exclude={"system"}))
+
+    def tree(self) -> dict[str, Any]:
+        """Return the complete recipe as plain values."""
+        tree = self.model_dump(mode="json")
+        return {**tree, "game": {"system": self.system, **tree["game"]}}
+
+    def to_yaml(self) -> str:
+        """Return the complete recipe as YAML that `load_recipe` reads back to an equal one."""
+        return write(self.tree())
+
+
+@cache
+def recipe_type(system: str) -> type[Recipe]:
+    """Return the type of recipes of one system.
+
+    Raises:
+        UsageError: there is no such system.
+    """
+    config = find_game(system).Config
+    named: Any = (Literal[system], system)  # pyright: ignore[reportInvalidTypeForm]
+    game: type[Settings] = create_model(
+        config.__name__, __base__=config, __doc__=config.__doc__, system=named
+    )
+    return create_model("Recipe", __base__=Recipe, __doc__=Recipe.__doc__, game=(game, ...))

@@ -1,0 +1,137 @@
+"""What a report needs of a run folder, read from its plain files.
+
+A run may have been stopped at any moment: every part but the folder itself may be missing, and
+the last line of the log may be half a line.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from ganvas.errors import UsageError
+
+Tree = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened at a round: a warning, a roll-back, the start of a stage."""
+
+    round: int
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """The readable parts of a run folder.
+
+    Attributes:
+        folder: the folder as the user named it.
+        config: the effective recipe, as a tree and as its text.
+        series: for every numeric key of the log, its rounds and values, rounds ascending.
+        events: in the order of the log.
+        samples: sample pictures, oldest first.
+        evaluation: scores of ``ganvas evaluate`` and the verdict of ``ganvas diagnose``.
+        environment: versions, machine, commit, command.
+    """
+
+    folder: Path
+    config: Tree
+    config_text: str
+    series: dict[str, tuple[list[float], list[float]]] = field(
+        default_factory=dict[str, tuple[list[float], list[float]]]
+    )
+    events: list[Event] = field(default_factory=list[Event])
+    samples: list[Path] = field(default_factory=list[Path])
+    evaluation: Tree = field(default_factory=dict[str, Any])
+    environment: Tree = field(default_factory=dict[str, Any])
+
+    @property
+    def name(self) -> str:
+        """The recipe's name, or the folder's if the recipe has none."""
+        return str(self.config.get("name") or self.folder.name)
+
+    def last(self, key: str) -> float | None:
+        """Return the last finite value of a key of the log."""
+        _, values = self.series.get(key, ([], []))
+        return next((v for v in reversed(values) if math.isfinite(v)), None)
+
+
+def read_run(folder: Path) -> Run:
+    """Read a run folder.
+
+    Raises:
+        UsageError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"there is no run folder {folder}")
+    config_text = _text(folder / "config.yaml")
+    series, events = _log(_text(folder / "metrics.jsonl"))
+    return Run(
+        folder=folder,
+        config=_config(config_text),
+        config_text=config_text,
+        series=series,
+        events=events,
+        samples=sorted(
+            (folder / "samples").glob("[0-9]*.png"), key=lambda p: (len(p.stem), p.stem)
+        ),
+        evaluation=_json(folder / "evaluation.json"),
+        environment=_json(folder / "environment.json"),
+    )
+
+
+def _log(text: str) -> tuple[dict[str, tuple[list[float], list[float]]], list[Event]]:
+    """Sort the rows of ``metrics.jsonl`` into series by key and events."""
+    series: dict[str, tuple[list[float], list[float]]] = {}
+    events: list[Event] = []
+    for line in text.splitlines():
+        row = _parsed(line)
+        at = row.pop("round", None)
+        if not isinstance(at, int | float):
+            continue
+        if "event" in row:
+            events.append(Event(int(at), str(row["event"]), str(row.get("message", ""))))
+            continue
+        for key, value in row.items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                rounds, values = series.setdefault(key, ([], []))
+                rounds.append(float(at))
+                values.append(float(value))
+    return series, events
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _config(text: str) -> Tree:
+    try:
+        return _tree(yaml.safe_load(text))
+    except yaml.YAMLError:
+        return {}  # the text itself is still shown
+
+
+def _json(path: Path) -> Tree:
+    return _parsed(_text(path))
+
+
+def _parsed(text: str) -> Tree:
+    try:
+        return _tree(json.loads(text))
+    except json.JSONDecodeError:
+        return {}
+
+
+def _tree(value: object) -> Tree:
+    return cast(Tree, value) if isinstance(value, dict) else {}

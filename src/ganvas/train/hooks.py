@@ -1,0 +1,145 @@
+"""What a run shows, watches and leaves behind besides its checkpoints, put together."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+import yaml
+from rich.console import Console
+from torch import Tensor
+
+from ganvas.data.source import Source
+from ganvas.data.spec import Images
+from ganvas.model import Provenance, save_model, write_whole
+from ganvas.play import Game, Noise
+from ganvas.train.board import Board
+from ganvas.train.console import Progress
+from ganvas.train.folder import CONFIG, RunFolder
+from ganvas.train.loop import Hooks
+from ganvas.train.settings import TrainSettings
+from ganvas.train.watch import Watch
+
+PICTURE_SEED = 424_243
+"""Run s shows the samples of latents of this seed + s, the same in every picture."""
+
+ROWS = 8
+CLASS_ROWS = 16
+"""Rows of a grid of images, at most so many where each row is a class."""
+
+POINTS = 2_500
+
+
+def make_hooks(
+    folder: RunFolder,
+    game: Game,
+    source: Source,
+    settings: TrainSettings,
+    seed: int = 0,
+    resumed_at: int | None = None,
+    console: Console | None = None,
+    quiet: bool = False,
+) -> Hooks:
+    """Return everything that a run does beside training, for the loop.
+
+    Args:
+        folder: of the run; its ``config.yaml`` names the recipe.
+        game: what is trained.
+        source: what it is trained on.
+        settings: how long, and whether TensorBoard is wanted.
+        seed: of the run.
+        resumed_at: the round from which a resumed run goes on; None for a new one.
+        console: where progress is shown.
+        quiet: show no progress.
+    """
+    config = config_of(folder, game, settings)
+    hooks = Hooks(save_model=_saver(folder, source, config))
+    if not quiet:
+        history = () if resumed_at is None else folder.rows()
+        hooks.show.append(Progress(settings, game.stages(), history, console).show)
+    board = Board(folder.path, resumed_at) if settings.tensorboard else None
+    if board is not None:
+        hooks.show.append(board.show)
+    if "sample" in game.capabilities():
+        hooks.watch = Watch(source, seed, folder.rows, config)
+        hooks.picture = Pictures(seed, board)
+    return hooks
+
+
+class Pictures:
+    """Writes pictures of samples at fixed latents.
+
+    Points are drawn as a scatter plot, images as a grid; of a conditional game each row is a class,
+    and a column has the same latent.
+    """
+
+    def __init__(self, seed: int, board: Board | None = None) -> None:
+        self._seed, self._board = seed, board
+
+    def __call__(self, game: Game, path: Path) -> None:
+        """Write the picture of a game in evaluation mode to ``path``, whose stem is the round."""
+        content = io.BytesIO()
+        domain = game.spec.domain
+        domain.picture(domain.decode(self.samples(game))).save(content, "png")
+        write_whole(path, content.getvalue())
+        if self._board is not None:
+            self._board.picture(path, int(path.stem))
+
+    @torch.no_grad()
+    def samples(self, game: Game) -> Tensor:
+        """Return the samples (N, *shape) of a picture, row by row, in network units."""
+        device = next((p.device for p in game.parameters()), torch.device("cpu"))
+        noise = Noise(PICTURE_SEED + self._seed, device)
+        prior = cast(Callable[[int, Noise], Tensor], getattr(game, "prior"))  # noqa: B009
+        sample = cast(Callable[[Tensor, Tensor | None], Tensor], getattr(game, "sample"))  # noqa: B009
+        classes = int(getattr(game, "classes", 0))
+        if not isinstance(game.spec.domain, Images):
+            z = prior(POINTS, noise)
+            return sample(z, noise.integers(POINTS, classes) if classes else None)
+        rows = min(classes, CLASS_ROWS) or ROWS
+        # So many columns make the grid that `Images.picture` lays out have these rows.
+        columns = math.ceil(rows * game.spec.domain.height / game.spec.domain.width)
+        if not classes:
+            return sample(prior(rows * columns, noise), None)
+        z = prior(columns, noise)
+        z = z.expand(rows, *z.shape).flatten(0, 1)
+        return sample(z, torch.arange(rows, device=device).repeat_interleave(columns))
+
+
+def config_of(folder: RunFolder, game: Game, settings: TrainSettings) -> dict[str, Any]:
+    """Return the run's recipe as a tree of plain values, with the settings that are in force."""
+    path = folder.path / CONFIG
+    told = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return {
+        **(cast(dict[str, Any], told) if isinstance(told, dict) else {}),
+        "game": {"system": game.system, **game.config.model_dump(mode="json")},
+        "train": settings.model_dump(mode="json"),
+    }
+
+
+def _saver(
+    folder: RunFolder, source: Source, config: Mapping[str, Any]
+) -> Callable[[Game, Path], None]:
+    """Return what writes the model, with a card that says where it comes from."""
+    data: Mapping[str, Any] = config.get("data") or {}
+
+    def save(game: Game, path: Path) -> None:
+        logged = [row for row in folder.rows() if "event" not in row]
+        last = logged[-1] if logged else {}
+        save_model(
+            path,
+            game,
+            Provenance(
+                recipe=str(config.get("name") or ""),
+                about=str(config.get("about") or ""),
+                data=str(data.get("source") or source.spec.name),
+                rounds=int(last.get("round", 0)),
+                kimg=float(last.get("kimg", 0.0)),
+            ),
+        )
+
+    return save

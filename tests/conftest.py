@@ -1,0 +1,70 @@
+"""What every test shares: one thread, a known seed, no network, a place for run folders."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+# Before torch is imported anywhere: its thread count decides the order of floating-point sums,
+# and two test workers with all cores each would only slow one another down.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["MKL_NUM_THREADS"] = "1"
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import pytest
+
+LOCAL_HOSTS = {None, "", "localhost", "127.0.0.1", "::1", "0.0.0.0", "::"}
+
+
+class NetworkUsedError(RuntimeError):
+    """A test tried to leave this machine."""
+
+
+class NetworkGuard:
+    """An audit hook that refuses connections and look-ups outside this machine while it is armed.
+
+    Audit hooks see every socket that Python opens, whichever library opens it, and cannot be
+    removed, so there is one for the whole session and tests only arm it.
+    """
+
+    def __init__(self) -> None:
+        self.armed = False
+
+    def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
+        if not self.armed or event not in ("socket.connect", "socket.getaddrinfo"):
+            return
+        # socket.connect: (socket, address); socket.getaddrinfo: (host, port, family, ...)
+        target = arguments[1] if event == "socket.connect" else arguments
+        host = target[0] if isinstance(target, tuple) else None  # a path: a Unix socket
+        if host not in LOCAL_HOSTS:
+            raise NetworkUsedError(f"tests must not use the network: {event} to {host!r}")
+
+
+_guard = NetworkGuard()
+sys.addaudithook(_guard)
+
+
+@pytest.fixture(autouse=True)
+def no_network() -> Iterator[NetworkGuard]:
+    """Refuse the network to the test."""
+    _guard.armed = True
+    yield _guard
+    _guard.armed = False
+
+
+@pytest.fixture(autouse=True)
+def known_seed() -> None:
+    """Start every test from the same global generator state.
+
+    The library draws from generators of its own; this is for modules that tests build by hand.
+    """
+    if "torch" in sys.modules:  # tests that do without torch should not have to wait for it
+        sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    """Return a folder that does not exist yet, for a run to be written into."""
+    return tmp_path / "run"

@@ -1,0 +1,69 @@
+"""The smallest networks of every system, on real data, for the conformance suite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ganvas.data.open import open_data
+from ganvas.data.settings import DataSettings
+from ganvas.data.source import Source
+from ganvas.games import find_game
+from ganvas.testing import Case
+
+MLP = {"kind": "mlp", "widths": [16, 16]}
+DCGAN = {"kind": "dcgan", "width": 4, "stages": 2}
+RESNET = {"kind": "resnet", "width": 8}
+R3 = {"kind": "r3", "width": 8, "group_width": 4}
+
+
+def ring() -> Source:
+    return open_data(DataSettings(source="ring8"))
+
+
+def digits8() -> Source:
+    return open_data(DataSettings(source="digits8"))
+
+
+def digits32() -> Source:
+    return open_data(DataSettings(source="digits8", size=32, resize="stretch"))
+
+
+def case(system: str, source: Any, networks: dict[str, Any], **settings: Any) -> Case:
+    game = find_game(system)
+    latent = {"kind": "normal", "dim": 4}
+    pair = {"generator": networks, "discriminator": networks, "latent": latent}
+    return Case(game, game.Config.model_validate(pair | settings), source)
+
+
+def without_norm(networks: dict[str, Any]) -> dict[str, Any]:
+    return {"discriminator": networks | {"norm": "none"}}
+
+
+SHORT = {"warm_up": {"rounds": 1, "every": 3, "steps": 4}, "discriminator_steps": 2}
+CASES: dict[str, Case] = {
+    "gan points": case("gan", ring, MLP),
+    "gan k=3, accumulated": case("gan", ring, MLP, discriminator_steps=3, accumulate=2),
+    "lsgan points": case("lsgan", ring, MLP),
+    "cgan digits": Case(
+        find_game("cgan"),
+        find_game("cgan").Config.model_validate({}),
+        digits8,
+    ),
+    "dcgan digits": case("dcgan", digits8, DCGAN),
+    "dcgan with labels": case("dcgan", digits8, DCGAN, conditional=True),
+    "wgan points": case("wgan", ring, MLP, **SHORT),
+    "wgan digits": case("wgan", digits8, DCGAN, **SHORT),
+    "wgan-gp points": case("wgan-gp", ring, MLP),
+    "wgan-gp resnet": case("wgan-gp", digits32, RESNET),
+    "sngan resnet": case(
+        "sngan",
+        digits32,
+        RESNET,
+        discriminator=RESNET | {"spectral": True, "labels": "projection"},
+        conditional=True,
+    ),
+    "r3gan points": case("r3gan", ring, MLP),
+    "r3gan lazy": case("r3gan", ring, MLP, penalty_every=2),
+    "r3gan dcgan": case("r3gan", digits8, DCGAN, penalty_every=2, **without_norm(DCGAN)),
+    "r3gan smR": case("r3gan", digits32, R3),
+}

@@ -1,0 +1,52 @@
+"""Small games on real data, ready to be played, and tables that remember what was played."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ganvas.config import Settings
+from ganvas.data.feed import Feed
+from ganvas.data.open import open_data
+from ganvas.data.settings import DataSettings
+from ganvas.games import find_game
+from ganvas.play import Game, Noise, Turn, Turns, build
+
+TINY = {"kind": "mlp", "widths": [8, 8]}
+SMALL_IMAGES = {"kind": "dcgan", "width": 4, "stages": 2}
+
+
+class Recorded(Turns):
+    """A table that lists the players of every turn."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.order: list[str] = []
+
+    def open(self, turn: Turn) -> None:
+        self.order.append("+".join(seat.name for seat in turn.seats))
+        super().open(turn)
+
+
+def config(system: str, **settings: Any) -> Settings:
+    """Return settings of a system on tiny fully connected networks, with changes."""
+    tiny = {"generator": TINY, "discriminator": TINY}
+    return find_game(system).Config.model_validate(tiny | settings)
+
+
+def play(
+    system: str, source: str = "ring8", batch: int = 16, seed: int = 0, **settings: Any
+) -> tuple[Any, Feed, Recorded]:
+    """Return a fresh game of a system, its data and its table."""
+    data = open_data(DataSettings(source=source))
+    game: Game = build(find_game(system), config(system, **settings), data.spec, seed)
+    feed = Feed(data, batch=batch, seed=seed)
+    table = Recorded(game.players, Noise(seed))
+    table.hold()
+    return game.train(), feed, table
+
+
+def rounds(game: Game, feed: Feed, table: Turns, count: int) -> None:
+    """Play so many rounds, counted from the table's own."""
+    for _ in range(count):
+        game.round(feed, table)
+        table.round += 1

@@ -1,0 +1,120 @@
+"""cGAN, system A: conditioning, schedules, noise."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from ganvas.config import value_at
+from ganvas.games.cgan import decay, momentum
+from ganvas.play import Noise
+from ganvas.recipes import load_recipe
+from tests.games.tables import play, rounds
+
+SMALL = {
+    "generator": {"kind": "cgan_mlp", "z_width": 20, "y_width": 30, "widths": [40], "dropout": 0.5},
+    "discriminator": {"kind": "cgan_mlp", "x_width": 24, "y_width": 10, "widths": [24]},
+}
+
+
+def test_papers_networks_have_their_sizes():
+    game, _, _ = play("cgan", source="digits", generator="cgan", discriminator="cgan")
+    assert sum(p.numel() for p in game.generator.parameters()) == 2_413_984
+    assert sum(p.numel() for p in game.discriminator.parameters()) == 1_224_351
+
+
+@pytest.mark.parametrize("rounds_", [1_000, 30_000, 287_828, 300_000, 1_000_000])
+def test_rate_is_divided_at_every_update_down_to_the_floor(rounds_):
+    schedule = decay(0.1, 1.00004, 1e-6, rounds_)
+    for update in {0, 1, 2, 500, 25_000, 200_000, 287_829, 290_000, rounds_ - 1}:
+        if update < rounds_:
+            exact = max(0.1 / 1.00004**update, 1e-6)
+            assert schedule.at(update / rounds_) == pytest.approx(exact, rel=1e-6)
+
+
+@pytest.mark.parametrize("horizon", [600 * 100, 600 * 250, 600 * 500])
+def test_momentum_rises_by_epochs(horizon):
+    schedule = momentum(epoch=600, rounds=horizon)
+    values = [schedule.at(epoch * 600 / horizon) for epoch in range(1, horizon // 600 + 1)]
+    assert values[0] == 0.5
+    assert values == sorted(values)
+    for epoch, found in enumerate(values, start=1):
+        exact = 0.5 + 0.2 * min((epoch - 1) / 249, 1)
+        assert found == pytest.approx(exact, abs=1e-9)
+
+
+@pytest.mark.parametrize(("recipe", "epoch"), [("cgan/mnist", 600), ("cgan/digits", 80)])
+def test_recipes_play_the_papers_schedule(recipe, epoch):
+    loaded = load_recipe(recipe)
+    horizon = loaded.train.rounds
+    optimiser = loaded.game_config.generator_optimiser
+    rate, rise = decay(0.1, 1.00004, 1e-6, horizon), momentum(epoch, horizon)
+    for progress in (0, 0.001, 0.3, 0.7, 0.97, 1):
+        assert value_at(optimiser.lr, progress) == pytest.approx(rate.at(progress), rel=1e-5)
+        assert value_at(optimiser.momentum, progress) == pytest.approx(rise.at(progress), rel=1e-5)
+
+
+def test_optimiser_follows_the_schedule():
+    game, feed, table = play("cgan", source="digits8", **SMALL)
+    group = game.players["generator"].optimiser.param_groups[0]
+    for progress, rate, inertia in [(0.0, 0.1, 0.5), (1.0, 1e-6, 0.7)]:
+        table.progress = progress
+        rounds(game, feed, table, 1)
+        assert group["lr"] == pytest.approx(rate)
+        assert group["momentum"] == pytest.approx(inertia)
+
+
+def test_conditioning_is_live_in_both_networks():
+    game, feed, _ = play("cgan", source="digits8", **SMALL)
+    game.eval()
+    (real,) = game.real(feed)
+    z = game.prior(len(real), Noise(0))
+    weights = torch.nn.functional.one_hot(real.label, 10).float().requires_grad_()
+    for output in (game.sample(z, weights), game.score(real.x, weights)):
+        (gradient,) = torch.autograd.grad(output.square().sum(), weights)
+        assert gradient.abs().max() > 0
+    other = (real.label + 1) % 10
+    assert not torch.equal(game.sample(z, real.label), game.sample(z, other))
+    assert not torch.equal(game.score(real.x, real.label), game.score(real.x, other))
+
+
+def test_samples_do_not_mix_and_dropout_sleeps_in_evaluation():
+    game, _, _ = play("cgan", source="digits8", **SMALL)
+    game.eval()
+    z, y = game.prior(6, Noise(0)), torch.arange(6)
+    together = game.sample(z, y)
+    torch.testing.assert_close(game.sample(z[2:3], y[2:3]), together[2:3])
+    assert torch.equal(game.sample(z, y), together)
+    game.train()
+    assert not torch.equal(game.sample(z, y), game.sample(z, y))
+
+
+def test_samples_are_pixels_and_noise_fills_the_unit_cube():
+    game, _, _ = play("cgan", source="digits8", **SMALL)
+    z = game.prior(500, Noise(0))
+    assert z.shape == (500, 100)
+    assert 0 <= z.min() < 0.01 < 0.99 < z.max() < 1
+    x = game.sample(z, torch.arange(500) % 10)
+    assert x.shape == (500, 1, 8, 8)
+    assert x.abs().max() < 1  # network units; (x + 1)/2 is the sigmoid
+
+
+def test_fakes_have_the_batchs_labels():
+    game, feed, table = play("cgan", source="digits8", **SMALL)
+    (real,) = game.real(feed)
+    for rule in (game.labels.fakes, game.labels.generator):
+        ((_, y),) = game.latents([real], rule, table.noise)
+        assert torch.equal(y, real.label)
+
+
+def test_steps_leave_the_other_network_alone():
+    game, feed, table = play("cgan", source="digits8", **SMALL)
+    real = game.real(feed)
+    for step, other in [
+        (game.discriminator_step, game.generator),
+        (game.generator_step, game.discriminator),
+    ]:
+        before = [p.detach().clone() for p in other.parameters()]
+        step(real, table)
+        assert all(map(torch.equal, before, other.parameters()))
+        assert all(p.grad is None for p in other.parameters())

@@ -1,0 +1,50 @@
+"""The conformance suite over every system of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ganvas import testing
+from ganvas.games import systems
+from ganvas.testing import Case, Pair
+from tests.games.cases import CASES
+
+every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
+    with Pair() as processes:
+        yield processes
+
+
+def test_every_system_is_here() -> None:
+    assert {case.game.system for case in CASES.values()} == set(systems())
+
+
+@every_case
+def test_shapes(case: Case) -> None:
+    testing.check_shapes(case)
+
+
+@every_case
+def test_turns(case: Case) -> None:
+    testing.check_turns(case)
+
+
+@every_case
+def test_determinism(case: Case) -> None:
+    testing.check_determinism(case)
+
+
+@every_case
+def test_resume(case: Case, tmp_path: Path) -> None:
+    testing.check_resume(case, tmp_path)
+
+
+@every_case
+def test_two_processes(case: Case, pair: Pair) -> None:
+    testing.check_two_processes(testing.with_rounds(case, 20), pair)

@@ -1,0 +1,76 @@
+"""Names of systems."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from ganvas.errors import UsageError
+from ganvas.games import find_game, systems
+from ganvas.play import Game
+
+OWN = """
+from ganvas.games.gan import GAN
+
+
+class Mine(GAN):
+    system = "mine"
+
+
+class Helper:
+    pass
+"""
+
+
+def test_every_system_is_found_under_its_own_name():
+    assert {"gan", "lsgan", "cgan", "dcgan", "wgan", "wgan-gp", "sngan", "r3gan"} <= set(systems())
+    for name in systems():
+        game = find_game(name)
+        assert issubclass(game, Game)
+        assert game.system == name
+        assert {"sample", "score"} <= set(game.capabilities())
+        game.Config()  # every setting has a default
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("wgan_gp", "wgan-gp"), ("r3gna", "r3gan"), ("GAN", "gan")]
+)
+def test_misspelt_systems_get_the_nearest_name(name, meant):
+    with pytest.raises(UsageError, match=f"Did you mean '{meant}'"):
+        find_game(name)
+
+
+def test_parts_are_no_systems():
+    with pytest.raises(UsageError, match="Systems are"):
+        find_game("penalties")
+
+
+def test_own_game_in_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "my_own_rules.py").write_text(OWN)
+    game = find_game("my_own_rules:Mine")
+    assert game.system == "mine"
+    assert issubclass(game, Game)
+    with pytest.raises(UsageError, match="Did you mean 'Mine'"):
+        find_game("my_own_rules:Mines")
+    with pytest.raises(UsageError, match="has no game 'Helper'"):
+        find_game("my_own_rules:Helper")
+    with pytest.raises(UsageError, match="cannot import 'not_there'"):
+        find_game("not_there:Mine")
+
+
+def test_a_broken_own_game_shows_its_own_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "needs_more.py").write_text("import surely_not_installed\n")
+    with pytest.raises(ModuleNotFoundError, match="surely_not_installed"):
+        find_game("needs_more:Mine")
+
+
+def test_listing_systems_needs_no_torch():
+    code = "import sys; from ganvas.games import systems; systems(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

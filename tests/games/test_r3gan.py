@@ -1,0 +1,99 @@
+"""R3GAN: both penalties, one cosine for everything, pairing."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from ganvas.config import value_at
+from ganvas.data.source import Batch
+from ganvas.games import find_game
+from ganvas.play import Noise, Turns
+from tests.games.tables import play, rounds
+
+DEFAULT = find_game("r3gan").Config()
+
+
+def test_rate_beta_and_gamma_share_one_cosine():
+    for optimiser in (DEFAULT.generator_optimiser, DEFAULT.discriminator_optimiser):
+        assert optimiser.beta1 == 0
+        rates = [value_at(optimiser.lr, p) for p in (0, 0.5, 1)]
+        assert rates == pytest.approx([2e-4, 1.25e-4, 5e-5])
+        betas = [value_at(optimiser.beta2, p) for p in (0, 0.5, 1)]
+        assert betas == pytest.approx([0.9, 0.945, 0.99])
+    assert [value_at(DEFAULT.gamma, p) for p in (0, 0.5, 1)] == pytest.approx([0.05, 0.0275, 0.005])
+
+
+def test_losses_are_the_papers():
+    game, feed, table = play("r3gan", gamma=0.4)
+    (real,) = game.real(feed)
+    fake = Batch(torch.randn_like(real.x))
+    x, x_fake = real.x.clone().requires_grad_(), fake.x.clone().requires_grad_()
+    on_real, on_fake = game.discriminator(x), game.discriminator(x_fake)
+    r1 = torch.autograd.grad(on_real.sum(), x)[0].square().sum(1).mean()
+    r2 = torch.autograd.grad(on_fake.sum(), x_fake)[0].square().sum(1).mean()
+    on_real, on_fake = game.discriminator(x), game.discriminator(x_fake)
+    expected = F.softplus(on_fake - on_real).mean() + 0.4 / 2 * (r1 + r2)
+    torch.testing.assert_close(game.discriminator_loss(real, fake, table)[0], expected)
+    torch.testing.assert_close(
+        game.generator_loss(real, fake)[0], F.softplus(on_real - on_fake).mean()
+    )
+
+
+def test_one_pass_for_losses_and_penalties_is_exact():
+    fast, feed, table = play("r3gan", gamma=0.4)
+    assert fast.at_once
+    rounds(fast, feed, table, 5)
+    plain, feed, table = play("r3gan", gamma=0.4)
+    plain.at_once = False
+    rounds(plain, feed, table, 5)
+    for a, b in zip(fast.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-4)
+    assert not play("r3gan", penalties={"gp": {"kind": "gradient"}})[0].at_once
+    assert not play("r3gan", constraint={"kind": "spectral"})[0].at_once
+    assert not play("r3gan", penalty_every=2)[0].at_once
+
+
+def test_gamma_follows_the_progress_of_training():
+    game, feed, table = play("r3gan", gamma={"start": 2.0, "end": 0.0, "shape": "linear"})
+    (real,) = game.real(feed)
+    totals = []
+    for table.progress in (0.0, 0.5, 1.0):
+        total, parts = game.penalty(real, real, table)
+        assert set(parts) == {"penalty/r1", "penalty/r2"}
+        totals.append(total.item())
+    assert totals == pytest.approx([totals[0], totals[0] / 2, 0])
+
+
+def test_both_players_see_the_same_real_samples():
+    game, feed, table = play("r3gan")
+    rounds(game, feed, table, 3)
+    assert table.order == ["discriminator", "generator"] * 3
+    assert feed.seen == 3 * feed.batch
+
+
+def test_further_penalties_join():
+    game, _, _ = play("r3gan", penalties={"dragan": {"kind": "dragan"}})
+    assert list(game.penalties) == ["r1", "r2", "dragan"]
+
+
+def test_pairs_share_their_label():
+    game, feed, table = play(
+        "r3gan", conditional=True, discriminator={"kind": "mlp", "labels": "projection"}
+    )
+    (real,) = game.real(feed)
+    for rule in (game.labels.fakes, game.labels.generator):
+        ((_, y),) = game.latents([real], rule, table.noise)
+        assert torch.equal(y, real.label)
+
+
+def test_lazy_penalties_correct_the_optimiser():
+    game, feed, _ = play("r3gan", penalty_every=8)
+    player = game.players["discriminator"]
+    assert player.correction == pytest.approx(8 / 9)
+    turns = Turns(game.players, Noise(0))
+    rounds(game, feed, turns, 1)
+    group = player.optimiser.param_groups[0]
+    assert group["lr"] == pytest.approx(2e-4 * 8 / 9)
+    assert group["betas"] == pytest.approx((0.0, 0.9 ** (8 / 9)))

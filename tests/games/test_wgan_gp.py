@@ -1,0 +1,113 @@
+"""WGAN-GP: the penalised critic step, its closed-form optimum, AC-GAN labels, schedules."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from ganvas.config import value_at
+from ganvas.data.source import Batch
+from ganvas.games.objectives import Wasserstein
+from ganvas.games.penalties import GradientPenalty, input_gradient, penalise, squared_norms
+from ganvas.play import Noise
+from ganvas.recipes import load_recipe
+from tests.games.tables import TINY, play, rounds
+
+
+def test_five_critic_steps_then_one_of_the_generator():
+    game, feed, table = play("wgan-gp")
+    rounds(game, feed, table, 2)
+    assert table.order == [*["discriminator"] * 5, "generator"] * 2
+    assert feed.seen == 10 * feed.batch
+
+
+def test_critic_step_with_penalty_leaves_the_generator_alone():
+    game, feed, table = play("wgan-gp")
+    before = [p.detach().clone() for p in game.generator.parameters()]
+    game.discriminator_step(game.real(feed), table)
+    assert all(p.grad is None for p in game.generator.parameters())
+    assert all(map(torch.equal, before, game.generator.parameters()))
+
+
+def test_penalty_alone_moves_the_critic():
+    game, feed, table = play("wgan-gp")
+    (real,) = game.real(feed)
+    with table("discriminator"):
+        penalty, _ = game.penalty(real, Batch(torch.zeros_like(real.x)), table)
+        gradient = torch.autograd.grad(penalty, game.discriminator.hidden[0].weight)[0]
+    assert gradient.abs().max() > 0
+
+
+def test_estimate_has_no_penalty_in_it():
+    game, feed, table = play("wgan-gp")
+    game.round(feed, table)
+    penalty = table.statistics["penalty/gradient"][-1]
+    estimate = table.statistics["estimate/wasserstein"][-1]
+    loss = table.statistics["loss/discriminator"][-1]
+    torch.testing.assert_close(loss, -estimate + 10 * penalty)
+
+
+def test_weights_are_not_constrained():
+    game, _, _ = play("wgan-gp")
+    assert game.constraint is None
+
+
+@pytest.mark.parametrize("distance", [2.0, 5.0])
+def test_two_point_masses(distance):
+    # Real mass at Δe₁, fake mass at 0: the optimum of sΔ − λ(s − 1)² is the slope s = 1 + Δ/(2λ),
+    # of value Δ + Δ²/(2λ) without the penalty.
+    torch.manual_seed(0)
+    weight, n = 10.0, 64
+    critic = nn.Sequential(nn.Linear(2, 32), nn.Softplus(), nn.Linear(32, 1), nn.Flatten(0))
+    real = Batch(torch.tensor([[distance, 0.0]]).repeat(n, 1))
+    fake = Batch(torch.zeros(n, 2))
+    penalty = {"gradient": GradientPenalty(weight=weight)}
+    noise = Noise(0)
+    objective = Wasserstein()
+
+    def judge(x, y=None):
+        return critic(x)
+
+    descent = torch.optim.Adam(critic.parameters(), lr=5e-3, betas=(0.5, 0.9))
+    for step in range(1200):
+        descent.param_groups[0]["lr"] = 5e-3 * (1 - step / 1200)
+        loss = objective.discriminator(critic(real.x), critic(fake.x))
+        descent.zero_grad()
+        (loss + penalise(judge, penalty, real, fake, noise, 0.0)[0]).backward()
+        descent.step()
+    slope = 1 + distance / (2 * weight)
+    assert -loss.item() == pytest.approx(distance * slope, rel=0.03)
+    between = penalty["gradient"].points(real, fake, noise).x
+    norms = squared_norms(input_gradient(judge, between)).sqrt()
+    assert norms.mean().item() == pytest.approx(slope, rel=0.03)
+
+
+def test_acgan_labels():
+    game, feed, table = play(
+        "wgan-gp", conditional=True, discriminator=TINY | {"labels": "auxiliary"}
+    )
+    assert game.labels.fakes == "batch"
+    assert game.labels.generator == "uniform"
+    assert (game.labels.real_weight, game.labels.fake_weight) == (1.0, 0.1)
+    rounds(game, feed, table, 1)
+    row = table.take_statistics()
+    assert row["classification/real"] == pytest.approx(2.079, abs=0.7)  # ln 8 before training
+    assert "classification/fake" in row
+
+
+def test_cifar_recipe_follows_the_papers_table():
+    game = load_recipe("wgan-gp/cifar10").game_config
+    for optimiser in (game.generator_optimiser, game.discriminator_optimiser):
+        rates = [value_at(optimiser.lr, t / 100_000) for t in (0, 50_000, 100_000)]
+        assert rates == pytest.approx([2e-4, 1e-4, 0])
+        assert (optimiser.beta1, optimiser.beta2) == (0, 0.9)
+    assert game.penalties["gradient"].weight == 10
+    assert game.generator_batch == 2  # the code's 128 fakes for 64 real samples
+
+
+def test_toy_recipes_follow_the_authors_script():
+    game = load_recipe("wgan-gp/ring8").game_config
+    assert game.penalties["gradient"].weight == 0.1
+    assert (game.generator.widths, game.discriminator.widths) == ((512,) * 3, (512,) * 3)
+    assert (game.discriminator_optimiser.beta1, game.discriminator_optimiser.lr) == (0.5, 1e-4)

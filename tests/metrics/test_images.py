@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ganvas.errors import UsageError
+from ganvas.metrics.extractors import DigitClassifier, Pixels, RandomConv
+from ganvas.metrics.images import digit_report, evaluate_images
+from ganvas.metrics.protocol import Score
+
+
+@pytest.fixture(scope="module")
+def own_scores(classifier: DigitClassifier, real_digits) -> dict[str, Score]:
+    """Held-out digits posing as samples: half of them against the other half."""
+    train, _, held, labels = real_digits
+    return evaluate_images(
+        held[:300],
+        train,
+        classifier,
+        held_out=held[300:],
+        data="digits",
+        labels=torch.from_numpy(labels[:300]),
+        seed=1,
+    )
+
+
+def test_every_score_names_the_network_that_made_it(
+    own_scores: dict[str, Score], classifier: DigitClassifier
+):
+    for name, score in own_scores.items():
+        assert name == score.name
+        assert score.protocol.extractor in ("digit-classifier", "pixels")
+        assert score.protocol.weights in (classifier.weights, "none")
+        assert name.endswith(f"[{score.protocol.extractor}]")
+    kinds = {score.protocol.metric for score in own_scores.values()}
+    assert kinds >= {
+        "fid", "kid", "is", "precision", "recall", "density", "coverage", "coverage_ratio",
+        "diversity", "copy_share", "duplicate_rate", "support", "support_low", "support_high",
+        "confidence", "class_share_min", "class_share_7", "label_accuracy",
+        "within_class_variance",
+    }  # fmt: skip
+
+
+def test_real_digits_reach_what_real_digits_reach(own_scores: dict[str, Score]):
+    found = {score.protocol.metric: score for score in own_scores.values()}
+    for name in ("precision", "recall", "coverage", "confidence", "is", "diversity"):
+        assert found[name].value == pytest.approx(found[name].floor, rel=0.1)
+    assert found["coverage_ratio"].value == pytest.approx(1, abs=0.05)
+    assert found["label_accuracy"].value > 0.97
+    assert found["within_class_variance"].value == pytest.approx(1, abs=0.1)
+    assert found["copy_share"].value < 0.05
+    assert found["duplicate_rate"].value < 0.1
+    assert abs(found["kid"].value) < 5 * found["kid"].spread
+    assert 0.02 < found["class_share_min"].value <= 0.1
+    assert sum(found[f"class_share_{c}"].value for c in range(10)) == pytest.approx(1)
+
+
+def test_protocol_states_the_sets(own_scores: dict[str, Score]):
+    fid = own_scores["fid[digit-classifier]"].protocol
+    assert (fid.samples, fid.reference, fid.reference_samples) == (300, "digits, held-out", 300)
+    assert (fid.seed, fid.resize) == (1, "none")
+    copies = dict(own_scores["copy_share[pixels]"].protocol.settings)
+    assert copies == {"quantile": "0.01", "train": "1000", "held_out": "300"}
+
+
+def test_digit_report_sees_a_replayed_training_set(real_digits):
+    train, _, held, _ = real_digits
+    report = digit_report(train[:400], train, held)
+    assert report["copy_share"].value == 1
+    assert report["coverage_ratio"].value == pytest.approx(1, abs=0.1)
+    assert report["confidence"].value > 0.95
+    assert report["within_class_variance"].value == pytest.approx(1, abs=0.1)
+
+
+def test_digit_report_sees_a_collapse(real_digits):
+    train, labels, held, _ = real_digits
+    one = train[labels == 1][:1]
+    report = digit_report(np.repeat(one, 200, axis=0), train, held)
+    assert report["class_share_min"].value == 0
+    assert report["class_share_1"].value == 1
+    assert report["coverage_ratio"].value < 0.1
+    assert report["within_class_variance"].value == 0
+
+
+def test_duplicates_and_support_of_three_images(classifier: DigitClassifier, real_digits):
+    train, _, held, _ = real_digits
+    scores = evaluate_images(train[:3].repeat(40, axis=0), train, classifier, held_out=held)
+    assert scores["duplicate_rate[pixels]"].value == 1
+    # 120 draws of three images: 3 (40 choose 2) of (120 choose 2) pairs coincide.
+    assert scores["support[pixels]"].value == pytest.approx(7140 / 2340)
+    assert scores["support[pixels]"].floor > 100
+
+
+def test_without_held_out_images_there_are_no_floors(real_digits):
+    train, _, _, _ = real_digits
+    scores = evaluate_images(train[:50], train[50:150], RandomConv(1))
+    assert scores["fid[random-conv]"].floor is None
+    assert scores["fid[random-conv]"].protocol.reference == "images, train"
+    assert not {"coverage_ratio[random-conv]", "copy_share[pixels]", "is[random-conv]"} & set(
+        scores
+    )
+
+
+def test_reference_can_be_the_training_set(real_digits):
+    train, _, held, _ = real_digits
+    pixels = Pixels()
+    scores = evaluate_images(train[:60], train, pixels, held_out=held, against="train")
+    assert scores["precision[pixels]"].protocol.reference_samples == 1000
+    assert scores["precision[pixels]"].value == 1
+    assert scores["precision[pixels]"].floor < 1
+    with pytest.raises(UsageError, match="reference"):
+        scores["fid[pixels]"].minus(
+            evaluate_images(train[:60], train, pixels, held_out=held)["fid[pixels]"]
+        )
+
+
+def test_unfit_images_are_refused(classifier: DigitClassifier, real_digits):
+    train, _, _, _ = real_digits
+    with pytest.raises(UsageError, match="must be equal"):
+        evaluate_images(np.zeros((9, 32, 32, 1), np.uint8), train, Pixels())
+    with pytest.raises(UsageError, match="no held-out"):
+        evaluate_images(train[:9], train, Pixels(), against="held-out")
+    with pytest.raises(UsageError, match="as many labels"):
+        evaluate_images(train[:20], train, classifier, labels=torch.zeros(3))
+    with pytest.raises(UsageError, match="uint8"):
+        evaluate_images(train[:9] / 255.0, train, Pixels())

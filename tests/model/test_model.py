@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from ganvas.config import Settings
+from ganvas.data.spec import Images
+from ganvas.errors import GanvasError, UsageError
+from ganvas.model import Model, Provenance
+from ganvas.play import Game
+from tests.model.conftest import POINTS, build_game, saved
+
+
+def same(a: np.ndarray, b: np.ndarray) -> bool:
+    """Equal up to the last bits of floats: at most one grey level in images."""
+    if a.dtype == np.uint8:
+        return bool((np.abs(a.astype(int) - b.astype(int)) <= 1).all())
+    return np.allclose(a, b, atol=1e-5)
+
+
+# ---- samples ----------------------------------------------------------------------------------
+
+
+def test_samples_are_in_data_units(model: Model) -> None:
+    x = model.sample(5)
+    if isinstance(model.domain, Images):
+        assert x.shape == (5, 16, 16, 1)
+        assert x.dtype == np.uint8
+    else:
+        assert x.shape == (5, 2)
+        assert x.dtype == np.float32
+        y = model.latents(5)[1] if model.conditional else None
+        inner = model.game.sample(model.latents(5)[0], y).detach().numpy()
+        assert np.allclose(x, inner * 2.0 + [3.0, -1.0], atol=1e-6)
+
+
+def test_a_seed_means_the_same_samples(model: Model) -> None:
+    assert np.array_equal(model.sample(7, seed=3), model.sample(7, seed=3))
+    assert not np.array_equal(model.sample(7, seed=3), model.sample(7, seed=4))
+
+
+def test_samples_do_not_depend_on_chunks_or_their_number(model: Model) -> None:
+    whole = model.sample(150, seed=2)
+    for batch in (1, 7, 64, 149, 1000):
+        assert same(model.sample(150, seed=2, batch=batch), whole)
+    for n in (1, 63, 64, 65, 149):
+        assert same(model.sample(n, seed=2), whole[:n])
+
+
+def test_distant_seeds_and_blocks_differ(tmp_path: Path) -> None:
+    model = saved(tmp_path, "points")
+    blocks = [
+        model.latents(64, seed)[0].numpy().tobytes() for seed in (0, 1, 2**31, 2**32, 2**32 + 1)
+    ]
+    blocks.append(model.latents(128, 0)[0][64:].numpy().tobytes())
+    assert len(set(blocks)) == len(blocks)
+
+
+def test_sampling_leaves_global_randomness_and_buffers_alone(model: Model) -> None:
+    before = torch.random.get_rng_state()
+    state = {k: v.clone() for k, v in model.game.state_dict().items()}
+    model.sample(70)
+    model.interpolate(0, 1)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert all(torch.equal(v, state[k]) for k, v in model.game.state_dict().items())
+
+
+def test_truncation_draws_latents_to_the_middle(tmp_path: Path) -> None:
+    model = saved(tmp_path, "points")
+    full, half, none = (model.latents(50, 0, t)[0] for t in (1.0, 0.5, 0.0))
+    assert torch.allclose(half, full / 2)
+    assert not none.any()
+    assert np.ptp(model.sample(50, truncation=0.0), axis=0).max() == 0
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_no_samples_is_no_request(model: Model, n: int) -> None:
+    with pytest.raises(UsageError, match="at least 1"):
+        model.sample(n)
+
+
+def test_a_negative_seed_is_refused(model: Model) -> None:
+    with pytest.raises(UsageError, match="a seed is a whole number from 0 on"):
+        model.sample(1, seed=-1)
+
+
+# ---- classes ----------------------------------------------------------------------------------
+
+
+def test_a_class_by_index_by_name_or_one_each(tmp_path: Path) -> None:
+    model = saved(tmp_path, "classes")
+    by_index = model.sample(6, label=1)
+    assert np.array_equal(model.sample(6, label="b"), by_index)
+    assert np.array_equal(model.sample(6, label="1"), by_index)
+    assert np.array_equal(model.sample(6, label=["b"] * 6), by_index)
+    assert np.array_equal(model.sample(6, label=np.full(6, 1)), by_index)
+    others = model.sample(6, label=[0, 1, 2, 0, 1, 2])
+    assert np.array_equal(others[[1, 4]], by_index[[1, 4]])
+    assert not np.isclose(others[[0, 2, 3, 5]], by_index[[0, 2, 3, 5]]).all(axis=1).any()
+
+
+def test_without_a_label_classes_are_drawn_uniformly(tmp_path: Path) -> None:
+    model = saved(tmp_path, "classes")
+    n = 3000
+    _, y = model.latents(n)
+    assert y is not None
+    counts = np.bincount(y.numpy(), minlength=3)
+    # chi-square with 2 degrees of freedom: exp(-x/2) is the tail probability
+    statistic = float(((counts - n / 3) ** 2 / (n / 3)).sum())
+    assert math.exp(-statistic / 2) > 1e-4
+    assert np.allclose(model.sample(5), model.sample(5, label=y[:5].tolist()))
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        (3, r"no class '3': expected label 0 to 2, or one of a, b, c"),
+        ("d", r"no class 'd'"),
+        ([0, 1], "expected 6 labels"),
+    ],
+)
+def test_a_wrong_class(tmp_path: Path, label: int | str | list[int], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        saved(tmp_path, "classes").sample(6, label=label)
+
+
+def test_classes_of_a_model_without(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="without classes"):
+        saved(tmp_path, "points").sample(2, label=0)
+
+
+# ---- scores -----------------------------------------------------------------------------------
+
+
+def test_scores_are_the_discriminators(tmp_path: Path, kind: str) -> None:
+    model = saved(tmp_path, kind)
+    x = model.sample(20)
+    label = [i % 3 for i in range(20)] if model.conditional else None
+    scores = model.score(x, label=label)
+    assert scores.shape == (20,)
+    inner = model.domain.encode(x)
+    y = torch.tensor(label) if label else None
+    assert np.allclose(scores, model.game.score(inner, y).detach().numpy(), atol=1e-5)
+    assert np.allclose(scores, model.score(x, label=label, batch=3), atol=1e-5)
+
+
+def test_scores_need_fitting_data(tmp_path: Path) -> None:
+    model = saved(tmp_path, "pictures")
+    with pytest.raises(UsageError, match=r"expected data of shape \(n, 16, 16, 1\), got \(3, 2\)"):
+        model.score(np.zeros((3, 2)))
+    with pytest.raises(UsageError, match="with their class"):
+        saved(tmp_path, "classes").score(np.zeros((3, 2)))
+
+
+# ---- interpolation ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["slerp", "lerp"])
+def test_an_interpolation_ends_at_its_ends(model: Model, how: str) -> None:
+    way = model.interpolate(3, 4, steps=5, how=how)
+    assert len(way) == 5
+    label = None
+    if model.conditional:
+        label = int(model.latents(1, 3)[1])
+    assert same(way[:1], model.sample(1, seed=3, label=label))
+    assert same(way[-1:], model.sample(1, seed=4, label=label))
+
+
+def test_an_interpolation_takes_latents(model: Model) -> None:
+    a, b = (model.latents(1, seed)[0][0].numpy() for seed in (3, 4))
+    label = 1 if model.conditional else None
+    ends = model.interpolate(3, 4, steps=4, label=label)
+    assert same(model.interpolate(a, b, steps=4, label=label), ends)
+    with pytest.raises(UsageError, match=r"latent of shape \(5,\), got one of shape \(4,\)"):
+        model.interpolate(a, b[:4])
+    with pytest.raises(UsageError, match="at least 2 steps"):
+        model.interpolate(0, 1, steps=1)
+
+
+# ---- verbs ------------------------------------------------------------------------------------
+
+
+class Mute(Game):
+    system: ClassVar[str] = "mute"
+
+
+def test_a_model_says_what_it_can(model: Model) -> None:
+    assert model.capabilities == ("sample", "score", "interpolate")
+    assert "can sample, score, interpolate" in repr(model)
+
+
+@pytest.mark.parametrize("verb", ["encode", "reconstruct", "posterior", "predict", "edit"])
+def test_what_it_cannot_it_says_in_one_line(model: Model, verb: str) -> None:
+    message = f"a model of gan cannot {verb}; it can: sample, score, interpolate"
+    with pytest.raises(GanvasError, match=message):
+        getattr(model, verb)
+    assert not hasattr(model, verb)
+
+
+def test_a_model_without_samples_has_no_interpolation() -> None:
+    model = Model(Mute(Settings(), POINTS), Provenance(), "cpu")
+    assert model.capabilities == ()
+    for ask in (lambda: model.sample(1), lambda: model.interpolate(0, 1)):
+        with pytest.raises(GanvasError, match=r"cannot .*; it can: nothing"):
+            ask()
+
+
+def test_other_attributes_are_missing_as_usual(model: Model) -> None:
+    with pytest.raises(AttributeError, match="'Model' has no attribute 'smaple'"):
+        _ = model.smaple
+
+
+def test_inference_only(model: Model) -> None:
+    assert not model.game.training
+    assert not any(p.requires_grad for p in model.game.parameters())
+    assert build_game("points").training  # a fresh game is not

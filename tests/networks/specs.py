@@ -1,0 +1,12 @@
+"""Kinds of data for tests of networks."""
+
+from ganvas.data.spec import DataSpec, Images, Points
+
+
+def images(channels: int, height: int, width: int) -> DataSpec:
+    domain = Images(channels=channels, height=height, width=width)
+    return DataSpec(name="pictures", domain=domain)
+
+
+def points(dim: int) -> DataSpec:
+    return DataSpec(name="ring", domain=Points(dim=dim, shift=[0.0] * dim, scale=1.0))

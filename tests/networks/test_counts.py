@@ -1,0 +1,135 @@
+"""Parameter counts that papers and their codes give."""
+
+import pytest
+import torch
+from torch import nn
+
+from ganvas.networks import PRESETS, describe
+from tests.networks.specs import images, points
+
+
+def count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+FACES, CIFAR, MNIST = images(3, 64, 64), images(3, 32, 32), images(1, 28, 28)
+
+# name, data, latent width, classes, parameters of G and D
+PUBLISHED = [
+    ("toyW", points(2), 2, 0, 527_874, 527_361),
+    ("mlpW", FACES, 100, 0, 7_143_424, 7_080_449),
+    ("mlpW", FACES, 128, 0, 7_157_760, 7_080_449),
+    ("cgan", MNIST, 100, 10, 2_413_984, 1_224_351),
+    ("cganB", points(200), 100, 4096, 8_744_700, 10_120_901),
+    ("dcgan", FACES, 100, 0, 3_576_704, 2_765_568),
+    ("newmu", FACES, 100, 0, 18_885_760, 17_232_768),
+    ("dcganW", FACES, 128, 0, 5_364_739, 4_316_545),
+    ("constant", FACES, 128, 0, 444_291, 4_316_545),
+    ("resnetW", CIFAR, 128, 0, 1_204_483, 1_053_825),
+    ("resnetW", CIFAR, 128, 10, 1_218_307, 1_055_115),
+    ("goodW", FACES, 128, 0, 8_540_483, 7_491_841),
+    ("resnetSN", CIFAR, 128, 0, 4_276_739, 1_053_824),
+    ("resnetSN", CIFAR, 128, 10, 4_304_387, 1_055_104),
+]
+
+
+@pytest.mark.parametrize(("name", "spec", "latent", "classes", "generator", "critic"), PUBLISHED)
+def test_published_counts(name, spec, latent, classes, generator, critic):
+    g, d = PRESETS[name]
+    with torch.device("meta"):
+        assert count(g.build(spec, latent, classes)) == generator
+        assert count(d.build(spec, classes)) == critic
+
+
+def test_the_critic_without_norms_has_its_published_count():
+    critic = PRESETS["dcganW"][1].model_copy(update={"norm": "none"})
+    assert count(critic.build(FACES)) == 4_314_753
+
+
+def test_point_networks_have_the_benchmarks_layers():
+    def widths(name, latent):
+        g, d = (c.build(points(2), *a) for c, a in zip(PRESETS[name], ([latent], []), strict=True))
+        return [
+            [tuple(m.weight.shape) for m in net.modules() if isinstance(m, nn.Linear)]
+            for net in (g, d)
+        ]
+
+    assert widths("toyV", 255) == [[(128, 255), (128, 128), (2, 128)], [(128, 2), (1, 128)]]
+    assert widths("toyU", 256)[1] == [(128, 2), (128, 128), (1, 128)]
+    assert widths("toyP", 2) == [
+        [(400, 2), *[(400, 400)] * 3, (2, 400)],
+        [(1000, 2), *[(1000, 200)] * 2, (1, 200)],
+    ]
+    generator = PRESETS["toyP"][0].build(points(2), 2)
+    biased = [m.bias is not None for m in generator.modules() if isinstance(m, nn.Linear)]
+    assert biased == [False, False, False, False, True]
+
+
+def test_stacked_mnist_networks_have_the_benchmarks_maps():
+    def maps(net):
+        return [
+            m.weight.shape[1 if isinstance(m, nn.ConvTranspose2d) else 0]
+            for m in net.modules()
+            if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)
+        ]
+
+    spec = images(3, 28, 28)
+    g, d = PRESETS["smD"]
+    assert g.build(spec, 100).start == (512, 2, 2)
+    assert maps(g.build(spec, 100)) == [256, 128, 64, 3]
+    assert maps(d.build(spec)) == [64, 128, 256, 512]
+    g, d = PRESETS["smU2"]
+    assert g.build(spec, 256).start == (64, 4, 4)
+    assert maps(g.build(spec, 256)) == [32, 16, 8, 3]
+    assert maps(d.build(spec)) == [4, 8, 16]
+    assert maps(PRESETS["smU4"][1].build(spec)) == [2, 4, 8]
+    assert PRESETS["smR"][0].build(spec, 64).basis.shape == (128, 4, 4)
+
+
+def test_standard_cnn_of_sn_gan_has_seven_convolutions():
+    discriminator = PRESETS["sndcgan"][1].build(CIFAR)
+    convs = [m for m in discriminator.modules() if isinstance(m, nn.Conv2d)]
+    plan = [(m.out_channels, m.kernel_size[0], m.stride[0]) for m in convs]
+    assert plan == [
+        (64, 3, 1),
+        (128, 4, 2),
+        (128, 3, 1),
+        (256, 4, 2),
+        (256, 3, 1),
+        (512, 4, 2),
+        (512, 3, 1),
+    ]
+    assert discriminator.head.score.in_features == 8192
+    generator = PRESETS["sndcgan"][0].build(CIFAR, 128)
+    assert generator.start == (512, 4, 4)
+
+
+def test_bottleneck_networks_have_101_layers():
+    kinds = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
+    with torch.device("meta"):
+        nets = PRESETS["resnet101"][0].build(FACES, 128), PRESETS["resnet101"][1].build(FACES)
+    for net in nets:
+        assert len(net.blocks) == 33
+        layers = [n for n, m in net.named_modules() if isinstance(m, kinds)]
+        assert sum("shortcut" not in name for name in layers) == 101
+
+
+def test_imagenet_networks_have_the_widths_of_the_paper():
+    with torch.device("meta"):
+        generator = PRESETS["imagenetSN"][0].build(images(3, 128, 128), 128, 1000)
+        critic = PRESETS["imagenetSN"][1].build(images(3, 128, 128), 1000)
+    assert [b.conv2.out_channels for b in generator.blocks] == [1024, 512, 256, 128, 64]
+    assert generator.start == (1024, 4, 4)
+    assert [b.conv2.out_channels for b in critic.blocks] == [64, 128, 256, 512, 1024, 1024]
+    assert critic.head.table.weight.shape == (1000, 1024)
+
+
+def test_description_counts_and_lists():
+    net = PRESETS["dcgan"][1].build(images(1, 16, 16))
+    described = describe(net)
+    assert described.parameters == count(net) == sum(described.parts.values())
+    assert described.shapes["blocks.0.conv.conv.weight"] == (64, 1, 4, 4)
+    assert described.buffers == sum(b.numel() for b in net.buffers())
+    assert described.bytes == sum(
+        t.numel() * t.element_size() for t in (*net.parameters(), *net.buffers())
+    )

@@ -1,0 +1,29 @@
+"""Style, types and architecture hold for the whole tree."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent  # the tools of the environment that runs the tests
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("ruff", "check", "."),
+        ("ruff", "format", "--check", "."),
+        ("lint-imports",),
+        ("pyright", "--pythonpath", sys.executable),
+    ],
+    ids=["ruff-check", "ruff-format", "import-linter", "pyright"],
+)
+def test_tool_finds_nothing(command: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [BIN / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ganvas.errors import UsageError
+from ganvas.recipes.text import parse, read, show, write
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3),
+        ("-3", -3),
+        ("1e-3", 0.001),
+        ("1.5E+2", 150.0),
+        (".5", 0.5),
+        ("5.", 5.0),
+        (".inf", math.inf),
+        ("true", True),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("no", "no"),
+        ("off", "off"),
+        ("1:30", "1:30"),
+        ("2020-01-01", "2020-01-01"),
+        ("0.1.0", "0.1.0"),
+        ("e3", "e3"),
+        ("'3'", "3"),
+        ("[1, 2e0, x]", [1, 2.0, "x"]),
+        ("{start: 1, end: 0}", {"start": 1, "end": 0}),
+    ],
+)
+def test_scalars_mean_what_people_mean(text: str, value: object) -> None:
+    parsed = parse(text, "here")
+    assert parsed == value
+    assert type(parsed) is type(value)
+
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**9), 10**9)
+    | st.floats(allow_nan=False)
+    | st.text("1234567890eE.+-:noffyestru~ ", max_size=8)
+)
+trees = st.dictionaries(
+    st.text("abcdefgh", min_size=1, max_size=4),
+    st.recursive(scalars, lambda inner: st.lists(inner, max_size=3), max_leaves=5),
+    max_size=5,
+)
+
+
+@given(trees)
+def test_writing_and_reading_are_inverse(tree: dict[str, Any]) -> None:
+    assert parse(write(tree), "here") == (tree or None if tree is None else tree)
+
+
+@given(st.text("1234567890noffyestru~:", max_size=6))
+def test_other_readers_understand_the_same(text: str) -> None:
+    assert yaml.safe_load(write({"key": text})) == {"key": text}
+
+
+@pytest.mark.parametrize(("value", "text"), [(64, "64"), (None, "null"), ([1, 2], "[1, 2]")])
+def test_values_are_shown_as_one_types_them(value: object, text: str) -> None:
+    assert show(value) == text
+
+
+def test_broken_yaml_names_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("data: 1\ntrain: [1, 2\ngame: 3\n")
+    with pytest.raises(UsageError, match=r"x\.yaml, line 3: "):
+        read(path)
+
+
+@pytest.mark.parametrize("content", [b"- 1\n- 2\n", b"word", b"\xff\xfe\x00", b""])
+def test_what_is_no_recipe_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match="is not a recipe"):
+        read(path)

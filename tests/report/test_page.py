@@ -1,0 +1,232 @@
+"""The page is whole, well-formed and self-contained, whatever of the run is there."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from ganvas.errors import UsageError
+from ganvas.report import write_report
+from ganvas.report.charts import Series
+from ganvas.report.curves import by_scale, charts
+from ganvas.report.page import duration
+from ganvas.report.run import read_run
+
+VOID = {"meta", "img", "br", "link"}
+EVIL = "<script>alert(1)</script>\"'&"
+
+
+class Checker(HTMLParser):
+    """Collects tags, attributes and text, and insists that every tag is closed in order."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.words: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+
+def write_run(folder: Path, **extra: Any) -> Path:
+    """Write a small but complete run."""
+    (folder / "samples").mkdir(parents=True)
+    rows = [
+        {
+            "round": r,
+            "kimg": r * 0.064,
+            "stage": "main",
+            "time": r / 2,
+            "img_per_s": 128.0,
+            "loss/critic": 1 / r,
+            "loss/generator": 0.5,
+            "grad_norm/critic": 2.0 + r,
+            "coverage/modes": 8.0,
+            "penalty/r1": 0.1,
+        }
+        for r in range(10, 210, 10)
+    ]
+    rows.insert(7, {"round": 80, "event": "warning", "message": f"collapse suspected {EVIL}"})
+    log = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "metrics.jsonl").write_text(log + '{"round": 210, "kim')  # killed while writing
+    (folder / "config.yaml").write_text(f"name: r3gan/ring8\nabout: {json.dumps(EVIL)}\nseed: 3\n")
+    for r in (0, 50, 100, 150, 200):
+        Image.new("L", (2, 2), r).save(folder / "samples" / f"{r:09d}.png")
+    protocol = {"metric": "kl", "samples": 500, "reference": "ring8", "settings": [["radius", "3"]]}
+    evaluation = {
+        "verdict": {"name": "healthy", "evidence": ["8 of 8 modes", EVIL]},
+        "scores": {
+            "kl": {"value": 0.125, "spread": 0.01, "floor": 0.05, "protocol": protocol},
+            "class_share_0[digits]": {"value": 0.25, "protocol": protocol},
+            "class_share_1[digits]": {"value": 0.75, "protocol": protocol},
+        },
+    }
+    (folder / "evaluation.json").write_text(json.dumps(evaluation))
+    environment = {"torch": "2.13", "cores": 2, "command": ["ganvas", "train", "my data/x.yaml"]}
+    (folder / "environment.json").write_text(json.dumps(environment))
+    for name, content in extra.items():
+        (folder / name.replace("_", ".")).write_text(content)
+    return folder
+
+
+def test_the_page_tells_the_whole_run(run_folder: Path) -> None:
+    path = write_report(write_run(run_folder))
+    assert path == run_folder / "report.html"
+    text = Checker(path.read_text("utf-8")).text
+    for words in (
+        "r3gan/ring8",
+        "healthy",
+        "8 of 8 modes",
+        "0.125 ± 0.01",
+        "samples 500, reference ring8, radius 3",
+        "warning",
+        "at round 80: collapse suspected",
+        "0: 0.25",  # the bar of class 0
+        "12.8k",  # real samples seen: 200 rounds of 64
+        "1 min 40 s",
+        "round 200",
+        "seed: 3",
+        "ganvas train 'my data/x.yaml'",
+        f"ganvas resume {run_folder}",
+        f"ganvas train {run_folder}/config.yaml --out {run_folder}-again",
+    ):
+        assert words in text, words
+
+
+def test_the_page_loads_nothing_from_elsewhere(run_folder: Path) -> None:
+    page = write_report(write_run(run_folder)).read_text("utf-8")
+    checker = Checker(page)
+    assert not {"script", "link", "iframe", "object", "form"} & set(checker.tags)
+    links = [v for n, v in checker.attributes if n in ("src", "href", "srcset", "action", "data")]
+    assert links
+    assert all(value.startswith("data:image/png;base64,") for value in links)
+    assert not re.search(r"https?://|@import|url\(", page)
+    assert not [n for n, _ in checker.attributes if n.startswith("on")]
+
+
+def test_first_middle_and_last_samples_are_shown(run_folder: Path) -> None:
+    checker = Checker(write_report(write_run(run_folder)).read_text("utf-8"))
+    shown = [v.partition(",")[2] for n, v in checker.attributes if n == "src"]
+    files = [run_folder / "samples" / f"{r:09d}.png" for r in (0, 100, 200)]
+    assert [base64.b64decode(data) for data in shown] == [file.read_bytes() for file in files]
+
+
+def test_hostile_text_stays_text(run_folder: Path) -> None:
+    page = write_report(write_run(run_folder)).read_text("utf-8")
+    assert "<script" not in page
+    assert (
+        Checker(page).text.count(EVIL) == 3
+    )  # about, evidence, event; YAML has it with backslashes
+
+
+def test_every_series_is_drawn_once(run_folder: Path) -> None:
+    leading, others = charts(read_run(write_run(run_folder)))
+    everything = "".join(leading + others)
+    assert [re.findall(r'aria-label="(.*?)"', chart)[0] for chart in leading] == [
+        "Losses",
+        "Coverage: modes",
+        "Gradient norms: critic",
+        "Speed",
+    ]
+    assert len(re.findall('class="line c', everything)) == 6
+
+
+@pytest.mark.parametrize(
+    "missing", ["metrics.jsonl", "config.yaml", "evaluation.json", "environment.json", "samples"]
+)
+def test_a_missing_part_is_left_out(run_folder: Path, missing: str) -> None:
+    part = write_run(run_folder) / missing
+    if part.is_dir():
+        for picture in part.iterdir():
+            picture.unlink()
+        part.rmdir()
+    else:
+        part.unlink()
+    Checker(write_report(run_folder).read_text("utf-8"))
+
+
+def test_a_run_stopped_at_once_still_has_a_page(run_folder: Path) -> None:
+    run_folder.mkdir()
+    checker = Checker(write_report(run_folder).read_text("utf-8"))
+    assert "Nothing has been logged yet" in checker.text
+    assert "svg" not in checker.tags
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config_yaml", "a: [1"),
+        ("config_yaml", "- just\n- a list"),
+        ("evaluation_json", "[]"),
+        ("evaluation_json", '{"scores": [1], "verdict": "collapsed"}'),
+        ("evaluation_json", '{"scores": {"fid": NaN, "kl": null, "class_share_0": 7}}'),
+        ("environment_json", '{"a": {"b": [1, 2]}, "command": 3}'),
+        ("metrics_jsonl", '\n[1]\n"x"\n{"loss": 3}\n{"round": "a"}\n{"round": 1, "loss/a": NaN}\n'),
+        ("metrics_jsonl", '{"round": 1, "loss/a": Infinity, "flag": true}\n'),
+    ],
+)
+def test_damaged_parts_do_no_harm(run_folder: Path, name: str, content: str) -> None:
+    write_run(run_folder, **{name: content})
+    Checker(write_report(run_folder).read_text("utf-8"))
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no run folder"):
+        write_report(tmp_path / "none")
+
+
+def test_the_log_is_read_as_series(run_folder: Path) -> None:
+    run = read_run(write_run(run_folder))
+    rounds, losses = run.series["loss/critic"]
+    assert rounds == [float(r) for r in range(10, 210, 10)]
+    assert losses == [1 / r for r in rounds]
+    assert "stage" not in run.series
+    assert [(e.round, e.kind) for e in run.events] == [(80, "warning")]
+    assert run.last("coverage/modes") == 8
+    assert run.last("unknown") is None
+
+
+def test_curves_that_would_flatten_one_another_are_parted() -> None:
+    def flat(name: str, level: float) -> Series:
+        return Series(name, [0.0, 1.0], [0.0, level])
+
+    count, share, zero, other = flat("n", 10), flat("s", 0.9), flat("z", 0), flat("o", -8)
+    assert by_scale([count, share, zero, other], 4) == [[count, zero, other], [share]]
+    wide = [Series("a", [0.0], [1e-3]), Series("b", [0.0], [1e3])]
+    assert by_scale(wide, 4) == [wide]  # one logarithmic axis holds both
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.4, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
+)
+def test_durations_read_well(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
