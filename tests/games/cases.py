@@ -36,7 +36,7 @@ def case(system: str, source: Any, networks: dict[str, Any], **settings: Any) ->
 
 
 def without_norm(networks: dict[str, Any]) -> dict[str, Any]:
-    return {"discriminator": networks | {"norm": "none"}}
+    return {"discriminator": networks | {"norm": "none", "head_bias": False}}
 
 
 SHORT = {"warm_up": {"rounds": 1, "every": 3, "steps": 4}, "discriminator_steps": 2}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,12 @@ def test_determinism(case: Case) -> None:
 @every_case
 def test_resume(case: Case, tmp_path: Path) -> None:
     testing.check_resume(case, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["r3gan dcgan", "dcgan digits"])
+def test_two_processes_in_single_precision(name: str, pair: Pair) -> None:
+    case = replace(CASES[name], rounds=20, tolerance=1e-5)
+    testing.check_two_processes(case, pair, double=False)
 
 
 @every_case

@@ -128,6 +128,18 @@ def test_own_data_replace_the_source_and_survive_a_change_of_folder(
     assert load_recipe(toy, ["data.source=cube27"], data="mine").data.source == "cube27"
 
 
+def test_own_data_drop_what_only_the_other_kind_understands(toy: str, tmp_path: Path) -> None:
+    of_points, of_images = ["data.standardise=true"], ["data.mirror=true", "data.size=8"]
+    base = tmp_path / "base.yaml"
+    base.write_text(TOY.replace("{source: ring8}", "{source: x, standardise: true, mirror: true}"))
+    images = load_recipe(base, data=tmp_path).data
+    assert (images.standardise, images.mirror) == (None, True)
+    points = load_recipe(base, data="mine.npy").data
+    assert (points.standardise, points.mirror) == (True, False)
+    assert load_recipe(toy, of_points, data=tmp_path).data.standardise  # said, so not dropped
+    assert load_recipe(toy, of_images, data="grid25").data.size == 8
+
+
 # ---- mistakes --------------------------------------------------------------------------------
 
 

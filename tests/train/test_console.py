@@ -70,7 +70,7 @@ def test_coverage_stays_on_the_line_between_looks() -> None:
     rows[0] |= {"coverage/modes": 7.0, "coverage/hq": 91.26, "coverage/sigma_ratio": 1.0}
     for row in rows:
         progress.show(row)
-    assert out.getvalue().count("| 7 modes, 91.3 % good |") == 3
+    assert out.getvalue().count("| modes 7, good 91.3 % |") == 3
 
 
 def test_time_left_is_that_of_this_session() -> None:

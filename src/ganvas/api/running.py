@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
+
 from ganvas.api.environment import describe_environment
 from ganvas.api.measuring import evaluate
 from ganvas.api.transfer import start_from as take_over
@@ -129,7 +131,14 @@ def _run(
     loop = Loop(game, source, recipe.train, folder, fabric, recipe.seed, recipe.data.mirror)
     resumed = loop.resume() if start is None else None
     loop.hooks = make_hooks(
-        folder, game, source, recipe.train, recipe.seed, resumed, quiet=quiet or not first
+        folder,
+        game,
+        source,
+        recipe.train,
+        recipe.seed,
+        resumed,
+        Console(stderr=True, highlight=False),  # results go to standard output
+        quiet=quiet or not first,
     )
     with _crash_report(folder):
         if first:

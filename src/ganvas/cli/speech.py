@@ -22,10 +22,9 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Print an error, one ``error:`` line for each of its lines."""
+    """Print an error: one line, or several with the later ones indented."""
     if speaks():
-        for line in text.splitlines():
-            typer.echo(f"error: {line}", err=True)
+        typer.echo(f"error: {text}".replace("\n", "\n       "), err=True)
 
 
 def table(rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> str:

@@ -130,12 +130,15 @@ class DCGANDiscriminator(_Ladder):
     Attributes:
         norm_first: whether the layer next to the image is normalised, too.
         labels: how labels enter, if there are any; "concat" as constant maps beside the image.
+        head_bias: whether the score has a bias, if other layers have one; losses of differences
+            of scores do not see it.
         spectral: spectral normalisation of all layers.
     """
 
     activation: Activation = "leaky_relu"
     norm_first: bool = False
     labels: Labels = "concat"
+    head_bias: bool = True
     spectral: bool = False
 
     def build(self, spec: DataSpec, classes: int = 0) -> DCGANDiscriminatorNet:
@@ -224,7 +227,7 @@ class DCGANDiscriminatorNet(Discriminator):
             channels = width
         self.blocks = nn.Sequential(*blocks)
         units = channels * sizes[-1][0] * sizes[-1][1]
-        self.head = Head(units, self.classes, self.labels, bias=config.biased)
+        self.head = Head(units, self.classes, self.labels, bias=config.biased and config.head_bias)
         initialise(self, config.init, config.init_scale)
         sn(self, config.spectral)
 

@@ -96,6 +96,7 @@ class MLPDiscriminator(_Body):
         fourier_scale: their standard deviation, in radians per network unit.
         input_scale: factor on the input, for 1-Lipschitz networks on small data.
         labels: how labels enter, if there are any.
+        head_bias: whether the score has a bias; losses of differences of scores do not see it.
         spectral: spectral normalisation of all layers.
     """
 
@@ -104,6 +105,7 @@ class MLPDiscriminator(_Body):
     fourier_scale: PositiveFloat = 1.0
     input_scale: float = 1.0
     labels: Labels = "concat"
+    head_bias: bool = True
     spectral: bool = False
 
     def build(self, spec: DataSpec, classes: int = 0) -> MLPDiscriminatorNet:
@@ -141,7 +143,7 @@ class MLPDiscriminatorNet(Discriminator):
             self.waves = FourierFeatures(inputs, config.fourier, config.fourier_scale)
             inputs = self.waves.outputs
         self.hidden = config.layers(inputs + self.label_maps)
-        self.head = Head(config.widths[-1], self.classes, self.labels)
+        self.head = Head(config.widths[-1], self.classes, self.labels, bias=config.head_bias)
         config.initialise(self.hidden, self.head)
         sn(self, config.spectral)
 

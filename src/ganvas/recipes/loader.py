@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
+from ganvas.data.laws import LAW_NAMES
 from ganvas.errors import UsageError
 from ganvas.recipes.catalogue import is_file_name, layers
 from ganvas.recipes.complaints import Complaints
@@ -73,7 +74,15 @@ def _drop_nulls(tree: Tree, shape: Shape) -> None:
 
 
 def _data_layer(data: str | Path) -> Layer:
-    """Return the layer of ``--data``; a path is made absolute, so that resuming finds it too."""
+    """Return the layer of ``--data``.
+
+    A path is made absolute, so that resuming finds it too. Settings of the recipe that only the
+    other kind of data understands go back to their defaults.
+    """
     path = Path(data).expanduser()
     source = str(path.resolve()) if path.exists() else str(data)
-    return Layer({"data": {"source": source}}, COMMAND_LINE)
+    images = source not in LAW_NAMES and path.suffix not in (".npy", ".npz")
+    foreign = ("standardise",) if images else ("size", "resize", "channels", "background", "mirror")
+    if path.suffix == ".npz":  # may hold either kind
+        foreign = ()
+    return Layer({"data": {"source": source, **dict.fromkeys(foreign)}}, COMMAND_LINE)

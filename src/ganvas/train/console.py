@@ -27,11 +27,11 @@ LATER = 10.0
 BAR = 24
 STYLES = {"warning": "yellow", "rollback": "yellow", "failed": "bold red"}
 MEASURES = {
-    "modes": "{:.0f} modes",
-    "hq": "{:.1f} % good",
-    "hq_cal": "{:.1f} % good",
+    "modes": "modes {:.0f}",
+    "hq": "good {:.1f} %",
+    "hq_cal": "good {:.1f} %",
     "ratio": "coverage {:.2f}",
-    "classes": "{:.0f} classes",
+    "classes": "classes {:.0f}",
 }
 """What is shown of a look, by its name below ``coverage/``."""
 

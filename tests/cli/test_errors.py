@@ -1,0 +1,334 @@
+"""Every mistake: one clear line, the right exit code, nothing lost and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from ganvas.train.folder import RunFolder
+from tests.cli.conftest import TINY, Ganvas
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+# ---- how it is asked --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["tarin"], "Did you mean 'train'"),
+        (["train"], "Missing argument 'RECIPE'"),
+        (["train", "gan/ring8", "--otu", "x"], "--out"),
+        (["train", "gan/ring8"], "--out runs/gan-ring8"),
+        (["train", "gan/rign8", "--out", "x"], "Did you mean 'gan/ring8'?"),
+        (["train", "gan", "--out", "x"], "'gan' has several recipes"),
+        (["train", "no.yaml", "--out", "x"], "there is no recipe file no.yaml"),
+        (["train", "gan/ring8", "--out", "x", "train.bach=3"], "Did you mean 'train.batch'?"),
+        (["train", "gan/ring8", "--out", "x", "train.batch=3.5"], "a whole number"),
+        (["train", "gan/ring8", "--out", "x", "train.batch=-2"], "at least 1"),
+        (["train", "gan/ring8", "--out", "x", "--data", "./no"], "There is no file or folder no"),
+        (["train", "gan/ring8", "--out", "x", "--data", "rign8"], "Did you mean 'ring8'?"),
+        (["train", "gan/ring8", "--out", "x", "batch"], "expected key=value"),
+        (["train", "gan/ring8", "--out", "x", "game.generator=dcgan"], "dcgan"),
+        (["train", "gan/ring8", "--out", "x", "--from", "no"], "no does not exist"),
+        (["resume", "no"], "there is no run folder no"),
+        (["sample", "no", "--out", "x.png"], "no does not exist"),
+        (["evaluate", "no"], "there is no run folder no"),
+        (["diagnose", "no"], "there is no run folder no"),
+        (["compare", "no", "no"], "there is no run folder no"),
+        (["recipes", "gna/ring8"], "Did you mean 'gan/ring8'?"),
+        (["recipes", "--schema"], "ganvas recipes NAME --schema"),
+        (["data", "rign8"], "Did you mean 'ring8'?"),
+    ],
+)
+def test_a_wrong_request(
+    ganvas: Ganvas,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    expected: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = ganvas(*words)
+    assert said.code == 2
+    assert expected in said.error
+    assert not said.out
+    assert not list(tmp_path.iterdir())
+
+
+# ---- data -------------------------------------------------------------------------------------
+
+
+def _image(path: Path, size: tuple[int, int] = (8, 8)) -> None:
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(np.arange(size[0] * size[1], dtype=np.uint8).reshape(size)).save(path)
+
+
+def _empty(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def _truncated_png(path: Path) -> Path:
+    _image(path / "good.png")
+    whole = (path / "good.png").read_bytes()
+    (path / "bad.png").write_bytes(whole[: len(whole) // 2])
+    return path
+
+
+def _text_as_png(path: Path) -> Path:
+    _image(path / "good.png")
+    (path / "bad.png").write_text("not a picture")
+    return path
+
+
+def _mixed_sizes(path: Path) -> Path:
+    _image(path / "a.png", (8, 8))
+    _image(path / "b.png", (8, 16))
+    return path
+
+
+def _array(values: object, **options: object) -> Callable[[Path], Path]:
+    def write(path: Path) -> Path:
+        path = path.with_suffix(".npy")
+        np.save(path, np.asarray(values, **options), allow_pickle=True)  # type: ignore[arg-type]
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (_empty, "it is empty"),
+        (_truncated_png, "bad.png"),
+        (_text_as_png, "bad.png"),
+        (_mixed_sizes, "data.resize"),
+        (_array([[0.0, np.nan], [1.0, 2.0]]), "finite"),
+        (_array([{"a": 1}, None], dtype=object), "object"),
+        (_array([[1.0, 2.0]]), "single sample"),
+    ],
+    ids=["empty", "truncated", "text", "sizes", "nan", "object", "single"],
+)
+def test_bad_data(
+    ganvas: Ganvas, tmp_path: Path, make: Callable[[Path], Path], expected: str
+) -> None:
+    data = make(tmp_path / "data")
+    recipe = "gan/points" if data.suffix == ".npy" else "lsgan/images"
+    said = ganvas("train", recipe, "--data", data, "--out", tmp_path / "run", "train.rounds=1")
+    assert said.code == 2
+    assert expected.lower() in said.error.lower()
+    assert not (tmp_path / "run").exists()
+
+
+# ---- folders ----------------------------------------------------------------------------------
+
+
+def test_an_existing_out_is_refused(ganvas: Ganvas, trained: Path) -> None:
+    before = snapshot(trained)
+    said = ganvas("train", "gan/ring8", "--out", trained, *TINY)
+    assert said.code == 2
+    assert f"ganvas resume {trained}, or start anew with --overwrite" in said.error
+    assert snapshot(trained) == before
+
+
+def test_overwrite_spares_what_is_no_run(ganvas: Ganvas, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("dear")
+    said = ganvas("train", "gan/ring8", "--out", tmp_path, "--overwrite", *TINY)
+    assert said.code == 2
+    assert (tmp_path / "thesis.txt").read_text() == "dear"
+
+
+def test_out_below_a_file(ganvas: Ganvas, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = ganvas("train", "gan/ring8", "--out", tmp_path / "file" / "run", *TINY)
+    assert said.code in (1, 2)
+    assert "file" in said.error
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
+def test_a_read_only_folder(ganvas: Ganvas, trained: Path, tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    for words in (
+        ["train", "gan/ring8", "--out", tmp_path / "run", *TINY],
+        ["sample", trained, "--out", tmp_path / "x.npy"],
+    ):
+        said = ganvas(*words)
+        assert said.code == 1
+        assert str(tmp_path) in said.error
+    tmp_path.chmod(0o700)
+
+
+def test_writing_into_a_file_as_folder(ganvas: Ganvas, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for words in (
+        ["sample", trained, "--out", tmp_path / "file" / "x.npy"],
+        ["interpolate", trained, "--out", tmp_path / "file" / "x.npy"],
+        ["export", trained, "--out", tmp_path / "file" / "x.pt2"],
+    ):
+        said = ganvas(*words)
+        assert said.code == 1
+        assert "file" in said.error
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a file system of 400 KiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)]
+    try:
+        mounted = subprocess.run(["mount", *options], check=False, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("there is no mount command")
+    if mounted.returncode:
+        pytest.skip("mounting is not allowed")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_full_disk(ganvas: Ganvas, trained: Path, small_disk: Path) -> None:
+    run = small_disk / "run"
+    assert ganvas("train", "gan/ring8", "--out", run, *TINY, "train.stop_at=3").code == 0
+    kept = snapshot(run / "checkpoints")
+    (small_disk / "filler").write_bytes(bytes(os.statvfs(small_disk).f_bavail * 4096))
+    said = ganvas("resume", run)
+    assert said.code == 1
+    assert "o space left" in said.err or "disk is full" in said.err
+    assert snapshot(run / "checkpoints") == kept
+    said = ganvas("sample", trained, "--count", "1000", "--out", small_disk / "x.npy")
+    assert said.code == 1
+    assert "the disk is full; make room" in said.error
+    (small_disk / "filler").unlink()
+    assert "finished at round 6" in ganvas("resume", run).out
+
+
+# ---- checkpoints and models -------------------------------------------------------------------
+
+
+def test_a_setting_that_would_make_another_run(ganvas: Ganvas, trained: Path) -> None:
+    before = snapshot(trained)
+    said = ganvas("resume", trained, "train.batch=16")
+    assert said.code == 2
+    assert "train.batch cannot change when a run goes on" in said.error
+    assert snapshot(trained) == before
+
+
+def test_a_misspelt_setting_on_resume(ganvas: Ganvas, trained: Path) -> None:
+    assert ganvas("resume", trained, "train.rounds=many").code == 2
+    assert ganvas("resume", trained, "rounds").code == 2
+
+
+@pytest.mark.parametrize("changes", [["game.generator.widths=[4]"], []])
+def test_a_checkpoint_of_another_recipe(
+    ganvas: Ganvas, trained: Path, tmp_path: Path, changes: list[str]
+) -> None:
+    other = tmp_path / "other"
+    recipe = "gan/ring8" if changes else "lsgan/ring8"
+    assert ganvas("train", recipe, "--out", other, *TINY, *changes).code == 0
+    for path in RunFolder(trained).list_checkpoints():
+        path.unlink()
+    (newest,) = RunFolder(other).list_checkpoints()[-1:]
+    (trained / "checkpoints" / newest.name).write_bytes(newest.read_bytes())
+    said = ganvas("resume", trained, "train.rounds=9")
+    assert said.code == 1
+    assert "checkpoint" in said.error
+    assert "another recipe" in said.error or "is of lsgan" in said.error
+
+
+def test_a_truncated_checkpoint_costs_only_itself(ganvas: Ganvas, trained: Path) -> None:
+    older, newest = RunFolder(trained).list_checkpoints()
+    newest.write_bytes(newest.read_bytes()[:1000])
+    said = ganvas("resume", trained)
+    assert said.code == 0
+    assert "finished at round 6" in said.out
+    older.write_bytes(b"")
+    newest.write_bytes(b"")
+    said = ganvas("resume", trained)
+    assert said.code == 1
+    assert "no checkpoint" in said.error
+
+
+def test_a_model_that_cannot_be_read(ganvas: Ganvas, trained: Path, tmp_path: Path) -> None:
+    weights = trained / "model" / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-10])
+    said = ganvas("sample", trained, "--out", tmp_path / "x.npy")
+    assert said.code == 1
+    assert "damaged or cut short" in said.error
+    save_file({"w": torch.zeros(2)}, weights)
+    assert "not a model that ganvas wrote" in ganvas("sample", trained, "--out", "x.npy").error
+
+
+def test_unlike_scores_are_not_compared(ganvas: Ganvas, trained: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    ganvas("train", "gan/ring8", "--out", other, *TINY)
+    said = ganvas("compare", trained, other)
+    assert said.code == 2
+    assert f"ganvas evaluate {trained}" in said.error
+    ganvas("evaluate", trained)
+    ganvas("evaluate", other, "--count", "40")
+    said = ganvas("compare", trained, other)
+    assert said.code == 2
+    assert "samples: 50 against 40" in said.error
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--label", "3"], "without classes"),
+        (["--count", "0"], "--count"),
+        (["--out", "x.txt"], "expected .npy, .npz, .png"),
+    ],
+)
+def test_a_wrong_sample(ganvas: Ganvas, trained: Path, words: list[str], expected: str) -> None:
+    said = ganvas("sample", trained, "--out", "x.npy", *words)
+    assert said.code == 2
+    assert expected in said.error
+
+
+# ---- what nobody foresaw ----------------------------------------------------------------------
+
+BROKEN = """
+from ganvas.games.gan import GAN
+
+class Broken(GAN):
+    system = "broken"
+
+    def round(self, data, turn):
+        if turn.round == 4:
+            raise ZeroDivisionError("by nobody foreseen")
+        super().round(data, turn)
+"""
+
+
+def test_an_unforeseen_error_leaves_a_crash_report_and_the_checkpoint(
+    ganvas: Ganvas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_game.py").write_text(BROKEN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("base: gan/ring8\ngame: {system: 'broken_game:Broken'}\n")
+    run = tmp_path / "run"
+    said = ganvas("train", recipe, "--out", run, *TINY)
+    assert said.code == 1
+    assert "ZeroDivisionError: by nobody foreseen" in said.error
+    assert str(run / "crash.txt") in said.error
+    assert "in round\n" in (run / "crash.txt").read_text()
+    assert [p.stem for p in RunFolder(run).list_checkpoints()] == ["000000003"]
