@@ -332,3 +332,8 @@ def test_an_unforeseen_error_leaves_a_crash_report_and_the_checkpoint(
     assert str(run / "crash.txt") in said.error
     assert "in round\n" in (run / "crash.txt").read_text()
     assert [p.stem for p in RunFolder(run).list_checkpoints()] == ["000000003"]
+    said = ganvas("sample", run, "--out", tmp_path / "x.npy")
+    assert said.code == 2
+    assert "--game module:MyGame" in said.error
+    game = ["--game", "broken_game:Broken"]
+    assert ganvas("sample", run, "--out", tmp_path / "x.npy", *game).code == 0

@@ -210,6 +210,7 @@ def test_the_log_is_read_as_series(run_folder: Path) -> None:
     assert losses == [1 / r for r in rounds]
     assert "stage" not in run.series
     assert [(e.round, e.kind) for e in run.events] == [(80, "warning")]
+    assert run.rounds == 200
     assert run.last("coverage/modes") == 8
     assert run.last("unknown") is None
 

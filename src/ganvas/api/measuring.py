@@ -11,10 +11,13 @@ import torch
 from ganvas.data.open import open_data
 from ganvas.data.source import Source, StackSource
 from ganvas.data.spec import Images
-from ganvas.metrics.extractors import default_extractor
+from ganvas.metrics.digit_classifier import DigitNet
+from ganvas.metrics.extractor import Extractor
+from ganvas.metrics.extractors import DigitClassifier, default_extractor
 from ganvas.metrics.images import evaluate_images
 from ganvas.metrics.points import evaluate_point_set, evaluate_points
 from ganvas.metrics.protocol import Score
+from ganvas.metrics.stacked import NearestNeighbour, evaluate_stacked
 from ganvas.model import Model, disk_errors, load, save_model
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.report import write_report
@@ -47,7 +50,9 @@ def evaluate(
     folder, recipe, model, source = _open(run)
     n = samples or recipe.evaluate.samples
     scores = measure(model, source, n, recipe.evaluate.seed if seed is None else seed)
-    _keep(folder, {"scores": {name: json.loads(s.to_json()) for name, s in scores.items()}})
+    plain = {name: json.loads(score.to_json()) for name, score in scores.items()}
+    shares = _class_shares(scores, model.spec.class_names)
+    _keep(folder, {"scores": plain, "class_shares": shares})
     numbers = {name: score.value for name, score in scores.items()}
     made = model.provenance.model_copy(update={"scores": numbers})
     save_model(folder.model, model.game, made)
@@ -74,7 +79,11 @@ def measure(model: Model, source: Source, samples: int, seed: int = 0) -> dict[s
     x = model.sample(samples, seed=seed)
     if source.law is not None:
         return evaluate_points(x, source.law, seed)
-    train, held_out = _real(source)
+    if isinstance(source, StackSource):
+        classifier = _digit_classifier(source, model.device)
+        return evaluate_stacked(x, classifier, data=source.spec.name, seed=seed)
+    train = source.items("train").x
+    held_out = source.items("test").x if "test" in source.splits else None
     if isinstance(source.spec.domain, Images):
         name, channels = source.spec.name, source.spec.domain.channels
         extractor = default_extractor(name, channels=channels, device=model.device)
@@ -94,11 +103,25 @@ def measure(model: Model, source: Source, samples: int, seed: int = 0) -> dict[s
     return evaluate_point_set(x, held_out, real=train, reference_name=reference_name, seed=seed)
 
 
-def _real(source: Source) -> tuple[Any, Any]:
-    """Return training and held-out items in data units; endless sets have fixed stand-ins."""
-    first = "reference" if isinstance(source, StackSource) else "train"
-    held_out = source.items("test").x if "test" in source.splits else None
-    return source.items(first).x, held_out
+def _digit_classifier(source: StackSource, device: torch.device) -> Extractor:
+    """Return what tells the single digits of a stack apart: the shipped net, or neighbours."""
+    digits = source.digits["train"]
+    if digits.x.shape[1] >= DigitNet.size or digits.label is None:
+        return DigitClassifier(device=device)
+    return NearestNeighbour(digits.x, digits.label)
+
+
+def _class_shares(scores: dict[str, Score], names: list[str]) -> dict[str, float]:
+    """Return the share of each class among the samples, by the classes' own names."""
+    prefix = "class_share_"
+    shares = {
+        score.protocol.metric.removeprefix(prefix): score.value
+        for score in scores.values()
+        if score.protocol.metric.startswith(prefix)
+    }
+    shares.pop("min", None)
+    own = dict(enumerate(names)) if len(names) == len(shares) else {}
+    return {own.get(int(number), number): share for number, share in shares.items()}
 
 
 def _open(run: str | Path) -> tuple[RunFolder, Recipe, Model, Source]:

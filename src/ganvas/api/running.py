@@ -128,6 +128,7 @@ def _run(
     on_first(fabric, lambda: _prepare(recipe, path, start))
     folder = RunFolder(path)
     first = bool(fabric.is_global_zero)
+    console = Console(stderr=True, highlight=False)  # results go to standard output
     loop = Loop(game, source, recipe.train, folder, fabric, recipe.seed, recipe.data.mirror)
     resumed = loop.resume() if start is None else None
     loop.hooks = make_hooks(
@@ -137,7 +138,7 @@ def _run(
         recipe.train,
         recipe.seed,
         resumed,
-        Console(stderr=True, highlight=False),  # results go to standard output
+        console,
         quiet=quiet or not first,
     )
     with _crash_report(folder):
@@ -145,7 +146,12 @@ def _run(
             _record_notes(loop, "start" if start else "resume", resumed or 0, notes)
         outcome = loop.run()
     if first:
-        _finish(recipe, folder, outcome, loop.rounds > (resumed or 0))
+        with disk_errors(path):
+            write_report(path)
+        if outcome == "finished" and loop.rounds > (resumed or 0) and recipe.evaluate.at_end:
+            if not quiet:
+                console.print(f"measuring {recipe.evaluate.samples:,} samples")
+            evaluate(path)
     return Ending(outcome, path, loop.rounds, first)
 
 
@@ -164,13 +170,6 @@ def _record_notes(loop: Loop, event: str, round: int, notes: Sequence[str]) -> N
         loop.folder.append(row)
         for show in loop.hooks.show:
             show(row)
-
-
-def _finish(recipe: Recipe, folder: RunFolder, outcome: Outcome, played: bool) -> None:
-    if outcome == "finished" and played and recipe.evaluate.at_end:
-        evaluate(folder.path)
-    with disk_errors(folder.path):
-        write_report(folder.path)
 
 
 def on_first(fabric: Fabric, action: Callable[[], None]) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli.options import ModelFolder
+from ganvas.cli.options import Game, ModelFolder, load_model
 from ganvas.cli.speech import say
 
 
@@ -23,6 +23,7 @@ def export(
     run: ModelFolder,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")],
     format: Annotated[Format, typer.Option(help="torch.export, or ONNX.")] = Format.TORCH,
+    game: Game = None,
 ) -> None:
     """Write the generator as a graph, checked against the model.
 
@@ -32,8 +33,7 @@ def export(
     Example: ganvas export runs/digits --format onnx --out digits.onnx
     """
     from ganvas.api.export import export_model
-    from ganvas.model import load
 
-    done = export_model(load(run, device="cpu"), out, format.value)
+    done = export_model(load_model(run, game, device="cpu"), out, format.value)
     say(f"{out}: differs from the model by at most {done.difference:.2g} in {done.samples} samples")
     say(f"inputs: {', '.join(done.inputs)}; output: {done.output}")

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from ganvas.model import Model
+
+Game = Annotated[
+    str | None,
+    typer.Option(metavar="MODULE:CLASS", help="The game, if it is one of your own."),
+]
 Run = Annotated[
     Path, typer.Argument(metavar="DIR", help="A run folder: the --out of ganvas train.")
 ]
@@ -30,3 +37,11 @@ Truncation = Annotated[
     float,
     typer.Option(help="Below 1: cleaner samples, less variety.", min=0.0),
 ]
+
+
+def load_model(folder: Path, game: str | None, device: str = "auto") -> Model:
+    """Return the model of a run or model folder, of a known system or of the game named."""
+    from ganvas.games import find_game
+    from ganvas.model import load
+
+    return load(folder, find_game(game) if game else None, device)

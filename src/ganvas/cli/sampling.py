@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli.options import Label, ModelFolder, Seed, Truncation
+from ganvas.cli.options import Game, Label, ModelFolder, Seed, Truncation, load_model
 from ganvas.cli.speech import say
 
 Out = Annotated[
@@ -33,6 +33,7 @@ def sample(
     seed: Seed = 0,
     label: Label = None,
     truncation: Truncation = 1.0,
+    game: Game = None,
 ) -> None:
     """Draw samples from a trained model.
 
@@ -40,9 +41,9 @@ def sample(
 
     Example: ganvas sample runs/ring --count 1000 --seed 7 --out points.npy
     """
-    from ganvas.model import disk_errors, load
+    from ganvas.model import disk_errors
 
-    model = load(run)
+    model = load_model(run, game)
     samples = model.sample(count, seed=seed, label=label, truncation=truncation)
     with disk_errors(out):
         model.domain.save(samples, out)
@@ -58,14 +59,15 @@ def interpolate(
     how: Annotated[How, typer.Option(help="Along the sphere, or straight.")] = How.SLERP,
     label: Label = None,
     truncation: Truncation = 1.0,
+    game: Game = None,
 ) -> None:
     """Draw the samples on the way between two seeds.
 
     Example: ganvas interpolate runs/digits --from-seed 3 --to-seed 4 --steps 10 --out way.png
     """
-    from ganvas.model import disk_errors, load
+    from ganvas.model import disk_errors
 
-    model = load(run)
+    model = load_model(run, game)
     samples = model.interpolate(
         from_seed, to_seed, steps, how.value, label=label, truncation=truncation
     )

@@ -81,7 +81,7 @@ def _head(run: Run) -> str:
     """The run's name, its verdict and its main numbers."""
     about = str(run.config.get("about") or "")
     tiles = [
-        ("rounds", max((x[-1] for x, _ in run.series.values()), default=None), ""),
+        ("rounds", run.rounds, ""),
         ("real samples seen", _times(run.last("kimg"), 1000), ""),
         ("time", run.last("time"), "time"),
         ("samples per second", run.last("img_per_s"), ""),

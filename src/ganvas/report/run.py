@@ -58,6 +58,12 @@ class Run:
         """The recipe's name, or the folder's if the recipe has none."""
         return str(self.config.get("name") or self.folder.name)
 
+    @property
+    def rounds(self) -> float | None:
+        """The last round that the log tells of."""
+        logged = [x[-1] for x, _ in self.series.values()] + [e.round for e in self.events]
+        return max(logged, default=None)
+
     def last(self, key: str) -> float | None:
         """Return the last finite value of a key of the log."""
         _, values = self.series.get(key, ([], []))

@@ -1,9 +1,10 @@
 """What to change when a run goes wrong: exact overrides of its own recipe, best first.
 
-The order in each plan is that of expected value in the field's own comparisons: relativistic
-pairing with both zero-centred penalties keeps modes that every other loss drops (Huang et al.
-2024, table 1), a penalty alone steadies most games (Mescheder et al. 2018), then come rates, steps
-and batch sizes. A remedy is left out where the recipe has no such setting, or has it already.
+The order in each plan is that of expected value in the field's own comparisons and in trials on the
+benchmark's laws: relativistic pairing with both zero-centred penalties keeps modes that every other
+loss drops (Huang et al. 2024, table 1), a penalty alone steadies most games (Mescheder et al. 2018),
+then come steps, rates and batch sizes. A remedy is left out where the recipe has no such setting,
+or has it already.
 """
 
 from __future__ import annotations
@@ -112,6 +113,13 @@ class Setup:
             return ("game.discriminator.norm=layer",)
         return ("game.discriminator.batch_norm=false",) if network.get("batch_norm") else ()
 
+    def finer(self, scale: int) -> tuple[str, ...]:
+        """Return what gives a discriminator of points Fourier features, if it can have some."""
+        network, domain = _tree(self.game.get("discriminator")), self.spec.domain
+        if network.get("fourier") != 0 or not isinstance(domain, Points) or domain.dim > PLANE:
+            return ()
+        return ("game.discriminator.fourier=64", f"game.discriminator.fourier_scale={scale}")
+
     def penalty_weight(self) -> str:
         """Return γ for a first try: it grows with the number of pixels (Karras et al. 2020)."""
         if isinstance(self.spec.domain, Images):
@@ -140,19 +148,19 @@ def remedies(
 
 
 def _plan(verdict: Verdict, causes: Causes) -> list[Proposal]:
-    steady: list[Proposal] = [pair, penalise, press, halve_rates]
     if verdict == "diverging":
         return [halve_rates, penalise, press, full_precision, calm, enlarge, switch]
     if verdict == "collapsed":
-        return [*([strengthen] if causes.weak else []), unsaturate, *steady, enlarge, switch]
+        seeing: list[Proposal] = [strengthen] if causes.weak else []
+        return [unsaturate, pair, switch, penalise, press, *seeing, sharpen, halve_rates, enlarge]
     if verdict == "discriminator overpowered":
-        more: list[Proposal] = [mirror] if causes.memorised else []
         first: list[Proposal] = [unsaturate] if causes.starved else []
-        return [*first, *more, penalise, press, slow_discriminator, fewer_steps, pair, switch]
+        first += [mirror] if causes.memorised else []
+        return [*first, penalise, press, slow_discriminator, fewer_steps, pair, switch]
     if verdict == "dropping modes":
         if causes.blurred:
             return [decay, lengthen, average, sharpen, relax]
-        return [pair, penalise, press, sharpen, unsaturate, enlarge, switch]
+        return [unsaturate, pair, switch, penalise, press, sharpen, enlarge, halve_rates]
     return []
 
 
@@ -183,7 +191,7 @@ def pair(setup: Setup) -> Remedy | None:
         settings.append("game.labels={fakes: batch, generator: batch}")
     return Remedy(
         "pairing every sample with a real one, with R1 and R2, leaves no gain in a few modes",
-        (*settings, *setup.without_batch_norm()),
+        (*settings, *setup.without_batch_norm(), *setup.finer(scale=2)),
     )
 
 
@@ -331,14 +339,9 @@ def full_precision(setup: Setup) -> Remedy | None:
 
 def sharpen(setup: Setup) -> Remedy | None:
     """Fourier features for a discriminator of points."""
-    network = _tree(setup.game.get("discriminator"))
-    domain = setup.spec.domain
-    if network.get("fourier") != 0 or not isinstance(domain, Points) or domain.dim > PLANE:
-        return None
-    return Remedy(
-        "Fourier features let the discriminator see modes that lie close together",
-        ("game.discriminator.fourier=64", "game.discriminator.fourier_scale=8"),
-    )
+    why = "Fourier features let the discriminator see modes that lie close together"
+    settings = setup.finer(scale=8)
+    return Remedy(why, settings) if settings else None
 
 
 def mirror(setup: Setup) -> Remedy | None:
