@@ -6,7 +6,6 @@ Everything here is imported when first used, so that ``import ganvas`` is quick.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,7 @@ __all__ = [
     "train",
 ]
 
-__version__ = version("ganvas")
+__version__: str
 
 _HOMES = {
     "GanvasError": "ganvas.errors",
@@ -55,6 +54,8 @@ import_module("ganvas.train").__class__ = _Train
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("ganvas")
     if name not in _HOMES:
         raise AttributeError(f"module 'ganvas' has no attribute '{name}'")
     return getattr(import_module(_HOMES[name]), name)

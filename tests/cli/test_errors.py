@@ -229,6 +229,15 @@ def test_a_setting_that_would_make_another_run(ganvas: Ganvas, trained: Path) ->
     assert snapshot(trained) == before
 
 
+@pytest.mark.parametrize("word", ["train.stop_at=5", "train.stop_at=6", "train.rounds=4"])
+def test_a_round_that_is_over(ganvas: Ganvas, trained: Path, word: str) -> None:
+    before = snapshot(trained)
+    said = ganvas("resume", trained, word)
+    assert said.code == 2
+    assert f"{word} is over: the run stands at round 6" in said.error
+    assert snapshot(trained) == before
+
+
 def test_a_misspelt_setting_on_resume(ganvas: Ganvas, trained: Path) -> None:
     assert ganvas("resume", trained, "train.rounds=many").code == 2
     assert ganvas("resume", trained, "rounds").code == 2

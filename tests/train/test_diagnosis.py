@@ -21,7 +21,8 @@ from ganvas.play import build
 from ganvas.recipes import Recipe, load_recipe, names
 from ganvas.train.diagnosis import Diagnosis, diagnose
 from ganvas.train.horizon import Horizon
-from ganvas.train.remedies import Causes, Remedy, Verdict, remedies
+from ganvas.train.overrides import Remedy
+from ganvas.train.remedies import Causes, Verdict, remedies
 from tests.train.players import log
 
 RING = open_data(DataSettings(source="ring8")).spec

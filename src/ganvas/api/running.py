@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from rich.console import Console
 
 from ganvas.api.environment import describe_environment
@@ -48,13 +49,11 @@ class Ending:
         outcome: finished, stopped (at ``train.stop_at``), interrupted, or collapsed.
         folder: the run folder.
         rounds: rounds played in all.
-        first: whether this is the process that speaks for all.
     """
 
     outcome: Outcome
     folder: Path
     rounds: int
-    first: bool = True
 
 
 def train(
@@ -125,12 +124,17 @@ def _run(
     if start and start.source:
         notes = take_over(game, Path(start.source))
     fabric = launch(recipe.train)
-    on_first(fabric, lambda: _prepare(recipe, path, start))
+    if start:
+        _on_first(fabric, lambda: _make_folder(recipe, path, start.overwrite))
     folder = RunFolder(path)
     first = bool(fabric.is_global_zero)
     console = Console(stderr=True, highlight=False)  # results go to standard output
     loop = Loop(game, source, recipe.train, folder, fabric, recipe.seed, recipe.data.mirror)
-    resumed = loop.resume() if start is None else None
+    resumed = None
+    if start is None:
+        resumed = loop.resume()
+        _refuse_the_past(recipe, resumed)
+        _on_first(fabric, lambda: write_whole(path / CONFIG, recipe.to_yaml().encode()))
     loop.hooks = make_hooks(
         folder,
         game,
@@ -141,7 +145,7 @@ def _run(
         console,
         quiet=quiet or not first,
     )
-    with _crash_report(folder):
+    with _crash_report(folder, recipe):
         if first:
             _record_notes(loop, "start" if start else "resume", resumed or 0, notes)
         outcome = loop.run()
@@ -152,16 +156,12 @@ def _run(
             if not quiet:
                 console.print(f"measuring {recipe.evaluate.samples:,} samples")
             evaluate(path)
-    return Ending(outcome, path, loop.rounds, first)
+    return Ending(outcome, path, loop.rounds)
 
 
-def _prepare(recipe: Recipe, path: Path, start: _Start | None) -> None:
-    """Make the run folder, or bring its settings up to date."""
-    if start is not None:
-        folder = RunFolder.create(path, recipe.to_yaml(), start.overwrite)
-        folder.write_json("environment.json", describe_environment(recipe))
-        return
-    write_whole(path / CONFIG, recipe.to_yaml().encode())
+def _make_folder(recipe: Recipe, path: Path, overwrite: bool) -> None:
+    folder = RunFolder.create(path, recipe.to_yaml(), overwrite)
+    folder.write_json("environment.json", describe_environment(recipe))
 
 
 def _record_notes(loop: Loop, event: str, round: int, notes: Sequence[str]) -> None:
@@ -172,7 +172,7 @@ def _record_notes(loop: Loop, event: str, round: int, notes: Sequence[str]) -> N
             show(row)
 
 
-def on_first(fabric: Fabric, action: Callable[[], None]) -> None:
+def _on_first(fabric: Fabric, action: Callable[[], None]) -> None:
     """Let the first process act while the others wait; if it fails, all of them do."""
     problem: GanvasError | None = None
     if fabric.is_global_zero:
@@ -197,14 +197,29 @@ def _change_of_horizon(before: Recipe, after: Recipe) -> list[str]:
     return [f"the horizon is now {lengths[1]}, it was {lengths[0]}: all schedules change with it"]
 
 
+def _refuse_the_past(recipe: Recipe, played: int) -> None:
+    """Refuse to stop at a round that is over."""
+    for key, past in (("stop_at", recipe.train.stop_at), ("rounds", recipe.train.rounds)):
+        if past is not None and (past < played or (past == played and key == "stop_at")):
+            raise UsageError(
+                f"train.{key}={past} is over: the run stands at round {played}; "
+                f"give a later round, or leave it out"
+            )
+
+
 @contextmanager
-def _crash_report(folder: RunFolder) -> Generator[None]:
+def _crash_report(folder: RunFolder, recipe: Recipe) -> Generator[None]:
     """Keep the traceback of an error that nobody foresaw."""
     try:
         with disk_errors(folder.path):
             yield
     except GanvasError:
         raise
+    except torch.OutOfMemoryError as error:
+        raise GanvasError(
+            f"the device's memory does not hold train.batch={recipe.train.batch}; try "
+            f"train.batch={max(recipe.train.batch // 2, 1)}, or smaller networks"
+        ) from error
     except Exception as error:
         path = folder.path / "crash.txt"
         write_whole(path, traceback.format_exc().encode())

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from ganvas import __version__
 from ganvas.cli import exporting, looking, measuring, sampling, training
 from ganvas.cli.speech import complain
 from ganvas.errors import GanvasError
@@ -44,6 +43,8 @@ for command in (
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from ganvas import __version__
+
         typer.echo(f"ganvas {__version__}")
         raise typer.Exit
 

@@ -211,7 +211,9 @@ class Adversarial(Game):
         else:
             on_real, on_fake = self.judge_both(real, fake)
         loss = self.objective.discriminator(on_real.logits, on_fake.logits)
-        noted = self.objective.estimates(on_real.logits.detach(), on_fake.logits.detach())
+        noted = self.objective.estimates(
+            on_real.logits.detach(), on_fake.logits.detach(), loss.detach()
+        )
         if on_real.classes is not None and real.label is not None:
             noted["classification/real"] = F.cross_entropy(on_real.classes, real.label)
             loss = loss + self.labels.real_weight * noted["classification/real"]

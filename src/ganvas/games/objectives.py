@@ -2,7 +2,8 @@
 
 Each is a pair of functions of per-sample logits (N,), without state. Fakes seen by
 `discriminator` carry no gradient to the generator; `generator` is given the logits of real samples
-only where ``needs_real`` says so.
+only where ``needs_real`` says so. `estimates` tells what the discriminator's loss on these logits
+says about the distance of data and fakes.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ class _Classification(Settings):
         """Return −E log D(x) − E log(1 − D(x̃)), with D = σ(logit)."""
         return F.softplus(-real).mean() + F.softplus(fake).mean()
 
-    def estimates(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    def estimates(self, real: Tensor, fake: Tensor, loss: Tensor) -> dict[str, Tensor]:
         """Return the lower bound log 2 + V/2 of the Jensen–Shannon divergence, in nats."""
-        return {"estimate/js": math.log(2) - self.discriminator(real, fake) / 2}
+        return {"estimate/js": math.log(2) - loss / 2}
 
 
 class Minimax(_Classification):
@@ -74,7 +75,7 @@ class LeastSquares(Settings):
         """Return half the mean squared distance of fakes from ``wanted``."""
         return (fake - self.wanted).square().mean() / 2
 
-    def estimates(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    def estimates(self, real: Tensor, fake: Tensor, loss: Tensor) -> dict[str, Tensor]:
         """Return nothing: this loss estimates no distance that is reported."""
         return {}
 
@@ -96,9 +97,9 @@ class Hinge(Settings):
         """Return −E f(x̃)."""
         return -fake.mean()
 
-    def estimates(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    def estimates(self, real: Tensor, fake: Tensor, loss: Tensor) -> dict[str, Tensor]:
         """Return the lower bound 1 − L_D/2 of the total variation between data and fakes."""
-        return {"estimate/tv": 1 - self.discriminator(real, fake) / 2}
+        return {"estimate/tv": 1 - loss / 2}
 
 
 class Wasserstein(Settings):
@@ -121,9 +122,9 @@ class Wasserstein(Settings):
         """Return −E f(x̃)."""
         return -fake.mean()
 
-    def estimates(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    def estimates(self, real: Tensor, fake: Tensor, loss: Tensor) -> dict[str, Tensor]:
         """Return E f(x) − E f(x̃): K·W₁ for a well trained K-Lipschitz critic."""
-        return {"estimate/wasserstein": real.mean() - fake.mean()}
+        return {"estimate/wasserstein": real.mean() - fake.mean() if self.drift else -loss}
 
 
 class Relativistic(Settings):
@@ -149,7 +150,7 @@ class Relativistic(Settings):
             raise ValueError("the relativistic generator loss compares fakes with real samples")
         return F.softplus(real - fake).mean()
 
-    def estimates(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    def estimates(self, real: Tensor, fake: Tensor, loss: Tensor) -> dict[str, Tensor]:
         """Return the share of pairs in which the discriminator prefers the real sample."""
         return {"estimate/preference": (real > fake).float().mean()}
 

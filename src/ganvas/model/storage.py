@@ -139,8 +139,8 @@ def _game_type(config: dict[str, Any], game: type[Game] | None, path: Path) -> t
     if system not in systems():
         raise UsageError(
             f"{path} is a model of '{system}', which is none of ganvas' own systems; code is never "
-            f"loaded by a name in a file, so pass its class: ganvas.load(folder, game=MyGame), or on the "
-            f"command line --game module:MyGame"
+            "loaded by a name in a file, so pass its class: ganvas.load(folder, game=MyGame), or "
+            "on the command line --game module:MyGame"
         )
     return find_game(system)
 

@@ -1,10 +1,10 @@
 """What to change when a run goes wrong: exact overrides of its own recipe, best first.
 
-The order in each plan is that of expected value in the field's own comparisons and in trials on the
-benchmark's laws: relativistic pairing with both zero-centred penalties keeps modes that every other
-loss drops (Huang et al. 2024, table 1), a penalty alone steadies most games (Mescheder et al. 2018),
-then come steps, rates and batch sizes. A remedy is left out where the recipe has no such setting,
-or has it already.
+The order in each plan is that of expected value in the field's own comparisons and in trials on
+the benchmark's laws: relativistic pairing with both zero-centred penalties keeps modes that every
+other loss drops (Huang et al. 2024, table 1), a penalty alone steadies most games (Mescheder et al.
+2018), then come steps, rates and batch sizes. A remedy is left out where the recipe has no such
+setting, or has it already.
 """
 
 from __future__ import annotations
@@ -12,49 +12,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-from ganvas.data.spec import DataSpec, Images, Points
+from ganvas.data.spec import DataSpec, Images
 from ganvas.metrics.extractors import DIGIT_SETS
+from ganvas.train.overrides import Remedy, Setup, show, times, tree_of, whole
 
 Verdict = Literal[
     "healthy", "dropping modes", "collapsed", "discriminator overpowered", "diverging"
 ]
-Tree = dict[str, Any]
-Number = float | Tree
-
 MOST = 5
 """Remedies proposed at once."""
-
-USUAL = {"shape": "cosine", "begin": 0.0, "until": 1.0}
-"""What a schedule does unless told otherwise."""
-
-PLANE = 3
-"""Up to so many coordinates Fourier features are worth proposing."""
-
-
-@dataclass(frozen=True)
-class Remedy:
-    """One thing to try.
-
-    Attributes:
-        why: what it does, in one sentence.
-        settings: overrides ``key=value`` of the run's recipe, to be given together.
-        command: a whole command, where another recipe is the remedy.
-    """
-
-    why: str
-    settings: tuple[str, ...] = ()
-    command: str = ""
-
-    @property
-    def text(self) -> str:
-        """The command, or the overrides quoted for a shell."""
-        return self.command or shlex.join(self.settings)
-
-    def to_json(self) -> Tree:
-        """Return plain values."""
-        return {"settings": list(self.settings), "command": self.command, "why": self.why}
 
 
 @dataclass(frozen=True)
@@ -72,59 +40,6 @@ class Causes:
     weak: bool = False
     starved: bool = False
     memorised: bool = False
-
-
-class Setup:
-    """The settings of a run, asked for what can be changed in them."""
-
-    def __init__(self, config: Mapping[str, Any], spec: DataSpec, system: str) -> None:
-        self.spec, self.system = spec, system
-        self.data, self.game, self.train = (
-            _tree(config.get(part)) for part in ("data", "game", "train")
-        )
-        self.penalties = {
-            name: _tree(p) for name, p in _tree(self.game.get("penalties")).items() if p
-        }
-
-    def kind(self, part: str) -> str:
-        """Return which alternative a part of the game is."""
-        return str(_tree(self.game.get(part)).get("kind", ""))
-
-    def penalised(self, *kinds: str) -> bool:
-        """Whether a penalty of one of these kinds is in force."""
-        if "gamma" in self.game and {"r1", "r2"} & set(kinds):
-            return True
-        return any(p.get("kind") in kinds for p in self.penalties.values())
-
-    def rates(self, only: str = "") -> dict[str, Number]:
-        """Return the learning rates by key, of all players or of one."""
-        return {
-            f"game.{key}.lr": optimiser["lr"]
-            for key, value in self.game.items()
-            if key.endswith("optimiser") and key.startswith(only)
-            for optimiser in [_tree(value)]
-            if "lr" in optimiser
-        }
-
-    def without_batch_norm(self) -> tuple[str, ...]:
-        """Return what a discriminator needs before its gradient can be penalised."""
-        network = _tree(self.game.get("discriminator"))
-        if network.get("norm") == "batch":
-            return ("game.discriminator.norm=layer",)
-        return ("game.discriminator.batch_norm=false",) if network.get("batch_norm") else ()
-
-    def finer(self, scale: int) -> tuple[str, ...]:
-        """Return what gives a discriminator of points Fourier features, if it can have some."""
-        network, domain = _tree(self.game.get("discriminator")), self.spec.domain
-        if network.get("fourier") != 0 or not isinstance(domain, Points) or domain.dim > PLANE:
-            return ()
-        return ("game.discriminator.fourier=64", f"game.discriminator.fourier_scale={scale}")
-
-    def penalty_weight(self) -> str:
-        """Return γ for a first try: it grows with the number of pixels (Karras et al. 2020)."""
-        if isinstance(self.spec.domain, Images):
-            return f"{1e-4 * self.spec.domain.height * self.spec.domain.width:.1g}"
-        return "0.1"
 
 
 Proposal = Callable[[Setup], Remedy | None]
@@ -236,7 +151,7 @@ def _penalties_times(setup: Setup, factor: float, why: str) -> Remedy | None:
     }
     if "gamma" in setup.game:
         weights["game.gamma"] = setup.game["gamma"]
-    return _times(weights, factor, why)
+    return times(weights, factor, why)
 
 
 def unsaturate(setup: Setup) -> Remedy | None:
@@ -254,20 +169,20 @@ def unsaturate(setup: Setup) -> Remedy | None:
 
 def halve_rates(setup: Setup) -> Remedy | None:
     """Half the learning rate for every player."""
-    return _times(setup.rates(), 0.5, "smaller steps keep the players from overshooting")
+    return times(setup.rates(), 0.5, "smaller steps keep the players from overshooting")
 
 
 def slow_discriminator(setup: Setup) -> Remedy | None:
     """Half the discriminator's learning rate."""
     rates = setup.rates("discriminator")
-    return _times(rates, 0.5, "a slower discriminator leaves the generator time to follow")
+    return times(rates, 0.5, "a slower discriminator leaves the generator time to follow")
 
 
 def decay(setup: Setup) -> Remedy | None:
     """Learning rates that fall towards the end."""
     rates = {key: lr for key, lr in setup.rates().items() if not isinstance(lr, dict)}
     settings = tuple(
-        f"{key}={{start: {_show(lr)}, end: {_show(float(lr) / 100)}}}" for key, lr in rates.items()
+        f"{key}={{start: {show(lr)}, end: {show(float(lr) / 100)}}}" for key, lr in rates.items()
     )
     return Remedy("falling rates let the samples settle at the end", settings) if rates else None
 
@@ -277,8 +192,8 @@ def calm(setup: Setup) -> Remedy | None:
     heavy = [
         key
         for key, value in setup.game.items()
-        if key.endswith("optimiser") and _tree(value).get("kind") == "adam"
-        if _tree(value).get("beta1", 0) > 0.5
+        if key.endswith("optimiser") and tree_of(value).get("kind") == "adam"
+        if tree_of(value).get("beta1", 0) > 0.5
     ]
     settings = tuple(f"game.{key}.beta1=0.5" for key in heavy)
     return Remedy("less momentum damps the game's oscillation", settings) if heavy else None
@@ -286,7 +201,7 @@ def calm(setup: Setup) -> Remedy | None:
 
 def strengthen(setup: Setup) -> Remedy | None:
     """More steps for a discriminator that does not see the collapse."""
-    return _whole(
+    return whole(
         setup.game, "game.discriminator_steps", lambda k: 2 * k if k < 5 else None,
         "the discriminator hardly tells samples from data; more steps let it see what is missing",
     )  # fmt: skip
@@ -296,7 +211,7 @@ def fewer_steps(setup: Setup) -> Remedy | None:
     """One discriminator step a round; a Wasserstein critic is meant to be ahead."""
     if setup.kind("objective") == "wasserstein":
         return None
-    return _whole(
+    return whole(
         setup.game, "game.discriminator_steps", lambda k: 1 if k > 1 else None,
         "fewer steps keep the discriminator from running ahead",
     )  # fmt: skip
@@ -304,7 +219,7 @@ def fewer_steps(setup: Setup) -> Remedy | None:
 
 def enlarge(setup: Setup) -> Remedy | None:
     """A batch of twice the size."""
-    return _whole(
+    return whole(
         setup.train, "train.batch", lambda n: 2 * n,
         "larger batches show rare modes in every step and make gradients less noisy",
     )  # fmt: skip
@@ -313,7 +228,7 @@ def enlarge(setup: Setup) -> Remedy | None:
 def lengthen(setup: Setup) -> Remedy | None:
     """Training for twice as long."""
     why = "modes are found first and sharpened later: train for longer"
-    return _whole(setup.train, "train.rounds", lambda n: 2 * n, why) or _whole(
+    return whole(setup.train, "train.rounds", lambda n: 2 * n, why) or whole(
         setup.train, "train.kimg", lambda n: 2 * n, why
     )
 
@@ -365,36 +280,3 @@ def switch(setup: Setup) -> Remedy | None:
         "R3GAN with its own networks and schedules is the least likely to lose modes",
         command=f"ganvas train r3gan/{setup.spec.kind} --data {source} --out runs/r3gan",
     )
-
-
-# ---- writing overrides --------------------------------------------------------------------------
-
-
-def _times(numbers: Mapping[str, Number], factor: float, why: str) -> Remedy | None:
-    """Return the overrides that multiply (scheduled) numbers."""
-    settings: list[str] = []
-    for key, number in numbers.items():
-        if isinstance(number, dict):
-            moved = {end: _show(factor * float(number[end])) for end in ("start", "end")}
-            kept = {k: v for k, v in number.items() if USUAL.get(k, v) != v}
-            words = (f"{k}: {v}" for k, v in {**moved, **kept}.items())
-            settings.append(f"{key}={{{', '.join(words)}}}")
-        else:
-            settings.append(f"{key}={_show(factor * number)}")
-    return Remedy(why, tuple(settings)) if settings else None
-
-
-def _whole(tree: Tree, key: str, change: Callable[[Any], float | None], why: str) -> Remedy | None:
-    """Return the override of one number as it is now, if it has a value."""
-    now = tree.get(key.partition(".")[2])
-    new = None if now is None else change(now)
-    return None if new is None else Remedy(why, (f"{key}={_show(new)}",))
-
-
-def _show(number: float) -> str:
-    """Return a number as YAML reads it back: a whole one without a point."""
-    return str(number) if isinstance(number, int) else f"{number:.4g}"
-
-
-def _tree(value: object) -> Tree:
-    return cast(Tree, value) if isinstance(value, dict) else {}

@@ -1,0 +1,127 @@
+"""The settings of a run, asked for what can be changed, and changes written as overrides."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from ganvas.data.spec import DataSpec, Images, Points
+
+Tree = dict[str, Any]
+Number = float | Tree
+
+USUAL = {"shape": "cosine", "begin": 0.0, "until": 1.0}
+"""What a schedule does unless told otherwise."""
+
+PLANE = 3
+"""Up to so many coordinates Fourier features are worth proposing."""
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """One thing to try.
+
+    Attributes:
+        why: what it does, in one sentence.
+        settings: overrides ``key=value`` of the run's recipe, to be given together.
+        command: a whole command, where another recipe is the remedy.
+    """
+
+    why: str
+    settings: tuple[str, ...] = ()
+    command: str = ""
+
+    @property
+    def text(self) -> str:
+        """The command, or the overrides quoted for a shell."""
+        return self.command or shlex.join(self.settings)
+
+    def to_json(self) -> Tree:
+        """Return plain values."""
+        return {"settings": list(self.settings), "command": self.command, "why": self.why}
+
+
+class Setup:
+    """The settings of a run, asked for what can be changed in them."""
+
+    def __init__(self, config: Mapping[str, Any], spec: DataSpec, system: str) -> None:
+        self.spec, self.system = spec, system
+        self.data, self.game, self.train = (
+            tree_of(config.get(part)) for part in ("data", "game", "train")
+        )
+        self.penalties = {
+            name: tree_of(p) for name, p in tree_of(self.game.get("penalties")).items() if p
+        }
+
+    def kind(self, part: str) -> str:
+        """Return which alternative a part of the game is."""
+        return str(tree_of(self.game.get(part)).get("kind", ""))
+
+    def penalised(self, *kinds: str) -> bool:
+        """Whether a penalty of one of these kinds is in force."""
+        if "gamma" in self.game and {"r1", "r2"} & set(kinds):
+            return True
+        return any(p.get("kind") in kinds for p in self.penalties.values())
+
+    def rates(self, only: str = "") -> dict[str, Number]:
+        """Return the learning rates by key, of all players or of one."""
+        return {
+            f"game.{key}.lr": optimiser["lr"]
+            for key, value in self.game.items()
+            if key.endswith("optimiser") and key.startswith(only)
+            for optimiser in [tree_of(value)]
+            if "lr" in optimiser
+        }
+
+    def without_batch_norm(self) -> tuple[str, ...]:
+        """Return what a discriminator needs before its gradient can be penalised."""
+        network = tree_of(self.game.get("discriminator"))
+        if network.get("norm") == "batch":
+            return ("game.discriminator.norm=layer",)
+        return ("game.discriminator.batch_norm=false",) if network.get("batch_norm") else ()
+
+    def finer(self, scale: int) -> tuple[str, ...]:
+        """Return what gives a discriminator of points Fourier features, if it can have some."""
+        network, domain = tree_of(self.game.get("discriminator")), self.spec.domain
+        if network.get("fourier") != 0 or not isinstance(domain, Points) or domain.dim > PLANE:
+            return ()
+        return ("game.discriminator.fourier=64", f"game.discriminator.fourier_scale={scale}")
+
+    def penalty_weight(self) -> str:
+        """Return γ for a first try: it grows with the number of pixels (Karras et al. 2020)."""
+        if isinstance(self.spec.domain, Images):
+            return f"{1e-4 * self.spec.domain.height * self.spec.domain.width:.1g}"
+        return "0.1"
+
+
+def times(numbers: Mapping[str, Number], factor: float, why: str) -> Remedy | None:
+    """Return the overrides that multiply (scheduled) numbers."""
+    settings: list[str] = []
+    for key, number in numbers.items():
+        if isinstance(number, dict):
+            moved = {end: show(factor * float(number[end])) for end in ("start", "end")}
+            kept = {k: v for k, v in number.items() if USUAL.get(k, v) != v}
+            words = (f"{k}: {v}" for k, v in {**moved, **kept}.items())
+            settings.append(f"{key}={{{', '.join(words)}}}")
+        else:
+            settings.append(f"{key}={show(factor * number)}")
+    return Remedy(why, tuple(settings)) if settings else None
+
+
+def whole(tree: Tree, key: str, change: Callable[[Any], float | None], why: str) -> Remedy | None:
+    """Return the override of one number as it is now, if it has a value."""
+    now = tree.get(key.partition(".")[2])
+    new = None if now is None else change(now)
+    return None if new is None else Remedy(why, (f"{key}={show(new)}",))
+
+
+def show(number: float) -> str:
+    """Return a number as YAML reads it back: a whole one without a point."""
+    return str(number) if isinstance(number, int) else f"{number:.4g}"
+
+
+def tree_of(value: object) -> Tree:
+    """Return a mapping as it is, and anything else as an empty one."""
+    return cast(Tree, value) if isinstance(value, dict) else {}
