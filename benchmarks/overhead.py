@@ -43,7 +43,7 @@ class Plain:
 
     def __init__(self, loop: Loop, lr: float, betas: tuple[float, float]) -> None:
         game = copy.deepcopy(loop.game)
-        self.g, self.d = game.generator, game.discriminator
+        self.g, self.d = (n.requires_grad_() for n in (game.generator, game.discriminator))
         self.prior = game.latent
         self.data = Feed(loop.feed.source, batch=loop.settings.batch, seed=0)
         self.noise = torch.Generator().manual_seed(0)

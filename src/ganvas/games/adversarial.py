@@ -186,7 +186,7 @@ class Adversarial(Game):
             with self.in_parts(turn("discriminator", lazy=self.lazy)) as discriminator:
                 for x, x_fake in zip(real, fake, strict=True):
                     penalty, parts = self.penalty(x, x_fake, turn)
-                    discriminator.minimise(penalty)
+                    discriminator.minimise(penalty, name="penalty")
                     noted |= parts
         if self.constraint is not None:
             self.constraint.enforce(self.discriminator)

@@ -31,17 +31,19 @@ class Seat:
         self._turn = turn
         self.veto: Tensor | None = None
 
-    def minimise(self, loss: Tensor, *, retain: bool = False, **statistics: Statistic) -> None:
+    def minimise(
+        self, loss: Tensor, *, name: str = "loss", retain: bool = False, **statistics: Statistic
+    ) -> None:
         """Add the gradient of ``loss``, a 0-d tensor, to this player's own and to no other's.
 
         ``retain`` keeps the graph for a further call on tensors that share it. ``statistics`` are
-        logged under their names, ``loss`` under ``loss/NAME``.
+        logged under their names, ``loss`` under ``loss/PLAYER``, or ``name``/PLAYER.
         """
         inputs = self.player.parameters if self._turn.shared else None
         (loss * self._turn.weight if self._turn.weight != 1 else loss).backward(
             retain_graph=retain, inputs=inputs
         )
-        self._turn.table.log(**{f"loss/{self.name}": loss}, **statistics)
+        self._turn.table.log(**{f"{name}/{self.name}": loss}, **statistics)
 
     def skip(self, when: Tensor | bool = True) -> None:
         """Cancel this player's step if ``when``: a gate that costs no synchronisation."""
@@ -59,13 +61,15 @@ class Turn:
         self.tracks = tracks
         self.shared = len(names) > 1
 
-    def minimise(self, loss: Tensor, *, retain: bool = False, **statistics: Statistic) -> None:
+    def minimise(
+        self, loss: Tensor, *, name: str = "loss", retain: bool = False, **statistics: Statistic
+    ) -> None:
         """Add the gradient of ``loss`` to all named players' own (see `Seat.minimise`)."""
         if not self.shared:
-            self.seats[0].minimise(loss, retain=retain, **statistics)
+            self.seats[0].minimise(loss, name=name, retain=retain, **statistics)
             return
         (loss * self.weight).backward(retain_graph=retain)
-        self.table.log(**{f"loss/{'+'.join(s.name for s in self.seats)}": loss}, **statistics)
+        self.table.log(**{f"{name}/{'+'.join(s.name for s in self.seats)}": loss}, **statistics)
 
     def skip(self, when: Tensor | bool = True) -> None:
         """Cancel the step of all named players if ``when``."""
