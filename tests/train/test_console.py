@@ -20,6 +20,8 @@ from ganvas.train.settings import TrainSettings
 from tests.contract.cases import CASES
 from tests.train.players import log
 
+UP = "\x1b[1A\x1b[2K"  # one line up, and erase it
+
 
 def plain(**settings: object) -> tuple[Progress, io.StringIO]:
     out = io.StringIO()
@@ -37,10 +39,9 @@ def test_a_short_run_is_readable_in_a_log_file(run_folder: Path) -> None:
     lines = out.getvalue().splitlines()
     speed = r"[\d,.]+ img/s( \([\d,]+ s/kimg\))?"
     losses = r"loss [a-z]+ -?[\d.e-]+, [a-z]+ -?[\d.e-]+"
-    first = (
-        rf"round 2 of 12 \(17%\) \| 0\.0 kimg \| {speed} \| {losses} \| [\d.]+ GiB \| \d+ s left"
-    )
-    last = rf"round 12 of 12 \(100%\) \| 0\.1 kimg \| {speed} \| {losses} \| [\d.]+ GiB"
+    state = rf"{losses} \| [\d.]+ GiB"
+    first = rf"round 2 of 12 \(17%\) \| 0\.0 kimg \| {speed} \| \d+ s left \| {state}"
+    last = rf"round 12 of 12 \(100%\) \| 0\.1 kimg \| {speed} \| {state}"
     assert re.fullmatch(first, lines[0]), lines[0]
     assert re.fullmatch(last, lines[-1]), lines[-1]
     assert "\x1b" not in out.getvalue()
@@ -70,7 +71,7 @@ def test_coverage_stays_on_the_line_between_looks() -> None:
     rows[0] |= {"coverage/modes": 7.0, "coverage/hq": 91.26, "coverage/sigma_ratio": 1.0}
     for row in rows:
         progress.show(row)
-    assert out.getvalue().count("| modes 7, good 91.3 % |") == 3
+    assert out.getvalue().count("| loss generator 0.5 | modes 7, good 91.3 % |") == 3
 
 
 def test_time_left_is_that_of_this_session() -> None:
@@ -83,7 +84,7 @@ def test_time_left_is_that_of_this_session() -> None:
     )  # fmt: skip
     progress.show(rows[3])
     assert "round 400 of 1,000 (40%)" in out.getvalue()
-    assert out.getvalue().rstrip().endswith("12 s left")
+    assert "| 12 s left |" in out.getvalue()
 
 
 def test_horizon_in_kimg_and_stages() -> None:
@@ -115,24 +116,27 @@ def test_durations(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 
-def test_a_terminal_has_one_live_line_that_events_push_up() -> None:
+def test_a_terminal_has_one_live_bar_that_events_push_up() -> None:
     out = io.StringIO()
-    console = Console(file=out, width=100, force_terminal=True, color_system=None, _environ={})
+    console = Console(file=out, width=60, force_terminal=True, color_system=None, _environ={})
     progress = Progress(TrainSettings(rounds=1000), console=console)
     for row in log(300, loss__generator=0.5):
         progress.show(row)
     progress.show({"round": 300, "event": "warning", "message": "dropping modes"})
-    progress.show(log(400)[-1])
+    progress.show(log(400, loss__generator=0.5)[-1])
     screen: list[str] = []
     for line in out.getvalue().split("\n"):
-        if line.startswith("\x1b[1A\x1b[2K"):
+        while line.startswith(UP):
             screen.pop()
-            line = line.removeprefix("\x1b[1A\x1b[2K")
+            line = line.removeprefix(UP)
         screen.append(line.rstrip())
+    assert all(len(line) <= 60 for line in screen)
     assert screen[0] == "round 300: warning: dropping modes"
-    assert "round 400 of 1,000 (40%)" in screen[1]
     assert screen[1].startswith("━")
-    assert screen[2:] == [""]
+    assert "round 400 of 1,000 (40%)" in screen[1]
+    assert screen[1].endswith("…")
+    assert screen[2].startswith("loss generator 0.5 | ")
+    assert screen[3:] == [""]
 
 
 def test_quiet_runs_show_nothing(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

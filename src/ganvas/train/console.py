@@ -1,4 +1,4 @@
-"""Progress for people: one live line in a terminal, plain lines everywhere else."""
+"""Progress for people: a live bar in a terminal, plain lines everywhere else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SOON = 1.0
 LATER = 10.0
 """and after so many seconds."""
 
-BAR = 24
+BAR = 16
 STYLES = {"warning": "yellow", "rollback": "yellow", "failed": "bold red"}
 MEASURES = {
     "modes": "modes {:.0f}",
@@ -46,7 +46,7 @@ class Progress:
         settings: of the run; they say how long it is.
         stages: of the game.
         history: rows of the log so far, of a run that is resumed.
-        console: where to write; its kind decides between the live line and plain ones.
+        console: where to write; its kind decides between the live bar and plain lines.
     """
 
     def __init__(
@@ -80,7 +80,8 @@ class Progress:
         if self._live:
             self._draw(row, share)
         elif self._due(float(row["time"]), share):
-            self.console.print(Text(" | ".join(self._parts(row, share))), soft_wrap=True)
+            parts = [*self._course(row, share), *self._state(row)]
+            self.console.print(Text(" | ".join(parts)), soft_wrap=True)
 
     def _take(self, row: Row) -> float | None:
         stage = self._horizon.stage
@@ -102,21 +103,23 @@ class Progress:
 
     # ---- what a line says -----------------------------------------------------------------------
 
-    def _parts(self, row: Row, share: float | None) -> list[str]:
-        """Return the line's parts: place, speed, losses, coverage, memory, time left."""
-        parts = [self._place(row, share), f"{row['kimg']:,.1f} kimg", self._speed(row)]
+    def _course(self, row: Row, share: float | None) -> list[str]:
+        """Return how far the run is, how fast, and how long it will take."""
+        left = self._left(row, share)
+        course = [self._place(row, share), f"{row['kimg']:,.1f} kimg", self._speed(row)]
+        return [*course, f"{left} left"] if left else course
+
+    def _state(self, row: Row) -> list[str]:
+        """Return losses, the coverage last seen, and memory."""
         losses = [
             f"{name.removeprefix('loss/')} {value:.3g}"
             for name, value in row.items()
             if name.startswith("loss/")
         ]
-        if losses:
-            parts.append(f"loss {', '.join(losses)}")
         looked = [MEASURES[name].format(self._looked[name]) for name in MEASURES
                   if name in self._looked]  # fmt: skip
-        parts += [", ".join(looked)] if looked else []
-        left = self._left(row, share)
-        return [part for part in (*parts, memory(row), left and f"{left} left") if part]
+        parts = [f"loss {', '.join(losses)}" if losses else "", ", ".join(looked), memory(row)]
+        return [part for part in parts if part]
 
     def _place(self, row: Row, share: float | None) -> str:
         stage = f"{row['stage']}, " if self._several else ""
@@ -150,20 +153,25 @@ class Progress:
         self.console.print(text, soft_wrap=not self._live)
 
     def _draw(self, row: Row, share: float | None) -> None:
-        """Replace the live line. The cursor rests below it, so nothing has to be cleaned up."""
+        """Replace the live lines. The cursor rests below them: nothing has to be cleaned up."""
         self._erase()
-        line = Table.grid(padding=(0, 1))
-        line.add_column(no_wrap=True)
-        line.add_column(no_wrap=True, overflow="ellipsis")
         bar = ProgressBar(total=1.0, completed=share or 0.0, width=BAR)
-        line.add_row(bar, Text(" | ".join(self._parts(row, share))))
+        line = Table.grid(padding=(0, 1))
+        line.add_row(bar, self._cropped(self._course(row, share), BAR + 2))
         self.console.print(line)
+        self.console.print(self._cropped(self._state(row), 0))
         self._drawn = True
+
+    def _cropped(self, parts: list[str], beside: int) -> Text:
+        """Return the parts on what is left of one line."""
+        text = Text(" | ".join(parts), no_wrap=True)
+        text.truncate(max(self.console.width - beside, 1), overflow="ellipsis")
+        return text
 
     def _erase(self) -> None:
         if self._drawn:
             up, erase = (ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)
-            self.console.control(Control(up, erase))
+            self.console.control(Control(up, erase, up, erase))
             self._drawn = False
 
 

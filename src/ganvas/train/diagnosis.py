@@ -242,6 +242,7 @@ def _causes(case: Case) -> Causes:
         weak=auc is not None and auc < BLIND,
         starved=case.starved,
         memorised=memory is not None and memory >= MEMORY,
+        rising=case.rising,
     )
 
 

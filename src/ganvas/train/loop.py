@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -105,6 +105,7 @@ class Loop:
         if settings.compile:
             for network in game.children():
                 network.compile(dynamic=False)
+        self._precision = fabric.autocast if settings.precision == "bf16" else nullcontext
         self.stages = game.stages()
         self.stage = 0
         self.stage_seen = 0
@@ -143,7 +144,7 @@ class Loop:
         """Play one round of the current stage and move the averages."""
         seen = self.feed.seen
         self.turns.progress = self.progress
-        with self.fabric.autocast():
+        with self._precision():
             self.stages[self.stage].play(self.feed, self.turns)
         self.turns.round += 1
         self.rounds += 1

@@ -34,12 +34,14 @@ class Causes:
         weak: the discriminator hardly tells samples from data.
         starved: hardly any gradient reaches the generator.
         memorised: the discriminator knows training items from held-out ones.
+        rising: coverage was still getting better at the end.
     """
 
     blurred: bool = False
     weak: bool = False
     starved: bool = False
     memorised: bool = False
+    rising: bool = False
 
 
 Proposal = Callable[[Setup], Remedy | None]
@@ -73,9 +75,20 @@ def _plan(verdict: Verdict, causes: Causes) -> list[Proposal]:
         first += [mirror] if causes.memorised else []
         return [*first, penalise, press, slow_discriminator, fewer_steps, pair, switch]
     if verdict == "dropping modes":
+        unfinished: list[Proposal] = [lengthen] if causes.rising else []
         if causes.blurred:
-            return [decay, lengthen, average, sharpen, relax]
-        return [unsaturate, pair, switch, penalise, press, sharpen, enlarge, halve_rates]
+            return [*unfinished, decay, lengthen, average, sharpen, relax]
+        return [
+            *unfinished,
+            unsaturate,
+            pair,
+            switch,
+            penalise,
+            press,
+            sharpen,
+            enlarge,
+            halve_rates,
+        ]
     return []
 
 
@@ -227,7 +240,7 @@ def enlarge(setup: Setup) -> Remedy | None:
 
 def lengthen(setup: Setup) -> Remedy | None:
     """Training for twice as long."""
-    why = "modes are found first and sharpened later: train for longer"
+    why = "modes are found first and sharpened later: longer training lets both go on"
     return whole(setup.train, "train.rounds", lambda n: 2 * n, why) or whole(
         setup.train, "train.kimg", lambda n: 2 * n, why
     )

@@ -118,15 +118,18 @@ class Case:
         return self.played is None or self.played >= DONE
 
     @cached_property
-    def improving(self) -> bool:
+    def rising(self) -> bool:
         """Whether coverage or fidelity beats all that was seen up to a tenth of the run ago."""
-        if self.done or self.played is None:
-            return False
-        until = self.played - LATELY
+        until = (self.played or 0.0) - LATELY
         before = [state for share, state in self.past if share is not None and share <= until]
         return _grew(self.now.covered, [state.covered for state in before]) or _grew(
             self.now.faithful, [state.faithful for state in before]
         )
+
+    @property
+    def improving(self) -> bool:
+        """Whether what is missing may still come."""
+        return self.rising and not self.done
 
     @property
     def best(self) -> float | None:
