@@ -186,7 +186,7 @@ def test_single_bad_steps_are_left_out_without_a_rollback(run_folder: Path) -> N
 def test_collapse_policies(run_folder: Path, policy: str, outcome: str) -> None:
     def watch(game: torch.nn.Module) -> Finding:
         assert not game.training
-        return Finding({"coverage/modes": 1.0}, "collapsed: 1 of 8 modes")
+        return Finding({"coverage/modes": 1.0}, "collapsed: 1 of 8 modes", collapsed=True)
 
     guard = Guard(on_collapse=policy)  # pyright: ignore
     loop = made(run_folder, hooks=Hooks(watch=watch), watch_every=4, guard=guard)
@@ -201,7 +201,7 @@ def test_a_collapsed_run_can_go_back(run_folder: Path) -> None:
 
     def watch(_: torch.nn.Module) -> Finding:
         looks.append(1)
-        return Finding({}, "collapsed" if len(looks) == 2 else None)
+        return Finding({}, "dropping modes", collapsed=len(looks) == 2)
 
     guard = Guard(on_collapse="rollback")
     loop = made(run_folder, hooks=Hooks(watch=watch), watch_every=4, guard=guard)

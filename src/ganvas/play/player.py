@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -86,27 +87,35 @@ class Player:
                 parameter.grad = torch.zeros_like(parameter, layout=layout)
         return [p.grad for p in self.parameters if p.grad is not None]
 
-    def step(self, progress: float, rate: float, ranks: Ranks, veto: Tensor | None) -> Tensor:
-        """Take one step on the gradients gathered; return their norm, a 0-d tensor.
+    def step(
+        self, progress: float, rate: float, ranks: Ranks, veto: Tensor | None
+    ) -> tuple[Tensor, Tensor | bool]:
+        """Take one step on the gradients gathered.
 
-        The step is cancelled, parameters and optimiser state untouched, where the norm is not
-        finite or ``veto`` is true. On an accelerator this costs no synchronisation.
+        The step is cancelled, parameters and optimiser state untouched, where the gradients' norm
+        is not finite or ``veto`` is true. On an accelerator this costs no synchronisation.
+
+        Returns:
+            The norm, a 0-d tensor, and whether it was not finite.
         """
         gradients = self.gradients()
         ranks.average_(gradients)
         norm = _norm(gradients)
-        cancel = ~norm.isfinite() if veto is None else ~norm.isfinite() | veto
         for group in self.optimiser.param_groups:
             self.settings.apply(group, progress, rate, self.correction)
-        if norm.device.type == "cpu":
-            if not cancel:
+        if norm.device.type == "cpu":  # the host may look: that is cheaper than a flag
+            lost = not math.isfinite(norm.item())
+            if not (lost or (veto is not None and bool(veto))):
                 self.optimiser.step()
-        elif supports_device_skip(self.optimiser):
+            return norm, lost
+        lost = ~norm.isfinite()
+        cancel = lost if veto is None else lost | veto
+        if supports_device_skip(self.optimiser):
             self.optimiser.found_inf = cancel.float()  # pyright: ignore[reportAttributeAccessIssue]
             self.optimiser.step()
         else:
             self._step_unless(cancel)
-        return norm
+        return norm, lost
 
     @torch.no_grad()
     def _step_unless(self, cancel: Tensor) -> None:

@@ -182,9 +182,10 @@ class Turns:
         if not step:
             return
         for seat in turn.seats:
-            norm = seat.player.step(self.progress, self.rate, self.ranks, seat.veto)
+            norm, lost = seat.player.step(self.progress, self.rate, self.ranks, seat.veto)
             self.steps[seat.name] += 1
-            self.cancelled += ~norm.isfinite()
+            if lost is not False:
+                self.cancelled += lost
             self.log(**{f"grad_norm/{seat.name}": norm})
             seat.player.clear()
 

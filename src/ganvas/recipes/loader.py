@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -43,7 +44,7 @@ def load_recipe(
     if data is not None:
         changes.insert(0, _data_layer(data))
     kind = recipe_type(_system(merge([*stack, *changes]), name))
-    schema = kind.model_json_schema()
+    schema = _schema(kind)
     stack.insert(0, Layer(Shape(schema, {}).defaults(), "the defaults"))
     merged = merge([*stack, *changes])
     shape = Shape(schema, merged.tree)
@@ -52,6 +53,12 @@ def load_recipe(
         return kind.model_validate(merged.tree)
     except ValidationError as error:
         raise Complaints(name, merged, shape, before=merge(stack)).about(error) from None
+
+
+@cache
+def _schema(kind: type[Recipe]) -> Tree:
+    """Return the JSON schema of a recipe type; read-only, since making one takes long."""
+    return kind.model_json_schema()
 
 
 def _system(merged: Merged, name: str) -> str:

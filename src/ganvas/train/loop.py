@@ -44,11 +44,13 @@ class Finding:
 
     Attributes:
         numbers: for the log, such as ``coverage/modes``.
-        warning: a collapse named, with its evidence and what to try; None if all is well.
+        warning: what is wrong, with its evidence and what to try; None if all is well.
+        collapsed: whether that is a collapse, on which ``guard.on_collapse`` acts.
     """
 
     numbers: dict[str, float]
     warning: str | None = None
+    collapsed: bool = False
 
 
 @dataclass
@@ -187,7 +189,7 @@ class Loop:
             self._picture()
         if finding and finding.warning:
             self._event("warning", finding.warning)
-        if settings.guard.on_collapse != "warn" and self._agree(finding and finding.warning):
+        if settings.guard.on_collapse != "warn" and self._agree(finding and finding.collapsed):
             if settings.guard.on_collapse == "stop":
                 return "collapsed"
             if self.folder.list_checkpoints():
@@ -244,7 +246,9 @@ class Loop:
     def _inference(self) -> Generator[None]:
         """Averaged weights in place, evaluation mode, no gradients."""
         self.game.eval()
-        with self.average.applied(), torch.no_grad():
+        # Looks and pictures come in batches of their own: not worth compiling for.
+        eager = torch.compiler.set_stance("force_eager") if self.settings.compile else nullcontext()
+        with eager, self.average.applied(), torch.no_grad():
             yield
         self.game.train()
 

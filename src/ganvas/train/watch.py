@@ -60,7 +60,9 @@ class Watch:
         numbers = self.look(game)
         rows = self._rows()
         found = diagnose(rows, numbers, self._config, self._source.spec, game.system)
-        return Finding(numbers, found.warning(rows))
+        warning = found.warning(rows)
+        collapsed = warning is not None and found.verdict == "collapsed"
+        return Finding(numbers, warning, collapsed)
 
     @torch.no_grad()
     def look(self, game: Game) -> Numbers:
