@@ -47,6 +47,7 @@ def train(law: str, seed: int, out: Path) -> dict[str, Any]:
         timing.write_text(f"{time.monotonic() - start:.0f}")
     scores = json.loads((folder / "evaluation.json").read_text())["scores"]
     environment = json.loads((folder / "environment.json").read_text())
+    del environment["command"]  # the paths in it mean nothing elsewhere
     found = {name: scores[name]["value"] for name in MEASURES}
     return {
         "recipe": f"r3gan/{law}",

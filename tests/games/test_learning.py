@@ -45,7 +45,11 @@ SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
         },
         600,
     ),
-    "wgan-gp": ("ring8", POINTS, 500),
+    "wgan-gp": (
+        "ring8",
+        POINTS | {"penalties": {"gradient": {"kind": "gradient", "weight": 0.1}}},
+        600,
+    ),
     "sngan": ("ring8", POINTS | {"discriminator": MLP | {"spectral": True, "input_scale": 5}}, 500),
     "r3gan": ("ring8", POINTS | {"gamma": 0.1}, 1000),
     "dcgan": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def test_a_resumed_run_has_every_round_once(tmp_path: Path) -> None:
     rows = log(500, loss__generator=1.0)
     for row in rows[:4]:  # killed after round 400; the checkpoint was at 200
         first.show(row)
+    time.sleep(1.1)  # files are read in the order of the seconds in their names
     for row in rows[2:]:
         second.show(row)
     second.close()

@@ -176,7 +176,8 @@ def _lite0_parts() -> tuple[Path, Callable[[str], Any]]:
         from efficientnet_lite_pytorch import EfficientNet  # pyright: ignore
 
         build = cast(Callable[[str], Any], EfficientNet.from_name)
-        return Path(EfficientnetLite0ModelFile.get_model_file_path()), build
+        weights = cast(str, EfficientnetLite0ModelFile.get_model_file_path())
+        return Path(weights), build
     except Exception as error:
         raise UsageError(
             f"extractor {LITE0} does not load ({error}); install it by "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -61,6 +62,7 @@ class Board:
         step = int(row["round"])
         if row.get("event") == "rollback":
             self.close()
+            time.sleep(1.1)  # files are read in the order of the seconds in their names
             self._void = step + 1
         writer = self._open()
         if writer is None:
