@@ -14,7 +14,7 @@ import torch
 from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
-from ganvas.games import find_game
+from ganvas.games import find_game, systems
 from ganvas.metrics.distances import wasserstein_assignment
 from ganvas.play import Game, Noise, Turns, build
 
@@ -106,8 +106,19 @@ def inverted(kind: type[Game]) -> type[Game]:
 
 
 THRESHOLDS = {
-    "gan": 0.0,
+    "gan": 0.9,
+    "lsgan": 0.6,
+    "wgan": 0.6,
+    "wgan-gp": 0.6,
+    "sngan": 0.6,
+    "r3gan": 0.6,
+    "dcgan": 6.5,
+    "cgan": 7.5,
 }
+
+
+def test_every_system_is_here() -> None:
+    assert set(SYSTEMS) == set(THRESHOLDS) == set(systems())
 
 
 @pytest.mark.slow

