@@ -78,6 +78,8 @@ def test_twenty_kills_cost_nothing_but_time(tmp_path: Path) -> None:
         kills.append(kill_at_random(process, broken, chance))
         process = ganvas("resume", str(broken))
     assert process.wait() == 0
+    inside = kills.count("inside a write")
+    sys.stdout.write(f"{len(kills)} kills, {inside} of them inside a checkpoint write\n")
     assert len(kills) == 20
     assert "inside a write" in kills
     assert "between writes" in kills

@@ -7,7 +7,6 @@ skeleton in the file's metadata. Nothing is ever pickled.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +18,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ganvas.errors import GanvasError
+from ganvas.model import write_whole
 
 FORMAT = "ganvas-checkpoint-1"
 
@@ -70,19 +70,12 @@ def unpack(tensors: dict[str, Tensor], skeleton: Any) -> Any:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
-    temporary = path.with_name(f".{path.name}.writing")
+    """Write a file of a run folder whole or not at all (see `ganvas.model.write_whole`)."""
     try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
+        write_whole(path, content)
+    except GanvasError as error:
         raise GanvasError(
-            f"could not write {path}: {error.strerror or error}. Nothing written before is lost; "
-            f"make room or allow writing, then: ganvas resume {path.parent.parent}"
+            f"{error}. Nothing written before is lost; then: ganvas resume {path.parent.parent}"
         ) from error
 
 

@@ -69,7 +69,7 @@ class Progress:
         for row in history:
             if "event" not in row:
                 share = self._take(row)
-                self._begun = (self._last, share or 0.0)  # speed is that of this session
+                self._begun = (self._last, share or 0.0)  # speed is that of this process
 
     def show(self, row: Row) -> None:
         """Show one row or event of the log."""
@@ -137,7 +137,7 @@ class Progress:
         return f"{speed:,.0f} img/s"
 
     def _left(self, row: Row, share: float | None) -> str:
-        """Return the time left at this session's speed, or an empty string."""
+        """Return the time left at this process's speed, or an empty string."""
         if share is None or share >= 1:
             return ""
         time, begun = self._begun
