@@ -83,7 +83,7 @@ class Discriminator(nn.Module):
 
     def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return (N, F), the last hidden layer. Labels count only if they are concatenated."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define features(x, y)")
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return logits (N,) for samples (N, *shape)."""
