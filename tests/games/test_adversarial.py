@@ -209,7 +209,7 @@ def test_auxiliary_classifier_weights():
     loss, _ = game.discriminator_loss(real, fake, table)
     plain = on_fake.logits.mean() - on_real.logits.mean()
     torch.testing.assert_close(loss, plain + 1.0 * entropy(on_real.classes, real.label))
-    loss, _ = game.generator_loss(real, fake)
+    loss, _ = game.generator_loss(real, fake, table)
     torch.testing.assert_close(loss, -on_fake.logits.mean() + 0.1 * entropy(on_fake.classes, y))
 
 

@@ -197,7 +197,7 @@ class Adversarial(Game):
         latents = self.latents(real, self.labels.generator, turn.noise, self.generator_batch)
         with self.in_parts(turn("generator", tracks=self.followers)) as generator:
             for x, (z, y) in zip(real, latents, strict=True):
-                loss, noted = self.generator_loss(x, Batch(self.generator(z, y), y))
+                loss, noted = self.generator_loss(x, Batch(self.generator(z, y), y), turn)
                 generator.minimise(loss)
                 turn.log(**noted)
 
@@ -231,7 +231,7 @@ class Adversarial(Game):
         )
         return total, {f"penalty/{name}": part for name, part in parts.items()}
 
-    def generator_loss(self, real: Batch, fake: Batch) -> tuple[Tensor, Statistics]:
+    def generator_loss(self, real: Batch, fake: Batch, turn: Turns) -> tuple[Tensor, Statistics]:
         """Return what the generator minimises, and named statistics."""
         on_fake = self.judge(fake)
         on_real = self.judge(real).logits if self.objective.needs_real else None
