@@ -52,6 +52,7 @@ SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
     ),
     "sngan": ("ring8", POINTS | {"discriminator": MLP | {"spectral": True, "input_scale": 5}}, 500),
     "r3gan": ("ring8", POINTS | {"gamma": 0.1}, 1000),
+    "pacgan": ("ring8", POINTS, 1000),
     "dcgan": (
         "digits8",
         POINTS | {"generator": DCGAN, "discriminator": DCGAN},
@@ -112,6 +113,7 @@ THRESHOLDS = {
     "wgan-gp": 0.6,
     "sngan": 0.6,
     "r3gan": 0.6,
+    "pacgan": 0.6,
     "dcgan": 6.5,
     "cgan": 7.5,
 }

@@ -17,7 +17,9 @@ from ganvas.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from ganvas.play import Game
 
-PARTS = frozenset({"__init__", "adversarial", "constraints", "objectives", "penalties", "priors"})
+PARTS = frozenset(
+    {"__init__", "adversarial", "constraints", "objectives", "penalties", "priors", "remedies"}
+)
 """Files here that are no systems, but what systems are made of."""
 
 

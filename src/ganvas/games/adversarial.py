@@ -8,14 +8,14 @@ paper's algorithm goes another way.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 
-from ganvas.config import Settings
+from ganvas.config import Scheduled, Settings, value_at
 from ganvas.data.feed import Feed
 from ganvas.data.source import Batch
 from ganvas.data.spec import DataSpec
@@ -31,9 +31,19 @@ from ganvas.games.penalties import (
     squared_norms,
 )
 from ganvas.games.priors import Normal, Prior
+from ganvas.games.remedies import (
+    FeatureMatching,
+    History,
+    Minibatch,
+    VirtualBatchNorm,
+    pack,
+    pack_around,
+    packed_spec,
+    tell,
+)
 from ganvas.networks import DiscriminatorConfig, GeneratorConfig
 from ganvas.networks.base import Discriminator, Generator
-from ganvas.nn import Tracking
+from ganvas.nn import Mixing, Tracking
 from ganvas.play import Adam, Game, Noise, OptimiserConfig, Player, Turn, Turns
 
 Rule = Literal["batch", "uniform"]
@@ -76,6 +86,12 @@ class AdversarialConfig(Settings):
         conditional: give both networks the data's class labels.
         labels: how labels are used.
         accumulate: parts into which a batch is cut; their gradients are added up.
+        packing: samples that the discriminator judges together, as one (PacGAN).
+        instance_noise: standard deviation of the noise on all that the discriminator is shown.
+        minibatch: what the discriminator is told of a sample's batch.
+        virtual_batch_norm: bind the generator's batch norms to a reference batch.
+        feature_matching: let the generator match mean features, instead of or beside its loss.
+        historical_averaging: λ of each player's distance from the mean of its past.
     """
 
     latent: Prior = Normal()
@@ -92,6 +108,12 @@ class AdversarialConfig(Settings):
     conditional: bool = False
     labels: Labels = Labels()
     accumulate: int = Field(default=1, ge=1)
+    packing: int = Field(default=1, ge=1)
+    instance_noise: Scheduled = 0.0
+    minibatch: Minibatch | None = None
+    virtual_batch_norm: VirtualBatchNorm | None = None
+    feature_matching: FeatureMatching | None = None
+    historical_averaging: float = Field(default=0.0, ge=0)
 
     @model_validator(mode="after")
     def _pairs_need_equal_numbers(self) -> AdversarialConfig:
@@ -99,6 +121,15 @@ class AdversarialConfig(Settings):
             raise ValueError(
                 f"objective {self.objective.kind} pairs fakes with real samples: generator_batch "
                 f"must be 1, not {self.generator_batch}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _packs_have_no_labels(self) -> AdversarialConfig:
+        if self.packing > 1 and self.conditional:
+            raise ValueError(
+                f"packing={self.packing} judges samples of any class together: use it with "
+                "conditional=false, or minibatch={kind: discrimination} with labels"
             )
         return self
 
@@ -120,7 +151,10 @@ class Adversarial(Game):
     Attributes:
         classes: number of classes if conditional, else 0.
         apart: whether the discriminator must see real and fake samples in separate passes, because
-            it has layers that follow or mix what they see (batch norm, power iteration).
+            it has layers that follow or mix what they see (batch norm, power iteration, minibatch
+            discrimination).
+        packing, instance_noise, matching: the remedies of these names (`games.remedies`).
+        history: past weights of each player, with historical averaging.
         at_once: whether one pass gives logits and all gradients that are penalised (R1 with R2).
         lazy: steps between turns of the penalties; 0 if they are part of every turn.
         followers: other players whose buffers follow the data in the generator's turn.
@@ -142,9 +176,20 @@ class Adversarial(Game):
         self.generator_batch = config.generator_batch
         self.accumulate = config.accumulate
         self.lazy = config.penalty_every if self.penalties and config.penalty_every > 1 else 0
+        self.packing = config.packing
+        self.instance_noise = config.instance_noise
+        self.matching = config.feature_matching
         self.generator: Generator = config.generator.build(spec, config.latent.dim, self.classes)
-        self.discriminator: Discriminator = config.discriminator.build(spec, self.classes)
+        self.discriminator: Discriminator = config.discriminator.build(
+            packed_spec(spec, config.packing), self.classes
+        )
         _refuse_useless_labels(config, spec, self.discriminator)
+        if config.virtual_batch_norm is not None:
+            self.generator = config.virtual_batch_norm.wrap(
+                self.generator, config.latent, self.classes
+            )
+        if config.minibatch is not None:
+            tell(config.minibatch, self.discriminator)
         if self.constraint is not None:
             self.constraint.install(self.discriminator)
         self.players = {
@@ -154,7 +199,16 @@ class Adversarial(Game):
             ),
         }
         refuse_batch_norm(self.discriminator, self.penalties)
-        self.apart = any(isinstance(layer, Tracking) for layer in self.discriminator.modules())
+        self.history = nn.ModuleDict(
+            {
+                name: History(player.parameters, config.historical_averaging)
+                for name, player in self.players.items()
+                if config.historical_averaging
+            }
+        )
+        self.apart = any(
+            isinstance(layer, Tracking | Mixing) for layer in self.discriminator.modules()
+        )
         self.at_once = (
             {penalty.on for penalty in self.penalties.values()} == {"real", "fake"}
             and not (self.lazy or self.apart)
@@ -178,10 +232,12 @@ class Adversarial(Game):
         with torch.no_grad():
             latents = self.latents(real, self.labels.fakes, turn.noise)
             fake = [Batch(self.generator(z, y), y) for z, y in latents]
+            real, fake = ([self.shown(x, turn) for x in parts] for parts in (real, fake))
         with self.in_parts(turn("discriminator")) as discriminator:
             for x, x_fake in zip(real, fake, strict=True):
                 loss, noted = self.discriminator_loss(x, x_fake, turn)
                 discriminator.minimise(loss)
+            self.look_back(discriminator)
         if self.lazy and turn.due(self.lazy):
             with self.in_parts(turn("discriminator", lazy=self.lazy)) as discriminator:
                 for x, x_fake in zip(real, fake, strict=True):
@@ -197,9 +253,11 @@ class Adversarial(Game):
         latents = self.latents(real, self.labels.generator, turn.noise, self.generator_batch)
         with self.in_parts(turn("generator", tracks=self.followers)) as generator:
             for x, (z, y) in zip(real, latents, strict=True):
-                loss, noted = self.generator_loss(x, Batch(self.generator(z, y), y), turn)
+                fake = self.shown(Batch(self.generator(z, y), y), turn)
+                loss, noted = self.generator_loss(self.shown(x, turn), fake, turn)
                 generator.minimise(loss)
                 turn.log(**noted)
+            self.look_back(generator)
 
     def discriminator_loss(
         self, real: Batch, fake: Batch, turn: Turns
@@ -227,21 +285,34 @@ class Adversarial(Game):
     ) -> tuple[Tensor, Statistics]:
         """Return the sum of the weighted penalties, and each one alone for the log."""
         total, parts = penalise(
-            self.discriminator, self.penalties, real, fake, turn.noise, turn.progress, squared
+            self.discriminator,
+            self.penalties,
+            real,
+            fake,
+            turn.noise,
+            turn.progress,
+            squared,
+            self.apart,
         )
         return total, {f"penalty/{name}": part for name, part in parts.items()}
 
     def generator_loss(self, real: Batch, fake: Batch, turn: Turns) -> tuple[Tensor, Statistics]:
         """Return what the generator minimises, and named statistics."""
+        loss, noted = fake.x.new_zeros(()), Statistics()
+        if self.matching is not None:
+            with torch.no_grad():
+                wanted = self.discriminator.features(real.x, real.label)
+            loss = self.matching.loss(wanted, self.discriminator.features(fake.x, fake.label))
+            noted["feature_matching"] = loss
+            if self.matching.alone:
+                return loss, noted
         on_fake = self.judge(fake)
         on_real = self.judge(real).logits if self.objective.needs_real else None
-        loss = self.objective.generator(on_real, on_fake.logits)
-        if on_fake.classes is None or fake.label is None:
-            return loss, {}
-        classification = F.cross_entropy(on_fake.classes, fake.label)
-        return loss + self.labels.fake_weight * classification, {
-            "classification/fake": classification
-        }
+        loss = loss + self.objective.generator(on_real, on_fake.logits)
+        if on_fake.classes is not None and fake.label is not None:
+            noted["classification/fake"] = F.cross_entropy(on_fake.classes, fake.label)
+            loss = loss + self.labels.fake_weight * noted["classification/fake"]
+        return loss, noted
 
     # ---- the pieces of a round ------------------------------------------------------------------
 
@@ -269,6 +340,21 @@ class Adversarial(Game):
             return list(zip(z, noise.integers(n, self.classes).chunk(len(real)), strict=True))
         labels = [part.label.repeat(copies) for part in real if part.label is not None]
         return list(zip(z, labels, strict=True))
+
+    def shown(self, batch: Batch, turn: Turns) -> Batch:
+        """Return samples as the discriminator sees them: noisy and in packs, if it is to be so."""
+        spread = value_at(self.instance_noise, turn.progress)
+        if spread:
+            noise = turn.noise.normal(*batch.x.shape)
+            batch = Batch(batch.x + spread * noise, batch.label)
+        return pack(batch, self.packing)
+
+    def look_back(self, update: Turn) -> None:
+        """Draw the players of a turn towards the mean of their past, if it is to be so."""
+        for seat in update if self.history else ():
+            past = cast(History, self.history[seat.name])
+            loss = past.loss(seat.player.parameters)
+            seat.minimise(loss * self.accumulate, name="history")
 
     def judge(self, batch: Batch) -> Verdict:
         """Return what the discriminator says of samples and their labels."""
@@ -322,10 +408,16 @@ class Adversarial(Game):
     def score(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the discriminator's logit of each sample, (N,), given labels if conditional.
 
+        With packing it is that of the sample and those after it, cyclically.
+
         Raises:
             UsageError: the model is conditional, and there are no labels.
         """
-        return self.discriminator(x, y)
+        return self.discriminator(pack_around(x, self.packing), y)
+
+    def model(self) -> dict[str, nn.Module]:
+        """Return the networks; the past is not needed any more."""
+        return {name: part for name, part in super().model().items() if name != "history"}
 
 
 def _refuse_useless_labels(

@@ -19,17 +19,24 @@ from ganvas.config import Settings
 
 
 class _Classification(Settings):
-    """The discriminator of the original game: a classifier of real against fake."""
+    """The discriminator of the original game: a classifier of real against fake.
+
+    Attributes:
+        real: target of real samples. Below 1 it is one-sided label smoothing (Salimans et al. 2016,
+            section 3.4): D is to be no surer than that, and what fakes are told stays the same.
+    """
 
     needs_real: ClassVar[bool] = False
+    real: float = Field(default=1.0, gt=0.5, le=1)
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return −E log D(x) − E log(1 − D(x̃)), with D = σ(logit)."""
-        return F.softplus(-real).mean() + F.softplus(fake).mean()
+        """Return −E[α log D(x) + (1 − α) log(1 − D(x))] − E log(1 − D(x̃)), D = σ(logit)."""
+        loss = F.softplus(-real).mean() + F.softplus(fake).mean()
+        return loss if self.real == 1 else loss + (1 - self.real) * real.mean()
 
     def estimates(self, real: Tensor, fake: Tensor, loss: Tensor) -> dict[str, Tensor]:
         """Return the lower bound log 2 + V/2 of the Jensen–Shannon divergence, in nats."""
-        return {"estimate/js": math.log(2) - loss / 2}
+        return {"estimate/js": math.log(2) - loss / 2} if self.real == 1 else {}
 
 
 class Minimax(_Classification):

@@ -118,19 +118,20 @@ def penalise(
     noise: Noise,
     progress: float,
     squared: tuple[Tensor, Tensor] | None = None,
+    apart: bool = False,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the sum of all weighted penalties, and each one without its weight, by name.
 
     ``squared`` are the squared norms on real samples and fakes, (N,) each, if they are known; all
-    others are computed in one pass.
+    others are computed in one pass, or in one for each place if samples must be kept ``apart``.
     """
     places = [penalty.points(real, fake, noise) for penalty in penalties.values()]
     known = {id(real): squared[0], id(fake): squared[1]} if squared else {}
     missing = [place for place in places if id(place) not in known]
-    if missing:
-        joined = join(missing)
+    for together in [[place] for place in missing] if apart else [missing] if missing else []:
+        joined = join(together)
         found = squared_norms(input_gradient(discriminator, joined.x, joined.label))
-        for place in missing:
+        for place in together:
             known[id(place)], found = found[: len(place)], found[len(place) :]
     total = real.x.new_zeros(())
     costs: dict[str, Tensor] = {}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.errors import UsageError
-from ganvas.nn import lookup, one_hot
+from ganvas.nn import MinibatchDeviation, MinibatchDiscrimination, lookup, one_hot
 
 Labels = Literal["none", "concat", "projection", "auxiliary"]
 """How a discriminator uses class labels, if the data have any.
@@ -74,7 +74,7 @@ class Discriminator(nn.Module):
         labels: how labels are used; "none" whenever there are no classes.
     """
 
-    head: Head
+    head: Head | BatchHead
 
     def __init__(self, classes: int, labels: Labels) -> None:
         super().__init__()
@@ -155,6 +155,31 @@ class Head(nn.Module):
                 "This discriminator has no classifier: set labels: auxiliary, with labelled data."
             )
         return self.classifier(h)
+
+
+class BatchHead(nn.Module):
+    """A head that is also told how each sample compares with its batch.
+
+    Adds w·o(h) to the score: the same as a linear score of h followed by o(h).
+
+    Args:
+        head: what judges the features (N, F).
+        compare: gives o(h), (N, outputs).
+    """
+
+    def __init__(self, head: Head, compare: MinibatchDiscrimination | MinibatchDeviation) -> None:
+        super().__init__()
+        self.plain = head
+        self.compare = compare
+        self.weigh = nn.Linear(compare.outputs, 1, bias=False)
+
+    def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return logits (N,) for features (N, F) of samples that belong together."""
+        return self.plain(h, y) + self.weigh(self.compare(h)).squeeze(1)
+
+    def classify(self, h: Tensor) -> Tensor:
+        """Return class logits (N, K) of the plain head."""
+        return self.plain.classify(h)
 
 
 Output = Literal["none", "tanh", "sigmoid"]

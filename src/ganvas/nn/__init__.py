@@ -13,7 +13,14 @@ from ganvas.nn.layers import (
     activation,
     fan,
 )
-from ganvas.nn.norm import BatchNorm, ConditionalBatchNorm, LayerNorm, adopt
+from ganvas.nn.minibatch import MinibatchDeviation, MinibatchDiscrimination, Mixing
+from ganvas.nn.norm import (
+    BatchNorm,
+    ConditionalBatchNorm,
+    LayerNorm,
+    VirtualStatistics,
+    adopt,
+)
 from ganvas.nn.resample import BilinearDown, BilinearUp, downsample_average, upsample_nearest
 from ganvas.nn.spectral import SpectralNorm, orthonormality, singular_values, sn, spectral_norm
 from ganvas.nn.tracking import Tracking, held, set_tracking
@@ -29,10 +36,14 @@ __all__ = [
     "Init",
     "LayerNorm",
     "MaxOut",
+    "MinibatchDeviation",
+    "MinibatchDiscrimination",
+    "Mixing",
     "RowTable",
     "SmoothStep",
     "SpectralNorm",
     "Tracking",
+    "VirtualStatistics",
     "activation",
     "adopt",
     "all_reduce",

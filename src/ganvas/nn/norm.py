@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganvas.errors import GanvasError
 from ganvas.nn.collective import gather, world_size
 from ganvas.nn.labels import lookup
 from ganvas.nn.tracking import Tracking
@@ -27,6 +28,9 @@ class BatchNorm(Tracking):
         synchronised: whether statistics are shared between processes.
         batch_eval: whether evaluation, too, uses the statistics of its batch (several early
             systems sample so); running statistics are kept all the same.
+
+    Attributes:
+        virtual: takes the place of batch statistics if set (`VirtualStatistics`).
     """
 
     weight: nn.Parameter | None
@@ -51,6 +55,7 @@ class BatchNorm(Tracking):
         self.momentum = momentum
         self.synchronised = synchronised
         self.batch_eval = batch_eval
+        self.virtual: VirtualStatistics | None = None
         self.weight = nn.Parameter(torch.ones(channels)) if affine else None
         self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
         self.register_buffer("running_mean", torch.zeros(channels))
@@ -68,6 +73,8 @@ class BatchNorm(Tracking):
         return self._normalise(x, self.weight, self.bias)
 
     def _normalise(self, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        if self.virtual is not None:
+            return self.virtual(x, weight, bias, self.eps)
         if not (self.training or self.batch_eval):
             mean, var = self.running_mean, self.running_var
             return F.batch_norm(x, mean, var, weight, bias, False, 0.0, self.eps)
@@ -188,6 +195,51 @@ class _Linear(nn.Module):
 
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor]:
         return 1 + self.gain(h), self.offset(h)
+
+
+class VirtualStatistics:
+    """Virtual batch normalisation: the moments of a fixed reference batch and the sample itself.
+
+    With n reference samples, a sample's mean is (n μ_ref + μ_x)/(n + 1), and so is its mean square;
+    the variance follows (Salimans et al. 2016, section 3.5). The layer must see the reference first
+    (`collecting`), in every pass: its activations change with the weights, and gradients
+    flow through them. What a sample becomes does not depend on the batch it is in.
+
+    Args:
+        include_self: count the sample itself; else the reference alone.
+    """
+
+    def __init__(self, include_self: bool = True) -> None:
+        self.include_self = include_self
+        self.collecting = False
+        self._moments: tuple[Tensor, Tensor, int] | None = None
+
+    def __call__(self, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
+        """Return (N, C, …) normalised with each sample's own moments, scaled and shifted."""
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        places = list(range(2, x.dim()))
+        mean = wide.mean(places, keepdim=True) if places else wide
+        square = wide.square().mean(places, keepdim=True) if places else wide.square()
+        if self.collecting:
+            mean, square = mean.mean(0, keepdim=True), square.mean(0, keepdim=True)
+            self._moments = mean, square, len(x)
+        else:
+            if self._moments is None:
+                raise GanvasError("virtual batch norm has not seen its reference batch")
+            mean_ref, square_ref, n = self._moments
+            share = 1 / (n + 1) if self.include_self else 0.0
+            mean = mean_ref + share * (mean - mean_ref)
+            square = square_ref + share * (square - square_ref)
+        gain = torch.rsqrt((square - mean.square()).clamp_min(0) + eps)
+        shape = (1, -1, *[1] * len(places))
+        if weight is not None:
+            gain = gain * weight.view(shape)
+        out = (wide - mean) * gain
+        return (out if bias is None else out + bias.view(shape)).to(x.dtype)
+
+    def forget(self) -> None:
+        """Let go of the reference's moments, and of the graph that they hang on."""
+        self._moments = None
 
 
 class LayerNorm(nn.GroupNorm):
