@@ -80,7 +80,7 @@ def measure(model: Model, source: Source, samples: int, seed: int = 0) -> dict[s
     if source.law is not None:
         return evaluate_points(x, source.law, seed)
     if isinstance(source, StackSource):
-        classifier = _digit_classifier(source, model.device)
+        classifier = digit_classifier(source, model.device)
         return evaluate_stacked(x, classifier, data=source.spec.name, seed=seed)
     train = source.items("train").x
     held_out = source.items("test").x if "test" in source.splits else None
@@ -103,7 +103,7 @@ def measure(model: Model, source: Source, samples: int, seed: int = 0) -> dict[s
     return evaluate_point_set(x, held_out, real=train, reference_name=reference_name, seed=seed)
 
 
-def _digit_classifier(source: StackSource, device: torch.device) -> Extractor:
+def digit_classifier(source: StackSource, device: torch.device) -> Extractor:
     """Return what tells the single digits of a stack apart: the shipped net, or neighbours."""
     digits = source.digits["train"]
     if digits.x.shape[1] >= DigitNet.size or digits.label is None:

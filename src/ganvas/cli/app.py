@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from ganvas.cli import exporting, looking, measuring, sampling, training
+from ganvas.cli.benching import bench
 from ganvas.cli.speech import complain
 from ganvas.errors import GanvasError
 
@@ -39,6 +40,7 @@ for command in (
     exporting.export,
 ):
     app.command()(command)
+app.add_typer(bench, name="bench")
 
 
 def _show_version(wanted: bool) -> None:
