@@ -84,4 +84,6 @@ CASES: dict[str, Case] = {
     "r3gan lazy": case("r3gan", ring, MLP, penalty_every=2),
     "r3gan dcgan": case("r3gan", digits8, DCGAN, penalty_every=2, **without_norm(DCGAN)),
     "r3gan smR": case("r3gan", digits32, R3),
+    "unrolled points": case("unrolled", ring, MLP, unrolling_steps=2),
+    "unrolled digits": case("unrolled", digits8, DCGAN, unrolling_steps=2, second_order=False),
 }

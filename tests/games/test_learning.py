@@ -53,6 +53,7 @@ SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
     "sngan": ("ring8", POINTS | {"discriminator": MLP | {"spectral": True, "input_scale": 5}}, 500),
     "r3gan": ("ring8", POINTS | {"gamma": 0.1}, 1000),
     "pacgan": ("ring8", POINTS, 1000),
+    "unrolled": ("ring8", POINTS | {"unrolling_steps": 2}, 600),
     "dcgan": (
         "digits8",
         POINTS | {"generator": DCGAN, "discriminator": DCGAN},
@@ -103,6 +104,10 @@ def inverted(kind: type[Game]) -> type[Game]:
             loss, noted = super().generator_loss(*arguments)
             return -loss, noted
 
+        def against(self, *arguments: Any) -> Any:
+            loss, noted = super().against(*arguments)
+            return -loss, noted
+
     return Inverted
 
 
@@ -114,6 +119,7 @@ THRESHOLDS = {
     "sngan": 0.6,
     "r3gan": 0.6,
     "pacgan": 0.6,
+    "unrolled": 0.6,
     "dcgan": 6.5,
     "cgan": 7.5,
 }
