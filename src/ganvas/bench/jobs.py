@@ -54,9 +54,9 @@ class Job:
         """What is laid over the base recipe, by dotted key, in order."""
         method, preset = METHODS[self.method], dict(PRESETS[self.preset])
         if method.joint and self.preset != "native":
-            # Joint discriminators and encoders are the system's own, under the preset's name.
-            preset["game.discriminator"] = {"preset": f"{self.preset}-joint"}
-            preset["game.encoder"] = {"preset": self.preset}
+            # Encoders and judges of pairs bear the same names, and encoders step as G does.
+            preset["game.encoder"] = {"preset": self.preset, **method.encoder}
+            preset["game.encoder_optimiser"] = preset["game.generator_optimiser"]
         if method.normed and "game.generator" in preset:
             preset["game.generator"] = {**preset["game.generator"], "batch_norm": True}
         chosen = {} if self.preset == "native" and method.own else method.set
@@ -88,12 +88,14 @@ class Job:
         return load_recipe(self.base, words)
 
     def fingerprint(self, recipe: Recipe) -> str:
-        """Return a hash of all that decides the result: settings, not where it is computed."""
-        tree = recipe.tree()
-        for key in ("about", "name"):
-            tree.pop(key)
-        kept = {k: v for k, v in tree["train"].items() if f"train.{k}" not in QUIET}
-        text = json.dumps({**tree, "train": kept}, sort_keys=True)
+        """Return a hash of all that decides the result: settings, not where it is computed.
+
+        Defaults are left out, so that an option which is added later, and off, changes no hash.
+        """
+        tree = recipe.model_dump(mode="json", exclude_defaults=True, exclude={"about", "name"})
+        tree["game"]["system"] = recipe.system
+        tree["train"] = {k: v for k, v in tree["train"].items() if f"train.{k}" not in QUIET}
+        text = json.dumps(tree, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

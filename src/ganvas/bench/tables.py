@@ -28,7 +28,8 @@ class Method(Settings):
     Attributes:
         recipe: system whose recipes play it.
         set: settings that differ from the preset's, by dotted key.
-        joint: its discriminator sees (x, z): it has networks of its own under the preset's names.
+        joint: its discriminator sees (x, z), and there is an encoder: other networks of that name.
+        encoder: what differs from the preset's encoder.
         normed: give the preset's generator batch norms.
         own: the system's recipes are this method, so preset "native" takes them as they are.
     """
@@ -36,6 +37,7 @@ class Method(Settings):
     recipe: str
     set: Tree = Field(default={})
     joint: bool = False
+    encoder: Tree = Field(default={})
     normed: bool = False
     own: bool = False
 
