@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli import exporting, looking, measuring, sampling, training
+from ganvas.cli import encoding, exporting, looking, measuring, sampling, training
 from ganvas.cli.benching import bench
 from ganvas.cli.speech import complain
 from ganvas.errors import GanvasError
@@ -35,6 +35,7 @@ app = typer.Typer(
 for command in (
     *(training.train, training.resume),
     *(sampling.sample, sampling.interpolate),
+    *(encoding.encode, encoding.reconstruct, encoding.project),
     *(measuring.evaluate, measuring.compare, measuring.diagnose),
     *(looking.recipes, looking.data),
     exporting.export,

@@ -42,8 +42,11 @@ class ALI(Joint):
         with turn("generator", "encoder") as players:
             x_g, z_e = self.generator(z), self.draw(x, turn.noise)
             on_encoded, on_generated = self.judge(x, z_e, x_g, z)
-            # The labels swapped: neither player's slope vanishes where D is sure.
-            players.minimise(F.softplus(on_encoded).mean() + F.softplus(-on_generated).mean())
+            players.minimise(self.confusion(on_encoded, on_generated))
+
+    def confusion(self, on_encoded: Tensor, on_generated: Tensor) -> Tensor:
+        """Return L_D with the labels swapped, whose slope does not vanish where D is sure."""
+        return F.softplus(on_encoded).mean() + F.softplus(-on_generated).mean()
 
     def judge(self, x: Tensor, z_e: Tensor, x_g: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return the logits of encoded and generated pairs, (N,) each, from one pass."""

@@ -75,8 +75,8 @@ class VEEGAN(Joint):
                 discriminator.minimise(self.regression(x, z_g.detach(), x_g.detach(), z))
             # g_γ = ∇_γ [mean D(z, x_g) + mean d]: through D, and through F.
             distance = self.distance(x, x_g, z)
-            ratio = self.discriminator(x_g, self.split(z)).mean()
-            generator.minimise(ratio + distance, retain=True, reconstruction=distance)
+            loss = self.confusion(x_g, z) + distance
+            generator.minimise(loss, retain=True, reconstruction=distance)
             # g_θ = ∇_θ mean d: x_g does not depend on θ, and there is no term of D.
             loss = distance
             if self.settings.theta_adv == "ali":
@@ -88,6 +88,10 @@ class VEEGAN(Joint):
         both = self.discriminator(torch.cat([x_g, x]), torch.cat([self.split(z), z_g]))
         on_generated, on_real = torch.split(both, len(x))
         return F.softplus(-on_generated).mean() + F.softplus(on_real).mean()
+
+    def confusion(self, x_g: Tensor, z: Tensor) -> Tensor:
+        """Return mean D(z, x_g): the estimate of the divergence that the generator lowers."""
+        return self.discriminator(x_g, self.split(z)).mean()
 
     def distance(self, x: Tensor, x_g: Tensor, z: Tensor) -> Tensor:
         """Return the batch's mean of d: summed over latents, or over data for VEEGAN+DAE."""
