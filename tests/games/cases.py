@@ -40,6 +40,14 @@ def without_norm(networks: dict[str, Any]) -> dict[str, Any]:
 
 
 SHORT = {"warm_up": {"rounds": 1, "every": 3, "steps": 4}, "discriminator_steps": 2}
+REPRESENTED = {
+    "encoder": MLP,
+    "decoder": MLP,
+    "representatives": 8,
+    "candidates": 40,
+    "autoencoder_rounds": 2,
+    "autoencoder_batch": 40,
+}
 CASES: dict[str, Case] = {
     "gan points": case("gan", ring, MLP),
     "gan k=3, accumulated": case("gan", ring, MLP, discriminator_steps=3, accumulate=2),
@@ -96,5 +104,9 @@ CASES: dict[str, Case] = {
         encoder=MLP,
         pretraining=2,
         theta_adv="ali",
+    ),
+    "diwgan points": case("diwgan", ring, MLP, **REPRESENTED),
+    "diwgan auction": case(
+        "diwgan", ring, MLP, **REPRESENTED | {"representatives": 16}, pairing="auction"
     ),
 }

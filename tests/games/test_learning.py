@@ -56,6 +56,18 @@ SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
     "unrolled": ("ring8", POINTS | {"unrolling_steps": 2}, 600),
     "ali": ("ring8", POINTS | {"encoder": MLP | {"spread": True}}, 1500),
     "veegan": ("ring8", POINTS | {"encoder": MLP, "latent": {"kind": "normal", "dim": 4}}, 1500),
+    "diwgan": (
+        "ring8",
+        POINTS
+        | {
+            "encoder": MLP,
+            "decoder": MLP,
+            "representatives": 64,
+            "candidates": 1000,
+            "autoencoder_rounds": 500,
+        },
+        600,
+    ),
     "dcgan": (
         "digits8",
         POINTS | {"generator": DCGAN, "discriminator": DCGAN},
@@ -84,10 +96,12 @@ def distance(system: str, broken: bool, seed: int = 0) -> float:
     feed, turns = Feed(source, batch=64, seed=seed), Turns(game.players, Noise(seed))
     game.train()
     turns.hold()
-    for number in range(rounds):
-        turns.round, turns.progress = number, number / rounds
-        game.round(feed, turns)
-        turns.statistics = {}
+    for stage in game.stages():
+        length = stage.rounds or rounds
+        for number in range(length):
+            turns.round, turns.progress = number, number / length
+            stage.play(feed, turns)
+            turns.statistics = {}
     game.eval()
     batch = feed.next("test", 500)
     y = batch.label if getattr(game, "classes", 0) else None
@@ -110,6 +124,10 @@ def inverted(kind: type[Game]) -> type[Game]:
             loss, noted = super().against(*arguments)
             return -loss, noted
 
+        def weighted_distance(self, *arguments: Any) -> Any:
+            loss, noted = super().weighted_distance(*arguments)
+            return -loss, noted
+
         def confusion(self, *arguments: Any) -> Any:
             return -super().confusion(*arguments)
 
@@ -126,6 +144,7 @@ THRESHOLDS = {
     "pacgan": 0.6,
     "unrolled": 0.6,
     "ali": 1.4,
+    "diwgan": 0.6,
     "veegan": 0.9,
     "dcgan": 6.5,
     "cgan": 7.5,

@@ -1,0 +1,367 @@
+"""DIW-GAN: an importance-weighted distance to representative data (dual importance weights).
+
+The generator also lowers a one-to-one distance, in the latents of a frozen autoencoder, between
+its batch and a fixed set of representative reals. A pair counts more where the real sample is still
+badly met (w_r) and less where the fake is an outlier of the generator's own recent output (w_g).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from ganvas.config import Scheduled, value_at
+from ganvas.data.feed import Feed
+from ganvas.data.source import Batch
+from ganvas.data.spec import DataSpec
+from ganvas.errors import UsageError
+from ganvas.games import matching
+from ganvas.games.adversarial import Adversarial, AdversarialConfig, Parts
+from ganvas.games.density import herd, leave_one_out_bandwidth, log_density
+from ganvas.games.priors import Normal, Prior
+from ganvas.networks import (
+    DiscriminatorConfig,
+    EncoderConfig,
+    GeneratorConfig,
+    MLPDiscriminator,
+    MLPEncoder,
+    MLPGenerator,
+)
+from ganvas.nn import gather, world_size
+from ganvas.play import Adam, Noise, OptimiserConfig, Player, Stage, Turns
+
+BANDWIDTH_POINTS = 2_000
+CLIP = 0.1, 10.0
+"""Weights stay within these multiples of their mean."""
+
+
+class DIWGANConfig(AdversarialConfig):
+    """The sheet's settings for points.
+
+    Attributes:
+        encoder, decoder: the autoencoder; no batch norm, so that a code is its sample's own.
+        autoencoder_optimiser, autoencoder_rounds, autoencoder_batch: how it is trained beforehand.
+        code: width k of its latents; None: the number of coordinates, at most 16.
+        alpha: weight of the distance.
+        representatives: reals that are met, at least ``train.batch``; of more than that, each step
+            meets a random part.
+        candidates: encoded training items among which representatives are chosen.
+        choose: how: by herding, or at random.
+        pairing: exact, auction, sinkhorn (rounded to pairs), soft (its plan), or identity (none).
+        huber: distances below it count quadratically; 0 for never.
+        weigh_fakes: by the density of recent fakes, by its ratio to the data's, or not.
+        weigh_reals: by the running distance of a real's own partner, of its nearest fake, or not.
+        memory: batches of fakes that are remembered.
+    """
+
+    latent: Prior = Normal(dim=256)
+    generator: GeneratorConfig = MLPGenerator(widths=(128, 128))
+    discriminator: DiscriminatorConfig = MLPDiscriminator(widths=(128,), activation="relu")
+    generator_optimiser: OptimiserConfig = Adam(lr=1e-3, beta1=0.5, beta2=0.999)
+    discriminator_optimiser: OptimiserConfig = Adam(lr=1e-4, beta1=0.5, beta2=0.999)
+    encoder: EncoderConfig = MLPEncoder(widths=(128, 128))
+    decoder: GeneratorConfig = MLPGenerator(widths=(128, 128))
+    autoencoder_optimiser: OptimiserConfig = Adam(lr=1e-3, beta1=0.9, beta2=0.999)
+    autoencoder_rounds: int = Field(default=3000, ge=1)
+    autoencoder_batch: int = Field(default=256, ge=1)
+    code: int | None = Field(default=None, ge=1)
+    alpha: Scheduled = 1.0
+    representatives: int = Field(default=128, ge=2)
+    candidates: int = Field(default=4000, ge=2, le=10_000)
+    choose: Literal["herding", "random"] = "herding"
+    pairing: Literal["exact", "auction", "sinkhorn", "soft", "identity"] = "exact"
+    huber: float = Field(default=0.0, ge=0)
+    weigh_fakes: Literal["density", "ratio", "off"] = "density"
+    weigh_reals: Literal["paired", "nearest", "off"] = "paired"
+    memory: int = Field(default=10, ge=1)
+
+
+class Summary(nn.Module):
+    """What is kept of the data: latents' normalisation, density, representatives and their weights.
+
+    Args:
+        size: number of representatives.
+        code: k, width of the latents.
+    """
+
+    shift: Tensor
+    scale: Tensor
+    bandwidth: Tensor
+    representatives: Tensor
+    distances: Tensor
+
+    def __init__(self, size: int, code: int) -> None:
+        super().__init__()
+        self.register_buffer("shift", torch.zeros(code))
+        self.register_buffer("scale", torch.ones(code))
+        self.register_buffer("bandwidth", torch.ones(()))
+        self.register_buffer("representatives", torch.zeros(size, code))
+        self.register_buffer("distances", torch.ones(size))
+
+
+class Trail(nn.Module):
+    """What training remembers of fakes: the latents of recent batches, and potentials of matching.
+
+    Args:
+        rows: latents that can be remembered, the newest last.
+        size: number of representatives.
+        code: k, width of the latents.
+    """
+
+    recent: Tensor
+    filled: Tensor
+    potential: Tensor
+
+    def __init__(self, rows: int, size: int, code: int) -> None:
+        super().__init__()
+        self.register_buffer("recent", torch.zeros(rows, code))
+        self.register_buffer("filled", torch.zeros((), dtype=torch.long))
+        self.register_buffer("potential", torch.zeros(size))
+
+
+class DIWGAN(Adversarial):
+    """Three stages: the autoencoder, the choice of representatives, and the weighted game."""
+
+    system: ClassVar[str] = "diwgan"
+    Config = DIWGANConfig
+
+    def __init__(self, config: DIWGANConfig, spec: DataSpec) -> None:
+        super().__init__(config, spec)
+        if config.accumulate > 1 or config.generator_batch > 1:
+            raise UsageError(
+                "fakes are matched a whole batch at a time: set game.accumulate=1 and "
+                "game.generator_batch=1"
+            )
+        self.settings = config
+        flat = 1
+        for edge in spec.shape:
+            flat *= edge
+        k = config.code or min(flat, 16)
+        self.encoder = config.encoder.build(spec, k)
+        self.decoder = config.decoder.build(spec, k)
+        self.players["autoencoder"] = Player(
+            [self.encoder, self.decoder], config.autoencoder_optimiser
+        )
+        self.summary = Summary(config.representatives, k)
+        self.trail = Trail(config.memory * config.representatives, config.representatives, k)
+
+    # ---- before the game ------------------------------------------------------------------------
+
+    def stages(self) -> list[Stage]:
+        """Return the autoencoder's training, one round that chooses representatives, the game."""
+        return [
+            Stage("autoencoder", self.learn_codes, self.settings.autoencoder_rounds),
+            Stage("representatives", self.choose, 1),
+            Stage("main", self.round),
+        ]
+
+    def learn_codes(self, data: Feed, turn: Turns) -> None:
+        """Take one step on ‖x − Dec(E(x + noise))‖², also off the data.
+
+        Its data and noise come from streams of their own: with alpha = 0 the game is then, bit for
+        bit, what it would be without an autoencoder.
+        """
+        x = data.next("autoencoder", self.settings.autoencoder_batch // world_size()).x
+        noise = Noise(turn.round, x.device, turn.ranks)
+        if self.spec.kind == "points":
+            low, high = gather(x).min(0).values, gather(x).max(0).values
+            count = max(len(x) // 10, 1)
+            anywhere = low + (high - low) * noise.uniform(count, *x.shape[1:])
+            seen = wanted = torch.cat([x, anywhere])
+        else:
+            seen, wanted = x + 0.05 * noise.normal(*x.shape), x
+        with turn("autoencoder") as autoencoder:
+            found = self.decoder(self.encoder(seen).mean)
+            autoencoder.minimise((found - wanted).square().mean())
+
+    @torch.no_grad()
+    def choose(self, data: Feed, turn: Turns) -> None:
+        """Fix the latents' normalisation, the bandwidth of the data, and the representatives."""
+        config = self.settings
+        count = max(config.candidates, config.representatives)
+        x = data.next("representatives", count // world_size()).x
+        codes = gather(torch.cat([self.encoder(part).mean for part in torch.split(x, 512)]))
+        self.summary.shift.copy_(codes.mean(0))
+        self.summary.scale.copy_(codes.std(0).clamp_min(1e-6))
+        codes = (codes - self.summary.shift) / self.summary.scale
+        self.summary.bandwidth.copy_(leave_one_out_bandwidth(codes[:BANDWIDTH_POINTS]))
+        size = len(self.summary.representatives)
+        rows = (
+            herd(codes, size, self.summary.bandwidth)
+            if config.choose == "herding"
+            else torch.arange(size, device=codes.device)
+        )
+        self.summary.representatives.copy_(codes[rows])
+
+    # ---- the game -------------------------------------------------------------------------------
+
+    def generator_step(self, real: Parts, turn: Turns) -> None:
+        """Lower −E log D(G(z)) + α E[w_r w_g ‖s_r − s_g‖]  (Eq. 3)."""
+        alpha = value_at(self.settings.alpha, turn.progress)
+        ((z, y),) = self.latents(real, self.labels.generator, turn.noise)
+        with turn("generator", tracks=self.followers) as generator:
+            x = self.generator(z, y)
+            shown = self.shown(Batch(x, y), turn)
+            loss, noted = self.generator_loss(self.shown(real[0], turn), shown, turn)
+            if alpha:
+                distance, more = self.weighted_distance(x, turn)
+                loss, noted = loss + alpha * distance, noted | more
+            generator.minimise(loss)
+            turn.log(**noted)
+            self.look_back(generator)
+
+    def weighted_distance(self, x: Tensor, turn: Turns) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the mean weighted distance of this process's fakes to their reals, and numbers."""
+        s = self.normalised(x)
+        with torch.no_grad():
+            every = gather(s.detach())
+            rows = self._rows(len(every), turn)
+            reals = self.summary.representatives[rows]
+            cost = torch.cdist(reals, every)
+            fakes_weight = self.fake_weights(every)
+            reals_weight = self.real_weights(rows)
+            mine = slice(turn.ranks.rank * len(s), (turn.ranks.rank + 1) * len(s))
+            plan = self.pair(cost, rows)
+            weights = plan * reals_weight[:, None] * fakes_weight
+        if self.settings.pairing == "soft":
+            apart = torch.cdist(reals, s)
+            loss = (weights[:, mine] * self.bent(apart)).sum() / len(s)
+        else:
+            partner = plan.argmax(0)[mine]
+            apart = ((reals[partner] - s).square().sum(1) + 1e-12).sqrt()
+            weight = weights[partner, torch.arange(len(every), device=s.device)[mine]]
+            loss = (weight * self.bent(apart)).mean()
+        with torch.no_grad():
+            paired = (plan * cost).sum(1) / plan.sum(1).clamp_min(1e-12)
+            met = cost.min(1).values if self.settings.weigh_reals == "nearest" else paired
+            self.summary.distances[rows] = 0.9 * self.summary.distances[rows] + 0.1 * met
+            self.trail.recent.copy_(torch.cat([self.trail.recent[len(every) :], every]))
+            most = self.settings.memory * len(every)
+            self.trail.filled.copy_((self.trail.filled + len(every)).clamp_max(most))
+        return loss, {
+            "distance": paired.mean(),
+            "entropy/reals": entropy(reals_weight),
+            "entropy/fakes": entropy(fakes_weight),
+        }
+
+    def normalised(self, x: Tensor) -> Tensor:
+        """Return the normalised latents (N, k) of samples."""
+        return (self.encoder(x).mean - self.summary.shift) / self.summary.scale
+
+    def pair(self, cost: Tensor, rows: Tensor) -> Tensor:
+        """Return which real goes with which fake, as a (B, B) plan with columns that sum to 1.
+
+        Fakes bid for reals, whose prices last from step to step.
+
+        Args:
+            cost: of each real with each fake, (B, B).
+            rows: which representatives the reals are, (B,).
+        """
+        match self.settings.pairing:
+            case "exact":
+                partner = matching.exact(cost.T)
+            case "identity":
+                return torch.eye(len(cost), dtype=cost.dtype, device=cost.device)
+            case "auction":
+                partner, prices = matching.auction(cost.T, self.trail.potential[rows])
+                self.trail.potential[rows] = (prices - prices.mean()).to(cost.dtype)
+            case "sinkhorn" | "soft":
+                plan, potential = matching.sinkhorn(cost.T, self.trail.potential[rows])
+                self.trail.potential[rows] = potential
+                if self.settings.pairing == "soft":
+                    return plan.T / plan.sum(1)
+                partner = matching.rounded(plan, cost.T)
+        return torch.zeros_like(cost).scatter_(0, partner[None], 1.0)
+
+    def fake_weights(self, every: Tensor) -> Tensor:
+        """Return w_g (B,): how usual each fake is among the recent ones; 1 before there are any."""
+        if self.settings.weigh_fakes == "off":
+            return every.new_ones(len(every))
+        k = every.shape[1]
+        past = self.trail.recent
+        known = torch.arange(len(past), device=past.device) >= len(past) - self.trail.filled
+        count = known.sum().clamp_min(1)
+        mean = (past * known[:, None]).sum(0) / count
+        spread = (((past - mean).square() * known[:, None]).sum(0) / count).mean().sqrt()
+        scott = 0.25 * spread * count ** (-1.0 / (k + 4))
+        width = torch.maximum(self.summary.bandwidth, scott.to(self.summary.bandwidth.dtype))
+        exponent = -torch.cdist(every, past).square() / (2 * width**2)
+        log_p = torch.logsumexp(exponent.masked_fill(~known, -torch.inf), 1)
+        if self.settings.weigh_fakes == "ratio":
+            log_p = log_density(every, self.summary.representatives, self.summary.bandwidth) - log_p
+        raw = torch.exp((log_p - log_p.max()) / max(2, k))
+        return torch.where(self.trail.filled > 0, bounded(raw), torch.ones_like(raw))
+
+    def real_weights(self, rows: Tensor) -> Tensor:
+        """Return w_r (B,): how far each real has been from its partner lately, over the mean."""
+        if self.settings.weigh_reals == "off":
+            return self.summary.distances.new_ones(len(rows))
+        return bounded(self.summary.distances[rows])
+
+    def bent(self, distance: Tensor) -> Tensor:
+        """Return distances, quadratic below ``huber`` and continuous with slope there."""
+        delta = self.settings.huber
+        if not delta:
+            return distance
+        return torch.where(distance < delta, distance.square() / (2 * delta), distance - delta / 2)
+
+    def _rows(self, count: int, turn: Turns) -> Tensor:
+        """Return which representatives this step meets, (count,).
+
+        Raises:
+            UsageError: there are fewer.
+        """
+        size = len(self.summary.representatives)
+        if count > size:
+            raise UsageError(
+                f"train.batch={count} fakes meet only {size} representatives; set "
+                f"game.representatives={count} or more, or train.batch={size}"
+            )
+        if count == size:
+            return torch.arange(size, device=self.summary.representatives.device)
+        # Every process draws for the whole set and keeps all of it.
+        share = Noise(turn.round, turn.noise.device).uniform(size)
+        return share.argsort()[:count]
+
+    # ---- what a trained model can do ------------------------------------------------------------
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the autoencoder's latents (N, k) of samples."""
+        return self.encoder(x).mean
+
+    def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return what the autoencoder makes of samples, (N, *shape)."""
+        return self.decoder(self.encode(x))
+
+    def model(self) -> dict[str, nn.Module]:
+        """Return the networks and the summary of the data."""
+        return {name: part for name, part in super().model().items() if name != "trail"}
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """Return log p̂_r of samples, (N,): the density of the representatives' latents."""
+        return log_density(self.normalised(x), self.summary.representatives, self.summary.bandwidth)
+
+    def uncovered(self) -> Tensor:
+        """Return w_r of every representative, (R,): above 1 where the generator hardly comes."""
+        return bounded(self.summary.distances)
+
+    def represented(self) -> Tensor:
+        """Return the representatives decoded, (R, *shape): a summary of the data."""
+        return self.decoder(self.summary.representatives * self.summary.scale + self.summary.shift)
+
+
+def bounded(weights: Tensor) -> Tensor:
+    """Return weights with mean 1, clipped to 0.1 to 10 of their mean before."""
+    mean = weights.mean().clamp_min(1e-30)
+    clipped = (weights / mean).clamp(*CLIP)
+    return clipped / clipped.mean()
+
+
+def entropy(weights: Tensor) -> Tensor:
+    """Return the entropy of weights over that of equal ones: 1 if all are alike."""
+    share = weights / weights.sum()
+    n = torch.tensor(float(len(weights)), device=weights.device)
+    return -(share * share.clamp_min(1e-30).log()).sum() / n.log()

@@ -1,0 +1,323 @@
+"""DIW-GAN: the sheet's invariants."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganvas.data.laws import law
+from ganvas.errors import UsageError
+from ganvas.games import matching
+from ganvas.games.density import herd, leave_one_out_bandwidth, log_density
+from ganvas.games.diwgan import bounded, entropy
+from ganvas.play import Noise
+from tests.games.tables import SMALL_IMAGES, TINY, play
+
+B = 16
+SMALL: dict[str, Any] = {
+    "encoder": TINY,
+    "decoder": TINY,
+    "representatives": B,
+    "candidates": 200,
+    "latent": {"kind": "normal", "dim": 4},
+    "memory": 3,
+}
+
+
+def made(**settings: Any) -> tuple[Any, Any, Any]:
+    """Return a game whose autoencoder and representatives are ready."""
+    game, feed, table = play("diwgan", batch=B, **(SMALL | settings))
+    for number in range(30):
+        table.round = number
+        game.learn_codes(feed, table)
+    game.choose(feed, table)
+    table.round = 0
+    return game, feed, table
+
+
+def weights(module: torch.nn.Module) -> Tensor:
+    return torch.cat([p.detach().flatten() for p in module.parameters()])
+
+
+def step(game: Any, feed: Any, table: Any, count: int = 1) -> None:
+    for _ in range(count):
+        game.round(feed, table)
+        table.round += 1
+
+
+# ---- the game -------------------------------------------------------------------------------
+
+
+def test_without_alpha_it_is_the_plain_game_bit_for_bit() -> None:
+    game, feed, table = made(alpha=0.0)
+    step(game, feed, table, 4)
+    kept = ("latent", "generator_optimiser", "discriminator_optimiser", "objective")
+    settings = game.config.model_dump(include=set(kept))
+    plain, feed, table = play("gan", batch=B, **settings)
+    step(plain, feed, table, 4)
+    assert weights(game.generator).equal(weights(plain.generator))
+    assert weights(game.discriminator).equal(weights(plain.discriminator))
+
+
+def test_the_encoder_rests_but_the_distance_reaches_the_generator_through_it() -> None:
+    game, feed, table = made()
+    before = weights(game.encoder), weights(game.decoder)
+    chosen = game.summary.representatives.clone()
+    step(game, feed, table, 3)
+    assert weights(game.encoder).equal(before[0])
+    assert weights(game.decoder).equal(before[1])
+    assert game.summary.representatives.equal(chosen)
+    x = torch.randn(B, 2, requires_grad=True)
+    loss, _ = game.weighted_distance(x, table)
+    (gradient,) = torch.autograd.grad(loss, x)
+    assert gradient.abs().sum() > 0
+    assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("pairing", ["exact", "auction", "sinkhorn", "soft", "identity"])
+def test_every_pairing_plays(pairing: str) -> None:
+    game, feed, table = made(pairing=pairing, representatives=2 * B)
+    step(game, feed, table, 4)
+    statistics = table.take_statistics()
+    assert all(math.isfinite(value) for value in statistics.values())
+    assert game.trail.filled == 3 * B
+    plan = game.pair(torch.rand(B, B), torch.arange(B))
+    torch.testing.assert_close(plan.sum(0), torch.ones(B), atol=1e-4, rtol=1e-4)
+    if pairing != "soft":
+        assert (plan == 1).sum() == B
+        assert plan.sum(1).eq(1).all()
+
+
+def test_a_generator_that_hits_every_representative_costs_nothing_and_stays_finite() -> None:
+    game, _, table = made()
+    order = torch.randperm(B)
+    game.normalised = lambda x: x
+    s = game.summary.representatives[order].clone().requires_grad_()
+    loss, noted = game.weighted_distance(s, table)
+    assert loss.item() == pytest.approx(0, abs=1e-5)
+    assert noted["distance"].item() == pytest.approx(0, abs=1e-5)
+    loss.backward()
+    assert s.grad.isfinite().all()
+
+
+def test_the_first_weights_are_one_and_all_weights_have_mean_one_and_bounds() -> None:
+    game, feed, table = made()
+    fakes = torch.randn(B, 2)
+    assert game.fake_weights(fakes).eq(1).all()
+    assert game.real_weights(torch.arange(B)).eq(1).all()
+    step(game, feed, table, 5)
+    for found in (game.fake_weights(fakes), game.real_weights(torch.arange(B))):
+        assert found.mean().item() == pytest.approx(1, abs=1e-5)
+        assert found.min() > 0
+        assert found.max() <= 10 / 0.1
+        assert not found.requires_grad
+    spread = bounded(torch.tensor([1e-9, 1.0, 1.0, 1e9]))
+    assert (spread.max() / spread.min()).item() == pytest.approx(4.0 / 0.1, rel=1e-3)
+
+
+def test_weights_of_reals_follow_the_distance_of_their_partners() -> None:
+    game, _, table = made(weigh_fakes="off")
+    game.normalised = lambda x: x
+    far = torch.full((B, 2), 0.1)
+    far[0] = 0.2
+    shifted = game.summary.representatives + far
+    game.pair = lambda cost, rows: torch.eye(len(cost))
+    for _ in range(120):
+        game.weighted_distance(shifted, table)
+    found = game.real_weights(torch.arange(B))
+    assert (found[0] / found[1]).item() == pytest.approx(2, rel=1e-3)
+    assert found[0].item() == pytest.approx(2 * B / (B + 1), rel=1e-3)
+
+
+def test_a_collapsed_batch_has_equal_weights_and_still_a_slope() -> None:
+    game, _, table = made()
+    game.normalised = lambda x: x
+    point = torch.zeros(B, 2, requires_grad=True)
+    for _ in range(4):
+        loss, _ = game.weighted_distance(point, table)
+    torch.testing.assert_close(game.fake_weights(point.detach()), torch.ones(B))
+    order = game.summary.representatives.norm(dim=1)
+    assert (order.argsort() == game.summary.distances.argsort()).float().mean() > 0.8
+    (gradient,) = torch.autograd.grad(loss, point)
+    assert gradient.abs().sum() > 0
+
+
+def test_an_outlier_among_fakes_weighs_least() -> None:
+    game, _, table = made()
+    game.normalised = lambda x: x
+    cloud = 0.1 * torch.randn(B, 2, generator=torch.Generator().manual_seed(0))
+    for _ in range(3):
+        game.weighted_distance(cloud, table)
+    batch = cloud.clone()
+    batch[5] = 4.0
+    assert game.fake_weights(batch).argmin() == 5
+    opposite, _, table = made(weigh_fakes="ratio")
+    opposite.normalised = lambda x: x
+    for _ in range(3):
+        opposite.weighted_distance(cloud, table)
+    assert opposite.fake_weights(batch).isfinite().all()
+
+
+def test_the_trail_holds_the_last_batches_and_never_the_present_one() -> None:
+    game, _, table = made()
+    game.normalised = lambda x: x
+    batches = [torch.full((B, 2), float(number)) for number in range(5)]
+    seen: list[Tensor] = []
+    weigh = game.fake_weights
+
+    def spy(every: Tensor) -> Tensor:
+        seen.append(game.trail.recent[-B:].clone())
+        return weigh(every)
+
+    game.fake_weights = spy
+    for batch in batches:
+        game.weighted_distance(batch, table)
+    assert game.trail.recent.shape == (3 * B, 2)
+    assert game.trail.recent[:, 0].tolist() == [2.0] * B + [3.0] * B + [4.0] * B
+    assert [float(rows[0, 0]) for rows in seen[1:]] == [0, 1, 2, 3]
+
+
+def test_huber_distances_are_quadratic_below_and_join_smoothly() -> None:
+    game, _, _ = made(huber=0.5)
+    d = torch.tensor([0.1, 0.5, 2.0], requires_grad=True)
+    bent = game.bent(d)
+    torch.testing.assert_close(bent, torch.tensor([0.01, 0.25, 1.75]))
+    (slope,) = torch.autograd.grad(bent.sum(), d)
+    torch.testing.assert_close(slope, torch.tensor([0.2, 1.0, 1.0]))
+
+
+def test_latents_are_normalised_on_the_data_and_stay_so() -> None:
+    game, feed, table = made()
+    again = play("diwgan", batch=B, **SMALL)[1]  # the same stream from its beginning
+    codes = game.normalised(again.next("representatives", SMALL["candidates"]).x)
+    assert codes.mean(0).abs().max() < 1e-4
+    torch.testing.assert_close(codes.std(0), torch.ones(2), atol=1e-4, rtol=0)
+    shift = game.summary.shift.clone()
+    step(game, feed, table, 3)
+    assert game.summary.shift.equal(shift)
+
+
+def test_what_a_trained_model_tells_of_its_data() -> None:
+    game, feed, _ = made()
+    x = feed.next().x
+    assert game.reconstruct(x).shape == x.shape
+    assert game.represented().shape == (B, 2)
+    assert game.uncovered().eq(1).all()
+    far = game.log_density(x + 50)
+    assert (game.log_density(x) > far).all()
+    assert entropy(torch.ones(8)).item() == pytest.approx(1)
+    assert "trail" not in game.model()
+    assert "summary" in game.model()
+
+
+def test_images_with_a_convolutional_autoencoder() -> None:
+    game, feed, table = play(
+        "diwgan",
+        "digits8",
+        batch=B,
+        **(SMALL | {"generator": SMALL_IMAGES, "discriminator": SMALL_IMAGES}),
+    )
+    assert game.encoder.mean.out_features == 16
+    for stage in game.stages():
+        stage.play(feed, table)
+    assert game.eval().reconstruct(feed.next().x).shape == (B, 1, 8, 8)
+
+
+def test_a_batch_of_another_size_and_cut_batches_are_refused() -> None:
+    game, feed, table = play("diwgan", batch=32, **SMALL)
+    with pytest.raises(
+        UsageError, match=r"set game\.representatives=32 or more, or train\.batch=16"
+    ):
+        game.round(feed, table)
+    smaller, feed, table = play("diwgan", batch=8, **SMALL)
+    step(smaller, feed, table, 4)
+    assert smaller.trail.filled == 3 * 8  # N batches as they are
+    with pytest.raises(UsageError, match=r"set game\.accumulate=1"):
+        play("diwgan", batch=B, **(SMALL | {"accumulate": 2}))
+
+
+# ---- matching -------------------------------------------------------------------------------
+
+
+def total(cost: Tensor, column: Tensor) -> float:
+    return float(cost[torch.arange(len(cost)), column].sum())
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 7])
+def test_exact_pairs_are_the_cheapest_of_all(n: int) -> None:
+    cost = torch.rand(n, n)
+    best = min(total(cost, torch.tensor(p)) for p in itertools.permutations(range(n)))
+    column = matching.exact(cost)
+    assert sorted(column.tolist()) == list(range(n))
+    assert total(cost, column) == pytest.approx(best)
+    bid, _ = matching.auction(cost)
+    assert total(cost, bid) <= best + n * 1e-3 * float(cost.max()) + 1e-6
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_auction_and_sinkhorn_are_within_one_per_cent(warm: bool) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(256, 2, generator=generator) for _ in range(2))
+    cost = torch.cdist(x, y)
+    best = total(cost, matching.exact(cost))
+    prices = potential = None
+    if warm:  # what a slightly different problem left behind
+        before = torch.cdist(x, y + 0.01)
+        _, prices = matching.auction(before)
+        _, potential = matching.sinkhorn(before)
+    column, _ = matching.auction(cost, prices)
+    assert sorted(column.tolist()) == list(range(256))
+    assert total(cost, column) <= best * 1.01
+    plan, _ = matching.sinkhorn(cost, potential)
+    torch.testing.assert_close(plan.sum(0), torch.ones(256), atol=1e-3, rtol=1e-3)
+    column = matching.rounded(plan, cost)
+    assert sorted(column.tolist()) == list(range(256))
+    assert total(cost, column) <= best * 1.01
+
+
+# ---- densities and representatives ----------------------------------------------------------
+
+
+def ring(n: int) -> tuple[Tensor, Tensor]:
+    points, modes = law("ring8").reference(n)
+    return torch.from_numpy(points), torch.from_numpy(modes)
+
+
+def test_the_bandwidth_is_that_of_a_mode_not_of_the_ring() -> None:
+    points, _ = ring(2000)
+    scaled = (points - points.mean(0)) / points.std(0)
+    sigma = 0.01 / float(points.std(0).mean())
+    assert 0.2 * sigma <= leave_one_out_bandwidth(scaled).item() <= sigma
+
+
+def test_log_density_is_a_mixture_of_gaussians() -> None:
+    x, centres = torch.randn(6, 3, dtype=torch.double), torch.randn(9, 3, dtype=torch.double)
+    normal = torch.distributions.MultivariateNormal(
+        centres, 0.25 * torch.eye(3, dtype=torch.double)
+    )
+    expected = torch.logsumexp(normal.log_prob(x[:, None]), 1) - math.log(9)
+    torch.testing.assert_close(log_density(x, centres, 0.5), expected)
+
+
+def test_herding_gives_every_mode_its_share() -> None:
+    points, modes = ring(2000)
+    scaled = (points - points.mean(0)) / points.std(0)
+    rows = herd(scaled, 64, leave_one_out_bandwidth(scaled))
+    assert len(set(rows.tolist())) == 64
+    counts = torch.bincount(modes[rows], minlength=8)
+    shares = torch.bincount(modes, minlength=8) / len(modes) * 64
+    assert (counts - shares).abs().max() <= 1.5
+
+
+def test_autoencoder_noise_does_not_touch_the_games_own() -> None:
+    game, feed, table = play("diwgan", batch=B, **SMALL)
+    before = table.noise.generator.get_state()
+    game.learn_codes(feed, table)
+    game.choose(feed, table)
+    assert table.noise.generator.get_state().equal(before)
+    assert isinstance(table.noise, Noise)
