@@ -73,6 +73,26 @@ class Table(NamedTuple):
             self.game.discriminator_step(self.game.real(self.feed), self.turns)
         self.turns.statistics = {}
 
+    def train_against(self, fakes: Callable[[Tensor, Noise], Tensor], steps: int) -> list[float]:
+        """Play the discriminator's steps alone, against fakes made from the real batch.
+
+        Returns:
+            The loss of each step, penalties included.
+        """
+        losses = list[Tensor]()
+        for number in range(steps):
+            self.turns.round, self.turns.progress = number, number / steps
+            real = self.feed.next()
+            fake = Batch(fakes(real.x, self.turns.noise))
+            with self.turns("discriminator") as turn:
+                loss, _ = self.game.discriminator_loss(real, fake, self.turns)
+                turn.minimise(loss)
+            if self.game.constraint is not None:
+                self.game.constraint.enforce(self.game.discriminator)
+            losses.append(loss.detach())
+        self.turns.statistics = {}
+        return torch.stack(losses).tolist()
+
     def samples(self, n: int, seed: int = 1) -> NDArray[np.float32]:
         """Return n samples in network units, always of the same latents."""
         self.game.eval()

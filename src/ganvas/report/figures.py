@@ -10,7 +10,7 @@ import base64
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Protocol
 
@@ -27,7 +27,7 @@ PALETTE = (
 INK, FAINT = 8, 9
 """Places in the palette of black and grey."""
 WIDTH, HEIGHT = 300, 236  # of a panel
-LEFT, RIGHT, TOP, BOTTOM = 50, 12, 26, 40  # margins in a panel
+LEFT, RIGHT, TOP, BOTTOM = 50, 18, 26, 40  # margins in a panel
 LINE = 15  # height of a line of the legend
 GLYPH = 5.9  # mean width of a character of the legend
 HEAD, FOOT = 30, 4  # above and below all panels
@@ -323,11 +323,11 @@ def figure(title: str, panels: Sequence[Panel], columns: int = 3) -> str:
 
 def _panel(panel: Panel, legend: _Legend, room: float, place: int) -> str:
     """Return one panel whose legend has ``room`` below the title."""
-    top, floor = TOP + room, HEIGHT + room - BOTTOM
+    top, floor = TOP + room + (4 if room else 0), HEIGHT + room - BOTTOM
     left, right = (LEFT, WIDTH - RIGHT) if not panel.bare else (14, WIDTH - 14)
     floor = floor if not panel.bare else floor + BOTTOM - 12
     xs, ys = ([v for m in panel.marks for v in m.extent()[axis]] for axis in (0, 1))
-    x = panel.x or _range(xs, 0.0, panel.log_x)
+    x = panel.x or _range(xs, 0.05 if panel.square else 0.0, panel.log_x)
     y = panel.y or _range(ys, 0.05, panel.log_y)
     if panel.square:  # the axis with more room shows more
         unit = max((x[1] - x[0]) / (right - left), (y[1] - y[0]) / (floor - top))
@@ -348,20 +348,26 @@ def _panel(panel: Panel, legend: _Legend, room: float, place: int) -> str:
 def _axes(plane: Plane, panel: Panel) -> str:
     across, up = plane.across, plane.up
     drawn = list[str]()
-    for t in up.ticks():
+    for t in _ticks(up):
         drawn.append(f'<path class="g" d="M{across.start} {up.at(t):.2f}H{across.stop}"/>')
         drawn.append(_text(across.start - 5, up.at(t) + 4, _number(t, up.log), "e"))
-    for t in across.ticks():
+    for t in _ticks(across):
         drawn.append(f'<path class="a" d="M{across.at(t):.2f} {up.start}v4"/>')
         drawn.append(_text(across.at(t), up.start + 15, _number(t, across.log), "m"))
     middle = (up.start + up.stop) / 2
-    turned = f"translate(11 {middle:.1f}) rotate(-90)"
+    turned = f"translate(13 {middle:.1f}) rotate(-90)"
     return (
         "".join(drawn)
         + f'<path class="a" d="M{across.start} {up.start}H{across.stop}"/>'
         + _text((across.start + across.stop) / 2, up.start + 31, panel.x_label, "m")
         + f'<g transform="{turned}">{_text(0, 0, panel.y_label, "m")}</g>'
     )
+
+
+def _ticks(axis: Axis) -> list[float]:
+    """Return round values on an axis, which may run backwards."""
+    low, high = sorted((axis.low, axis.high))
+    return replace(axis, low=low, high=high).ticks()
 
 
 def _range(values: list[float], margin: float, log: bool) -> tuple[float, float]:
