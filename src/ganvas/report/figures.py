@@ -29,7 +29,7 @@ INK, FAINT = 8, 9
 WIDTH, HEIGHT = 300, 236  # of a panel
 LEFT, RIGHT, TOP, BOTTOM = 50, 18, 26, 40  # margins in a panel
 LINE = 15  # height of a line of the legend
-GLYPH = 5.9  # mean width of a character of the legend
+SMALL, CAPITAL = 5.9, 7.6  # mean widths of characters of the legend
 HEAD, FOOT = 30, 4  # above and below all panels
 DIGITS = 2  # decimals of a coordinate
 
@@ -277,7 +277,7 @@ class _Legend:
         for mark in self.panel.marks:
             if mark.name is None:
                 continue
-            width = 24 + GLYPH * len(mark.name)
+            width = 26 + _width(mark.name)
             if used + width > WIDTH - 24:
                 self.lines.append([])
                 used = 0.0
@@ -294,7 +294,7 @@ class _Legend:
                 ink = f'stroke="{PALETTE[mark.colour]}" stroke-width="3"'
                 drawn += f'<path d="M{x:.1f} {y - 4:.1f}h14" {ink}{dash}/>'
                 drawn += _text(x + 18, y, name, "i")
-                x += 24 + GLYPH * len(name)
+                x += 26 + _width(name)
         return drawn
 
 
@@ -412,6 +412,11 @@ def _arrow(before: tuple[float, float], end: tuple[float, float], colour: int) -
 
 def _text(x: float, y: float, words: str, kind: str) -> str:
     return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{escape(words)}</text>' if words else ""
+
+
+def _width(words: str) -> float:
+    """Return about how many pixels words take in the legend."""
+    return sum(CAPITAL if letter.isupper() else SMALL for letter in words)
 
 
 def png(pixels: Pixels) -> str:
