@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli import exporting, looking, measuring, sampling, training
+from ganvas.cli import exporting, looking, measuring, sampling, showing, training
 from ganvas.cli.speech import complain
 from ganvas.errors import GanvasError
 
@@ -36,6 +36,7 @@ for command in (
     *(sampling.sample, sampling.interpolate),
     *(measuring.evaluate, measuring.compare, measuring.diagnose),
     *(looking.recipes, looking.data),
+    showing.gallery,
     exporting.export,
 ):
     app.command()(command)

@@ -45,13 +45,18 @@ def circling(seed: int) -> Exhibit:
     radii = {weight: [math.hypot(*place) for place in path] for weight, path in paths.items()}
     for colour, (weight, path) in enumerate(paths.items()):
         name = f"λ = {weight:g}" if weight else "plain gradient steps"
-        rows.append(Row(f"{name}: distance after {STEPS} steps", radii[weight][-1], REFERENCE[weight]))
+        rows.append(
+            Row(f"{name}: distance after {STEPS} steps", radii[weight][-1], REFERENCE[weight])
+        )
         x, y = zip(*path, strict=True)
         panels.append(
             Panel(
                 name,
-                [Line(x, y, None, colour, width=1.2), Dots(x[:1], y[:1], "start", INK, 6, 1.0),
-                 Dots([0], [0], "equilibrium", 6, 6, 1.0)],
+                [
+                    Line(x, y, None, colour, width=1.2),
+                    Dots(x[:1], y[:1], "start", INK, 6, 1.0),
+                    Dots([0], [0], "equilibrium", 6, 6, 1.0),
+                ],
                 x_label="x (minimises xy)",
                 y_label="y (maximises xy)",
                 square=True,
@@ -64,7 +69,13 @@ def circling(seed: int) -> Exhibit:
         for colour, (weight, radius) in enumerate(radii.items())
     ]
     panels.append(
-        Panel("distance from the equilibrium", lines, x_label="steps", y_label="√(x² + y²)", log_y=True)
+        Panel(
+            "distance from the equilibrium",
+            lines,
+            x_label="steps",
+            y_label="√(x² + y²)",
+            log_y=True,
+        )
     )
     return Exhibit(
         "The equilibrium is (0, 0). Plain steps move at right angles to the way there and spiral "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ganvas.data.source import Batch
 from ganvas.gallery.exhibit import Exhibit, Row
 from ganvas.gallery.playing import Table, mlp, points, table
-from ganvas.games.penalties import input_gradient, interpolates
+from ganvas.games.penalties import input_gradient, interpolates, squared_norms
 from ganvas.play import Noise
 from ganvas.report.figures import Bars, Dots, Line, Panel, Picture, figure
 
@@ -106,7 +106,7 @@ def _measured(made: Table, seed: int) -> Critic:
     noise = Noise(seed + 1)
     real = made.real(PROBE).x
     between = interpolates(real, real + noise.normal(PROBE, 2), noise.uniform(PROBE))
-    slopes = input_gradient(made.game.eval().discriminator, between).norm(dim=1)
+    slopes = squared_norms(input_gradient(made.game.eval().discriminator, between)).sqrt()
     x, y = between.double().numpy().T
     basis = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], 1)
     values = made.scores(between)
@@ -170,8 +170,8 @@ def _surface(title: str, critic: Critic) -> Panel:
 
 
 def bands(surface: Floats, levels: int = 14) -> NDArray[np.uint8]:
-    """Return a map of values (H, W) in equal bands from dark to bright, with their borders drawn."""
-    low, high = np.quantile(surface, [0.01, 0.99])
+    """Return a map of values (H, W) in equal bands from dark to bright, borders drawn."""
+    low, high = np.quantile(surface, [0.15, 0.999])
     share = np.clip((surface - low) / max(high - low, 1e-12), 0, 1 - 1e-9)
     band = np.floor(share * levels)
     border = np.zeros_like(band, bool)
@@ -185,7 +185,7 @@ def bands(surface: Floats, levels: int = 14) -> NDArray[np.uint8]:
 
 
 def three_ways(seed: int) -> Exhibit:
-    """G11: clipping, gradient penalty and spectral norm on 8 and 25 Gaussians, and their weights."""
+    """G11: clipping, gradient penalty and spectral norm on 8 and 25 Gaussians; weights."""
     rows, panels = list[Row](), list[Panel]()
     for law in ("ring8", "grid25"):
         for kind in KINDS:
@@ -211,15 +211,17 @@ def three_ways(seed: int) -> Exhibit:
             )
         )
     clipped = np.abs(trained("ring8", "clip", seed).weights)
-    rows.append(Row("ring8, clip: share of weights beyond 0.9 c", float((clipped > 0.9 * BOUND).mean())))
+    rows.append(
+        Row("ring8, clip: share of weights beyond 0.9 c", float((clipped > 0.9 * BOUND).mean()))
+    )
     for kind in ("gp", "sn"):
         weights = np.abs(trained("ring8", kind, seed).weights)
         beyond = float((weights > 0.9 * weights.max()).mean())
         rows.append(Row(f"ring8, {kind}: share of weights beyond 0.9 of the largest", beyond))
     return Exhibit(
         "Clipping drives weights to its bounds and leaves critics too simple; a gradient penalty "
-        "leaves weights bell-shaped; spectral norms bound every layer, and the critic's slope falls "
-        "below 1.",
+        "leaves weights bell-shaped; spectral norms bound every layer, and the slope of the critic "
+        "stays below 1.",
         figure("G11 Clipping, gradient penalty, spectral norm", panels),
         rows,
         numbers,
@@ -282,15 +284,15 @@ def layer_norms(made: Table, n: int = 256) -> list[float]:
     x = torch.cat([real, fake]).requires_grad_()
     logits = game.judge(Batch(x)).logits
     loss = game.objective.discriminator(logits[:n], logits[n:])
-    slopes = torch.autograd.grad(loss, seen)
+    slopes = cast(Sequence[Tensor], torch.autograd.grad(loss, seen))
     for hook in hooks:
         hook.remove()
     # The loss is a mean over n: times n it is what one sample's change does.
-    return [float((n * slope).norm(dim=1).square().mean().sqrt()) for slope in slopes]
+    return [n * math.sqrt(float(squared_norms(slope.double()).mean())) for slope in slopes]
 
 
 def gradients(seed: int) -> Exhibit:
-    """Show gradient norms by layer of twelve-layer critics, clipped at three bounds or penalised."""
+    """Show gradient norms by layer of twelve-layer critics, clipped or penalised."""
     lines, rows = list[Line](), list[Row]()
     depth = list(range(1, DEPTH + 1))
     numbers: dict[str, Any] = {"layer": depth}
@@ -317,8 +319,10 @@ def gradients(seed: int) -> Exhibit:
         numbers |= {f"weights, {name}": heights, f"edges, {name}": [-reach, reach]}
         panels.append(
             Panel(
-                f"weights: {name}", [Bars(edges, heights, None, colour)],
-                x_label="weight", y_label="density",
+                f"weights: {name}",
+                [Bars(edges, heights, None, colour)],
+                x_label="weight",
+                y_label="density",
             )
         )
         if bound:
@@ -337,5 +341,3 @@ def gradients(seed: int) -> Exhibit:
 def decades(norms: Sequence[float]) -> float:
     """Return the powers of ten that a gradient gains on its way back from the last layer."""
     return math.log10(max(norms[0], 1e-45) / max(norms[-1], 1e-45))
-
-

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -125,14 +125,15 @@ def as_json(item: Item, exhibit: Exhibit, seed: int) -> str:
 def _plain(value: Any) -> Any:
     """Return nested values as JSON knows them, numbers with six significant digits."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(held) for key, held in value.items()}  # pyright: ignore
+        pairs = cast(Mapping[Any, Any], value).items()
+        return {str(key): _plain(held) for key, held in pairs}
     if isinstance(value, str | bool | int) or value is None:
         return value
-    if isinstance(value, float | np.floating):
-        number = float(value)
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(cast(Any, value).tolist())
+    if isinstance(value, float):
+        number = value
         if math.isfinite(number):
             return float(f"{number:.6g}")
         return "nan" if math.isnan(number) else "inf" if number > 0 else "-inf"
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
     return [_plain(held) for held in value]

@@ -1,11 +1,11 @@
-"""G3 and G15: what a divergence asks of a model that is too simple; joint and conditional models."""
+"""G3 and G15: a model that is too simple for its data; joint and conditional models."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,7 @@ def fitted(kind: str, apart: float, mean: float, deviation: float) -> Fit:
         law = normal(float(guess[0]), math.exp(float(guess[1])))
         return between_densities(mixture(apart), law, *ends, cells=4000)[kind]
 
-    found: Any = optimize.minimize(
+    found = cast(Any, optimize).minimize(
         cost,
         [mean, math.log(deviation)],
         method="Nelder-Mead",
@@ -138,7 +138,7 @@ SPREAD = 0.8
 
 
 def two_models(seed: int, count: int = 1000) -> Exhibit:
-    """G15: a generative model knows where each class lives, a discriminative one only the border."""
+    """G15: a generative model knows where each class lives, a discriminative one their border."""
     rng = np.random.default_rng(seed)
     label = rng.integers(2, size=count)
     x = np.stack(CLASSES)[label] + SPREAD * rng.standard_normal((count, 2))
@@ -154,8 +154,11 @@ def two_models(seed: int, count: int = 1000) -> Exhibit:
         told = (fresh @ weights[:2] + weights[2] > 0) == fresh_label
         rows += [
             Row(f"{name}: share of fresh points told right", float(told.mean()), right),
-            Row(f"{name}: |slope of log p(1|x)/p(0|x)|", float(np.linalg.norm(weights[:2])),
-                float(np.linalg.norm(slope))),
+            Row(
+                f"{name}: |slope of log p(1|x)/p(0|x)|",
+                float(np.linalg.norm(weights[:2])),
+                float(np.linalg.norm(slope)),
+            ),
         ]
     drawn = means[label] + spread * rng.standard_normal((count, 2))
     panels = [
@@ -169,7 +172,12 @@ def two_models(seed: int, count: int = 1000) -> Exhibit:
         "discriminator of the other.",
         figure("G15 Generative and discriminative models", panels),
         rows,
-        {"generative": generative, "discriminative": discriminative, "means": means, "spread": spread},
+        {
+            "generative": generative,
+            "discriminative": discriminative,
+            "means": means,
+            "spread": spread,
+        },
     )
 
 
@@ -192,7 +200,7 @@ def _discriminative(x: Floats, label: NDArray[np.int64]) -> Floats:
         wrong = 1 / (1 + np.exp(-logit)) - label
         return float((np.logaddexp(0, logit) - label * logit).mean()), inputs.T @ wrong / len(x)
 
-    found: Any = optimize.minimize(cost, np.zeros(3), jac=True)
+    found = cast(Any, optimize).minimize(cost, np.zeros(3), jac=True)
     return np.asarray(found.x, np.float64)
 
 

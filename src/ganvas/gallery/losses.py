@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,7 +28,9 @@ def curves(seed: int) -> Exhibit:
     logit = torch.tensor(np.log(share / (1 - share)), requires_grad=True)
     values, slopes = list[Floats](), list[Floats]()
     for objective in (Minimax(), NonSaturating()):
-        losses = torch.stack([objective.generator(None, part) for part in logit.split(1)])
+        losses = torch.stack(
+            [objective.generator(None, logit[i : i + 1]) for i in range(len(share))]
+        )
         (slope,) = torch.autograd.grad(losses.sum(), logit)
         values.append(losses.detach().numpy())
         slopes.append(slope.numpy())
@@ -42,13 +43,19 @@ def curves(seed: int) -> Exhibit:
     panels = [
         Panel(
             "loss of the generator",
-            [Line(share, v, name, c) for c, (v, name) in enumerate(zip(values, names, strict=True))],
+            [
+                Line(share, v, name, c)
+                for c, (v, name) in enumerate(zip(values, names, strict=True))
+            ],
             x_label="D(G(z))",
             y_label="nats",
         ),
         Panel(
             "its slope in the logit of D",
-            [Line(share, s, name, c) for c, (s, name) in enumerate(zip(slopes, names, strict=True))],
+            [
+                Line(share, s, name, c)
+                for c, (s, name) in enumerate(zip(slopes, names, strict=True))
+            ],
             x_label="D(G(z)): bad fakes left, good ones right",
             y_label="nats per unit of logit",
         ),
@@ -210,7 +217,9 @@ def _frame(round: int, real: Floats, ours: Floats, judged: Floats) -> Image.Imag
     for x in range(-4, 5, 2):
         at = scale * (left + (x + 4) / 8 * (right - left))
         pen.text((at, scale * (floor + 5)), f"{x}", "#4c555c", small, "ma")
-    pen.polygon([(scale * left, scale * floor), *path(real), (scale * right, scale * floor)], "#dfe3e6")
+    pen.polygon(
+        [(scale * left, scale * floor), *path(real), (scale * right, scale * floor)], "#dfe3e6"
+    )
     for values, shade in ((ours, PALETTE[1]), (judged, PALETTE[0])):
         pen.line(path(values), shade, 2 * scale, "curve")
     held = real + ours > 1e-2
@@ -222,7 +231,9 @@ def _frame(round: int, real: Floats, ours: Floats, judged: Floats) -> Image.Imag
     names = (("p_data", "#9aa4ac"), ("p_g", PALETTE[1]), ("D", PALETTE[0]), ("D*", PALETTE[INK]))
     for place, (name, shade) in enumerate(names):
         pen.text((scale * (200 + 70 * place), scale * 10), name, shade, font)
-    return image.resize((wide, high), Image.Resampling.LANCZOS).quantize(64, Image.Quantize.FASTOCTREE)
+    return image.resize((wide, high), Image.Resampling.LANCZOS).quantize(
+        64, Image.Quantize.FASTOCTREE
+    )
 
 
 # ---- G5 -----------------------------------------------------------------------------------------
@@ -294,8 +305,3 @@ def _norm(made: Table, objective: Minimax | NonSaturating) -> float:
 def _right(made: Table) -> float:
     real, fake = made.scores(made.real(1024).x), made.scores(made.samples(1024))
     return float(np.concatenate([real > 0, fake < 0]).mean())
-
-
-def decades(values: Sequence[float]) -> float:
-    """Return how many powers of ten a positive series has moved, from its first value to its last."""
-    return math.log10(values[-1] / values[0])

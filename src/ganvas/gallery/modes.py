@@ -70,9 +70,9 @@ def collapse(seed: int) -> Exhibit:
     ]
     return Exhibit(
         "On the ring of eight modes the plain game wanders and holds hardly any; with relativistic "
-        "pairing and gradient penalties (R3GAN) the same networks, rates and rounds find all. Last: "
-        "a generator trained against a discriminator that hardly moves paints one picture over and "
-        "over.",
+        "pairing and gradient penalties (R3GAN) the same networks, rates and rounds find all. "
+        "Last: a generator trained against a discriminator that hardly moves paints one picture "
+        "over and over.",
         figure("G4 Mode collapse", [*panels, *pictures]),
         rows,
         {"rounds": rounds, **counts},
@@ -173,10 +173,15 @@ def batches(seed: int) -> Exhibit:
         matrices[name] = c.mean(0)
         written = c.sum(2).mean(0) - 1
         rows += [
-            Row(f"{name}: mean o(x) of the layer", float(outputs[name].mean()),
-                float(BATCH - 1) if name == "identical" else float(written.mean())),
-            Row(f"{name}: mean c over pairs", float((c.sum() - c.shape[0] * BATCH) / c.shape[0])
-                / BATCH / (BATCH - 1)),
+            Row(
+                f"{name}: mean o(x) of the layer",
+                float(outputs[name].mean()),
+                float(BATCH - 1) if name == "identical" else float(written.mean()),
+            ),
+            Row(
+                f"{name}: mean c over pairs",
+                float((c.sum() - c.shape[0] * BATCH) / c.shape[0]) / BATCH / (BATCH - 1),
+            ),
         ]
     apart = layer(1e4 * torch.randn(BATCH, 64, generator=torch.Generator().manual_seed(seed)))
     rows.append(Row("a batch far apart: largest o(x)", float(apart.detach().max()), 0.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -51,7 +51,7 @@ class Table(NamedTuple):
 
         ``look`` is called before the first round and after each ``every``, with the rounds played.
         """
-        log = list[dict[str, float]]()
+        log: list[dict[str, float]] = []
         self.turns.statistics = {}
         if look is not None:
             look(0)
@@ -91,7 +91,7 @@ class Table(NamedTuple):
                 self.game.constraint.enforce(self.game.discriminator)
             losses.append(loss.detach())
         self.turns.statistics = {}
-        return torch.stack(losses).tolist()
+        return [float(loss) for loss in losses]
 
     def samples(self, n: int, seed: int = 1) -> NDArray[np.float32]:
         """Return n samples in network units, always of the same latents."""
@@ -137,4 +137,8 @@ def gradient_norm(loss: Callable[[], Tensor], network: torch.nn.Module) -> float
     found = torch.autograd.grad(loss(), parameters, allow_unused=True)
     for parameter, was in zip(parameters, free, strict=True):
         parameter.requires_grad_(was)
-    return float(torch.nn.utils.get_total_norm([g for g in found if g is not None]))
+    return float(
+        torch.nn.utils.get_total_norm(
+            [g for g in cast(Sequence[Tensor | None], found) if g is not None]
+        )
+    )

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganvas.gallery.exhibit import Exhibit, Row
 from ganvas.gallery.playing import Table, atoms, mlp, table
@@ -62,7 +63,7 @@ def optimal(p: Density, q: Density, x: Floats) -> Floats:
 
 
 def value_at_optimum(p: Density, q: Density, low: float, high: float) -> float:
-    """Return V(D*, G) = ∫ p log D* + q log(1 − D*) by midpoint sums, zero times log zero being 0."""
+    """Return V(D*, G) = ∫ p log D* + q log(1 − D*) by midpoint sums; 0 · log 0 is 0."""
     edges = np.linspace(low, high, 40_001)
     x, width = (edges[1:] + edges[:-1]) / 2, (high - low) / 40_000
     held = p(x) + q(x) > 0
@@ -129,7 +130,9 @@ def _undecided() -> list[Row]:
         share = 1 / (1 + math.exp(-logit))
         rows += [
             Row(f"T1 slope of log(1 − D) at logit {logit:g}", _slope(Minimax(), logit), -share),
-            Row(f"T2 slope of −log D at logit {logit:g}", _slope(NonSaturating(), logit), share - 1),
+            Row(
+                f"T2 slope of −log D at logit {logit:g}", _slope(NonSaturating(), logit), share - 1
+            ),
         ]
     return rows
 
@@ -178,7 +181,7 @@ def _trained(seed: int) -> Exhibit:
     """Train one-hidden-layer discriminators on N(0, 1) against N(2, 1), k steps a round."""
     best = -LOG4 + 2 * JS_NORMALS[2.0]
     x = np.linspace(-2, 4, 61)
-    numbers: dict[str, object] = {"x": x, "optimal": optimal(normal(0), normal(2), x)}
+    numbers: dict[str, Any] = {"x": x, "optimal": optimal(normal(0), normal(2), x)}
     rounds = list(range(0, 61, 3))
     numbers["rounds"] = rounds
     rows = list[Row]()
@@ -214,7 +217,7 @@ def _judge(seed: int) -> Table:
     )
     shift = made.game.generator
     with torch.no_grad():
-        hidden, last = shift.get_submodule("hidden.0"), shift.get_submodule("last")
+        hidden, last = (cast(nn.Linear, shift.get_submodule(n)) for n in ("hidden.0", "last"))
         hidden.weight.copy_(torch.tensor([[1.0], [-1.0]]))  # relu(z) − relu(−z) = z
         hidden.bias.zero_()
         last.weight.copy_(torch.tensor([[1.0, -1.0]]))
@@ -275,13 +278,13 @@ def _lines(seed: int) -> list[Row]:
 
 def learnt_js(theta: float, seed: int, steps: int = 400) -> float:
     """Return the bound log 2 + V/2 of a discriminator trained on two lines θ apart, in nats."""
-    torch_seed = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        layers = (torch.nn.Linear(2, 32), torch.nn.LeakyReLU(0.2), torch.nn.Linear(32, 1))
-        judge = torch.nn.Sequential(*layers)
+        layers = (nn.Linear(2, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
+        judge = nn.Sequential(*layers)
     descent = torch.optim.Adam(judge.parameters(), lr=0.02)
-    draw = partial(torch.rand, 128, generator=torch_seed)
+    draw = partial(torch.rand, 128, generator=rng)
     loss = torch.zeros(())
     for _ in range(steps):
         real = torch.stack([torch.zeros(128), draw()], 1)

@@ -51,8 +51,8 @@ def piles(seed: int) -> Exhibit:
     panels = [_piles(title, state, after) for title, state in zip(titles, states, strict=True)]
     panels += [_plan_panel(plan), _borders(surplus)]
     return Exhibit(
-        "Three moves turn P into Q = (1, 2, 4, 3) at a total cost of 5; no plan is cheaper. The sum "
-        "of |δ|, the surplus left of each border, says the same.",
+        "Three moves turn P into Q = (1, 2, 4, 3) at a total cost of 5; no plan is cheaper. The "
+        "sum of |δ|, the surplus left of each border, says the same.",
         figure("G7 The earth mover on four piles", panels),
         rows,
         {"P": before, "Q": after, "surplus": surplus, "plan": plan, "steps": states},
@@ -61,8 +61,10 @@ def piles(seed: int) -> Exhibit:
 
 def _piles(title: str, state: Floats, after: Floats) -> Panel:
     edges = np.arange(5) + 0.5
-    outline = [Line([i + 0.5, i + 1.5], [q, q], "Q" if i == 0 else None, INK, dashed=True)
-               for i, q in enumerate(after.tolist())]
+    outline = [
+        Line([i + 0.5, i + 1.5], [q, q], "Q" if i == 0 else None, INK, dashed=True)
+        for i, q in enumerate(after.tolist())
+    ]
     marks = [Bars(edges + 0.0, state, "piles", 0), *outline]
     return Panel(title, marks, x_label="place", y_label="grains", y=(0, 5), x=(0.3, 4.7))
 
@@ -92,8 +94,14 @@ def _borders(surplus: Floats) -> Panel:
         for i, d in enumerate(surplus.tolist())
     ]
     flat = Line([0.4, 4.6], [0, 0], None, FAINT)
-    return Panel("what crosses each border", [flat, *marks], x_label="border after place",
-                 y_label="grains to the right", x=(0.4, 4.6), y=(-2.2, 2.8))
+    return Panel(
+        "what crosses each border",
+        [flat, *marks],
+        x_label="border after place",
+        y_label="grains to the right",
+        x=(0.4, 4.6),
+        y=(-2.2, 2.8),
+    )
 
 
 # ---- G8 -----------------------------------------------------------------------------------------
@@ -177,22 +185,35 @@ def manifolds(seed: int, count: int = 2_000_000) -> Exhibit:
         # Two square plates of side 1 and thickness 2r, at right angles through each other's middle.
         shares["surfaces"].append(float((np.abs(along) <= radius).mean()))
         rows += [
-            Row(f"rods of radius {radius:g}: common share of volume", shares["lines"][-1],
-                16 * radius / (3 * math.pi)),
-            Row(f"plates of half thickness {radius:g}: common share of volume",
-                shares["surfaces"][-1], 2 * radius),
+            Row(
+                f"rods of radius {radius:g}: common share of volume",
+                shares["lines"][-1],
+                16 * radius / (3 * math.pi),
+            ),
+            Row(
+                f"plates of half thickness {radius:g}: common share of volume",
+                shares["surfaces"][-1],
+                2 * radius,
+            ),
         ]
     for name, values in shares.items():
         steep = math.log(values[0] / values[-1]) / math.log(THICKNESS[0] / THICKNESS[-1])
         rows.append(Row(f"{name}: power of the thickness", steep, 1.0))
-    panels = [_rods(), _plates(), Panel(
-        "common share of volume",
-        [Line(THICKNESS, values, name, c, dots=True) for c, (name, values) in enumerate(shares.items())],
-        x_label="half thickness",
-        y_label="share",
-        log_x=True,
-        log_y=True,
-    )]
+    panels = [
+        _rods(),
+        _plates(),
+        Panel(
+            "common share of volume",
+            [
+                Line(THICKNESS, values, name, c, dots=True)
+                for c, (name, values) in enumerate(shares.items())
+            ],
+            x_label="half thickness",
+            y_label="share",
+            log_x=True,
+            log_y=True,
+        ),
+    ]
     return Exhibit(
         "Laws on thin sets in space. Even where two lines or surfaces cross, the volume they share "
         "goes to 0 with their thickness: almost everywhere a discriminator can be sure, and JS is "
@@ -213,8 +234,11 @@ def _rods() -> Panel:
     bent = (0.35 * np.sin(2.5 * run), run, 0.25 * run**2)
     return Panel(
         "two curves in space",
-        [*_corner(), Line(*seen(run, zero, 0.3 * run**2), "p_data", 0, width=3),
-         Line(*seen(*bent), "p_g", 1, width=3)],
+        [
+            *_corner(),
+            Line(*seen(run, zero, 0.3 * run**2), "p_data", 0, width=3),
+            Line(*seen(*bent), "p_g", 1, width=3),
+        ],
         bare=True,
         square=True,
         x=(-2, 2),

@@ -82,7 +82,7 @@ def transport_plan(p: ArrayLike, q: ArrayLike, cost: ArrayLike) -> Floats:
         )
     leaving: Any = sparse.kron(sparse.eye_array(m), np.ones((1, n)))
     arriving: Any = sparse.kron(np.ones((1, m)), sparse.eye_array(n))
-    margins: Any = sparse.vstack([leaving, arriving]).tocsr()
+    margins = cast(Any, sparse).vstack([leaving, arriving]).tocsr()
     found: Any = optimize.linprog(
         prices.ravel(),
         A_eq=margins[:-1],  # one equation follows from the others

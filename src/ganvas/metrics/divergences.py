@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import integrate, special
 
 from ganvas.errors import UsageError
@@ -28,7 +28,7 @@ from ganvas.metrics.distances import (
     wasserstein_assignment,
 )
 
-Density = Callable[[Floats], NDArray[np.floating]]
+Density = Callable[[Floats], Floats]
 
 CELLS = 40_000
 """Intervals into which the support of densities is cut."""
@@ -130,7 +130,7 @@ def between_densities(
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise UsageError(f"densities are compared on an interval low < high, not [{low}, {high}]")
     width = (high - low) / cells
-    middles = low + width * (np.arange(cells) + 0.5)
+    middles = np.asarray(low + width * (np.arange(cells) + 0.5), np.float64)
     masses = [np.asarray(density(middles), np.float64) for density in (p, q)]
     found = {
         "kl": kl_divergence(*masses),
@@ -179,10 +179,11 @@ def sinkhorn_plan(
         raise UsageError("masses and costs must be non-negative, and each sum of masses positive")
     source, target = source / source.sum(), target / target.sum()
     scale = float(prices.mean())
-    if scale == 0:
-        return np.outer(source, target)
     f, g = np.zeros_like(source), np.zeros_like(target)
-    plan, share = np.outer(source, target), max(1.0, temperature)
+    plan: Floats = source[:, None] * target
+    if scale == 0:
+        return plan
+    share = max(1.0, temperature)
     while True:
         for _ in range(ROUNDS // SCALINGS):
             f, g, plan = _scaled(f, g, prices, source, target, share * scale)
@@ -223,7 +224,8 @@ def _rounded(plan: Floats, source: Floats, target: Floats) -> Floats:
 
 
 def _ratio(wanted: Floats, have: Floats) -> Floats:
-    return np.divide(wanted, have, out=np.ones_like(wanted), where=have > 0)
+    held = have > 0
+    return np.asarray(np.where(held, wanted / np.where(held, have, 1.0), 1.0), np.float64)
 
 
 def _sample(values: ArrayLike) -> Floats:

@@ -180,7 +180,7 @@ class Bars:
     def draw(self, plane: Plane) -> str:
         """Return one rectangle for each bar that has a height."""
         edges, heights = floats(self.edges), floats(self.heights)
-        floor = plane.up.start
+        floor = plane.up.start if plane.up.log else plane.up.at(0.0)
         drawn = list[str]()
         for left, right, height in zip(edges, edges[1:], heights, strict=False):
             if height <= 0:
@@ -237,7 +237,8 @@ class Words:
         """Return the text."""
         x, y = plane.across.at(self.x), plane.up.at(self.y)
         style = f"fill:{PALETTE[self.colour]}"
-        return f'<text class="m" x="{x:.2f}" y="{y + 4:.2f}" style="{style}">{escape(self.text)}</text>'
+        place = f'class="m" x="{x:.2f}" y="{y + 4:.2f}"'
+        return f'<text {place} style="{style}">{escape(self.text)}</text>'
 
 
 @dataclass(frozen=True)
@@ -332,9 +333,7 @@ def _panel(panel: Panel, legend: _Legend, room: float, place: int) -> str:
     if panel.square:  # the axis with more room shows more
         unit = max((x[1] - x[0]) / (right - left), (y[1] - y[0]) / (floor - top))
         x, y = _widened(x, unit * (right - left)), _widened(y, unit * (floor - top))
-    plane = Plane(
-        Axis(*x, left, right, log=panel.log_x), Axis(*y, floor, top, log=panel.log_y)
-    )
+    plane = Plane(Axis(*x, left, right, log=panel.log_x), Axis(*y, floor, top, log=panel.log_y))
     box = f'<rect x="{left}" y="{top}" width="{right - left}" height="{floor - top}"/>'
     inside = "".join(mark.draw(plane) for mark in panel.marks)
     return (
@@ -387,7 +386,7 @@ def _widened(ends: tuple[float, float], length: float) -> tuple[float, float]:
 
 
 def _number(value: float, log: bool) -> str:
-    if log and not 0.01 <= value <= 100:
+    if log and not 0.0099 <= value <= 1001:
         return f"1e{round(math.log10(value))}".replace("-", "−")
     return number(0.0 if abs(value) < 1e-12 else value).replace("-", "−")
 
