@@ -27,7 +27,7 @@ PALETTE = (
 INK, FAINT = 8, 9
 """Places in the palette of black and grey."""
 WIDTH, HEIGHT = 300, 236  # of a panel
-LEFT, RIGHT, TOP, BOTTOM = 50, 18, 26, 40  # margins in a panel
+LEFT, RIGHT, TOP, BOTTOM = 56, 18, 26, 40  # margins in a panel
 LINE = 15  # height of a line of the legend
 SMALL, CAPITAL = 5.9, 7.6  # mean widths of characters of the legend
 HEAD, FOOT = 30, 4  # above and below all panels
@@ -154,7 +154,7 @@ class Area:
         if not places:
             return ""
         border = "L".join(f"{a:.{DIGITS}f} {b:.{DIGITS}f}" for a, b in places)
-        floor = plane.up.at(0.0)
+        floor = plane.up.start if plane.up.log else plane.up.at(0.0)
         ends = f"L{places[-1][0]:.2f} {floor:.2f}L{places[0][0]:.2f} {floor:.2f}Z"
         shade = PALETTE[self.colour]
         return (
