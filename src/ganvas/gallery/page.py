@@ -42,7 +42,7 @@ def section(numbers: Mapping[str, Any], moving: bool) -> str:
     name, title = numbers["item"], numbers["title"]
     lines = [f"## {name}: {title}", "", f"![{title}]({name}.svg)", ""]
     if moving:
-        lines += [f"![{title}, in motion]({name}.gif)", ""]
+        lines += [f"![{name}, animated]({name}.gif)", ""]
     lines += [numbers["text"], "", "| quantity | value | expected |", "| --- | ---: | ---: |"]
     for row in numbers["rows"]:
         quantity = row["quantity"].replace("|", "\\|")
