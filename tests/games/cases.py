@@ -84,4 +84,17 @@ CASES: dict[str, Case] = {
     "r3gan lazy": case("r3gan", ring, MLP, penalty_every=2),
     "r3gan dcgan": case("r3gan", digits8, DCGAN, penalty_every=2, **without_norm(DCGAN)),
     "r3gan smR": case("r3gan", digits32, R3),
+    "unrolled points": case("unrolled", ring, MLP, unrolling_steps=2),
+    "unrolled digits": case("unrolled", digits8, DCGAN, unrolling_steps=2, second_order=False),
+    "ali points": case("ali", ring, MLP, encoder=MLP | {"spread": True}),
+    "veegan points": case("veegan", ring, MLP, encoder=MLP),
+    "veegan pretrained digits": case(
+        "veegan",
+        digits8,
+        DCGAN,
+        discriminator=DCGAN | {"norm": "none", "z_width": 8, "head_width": 8},
+        encoder=MLP,
+        pretraining=2,
+        theta_adv="ali",
+    ),
 }

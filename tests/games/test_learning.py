@@ -53,6 +53,9 @@ SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
     "sngan": ("ring8", POINTS | {"discriminator": MLP | {"spectral": True, "input_scale": 5}}, 500),
     "r3gan": ("ring8", POINTS | {"gamma": 0.1}, 1000),
     "pacgan": ("ring8", POINTS, 1000),
+    "unrolled": ("ring8", POINTS | {"unrolling_steps": 2}, 600),
+    "ali": ("ring8", POINTS | {"encoder": MLP | {"spread": True}}, 1500),
+    "veegan": ("ring8", POINTS | {"encoder": MLP, "latent": {"kind": "normal", "dim": 4}}, 1500),
     "dcgan": (
         "digits8",
         POINTS | {"generator": DCGAN, "discriminator": DCGAN},
@@ -87,7 +90,7 @@ def distance(system: str, broken: bool, seed: int = 0) -> float:
         turns.statistics = {}
     game.eval()
     batch = feed.next("test", 500)
-    y = batch.label if game.classes else None
+    y = batch.label if getattr(game, "classes", 0) else None
     with torch.no_grad():
         fake = game.sample(game.prior(500, Noise(seed + 1)), y)
     assert torch.isfinite(fake).all() or broken
@@ -103,6 +106,13 @@ def inverted(kind: type[Game]) -> type[Game]:
             loss, noted = super().generator_loss(*arguments)
             return -loss, noted
 
+        def against(self, *arguments: Any) -> Any:
+            loss, noted = super().against(*arguments)
+            return -loss, noted
+
+        def confusion(self, *arguments: Any) -> Any:
+            return -super().confusion(*arguments)
+
     return Inverted
 
 
@@ -114,6 +124,9 @@ THRESHOLDS = {
     "sngan": 0.6,
     "r3gan": 0.6,
     "pacgan": 0.6,
+    "unrolled": 0.6,
+    "ali": 1.4,
+    "veegan": 0.9,
     "dcgan": 6.5,
     "cgan": 7.5,
 }

@@ -47,9 +47,10 @@ def test_recipe(name: str, tmp_path: Path) -> None:
     turns.hold()
     turns.round = 1000  # past any warm-up, on a round of every lazy turn
     before = {k: v.clone() for k, v in game.state_dict().items()}
-    for _ in range(2):
-        game.stages()[0].play(feed, turns)
-        turns.round += 1
+    for stage in game.stages():
+        for _ in range(2):
+            stage.play(feed, turns)
+            turns.round += 1
     assert all(turns.steps[player] for player in game.players)
     assert any(not v.equal(before[k]) for k, v in game.state_dict().items())
     statistics: dict[str, Any] = turns.take_statistics()

@@ -1,7 +1,16 @@
 """ganvas from Python: train, resume, evaluate, load. The command line calls the same functions."""
 
-from ganvas.api.measuring import diagnose, evaluate, measure
+from ganvas.api.measuring import diagnose, digit_classifier, evaluate, measure
 from ganvas.api.running import Ending, resume, train
 from ganvas.model import load
 
-__all__ = ["Ending", "diagnose", "evaluate", "load", "measure", "resume", "train"]
+__all__ = [
+    "Ending",
+    "diagnose",
+    "digit_classifier",
+    "evaluate",
+    "load",
+    "measure",
+    "resume",
+    "train",
+]

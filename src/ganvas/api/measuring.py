@@ -6,19 +6,22 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from ganvas.data.open import open_data
 from ganvas.data.source import Source, StackSource
-from ganvas.data.spec import Images
+from ganvas.data.spec import AnyArray, Images
 from ganvas.metrics.digit_classifier import DigitNet
 from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.extractors import DigitClassifier, default_extractor
+from ganvas.metrics.gaussianity import gaussianity
 from ganvas.metrics.images import evaluate_images
 from ganvas.metrics.points import evaluate_point_set, evaluate_points
-from ganvas.metrics.protocol import Score
+from ganvas.metrics.protocol import Protocol, Score
 from ganvas.metrics.stacked import NearestNeighbour, evaluate_stacked
 from ganvas.model import Model, disk_errors, load, save_model
+from ganvas.play import Noise
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.report import write_report
 from ganvas.train.folder import CONFIG, RunFolder
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from ganvas.train.diagnosis import Diagnosis
 
 EVALUATION = "evaluation.json"
+CODES = 10_000
+"""Items whose latents are compared with the prior."""
 
 
 def evaluate(
@@ -49,7 +54,8 @@ def evaluate(
     """
     folder, recipe, model, source = _open(run)
     n = samples or recipe.evaluate.samples
-    scores = measure(model, source, n, recipe.evaluate.seed if seed is None else seed)
+    used = recipe.evaluate.seed if seed is None else seed
+    scores = measure(model, source, n, used) | measure_codes(model, source, used)
     plain = {name: json.loads(score.to_json()) for name, score in scores.items()}
     shares = _class_shares(scores, model.spec.class_names)
     _keep(folder, {"scores": plain, "class_shares": shares})
@@ -80,7 +86,7 @@ def measure(model: Model, source: Source, samples: int, seed: int = 0) -> dict[s
     if source.law is not None:
         return evaluate_points(x, source.law, seed)
     if isinstance(source, StackSource):
-        classifier = _digit_classifier(source, model.device)
+        classifier = digit_classifier(source, model.device)
         return evaluate_stacked(x, classifier, data=source.spec.name, seed=seed)
     train = source.items("train").x
     held_out = source.items("test").x if "test" in source.splits else None
@@ -103,7 +109,48 @@ def measure(model: Model, source: Source, samples: int, seed: int = 0) -> dict[s
     return evaluate_point_set(x, held_out, real=train, reference_name=reference_name, seed=seed)
 
 
-def _digit_classifier(source: StackSource, device: torch.device) -> Extractor:
+def measure_codes(model: Model, source: Source, seed: int = 0) -> dict[str, Score]:
+    """Return how near encoded data are to the prior, of a game that encodes onto a normal prior.
+
+    The data are the held-out items, or the first training ones, at most 10,000.
+    """
+    prior = getattr(model.game, "latent", None)
+    if "encode" not in model.capabilities or getattr(prior, "kind", "") != "normal":
+        return {}
+    split = source.splits[-1]
+    items = source.items(split).x[:CODES]
+    codes = _codes(model, items, seed)
+    normal = np.random.Generator(np.random.PCG64(seed)).standard_normal(codes.shape)
+    floors = gaussianity(normal, seed)
+    return {
+        name: Score(
+            value=value,
+            floor=floors[name],
+            protocol=Protocol(
+                metric=name,
+                samples=len(items),
+                reference=f"{source.spec.name}, {split}, against N(0, 1)",
+                reference_samples=len(items),
+                seed=seed,
+            ),
+        )
+        for name, value in gaussianity(codes, seed).items()
+    }
+
+
+@torch.inference_mode()
+def _codes(model: Model, items: AnyArray, seed: int) -> AnyArray:
+    """Return codes (N, K) of items, drawn where the encoder is a distribution."""
+    draw = getattr(model.game, "draw", None)
+    if draw is None:
+        return model.encode(items)
+    noise = Noise(seed, model.device)
+    chunks = [items[start : start + 256] for start in range(0, len(items), 256)]
+    codes = [draw(model.domain.encode(x).to(model.device), noise).cpu() for x in chunks]
+    return torch.cat(codes).numpy()
+
+
+def digit_classifier(source: StackSource, device: torch.device) -> Extractor:
     """Return what tells the single digits of a stack apart: the shipped net, or neighbours."""
     digits = source.digits["train"]
     if digits.x.shape[1] >= DigitNet.size or digits.label is None:

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli import exporting, looking, measuring, sampling, showing, training
+from ganvas.cli import encoding, exporting, looking, measuring, sampling, showing, training
+from ganvas.cli.benching import bench
 from ganvas.cli.speech import complain
 from ganvas.errors import GanvasError
 
@@ -34,12 +35,14 @@ app = typer.Typer(
 for command in (
     *(training.train, training.resume),
     *(sampling.sample, sampling.interpolate),
+    *(encoding.encode, encoding.reconstruct, encoding.project),
     *(measuring.evaluate, measuring.compare, measuring.diagnose),
     *(looking.recipes, looking.data),
     showing.gallery,
     exporting.export,
 ):
     app.command()(command)
+app.add_typer(bench, name="bench")
 
 
 def _show_version(wanted: bool) -> None:

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from ganvas.play import Game
 
 PARTS = frozenset(
-    {"__init__", "adversarial", "constraints", "objectives", "penalties", "priors", "remedies"}
+    {
+        "__init__",
+        "adversarial",
+        "constraints",
+        "joint",
+        "objectives",
+        "penalties",
+        "priors",
+        "remedies",
+    }
 )
 """Files here that are no systems, but what systems are made of."""
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from ganvas.data.spec import DataSpec, Domain
 from ganvas.errors import GanvasError, UsageError, did_you_mean
 from ganvas.latent.interpolation import blend
+from ganvas.latent.inversion import invert
 from ganvas.model.card import Provenance
 from ganvas.play import CAPABILITIES, Game, Noise
 
@@ -143,6 +144,71 @@ class Model:
         return torch.cat(chunks).numpy()
 
     @torch.inference_mode()
+    def encode(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
+        """Return the latent of each of ``x``, (n, K) float32.
+
+        Args:
+            x: points (n, dim) or images (n, H, W, C) uint8, in data units.
+            label: their classes, for a model that was trained with classes.
+            batch: how many go through the network at once.
+
+        Raises:
+            UsageError: ``x`` has another shape than the model's data.
+            CannotError: the system has no encoder.
+        """
+        chunks = self._each("encode", x, label, batch)
+        return torch.cat([chunk.float().cpu() for chunk in chunks]).numpy()
+
+    @torch.inference_mode()
+    def reconstruct(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
+        """Return what the model makes of the latent of each of ``x``, in data units.
+
+        Arguments and errors are those of `encode`.
+        """
+        chunks = self._each("reconstruct", x, label, batch)
+        return np.concatenate([self.domain.decode(chunk) for chunk in chunks])
+
+    def project(
+        self, x: Array, *, restarts: int = 3, steps: int = 500, seed: int = 0, batch: int = 64
+    ) -> tuple[Array, Array]:
+        """Search the latents whose samples come nearest to ``x`` (inference via optimisation).
+
+        Args:
+            x: points (n, dim) or images (n, H, W, C) uint8, in data units.
+            restarts: searches for each item; the best counts.
+            steps: of Adam, in each search.
+            seed: of the starts.
+            batch: items searched for at once.
+
+        Returns:
+            The nearest samples in data units, and the mean squared error of each item in network
+            units, (n,): pixels in [-1, 1], four times the error in [0, 1].
+
+        Raises:
+            UsageError: ``x`` has another shape than the model's data, or the model is conditional.
+            CannotError: the system has no samples.
+        """
+        self._require("sample")
+        self._check_shape(x)
+        if self.conditional:
+            raise UsageError(
+                "the search is for models without classes; train one with game.conditional=false"
+            )
+        noise = Noise(_block_seed(seed, 0))
+        found: list[Array] = []
+        errors: list[Tensor] = []
+        for part in _parts(len(x), batch):
+            target = self.domain.encode(x[part]).to(self.device)
+            starts = [self._call("prior", len(target), noise) for _ in range(restarts)]
+            z, error = invert(
+                lambda z: self._call("sample", z, None), target, torch.stack(starts), steps=steps
+            )
+            with torch.no_grad():
+                found.append(self.domain.decode(self._call("sample", z, None)))
+            errors.append(error.float().cpu())
+        return np.concatenate(found), torch.cat(errors).numpy()
+
+    @torch.inference_mode()
     def interpolate(
         self,
         a: int | Array,
@@ -249,6 +315,15 @@ class Model:
         return f"expected label 0 to {self.spec.classes - 1}{known}"
 
     # ---- calls into the game --------------------------------------------------------------------
+
+    def _each(self, verb: str, x: Array, label: Labels, batch: int) -> Iterator[Tensor]:
+        """Give what the game says of ``x``, a batch at a time."""
+        self._require(verb)
+        self._check_shape(x)
+        y = self._labels(label, len(x))
+        for part in _parts(len(x), batch):
+            inputs = self.domain.encode(x[part]).to(self.device)
+            yield self._call(verb, inputs, None if y is None else y[part].to(self.device))
 
     def _generate(self, z: Tensor, y: Tensor | None) -> Tensor:
         labels = None if y is None else y.to(self.device)

@@ -17,28 +17,50 @@ from ganvas.networks.bottleneck import BottleneckDiscriminator, BottleneckGenera
 from ganvas.networks.cgan_mlp import CganMLPDiscriminator, CganMLPGenerator
 from ganvas.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganvas.networks.describe import Description, describe
+from ganvas.networks.joint import (
+    JOINT_PRESETS,
+    Code,
+    DCGANEncoder,
+    DCGANJoint,
+    Encoder,
+    EncoderConfig,
+    JointConfig,
+    JointDiscriminator,
+    MLPEncoder,
+    MLPJoint,
+)
 from ganvas.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganvas.networks.presets import PRESETS, AnyDiscriminator, AnyGenerator
 from ganvas.networks.r3 import R3Discriminator, R3Generator
 from ganvas.networks.resnet import ResNetDiscriminator, ResNetGenerator
 
 __all__ = [
+    "JOINT_PRESETS",
     "PRESETS",
     "BottleneckDiscriminator",
     "BottleneckGenerator",
     "CganMLPDiscriminator",
     "CganMLPGenerator",
+    "Code",
     "DCGANDiscriminator",
+    "DCGANEncoder",
     "DCGANGenerator",
+    "DCGANJoint",
     "Description",
     "Discriminator",
     "DiscriminatorConfig",
+    "Encoder",
+    "EncoderConfig",
     "Generator",
     "GeneratorConfig",
     "Head",
+    "JointConfig",
+    "JointDiscriminator",
     "Labels",
     "MLPDiscriminator",
+    "MLPEncoder",
     "MLPGenerator",
+    "MLPJoint",
     "R3Discriminator",
     "R3Generator",
     "ResNetDiscriminator",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ganvas.data.spec import DataSpec
 
 
-class _Body(Settings):
+class MLPBody(Settings):
     """The hidden layers.
 
     Attributes:
@@ -72,7 +72,7 @@ class _Body(Settings):
         initialise(last, "glorot" if self.init == "he" else self.init, self.init_scale)
 
 
-class MLPGenerator(_Body):
+class MLPGenerator(MLPBody):
     """Settings of a fully connected generator; labels enter as one-hot weights beside z.
 
     Attributes:
@@ -88,7 +88,7 @@ class MLPGenerator(_Body):
         return MLPGeneratorNet(self, spec.shape, latent, classes)
 
 
-class MLPDiscriminator(_Body):
+class MLPDiscriminator(MLPBody):
     """Settings of a fully connected discriminator.
 
     Attributes:

@@ -24,7 +24,8 @@ class Lookahead:
 
     Starts from the live parameters and the optimiser's live moments; neither is changed. With
     ``second_order`` gradients flow through every step into whatever the loss depends on (the
-    generator), else each step is a constant displacement.
+    generator), else each step is a constant displacement. All parameters lie in one vector, so a
+    step's arithmetic is a handful of operations whatever the network's depth.
     """
 
     def __init__(self, player: Player, progress: float, rate: float, second_order: bool) -> None:
@@ -36,21 +37,25 @@ class Lookahead:
         self._rate = rate * player.correction
         self._progress = progress
         live = dict(self._module.named_parameters())
-        self.parameters = {n: p.detach().clone().requires_grad_() for n, p in live.items()}
-        self._moments = {n: _moments(player.optimiser.state.get(p, {})) for n, p in live.items()}
+        self._shapes = {name: p.shape for name, p in live.items()}
+        self._sizes = [p.numel() for p in live.values()]
+        self._weights = _flat(list(live.values())).requires_grad_()
+        self._moments = _moments([player.optimiser.state.get(p, {}) for p in live.values()])
 
     def network(self, *arguments: Any, **named: Any) -> Any:
         """Call the network with the parameters as they are now."""
-        return functional_call(self._module, self.parameters, arguments, named)
+        parts: tuple[Tensor, ...] = torch.split(self._weights, self._sizes)
+        shaped = zip(self._shapes.items(), parts, strict=True)
+        parameters = {name: part.view(shape) for (name, shape), part in shaped}
+        return functional_call(self._module, parameters, arguments, named)
 
     def step(self, loss: LossOf) -> None:
         """Take one differentiable step on ``loss(network)``."""
-        gradients = torch.autograd.grad(
-            loss(self.network), list(self.parameters.values()), create_graph=self._second_order
+        (gradient,) = torch.autograd.grad(
+            loss(self.network), self._weights, create_graph=self._second_order
         )
-        for name, gradient in zip(list(self.parameters), _averaged(gradients), strict=True):
-            moved = self.parameters[name] - self._displacement(self._moments[name], gradient)
-            self.parameters[name] = moved if self._second_order else moved.detach().requires_grad_()
+        moved = self._weights - self._displacement(self._moments, _averaged(gradient))
+        self._weights = moved if self._second_order else moved.detach().requires_grad_()
 
     def _displacement(self, moments: dict[str, Any], g: Tensor) -> Tensor:
         """What the real optimiser would subtract, as a differentiable function of ``g``."""
@@ -71,34 +76,37 @@ class Lookahead:
             t = moments["step"] = moments.get("step", 0) + 1
             first = moments.get("exp_avg", torch.zeros_like(g))
             second = moments.get("exp_avg_sq", torch.zeros_like(g))
-            first = moments["exp_avg"] = beta1 * first + (1 - beta1) * g
-            second = moments["exp_avg_sq"] = beta2 * second + (1 - beta2) * g * g
+            first = moments["exp_avg"] = torch.lerp(g, first, beta1)
+            second = moments["exp_avg_sq"] = torch.lerp(g * g, second, beta2)
             scale = _sqrt(second / (1 - beta2**t)) + settings.eps
-            return lr * (first / (1 - beta1**t)) / scale
+            return (lr / (1 - beta1**t)) * first / scale
         raise GanvasError(
             f"lookahead cannot differentiate this optimiser ({settings!r}); use adam or sgd "
             "without weight decay, or rmsprop without momentum"
         )
 
 
-def _averaged(gradients: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Average gradients over the processes, differentiably, in one flat all-reduce."""
-    if world_size() == 1:
-        return gradients
-    flat = all_reduce(torch.cat([g.reshape(-1) for g in gradients])) / world_size()
-    parts = torch.split(flat, [g.numel() for g in gradients])
-    return tuple(part.view_as(g) for part, g in zip(parts, gradients, strict=True))
+def _averaged(gradient: Tensor) -> Tensor:
+    """Average a flat gradient over the processes, differentiably, in one all-reduce."""
+    return gradient if world_size() == 1 else all_reduce(gradient) / world_size()
 
 
-def _moments(state: dict[str, Any]) -> dict[str, Any]:
-    """Copy an optimiser's state of one parameter; counts become plain numbers."""
-    copied = {k: v.detach().clone() for k, v in state.items() if isinstance(v, Tensor)}
-    if "step" in copied:
-        return {**copied, "step": int(copied["step"].item())}
-    return copied
+def _flat(tensors: list[Any]) -> Tensor:
+    return torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
+
+
+def _moments(states: list[dict[str, Any]]) -> dict[str, Any]:
+    """Copy an optimiser's moments, each kind as one vector; the count becomes a plain number."""
+    if not all(states):
+        return {}
+    kept = {key: value for key, value in states[0].items() if isinstance(value, Tensor)}
+    moments: dict[str, Any] = {
+        key: _flat([state[key] for state in states]) for key in kept if key != "step"
+    }
+    return {**moments, "step": int(kept["step"].item())} if "step" in kept else moments
 
 
 def _sqrt(x: Tensor) -> Tensor:
     """Square root whose derivative at zero is zero, as for a parameter that never moved."""
     positive = x > 0
-    return torch.where(positive, torch.where(positive, x, torch.ones_like(x)).sqrt(), 0.0)
+    return torch.where(positive, torch.where(positive, x, 1.0).sqrt(), 0.0)

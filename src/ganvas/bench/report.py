@@ -1,0 +1,308 @@
+"""Tables of results: means over seeds, what was published, and a verdict that knows its limits."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scipy import stats
+
+from ganvas.bench.rows import Row
+from ganvas.bench.tables import METHODS, PUBLISHED, Published, known
+from ganvas.errors import UsageError
+
+MEASURES = (
+    ("modes", "modes"),
+    ("modes_strict", "strict modes"),
+    ("hq", "HQ %"),
+    ("kl_modes", "KL"),
+    ("kl_corr", "KL corrected"),
+    ("jsd_grid", "JSD grid − floor"),
+    ("w1_excess", "W₁ − floor"),
+    ("sigma_ratio", "σ ratio"),
+)
+"""What tables show, of the larger number of samples."""
+
+LESS_FLOOR = ("jsd_grid",)
+SAME_SHARE = 0.05
+"""Means closer than this share of a published number are within noise whatever their spread."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A mean over seeds.
+
+    Attributes:
+        mean: of those seeds that have a value.
+        deviation: standard deviation over seeds, 0 for one.
+        count: how many seeds had a value.
+    """
+
+    mean: float
+    deviation: float
+    count: int
+
+    @property
+    def half_width(self) -> float:
+        """Half the 95 % interval of the mean by Student's t; infinite for one seed."""
+        if self.count < 2:
+            return math.inf
+        t = float(stats.t.ppf(0.975, self.count - 1))
+        return t * self.deviation / math.sqrt(self.count)
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3g}" + (f" ± {self.deviation:.2g}" if self.count > 1 else "")
+
+
+@dataclass(frozen=True)
+class Line:
+    """All seeds of one method on one data set, with one preset and tier."""
+
+    data: str
+    method: str
+    preset: str
+    tier: str
+    rows: list[Row]
+
+    def cell(self, measure: str) -> Cell | None:
+        """Return a measure's mean, less its floor where that is what is compared."""
+        found: list[float] = []
+        for row in self.rows:
+            n = str(row["samples"][-1])
+            value = row["scores"][n].get(measure)
+            if value is None and measure == "hq":
+                value = row["scores"][n].get("hq_cal")
+            if value is None:
+                continue
+            floor = row["floors"][n].get(measure) if measure in LESS_FLOOR else 0.0
+            found.append(value - (floor or 0.0))
+        return cell(found)
+
+    def of(self, get: Callable[[Row], float | None]) -> Cell | None:
+        """Return the mean of anything else that rows hold."""
+        return cell([value for row in self.rows if (value := get(row)) is not None])
+
+    @property
+    def published(self) -> Published | None:
+        """What a paper says of this method on these data, if one does."""
+        here = (p for p in PUBLISHED if (p.data, p.method) == (self.data, self.method))
+        return next(here, None)
+
+    @property
+    def verdict(self) -> str:
+        """How the mean compares with the published one; the protocols are not the same."""
+        published = self.published
+        if published is None:
+            return "no published number"
+        words: list[str] = []
+        for name, better in (("modes", 1), ("hq", 1), ("kl_modes", -1)):
+            there, here = getattr(published, name), self.cell(name)
+            if there is None:
+                continue
+            if here is None:
+                words.append(f"{name}: below")
+                continue
+            gap = better * (here.mean - there)
+            noise = max(here.half_width if here.count > 1 else 0.0, SAME_SHARE * abs(there))
+            word = "within noise" if abs(gap) <= noise else "beats" if gap > 0 else "below"
+            words.append(f"{name}: {word}")
+        return ", ".join(words)
+
+
+def cell(values: Sequence[float]) -> Cell | None:
+    """Return mean and spread of some values; None of none."""
+    if not values:
+        return None
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return Cell(statistics.fmean(values), deviation, len(values))
+
+
+def lines(rows: Sequence[Row], tier: str) -> list[Line]:
+    """Return finished runs of a tier, grouped; methods in the order of the benchmark's table."""
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        if row["tier"] == tier and "error" not in row:
+            groups.setdefault((row["data"], row["preset"], row["method"]), []).append(row)
+    order = list(METHODS)
+    ranked = sorted(
+        groups.items(),
+        key=lambda item: (
+            item[0][0],
+            item[0][1],
+            order.index(known("method", item[0][2], METHODS)),
+        ),
+    )
+    return [Line(data, method, preset, tier, found) for (data, preset, method), found in ranked]
+
+
+def ordering(found: Sequence[Line], smaller: str, larger: str, measure: str) -> str:
+    """Say whether one line's mean is above another's, by Welch's 95 % interval."""
+    pair = [
+        next((line for line in found if line.method == name), None) for name in (smaller, larger)
+    ]
+    cells = [line.cell(measure) if line else None for line in pair]
+    a, b = cells
+    if a is None or b is None:
+        return f"{smaller} < {larger}: not measured"
+    gap = b.mean - a.mean
+    errors = [c.deviation**2 / c.count for c in (a, b)]
+    spread = math.sqrt(sum(errors))
+    if spread == 0:
+        word = "holds" if gap > 0 else "tie" if gap == 0 else "does not hold"
+        return f"{smaller} < {larger}: {word} ({gap:+.2f}, no spread)"
+    if min(a.count, b.count) < 2:
+        return f"{smaller} < {larger}: {gap:+.2f}, one seed"
+    below = sum(e**2 / (c.count - 1) for e, c in zip(errors, (a, b), strict=True))
+    half = float(stats.t.ppf(0.975, spread**4 / below)) * spread
+    word = "holds" if gap > half else "does not hold" if gap < -half else "not decided"
+    return f"{smaller} < {larger}: {word} ({gap:+.2f} ± {half:.2f})"
+
+
+# ---- writing ------------------------------------------------------------------------------------
+
+
+def header() -> list[str]:
+    """Return the columns of the table."""
+    return [
+        *("method", "seeds"),
+        *(title for _, title in MEASURES),
+        *("best modes", "rounds to all modes", "s/run", "published", "verdict"),
+    ]
+
+
+def table_row(line: Line) -> list[str]:
+    """Return the cells of one line."""
+    full = line.of(lambda row: row["full_coverage"])
+    reached = f"{full.mean:,.0f} ({full.count} of {len(line.rows)})" if full else "never"
+    best = line.of(lambda row: row["best"]["modes"] if row["best"] else None)
+    published = line.published
+    return [
+        line.method,
+        str(len(line.rows)),
+        *(str(line.cell(name) or "–") for name, _ in MEASURES),
+        str(best or "–"),
+        reached,
+        f"{statistics.median(row['seconds'] for row in line.rows):.0f}",
+        cited(published) if published else "–",
+        line.verdict,
+    ]
+
+
+def cited(published: Published) -> str:
+    """Return a published number with its source and status."""
+    parts = [f"{published.modes:g} modes"] if published.modes is not None else []
+    parts += [f"HQ {published.hq:g}"] if published.hq is not None else []
+    parts += [f"KL {published.kl_modes:g}"] if published.kl_modes is not None else []
+    return f"{', '.join(parts)} ({published.source}, {published.status})"
+
+
+def groups_of(found: Sequence[Line]) -> dict[tuple[str, str], list[Line]]:
+    """Return the lines of each table: one for each data set and preset."""
+    tables: dict[tuple[str, str], list[Line]] = {}
+    for line in found:
+        tables.setdefault((line.data, line.preset), []).append(line)
+    return tables
+
+
+def markdown(found: Sequence[Line]) -> str:
+    """Return all tables as Markdown, each with its protocol."""
+    if not found:
+        return "No finished runs of this tier."
+    parts: list[str] = []
+    for (data, preset), group in groups_of(found).items():
+        columns = header()
+        parts += [
+            f"### {data}, networks `{preset}`",
+            "",
+            protocol(group),
+            "",
+            "| " + " | ".join(columns) + " |",
+            "|" + "---|" * len(columns),
+            *("| " + " | ".join(table_row(line)) + " |" for line in group),
+            "",
+        ]
+        parts += [f"- {text}" for text in orderings(group)]
+        parts += [""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def orderings(group: Sequence[Line]) -> list[str]:
+    """Return the orderings that the literature expects, in strict modes."""
+    names = [line.method for line in group]
+    pairs = (("gan", "unrolled"), ("unrolled", "veegan"), ("gan", "veegan"))
+    return [ordering(group, a, b, "modes_strict") for a, b in pairs if a in names and b in names]
+
+
+def protocol(group: Sequence[Line]) -> str:
+    """Return in words what all runs of a table share, and what the law itself would score."""
+    rows = [row for line in group for row in line.rows]
+    row = rows[0]
+    n = str(row["samples"][-1])
+    commits = ", ".join(sorted({f"`{r['commit']}`" for r in rows}))
+    floor = [
+        f"{title} {row['floors'][n][name]:.3g}"
+        for name, title in (("hq", "HQ"), ("kl_modes", "KL"), ("jsd_grid", "JSD grid"))
+        if row["floors"][n].get(name) is not None
+    ]
+    rounds = sorted({r["rounds"] for r in rows})
+    return (
+        f"{' or '.join(f'{r:,}' for r in rounds)} generator updates, last iterate, "
+        f"{int(n):,} samples, seeds {row['sample_seed'] - row['seed']} + run; commit {commits}; "
+        f"{row['machine']}, torch {row['torch']}, one thread a run. "
+        f"A perfect generator: {', '.join(floor)}."
+    )
+
+
+def as_csv(found: Sequence[Line]) -> str:
+    """Return one flat table, a row for each line, means and deviations in columns of their own."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = [name for name, _ in MEASURES]
+    numbers = [f"{name}_{part}" for name in names for part in ("mean", "std")]
+    writer.writerow(["data", "preset", "tier", "method", "seeds", *numbers, "published", "verdict"])
+    for line in found:
+        cells = [line.cell(name) for name in names]
+        values = [v for c in cells for v in ((c.mean, c.deviation) if c else ("", ""))]
+        published = cited(line.published) if line.published else ""
+        head = [line.data, line.preset, line.tier, line.method, len(line.rows)]
+        writer.writerow([*head, *values, published, line.verdict])
+    return text.getvalue()
+
+
+def write(rows: Sequence[Row], tier: str, out: Path | None) -> str:
+    """Return the Markdown tables, or write a file and say so.
+
+    Raises:
+        UsageError: the file is of no known type.
+    """
+    found = lines(rows, tier)
+    if out is None:
+        return markdown(found)
+    makers: dict[str, Callable[[Sequence[Line]], str]] = {".md": markdown, ".csv": as_csv}
+    if out.suffix == ".html":
+        from ganvas.bench.page import page
+
+        makers[".html"] = page
+    if out.suffix not in makers:
+        raise UsageError(f"--out {out}: expected a .md, .csv or .html file")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(makers[out.suffix](found), encoding="utf-8")
+    return str(out)
+
+
+def floors(data: str, count: int) -> list[tuple[str, str, str]]:
+    """Return each measure of so many samples of the law itself, with its spread."""
+    from ganvas.bench.tables import STACKS
+    from ganvas.data.laws import law
+    from ganvas.metrics.floors import point_floors, stacked_floors
+
+    found: dict[str, Any] = (
+        dict(stacked_floors(count)) if data in STACKS else point_floors(law(data), count)
+    )
+    return [(name, f"{f.value:.6g}", f"{f.spread:.2g}") for name, f in found.items()]

@@ -1,0 +1,232 @@
+"""Running jobs: each in a process of its own, resumed if it was cut off, measured, noted."""
+
+from __future__ import annotations
+
+import math
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from ganvas.bench.jobs import Job
+from ganvas.bench.rows import KEY, Row, append, key_of, read_rows
+from ganvas.errors import GanvasError
+
+SAMPLE_SEED = 777
+POINT_SAMPLES = (2_500, 10_000)
+STACK_SAMPLES = (26_000, 20_000)
+PLOTTED = 1_000
+"""Points of each run kept for the panels of the report."""
+
+Say = Callable[[str], None]
+
+
+def run(
+    jobs: Sequence[Job],
+    results: Path,
+    out: Path,
+    *,
+    processes: int = 1,
+    retry: bool = False,
+    say: Say = lambda text: None,
+) -> list[Row]:
+    """Run what is not in ``results`` yet; append a row for each run as it ends.
+
+    Args:
+        jobs: the runs, in order.
+        results: a JSON-lines file; only this process writes to it.
+        out: folder of the run folders; a run that was cut off goes on from its checkpoint.
+        processes: runs at a time.
+        retry: run again what failed before.
+        say: told what happens, a line at a time.
+
+    Returns:
+        The new rows.
+    """
+    done = {tuple(row[name] for name in KEY): row for row in read_rows([results])}
+    fresh: list[Row] = []
+    waiting: list[tuple[Job, str]] = []
+    for job in jobs:
+        before = done.get(key_of(job))
+        try:
+            settings = job.fingerprint(job.recipe())
+        except GanvasError as error:
+            say(f"{job.name}: absent: {str(error).splitlines()[0]}")
+            continue
+        same = before is not None and before["settings"] == settings
+        if before is not None and same and not ("error" in before and retry):
+            continue
+        waiting.append((job, settings))
+    say(f"{len(waiting)} of {len(jobs)} runs to do")
+    started = time.monotonic()
+    for number, (job, row) in enumerate(_results(waiting, out, processes), 1):
+        append(results, row)
+        fresh.append(row)
+        left = (time.monotonic() - started) / number * (len(waiting) - number)
+        say(f"{number}/{len(waiting)} {job.name}: {summary(row)} | {left / 60:.0f} min left")
+    return fresh
+
+
+def summary(row: Row) -> str:
+    """Return the main numbers of a row in a few words."""
+    if "error" in row:
+        return f"failed: {row['error']}"
+    found = row["scores"][str(row["samples"][-1])]
+    shown = [
+        f"{name} {found[name]:.4g}"
+        for name in ("modes", "modes_strict", "hq", "hq_cal", "kl_modes")
+        if found.get(name) is not None
+    ]
+    return f"{', '.join(shown)}, {row['seconds']:.0f} s"
+
+
+def _results(
+    waiting: Sequence[tuple[Job, str]], out: Path, processes: int
+) -> Iterator[tuple[Job, Row]]:
+    if processes == 1:
+        for job, settings in waiting:
+            yield job, attempt(job, settings, out)
+        return
+    context = get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        running: dict[Future[Row], Job] = {
+            pool.submit(attempt, job, settings, out): job for job, settings in waiting
+        }
+        while running:
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield running.pop(future), future.result()
+
+
+def attempt(job: Job, fingerprint: str, out: Path) -> Row:
+    """Train, measure and return the row of one run; an error becomes part of the row."""
+    row: Row = {
+        **dict(zip(KEY, key_of(job), strict=True)),
+        "settings": fingerprint,
+        **where(),
+    }
+    try:
+        return row | played(job, fingerprint, out)
+    except GanvasError as error:
+        return row | {"error": str(error).splitlines()[0]}
+
+
+def played(job: Job, fingerprint: str, out: Path) -> Row:
+    """Train a job to its end, or the rest of it, and measure it."""
+    import torch
+
+    from ganvas import api
+    from ganvas.train.folder import RunFolder
+
+    torch.set_num_threads(1)
+    recipe = job.recipe()
+    folder = out / f"{job.name}-{fingerprint}"
+    started = time.monotonic()
+    if RunFolder(folder).list_checkpoints():
+        api.resume(folder, quiet=True)
+    else:
+        api.train(recipe, folder, overwrite=folder.exists(), quiet=True)
+    rows = RunFolder(folder).rows()
+    measured = measure(folder, job)
+    logged = [row for row in rows if "time" in row]
+    return {
+        "rounds": max(int(row["round"]) for row in rows),
+        "batch": recipe.train.batch,
+        "seconds": round(float(logged[-1]["time"]), 1) if logged else None,
+        "wall": round(time.monotonic() - started, 1),
+        **measured,
+        **watched(rows, len(measured["histogram"])),
+        "changes": {k: v for k, v in job.settings.items() if k.startswith("game.")},
+        "recipe": job.base,
+    }
+
+
+def measure(folder: Path, job: Job) -> Row:
+    """Return the scores of a finished run at each number of samples, floors and histogram."""
+    from ganvas import api
+    from ganvas.data.open import open_data
+    from ganvas.data.source import StackSource
+    from ganvas.metrics import modes
+    from ganvas.metrics.stacked import mode_histogram, stacked_digits
+    from ganvas.model import load
+
+    model = load(folder)
+    source = open_data(job.recipe().data)
+    counts = POINT_SAMPLES if source.law is not None else STACK_SAMPLES
+    seed = SAMPLE_SEED + job.seed
+    scores: dict[str, dict[str, float | None]] = {}
+    floors: dict[str, dict[str, float | None]] = {}
+    weights: str | None = None
+    for n in sorted(counts):
+        found = api.measure(model, source, n, seed)
+        scores[str(n)] = {s.protocol.metric: plain(s.value) for s in found.values()}
+        floors[str(n)] = {s.protocol.metric: s.floor for s in found.values()}
+        weights = next(iter(found.values())).protocol.weights or None
+    x = model.sample(max(counts), seed=seed)
+    if source.law is not None:
+        judge = modes.assign if source.law.noisy is None else modes.assign_shell
+        histogram = judge(x, source.law).counts
+    else:
+        assert isinstance(source, StackSource)
+        histogram = mode_histogram(stacked_digits(x, api.digit_classifier(source, model.device)))
+    generator = model.game.get_submodule("generator")
+    return {
+        "samples": sorted(counts),
+        "sample_seed": seed,
+        "scores": scores,
+        "floors": floors,
+        "classifier": weights,
+        "histogram": [int(count) for count in histogram],
+        "generator_parameters": sum(p.numel() for p in generator.parameters()),
+        "points": x[:PLOTTED, :2].round(2).astype(float).tolist()
+        if job.seed == 0 and x.ndim == 2
+        else None,
+    }
+
+
+def plain(value: float) -> float | None:
+    """Return a number that JSON can hold: null where there is none (no sample was good)."""
+    return round(value, 6) if math.isfinite(value) else None
+
+
+def watched(rows: Sequence[dict[str, Any]], total: int) -> Row:
+    """Return coverage along training, the best look, and the first one with ``total`` modes."""
+    looks = [row for row in rows if "coverage/modes" in row]
+    curve = [[int(row["round"]), row["coverage/modes"]] for row in looks]
+    if not looks:
+        return {"curve": curve, "best": None, "full_coverage": None}
+    most = max(looks, key=lambda row: row["coverage/modes"])
+    full = [row for row in looks if row["coverage/modes"] >= total]
+    return {
+        "curve": curve,
+        "best": {"round": int(most["round"]), "modes": most["coverage/modes"]},
+        "full_coverage": int(full[0]["round"]) if full else None,
+    }
+
+
+def where() -> Row:
+    """Return commit and machine."""
+    import torch
+
+    root = Path(__file__).resolve().parents[3]
+    return {
+        "commit": _git(root, "rev-parse", "--short", "HEAD"),
+        "dirty": bool(_git(root, "status", "--porcelain", "--", "src")),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": torch.__version__.partition("+")[0],
+        "threads": 1,
+    }
+
+
+def _git(root: Path, *words: str) -> str:
+    """Return what git says, or nothing where the package is not a checkout."""
+    try:
+        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,106 @@
+"""``ganvas bench``: methods against methods, under one protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganvas.cli.speech import say, table
+
+RESULTS = Path("benchmarks/results/modes.jsonl")
+
+bench = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Compare methods by the modes they cover, under one protocol.",
+)
+
+Results = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help=f"JSON lines of results; by default {RESULTS}."),
+]
+
+
+@bench.command()
+def modes(
+    data: Annotated[
+        list[str] | None, typer.Option(help="A data set; may be repeated. Default: the mixtures.")
+    ] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="A method; may be repeated. Default: all.")
+    ] = None,
+    preset: Annotated[
+        list[str] | None,
+        typer.Option(help="Networks and rates: toyV, toyU, toyP, dig, smD, or native."),
+    ] = None,
+    tier: Annotated[str, typer.Option(help="Budget: smoke, cpu, paper or gpu.")] = "smoke",
+    seeds: Annotated[
+        int | None, typer.Option(help="How many; by default as the tier says.", min=1)
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Runs at a time, each on one thread.", min=1)] = 1,
+    shard: Annotated[
+        str, typer.Option(metavar="I/N", help="Only every N-th run, from the I-th: for N hosts.")
+    ] = "1/1",
+    out: Annotated[Path, typer.Option(help="Where the run folders go.")] = Path("runs/bench"),
+    results: Annotated[
+        Path, typer.Option(metavar="FILE", help="JSON lines of results; rows there are kept.")
+    ] = RESULTS,
+    retry: Annotated[bool, typer.Option("--retry", help="Run again what failed.")] = False,
+) -> None:
+    """Train and measure what has no row yet; stop and start it as you like.
+
+    Example: ganvas bench modes --tier cpu --data ring8 --method nsgan --method pacgan --jobs 2
+    """
+    from ganvas.bench import METHODS, plan, run
+    from ganvas.bench.tables import DATA, MIXTURES, known
+
+    chosen = [known("data set", name, DATA) for name in data or MIXTURES]
+    work = plan(chosen, method or list(METHODS), preset or [], tier, seeds)
+    first, of = _shard(shard)
+    run(work[first - 1 :: of], results, out, processes=jobs, retry=retry, say=say)
+
+
+@bench.command()
+def report(
+    results: Results = None,
+    tier: Annotated[str, typer.Option(help="Budget: smoke, cpu, paper or gpu.")] = "cpu",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A .md, .csv or .html file.")
+    ] = None,
+) -> None:
+    """Print the table of all results, or write it: Markdown, CSV, or a page with figures.
+
+    Example: ganvas bench report --tier cpu --out modes.html
+    """
+    from ganvas.bench import read_rows
+    from ganvas.bench.report import write
+
+    say(write(read_rows(results or [RESULTS]), tier, out))
+
+
+@bench.command()
+def floor(
+    data: Annotated[list[str] | None, typer.Option(help="A data set; may be repeated.")] = None,
+    count: Annotated[int, typer.Option("--n", help="How many samples.", min=2)] = 10_000,
+) -> None:
+    """Print what a perfect generator scores: the true law's own samples.
+
+    Example: ganvas bench floor --data ring8 --n 2500
+    """
+    from ganvas.bench.report import floors
+    from ganvas.bench.tables import DATA, MIXTURES, known
+
+    for name in data or MIXTURES:
+        say(table(floors(known("data set", name, DATA), count), (name, "value", "spread")))
+        say("")
+
+
+def _shard(text: str) -> tuple[int, int]:
+    from ganvas.errors import UsageError
+
+    first, _, of = text.partition("/")
+    if first.isdigit() and of.isdigit() and 1 <= int(first) <= int(of):
+        return int(first), int(of)
+    raise UsageError(f"--shard {text}: expected I/N with I from 1 to N, such as 2/4")

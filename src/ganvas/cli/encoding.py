@@ -1,0 +1,142 @@
+"""``ganvas encode``, ``ganvas reconstruct`` and ``ganvas project``: from data back to latents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganvas.cli.options import Game, ModelFolder, Seed, load_model
+from ganvas.cli.speech import say
+from ganvas.errors import UsageError
+
+if TYPE_CHECKING:
+    from ganvas.model import Model
+    from ganvas.model.model import Array
+
+Items = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="A .npy or .npz array, a picture, or a folder of them."),
+]
+Out = Annotated[
+    Path,
+    typer.Option(
+        metavar="FILE", help="A .png grid, a .npy or .npz array in data units, or a folder."
+    ),
+]
+
+
+def encode(
+    run: ModelFolder,
+    items: Items,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="A .npy or .npz array of latents.")],
+    game: Game = None,
+) -> None:
+    """Write the latents of items, (n, K) float32.
+
+    Example: ganvas encode runs/veegan points.npy --out codes.npy
+    """
+    import numpy as np
+
+    from ganvas.model import disk_errors
+
+    if out.suffix not in (".npy", ".npz"):
+        raise UsageError(f"--out {out}: expected a .npy or .npz file for latents")
+    model = load_model(run, game)
+    codes = model.encode(read_items(items, model))
+    with disk_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if out.suffix == ".npy":
+            np.save(out, codes)
+        else:
+            np.savez(out, latents=codes)
+    say(f"{len(codes)} latents of width {codes.shape[1]}: {out}")
+
+
+def reconstruct(run: ModelFolder, items: Items, out: Out, game: Game = None) -> None:
+    """Write what the model makes of the items' latents; a .png shows items and answers in turn.
+
+    Example: ganvas reconstruct runs/veegan photos --out pairs.png
+    """
+    model = load_model(run, game)
+    x = read_items(items, model)
+    _save(model, x, model.reconstruct(x), out)
+    say(f"{len(x)} reconstructions: {out}")
+
+
+def project(
+    run: ModelFolder,
+    items: Items,
+    out: Out,
+    restarts: Annotated[int, typer.Option(help="Searches for each item.", min=1)] = 3,
+    steps: Annotated[int, typer.Option(help="Steps of each search.", min=1)] = 500,
+    seed: Seed = 0,
+    game: Game = None,
+) -> None:
+    """Search the samples that come nearest to items, and say how near (IvOM).
+
+    A .png shows items and nearest samples in turn.
+
+    Example: ganvas project runs/digits photos --out nearest.png
+    """
+    model = load_model(run, game)
+    x = read_items(items, model)
+    nearest, errors = model.project(x, restarts=restarts, steps=steps, seed=seed)
+    _save(model, x, nearest, out)
+    mean = float(errors.mean())
+    unit = f"{mean:.5f}"
+    if model.spec.kind == "images":
+        unit = f"{mean / 4:.5f} for pixels in [0, 1], {mean:.5f} for pixels in [-1, 1]"
+    say(f"mean squared error over {len(x)} items: {unit}")
+    say(f"nearest samples: {out}")
+
+
+def read_items(path: Path, model: Model) -> Array:
+    """Return items in data units, of the model's shape.
+
+    Raises:
+        UsageError: nothing is there, or it does not fit the model.
+    """
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    from ganvas.data.catalogue import read
+    from ganvas.data.pixels import FORMS, Form, conform
+    from ganvas.data.settings import DataSettings
+
+    if model.spec.kind == "points":
+        return read(DataSettings(source=str(path))).splits["train"].x
+    channels, height, width = model.spec.shape
+    colour = FORMS[channels]
+    settings = DataSettings.model_validate(
+        {
+            "source": str(path),
+            "size": (height, width),
+            "resize": "fit-crop",
+            "channels": colour,
+            "labels": False,
+        }
+    )
+    if path.is_dir() or path.suffix.lower() in (".npy", ".npz") or not path.is_file():
+        return read(settings).splits["train"].x
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+            form = Form((height, width), "fit-crop", colour, settings.colour)
+            return np.asarray(conform(picture, form))[None]
+    except (UnidentifiedImageError, OSError) as error:
+        raise UsageError(f"{path} is no picture that can be read: {error}") from None
+
+
+def _save(model: Model, x: Array, answers: Array, out: Path) -> None:
+    """Write answers; as a picture of images, each beside the item it belongs to."""
+    import numpy as np
+
+    from ganvas.model import disk_errors
+
+    shown = answers
+    if out.suffix in (".png", ".jpg", ".webp") and model.spec.kind == "images":
+        shown = np.stack([x, answers], 1).reshape(-1, *x.shape[1:])
+    with disk_errors(out):
+        model.domain.save(shown, out)

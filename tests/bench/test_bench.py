@@ -1,0 +1,163 @@
+"""The benchmark runs, goes on where it was, and keeps one row for each run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ganvas import bench
+from ganvas.bench import METHODS, PRESETS, Job, append, plan, read_rows
+from ganvas.bench import tables as bench_tables
+from ganvas.bench.runner import attempt, watched
+from ganvas.bench.tables import PUBLISHED, Tier, default_preset
+from ganvas.cli.app import run as cli
+from ganvas.errors import GanvasError, UsageError
+
+TINY = Tier(points=20, stacked=10, seeds=2)
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(bench_tables.TIERS, "tiny", TINY)
+
+
+def present() -> list[str]:
+    """Return the methods whose systems are here."""
+    found = []
+    for name in METHODS:
+        try:
+            Job("ring8", name, "toyV", "smoke", 0).recipe()
+            found.append(name)
+        except GanvasError:
+            continue
+    return found
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_finished_run_is_a_row_and_is_not_repeated(tmp_path: Path) -> None:
+    results, said = tmp_path / "rows.jsonl", list[str]()
+    jobs = plan(["ring8"], ["nsgan", "pacgan"], [], "tiny", 1)
+    fresh = bench.run(jobs, results, tmp_path / "runs", say=said.append)
+    assert [row["method"] for row in fresh] == ["nsgan", "pacgan"]
+    row = read_rows([results])[0]
+    assert row["rounds"] == 20
+    assert row["samples"] == [2500, 10000]
+    assert row["sample_seed"] == 777
+    assert len(row["histogram"]) == 8
+    assert sum(row["histogram"]) == round(row["scores"]["10000"]["hq"] * 100)
+    assert set(row["scores"]["2500"]) >= {"modes_strict", "kl_modes", "jsd_grid", "w1_excess"}
+    assert row["commit"]
+    assert bench.run(jobs, results, tmp_path / "runs", say=said.append) == []
+    assert said[-1] == "0 of 2 runs to do"
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_run_that_was_cut_off_goes_on(tmp_path: Path) -> None:
+    from ganvas import api
+
+    job = Job("ring8", "nsgan", "toyV", "tiny", 0)
+    recipe = job.recipe()
+    mark = job.fingerprint(recipe)
+    train = recipe.train.model_copy(update={"stop_at": 10})
+    stopped = recipe.model_copy(update={"train": train})
+    api.train(stopped, tmp_path / "a" / f"{job.name}-{mark}", quiet=True)
+    resumed, whole = attempt(job, mark, tmp_path / "a"), attempt(job, mark, tmp_path / "b")
+    assert resumed["rounds"] == whole["rounds"] == 20
+    assert resumed["scores"] == whole["scores"]
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_failure_is_a_row_and_is_retried_only_on_request(tmp_path: Path) -> None:
+    results = tmp_path / "rows.jsonl"
+    job = Job("ring8", "nsgan", "toyV", "tiny", 0)
+    mark = job.fingerprint(job.recipe())
+    failed = {"data": "ring8", "method": "nsgan", "preset": "toyV", "tier": "tiny", "seed": 0}
+    append(results, {**failed, "settings": mark, "error": "diverged"})
+    assert bench.run([job], results, tmp_path / "runs") == []
+    assert len(bench.run([job], results, tmp_path / "runs", retry=True)) == 1
+    (row,) = read_rows([results])
+    assert "error" not in row
+
+
+def test_rows_of_several_files_are_one_table_and_a_torn_line_is_left_out(tmp_path: Path) -> None:
+    base = {"data": "ring8", "method": "gan", "preset": "toyV", "tier": "cpu"}
+    append(tmp_path / "a", {**base, "seed": 0, "value": 1})
+    append(tmp_path / "b", {**base, "seed": 0, "value": 2})
+    append(tmp_path / "b", {**base, "seed": 1, "value": 3})
+    with (tmp_path / "b").open("a") as file:
+        file.write('{"data": "ri')
+    rows = read_rows([tmp_path / "a", tmp_path / "b", tmp_path / "none"])
+    assert [row["value"] for row in rows] == [2, 3]
+    (tmp_path / "c").write_text("nonsense\n" + json.dumps({**base, "seed": 0}) + "\n")
+    with pytest.raises(UsageError, match="line 1, is no row"):
+        read_rows([tmp_path / "c"])
+
+
+def test_all_methods_of_a_preset_share_networks_batch_and_updates() -> None:
+    recipes = {name: Job("grid25", name, "toyV", "cpu", 3).recipe() for name in present()}
+    assert len(recipes) >= 15
+    for name, recipe in recipes.items():
+        assert recipe.train.rounds == 10_000
+        assert recipe.train.batch == 256
+        assert recipe.seed == 3
+        assert recipe.data.source == "grid25"
+        assert recipe.train.average is None
+        generator = recipe.game.model_dump()["generator"]
+        assert generator["widths"] == (128, 128), name
+        assert recipe.game.model_dump()["latent"]["dim"] == 255
+
+
+def test_an_option_that_is_off_changes_no_fingerprint() -> None:
+    job = Job("ring8", "nsgan", "toyV", "cpu", 0)
+    recipe = job.recipe()
+    mark = job.fingerprint(recipe)
+    assert len(mark) == 12
+    other = recipe.model_copy(update={"seed": 1})
+    assert job.fingerprint(other) != mark
+    quiet = recipe.train.model_copy(update={"keep": 7})
+    assert job.fingerprint(recipe.model_copy(update={"train": quiet})) == mark
+
+
+def test_native_takes_the_methods_own_recipe() -> None:
+    from ganvas.recipes import load_recipe
+
+    native = Job("ring8", "r3gan", "native", "paper", 0).recipe()
+    own = load_recipe("r3gan/ring8")
+    assert native.game == own.game
+    assert native.train.rounds == own.train.rounds
+
+
+def test_plans_go_seed_by_seed_and_know_their_names() -> None:
+    jobs = plan(["ring8", "digits_stack"], ["gan", "nsgan"], [], "cpu", None)
+    assert [job.seed for job in jobs] == [0] * 4 + [1] * 4 + [2] * 4
+    assert {job.preset for job in jobs if job.data == "digits_stack"} == {"dig"}
+    assert default_preset("smnist_fixed") == "smD"
+    with pytest.raises(UsageError, match="no method 'nsgn'. Did you mean 'nsgan'"):
+        plan(["ring8"], ["nsgn"], [], "cpu", 1)
+    with pytest.raises(UsageError, match="no preset 'toyX'"):
+        plan(["ring8"], ["gan"], ["toyX"], "cpu", 1)
+
+
+def test_what_was_watched_becomes_curve_best_and_date_of_full_coverage() -> None:
+    rows = [{"round": r, "coverage/modes": m} for r, m in ((500, 3), (1000, 8), (1500, 7))]
+    found = watched([{"round": 100}, *rows], 8)
+    assert found["curve"] == [[500, 3], [1000, 8], [1500, 7]]
+    assert found["best"] == {"round": 1000, "modes": 8}
+    assert found["full_coverage"] == 1000
+    assert watched(rows, 25)["full_coverage"] is None
+
+
+def test_published_numbers_name_known_methods_and_sources() -> None:
+    assert all(p.method in METHODS and p.source and p.status in "VM" for p in PUBLISHED)
+    assert PRESETS["native"] == {}
+
+
+def test_commands_refuse_wrong_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli(["bench", "modes", "--data", "ring9"]) == 2
+    assert "Did you mean 'ring8'" in capsys.readouterr().err
+    assert cli(["bench", "modes", "--shard", "3/2"]) == 2
+    assert cli(["bench", "modes", "--tier", "cpus"]) == 2
+    assert cli(["bench", "floor", "--data", "digits_stack", "--n", "26000"]) == 0
+    assert "modes" in capsys.readouterr().out
