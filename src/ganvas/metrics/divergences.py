@@ -177,7 +177,23 @@ def sinkhorn_plan(
         )
     if min(source.min(), target.min(), prices.min()) < 0 or not source.sum() * target.sum() > 0:
         raise UsageError("masses and costs must be non-negative, and each sum of masses positive")
-    source, target = source / source.sum(), target / target.sum()
+    # Only places with mass: the potentials of others would be without bound.
+    rows, columns = source > 0, target > 0
+    plan: Floats = np.zeros(prices.shape)
+    plan[np.ix_(rows, columns)] = _cooled(
+        source[rows] / source.sum(),
+        target[columns] / target.sum(),
+        prices[np.ix_(rows, columns)],
+        temperature,
+        tolerance,
+    )
+    return plan
+
+
+def _cooled(
+    source: Floats, target: Floats, prices: Floats, temperature: float, tolerance: float
+) -> Floats:
+    """Return the rounded plan between positive masses that sum to one."""
     scale = float(prices.mean())
     f, g = np.zeros_like(source), np.zeros_like(target)
     plan: Floats = source[:, None] * target
@@ -201,8 +217,7 @@ def _scaled(
 
     The kernel's rows and columns then sum to about one, so that nothing under- or overflows.
     """
-    with np.errstate(divide="ignore"):
-        log_p, log_q = np.log(source), np.log(target)
+    log_p, log_q = np.log(source), np.log(target)
     f = -heat * cast(Floats, special.logsumexp(log_q + (g - cost) / heat, axis=1))
     g = -heat * cast(Floats, special.logsumexp(log_p + (f - cost.T) / heat, axis=1))
     kernel = np.exp((f[:, None] + g - cost) / heat)
