@@ -44,6 +44,12 @@ def test_power_iteration_takes_the_steps_of_the_specification():
     assert estimates == pytest.approx([2.86356, 2.99817, 2.99998], abs=1e-5)
 
 
+def test_a_matrix_of_rank_one_is_exact_after_one_step():
+    weight = torch.outer(torch.randn(4), torch.randn(6))
+    norm = SpectralNorm(weight, warm_up=0)
+    assert norm.sigma(weight).item() == pytest.approx(weight.norm().item(), rel=1e-5)
+
+
 def test_several_steps_in_one_pass_are_as_many_passes():
     weight = torch.randn(5, 7)
     one, three = SpectralNorm(weight, warm_up=0), SpectralNorm(weight, warm_up=0, steps=3)

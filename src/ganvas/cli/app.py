@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli import encoding, exporting, looking, measuring, sampling, training
+from ganvas.cli import encoding, exporting, looking, measuring, sampling, showing, training
 from ganvas.cli.benching import bench
 from ganvas.cli.speech import complain
 from ganvas.errors import GanvasError
@@ -38,6 +38,7 @@ for command in (
     *(encoding.encode, encoding.reconstruct, encoding.project),
     *(measuring.evaluate, measuring.compare, measuring.diagnose),
     *(looking.recipes, looking.data),
+    showing.gallery,
     exporting.export,
 ):
     app.command()(command)

@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize
+from scipy import optimize, sparse
 
 from ganvas.errors import UsageError
 
@@ -67,6 +67,12 @@ def earth_mover(p: ArrayLike, q: ArrayLike, cost: ArrayLike) -> float:
     Solved exactly as a linear programme; meant for supports of up to a few hundred points.
     """
     prices = np.asarray(cost, np.float64)
+    return max(0.0, float(np.sum(transport_plan(p, q, prices) * prices)))
+
+
+def transport_plan(p: ArrayLike, q: ArrayLike, cost: ArrayLike) -> Floats:
+    """Return a cheapest plan (m, n) from P (m,) to Q (n,), both scaled to sum to one."""
+    prices = np.asarray(cost, np.float64)
     m, n = prices.shape
     source = np.asarray(p, np.float64) / np.sum(p)
     target = np.asarray(q, np.float64) / np.sum(q)
@@ -74,14 +80,15 @@ def earth_mover(p: ArrayLike, q: ArrayLike, cost: ArrayLike) -> float:
         raise UsageError(
             f"masses of shapes {source.shape} and {target.shape} do not fit a cost of {m} x {n}"
         )
-    leaving = np.kron(np.eye(m), np.ones(n))
-    arriving = np.kron(np.ones(m), np.eye(n))
-    plan: Any = optimize.linprog(
+    leaving: Any = sparse.kron(sparse.eye_array(m), np.ones((1, n)))
+    arriving: Any = sparse.kron(np.ones((1, m)), sparse.eye_array(n))
+    margins = cast(Any, sparse).vstack([leaving, arriving]).tocsr()
+    found: Any = optimize.linprog(
         prices.ravel(),
-        A_eq=np.vstack([leaving, arriving])[:-1],  # one equation follows from the others
+        A_eq=margins[:-1],  # one equation follows from the others
         b_eq=np.concatenate([source, target])[:-1],
     )
-    return max(0.0, float(plan.fun))
+    return np.asarray(found.x, np.float64).reshape(m, n)
 
 
 def wasserstein_1d(x: ArrayLike, y: ArrayLike) -> float:

@@ -1,0 +1,59 @@
+"""``ganvas gallery``: what it prints, writes and refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Ganvas
+
+
+def test_named_items_are_written_and_their_numbers_printed(ganvas: Ganvas, tmp_path: Path):
+    said = ganvas("gallery", "g7", "G12", "--out", tmp_path / "new")
+    assert said.code == 0
+    assert said.err == ""
+    assert "W by Sinkhorn's iteration" in said.out
+    assert said.out.index("g7:") < said.out.index("g12:")
+    written = {path.name for path in (tmp_path / "new").iterdir()}
+    assert written == {"g7.svg", "g7.json", "g12.svg", "g12.json", "index.md"}
+    held = json.loads((tmp_path / "new" / "g12.json").read_text("utf-8"))
+    assert held["seed"] == 0
+    assert held["rows"][0]["value"] == pytest.approx(12.03, abs=0.01)
+
+
+def test_theory_as_a_table_of_value_expected_and_error(ganvas: Ganvas, tmp_path: Path):
+    said = ganvas("gallery", "theory", "--out", tmp_path)
+    lines = {line[:32].strip(): line.split()[-3:] for line in said.out.splitlines()}
+    assert lines["quantity"] == ["value", "expected", "error"]
+    value, expected, error = lines["T1 V at D = 1/2"]
+    assert (value, expected) == ("-1.38629", "-1.38629")
+    assert float(error) < 1e-6
+    assert "inf" in said.out
+
+
+def test_the_list(ganvas: Ganvas, tmp_path: Path):
+    said = ganvas("gallery", "--list", "--out", tmp_path / "none")
+    assert [line.split()[0] for line in said.out.splitlines()][:3] == ["theory", "g1", "g2"]
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["thoery"], "there is no item 'thoery' in the gallery. Did you mean 'theory'?"),
+        (["g1", "g16"], "there is no item 'g16'"),
+        (["g1", "--seed", "-1"], "--seed"),
+        (["g1", "--out", "FILE"], "is a file; --out names the folder"),
+        (["g7", "--out", "FILE/x"], "a part of this path is a file"),
+    ],
+)
+def test_a_wrong_request(ganvas: Ganvas, tmp_path: Path, words: list[str], complaint: str):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    said = ganvas("gallery", *(word.replace("FILE", str(file)) for word in words))
+    assert said.code in (1, 2)
+    assert complaint in said.error
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert file.read_text() == "mine"
