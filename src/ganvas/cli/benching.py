@@ -14,7 +14,8 @@ RESULTS = Path("benchmarks/results/modes.jsonl")
 bench = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Compare methods by the modes they cover, under one protocol.",
+    help="Compare methods by the modes they cover, under one protocol.\n\n"
+    "Example: ganvas bench modes --tier smoke --data ring8",
 )
 
 Results = Annotated[
