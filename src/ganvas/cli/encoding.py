@@ -124,7 +124,7 @@ def read_items(path: Path, model: Model) -> Array:
         with Image.open(path) as picture:
             picture.load()
             form = Form((height, width), "fit-crop", colour, settings.colour)
-            return np.asarray(conform(picture, form))[None]
+            return np.array(conform(picture, form))[None]
     except (UnidentifiedImageError, OSError) as error:
         raise UsageError(f"{path} is no picture that can be read: {error}") from None
 
