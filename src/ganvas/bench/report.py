@@ -214,7 +214,14 @@ def markdown(found: Sequence[Line]) -> str:
     """Return all tables as Markdown, each with its protocol."""
     if not found:
         return "No finished runs of this tier."
-    parts: list[str] = []
+    tier = found[0].tier
+    parts = [
+        f"# Mode coverage, tier `{tier}`",
+        "",
+        f"Printed by `ganvas bench report --tier {tier}`; its protocol is the benchmark's. A row is "
+        "the mean ± standard deviation over its seeds.",
+        "",
+    ]
     for (data, preset), group in groups_of(found).items():
         columns = header()
         parts += [

@@ -298,17 +298,19 @@ class Adversarial(Game):
 
     def generator_loss(self, real: Batch, fake: Batch, turn: Turns) -> tuple[Tensor, Statistics]:
         """Return what the generator minimises, and named statistics."""
-        loss, noted = fake.x.new_zeros(()), Statistics()
+        noted, matched = Statistics(), None
         if self.matching is not None:
             with torch.no_grad():
                 wanted = self.discriminator.features(real.x, real.label)
-            loss = self.matching.loss(wanted, self.discriminator.features(fake.x, fake.label))
-            noted["feature_matching"] = loss
+            found = self.discriminator.features(fake.x, fake.label)
+            matched = noted["feature_matching"] = self.matching.loss(wanted, found)
             if self.matching.alone:
-                return loss, noted
+                return matched, noted
         on_fake = self.judge(fake)
         on_real = self.judge(real).logits if self.objective.needs_real else None
-        loss = loss + self.objective.generator(on_real, on_fake.logits)
+        loss = self.objective.generator(on_real, on_fake.logits)
+        if matched is not None:
+            loss = loss + matched
         if on_fake.classes is not None and fake.label is not None:
             noted["classification/fake"] = F.cross_entropy(on_fake.classes, fake.label)
             loss = loss + self.labels.fake_weight * noted["classification/fake"]
