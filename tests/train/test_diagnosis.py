@@ -126,6 +126,15 @@ def test_dropped_modes(spec: DataSpec, numbers: dict[str, float]) -> None:
     assert judged(log(5000), numbers, spec).verdict == "dropping modes"
 
 
+def test_few_reals_with_all_the_weight_are_evidence() -> None:
+    for entropy, verdict in ((0.6, "dropping modes"), (0.97, "healthy")):
+        found = judged(log(5000, entropy__reals=lambda _, e=entropy: e), GOOD, CLOUD)
+        assert found.verdict == verdict
+        assert ("hardly met" in " ".join(found.evidence)) == (entropy < 0.85)
+    both = judged(log(5000, entropy__reals=lambda _: 0.6), {**GOOD, "ratio": 0.4}, CLOUD)
+    assert len(both.evidence) == 3
+
+
 def test_modes_still_being_found_are_not_dropped_until_the_end() -> None:
     for rounds, verdict in ((5000, "healthy"), (10_000, "dropping modes")):
         rows = watched(rounds, lambda r, n=rounds: 3.0 if r < 0.95 * n else 5.0)

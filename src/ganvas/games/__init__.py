@@ -29,6 +29,7 @@ PARTS = frozenset(
         "penalties",
         "priors",
         "remedies",
+        "representatives",
     }
 )
 """Files here that are no systems, but what systems are made of."""
