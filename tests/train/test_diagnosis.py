@@ -20,6 +20,7 @@ from ganvas.games import systems
 from ganvas.play import build
 from ganvas.recipes import Recipe, load_recipe, names
 from ganvas.train.diagnosis import Diagnosis, diagnose
+from ganvas.train.found import Found, Score, Table
 from ganvas.train.horizon import Horizon
 from ganvas.train.overrides import Remedy
 from ganvas.train.remedies import Causes, Verdict, remedies
@@ -336,7 +337,11 @@ def first(verdict: Verdict, recipe: str, *overrides: str, **causes: bool) -> str
     return remedies(verdict, Causes(**causes), loaded.tree(), RING, loaded.system)[0].text
 
 
-def test_best_remedies_know_the_recipe() -> None:
+def test_best_remedies_know_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = {name: Score(mean=mean, seeds=3) for name, mean in (("nsgan", 1), ("r3gan", 8))}
+    table = Table(data="ring8", preset="toyV", modes=8, strict=scores)
+    results = Found(lines=1, tier="cpu", tables=[table])
+    monkeypatch.setattr("ganvas.train.remedies.found", lambda: results)
     assert "relativistic" in first("dropping modes", "gan/ring8")
     assert first("dropping modes", "r3gan/ring8") == "'game.gamma={start: 0.08, end: 0.0016}'"
     assert "lr=0.0005" in first("diverging", "gan/ring8")
