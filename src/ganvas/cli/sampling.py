@@ -57,20 +57,30 @@ def interpolate(
     to_seed: Annotated[int, typer.Option(help="Where it ends.", min=0)] = 1,
     steps: Annotated[int, typer.Option(help="How many samples, both ends included.", min=2)] = 8,
     how: Annotated[How, typer.Option(help="Along the sphere, or straight.")] = How.SLERP,
+    items: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Two items of data, a folder or an array, in place of seeds."
+        ),
+    ] = None,
     label: Label = None,
     truncation: Truncation = 1.0,
     game: Game = None,
 ) -> None:
-    """Draw the samples on the way between two seeds.
+    """Draw the samples on the way between two seeds, or between the first two items of a file.
 
     Example: ganvas interpolate runs/digits --from-seed 3 --to-seed 4 --steps 10 --out way.png
     """
+    from ganvas.cli.encoding import read_items
     from ganvas.model import disk_errors
 
     model = load_model(run, game)
-    samples = model.interpolate(
-        from_seed, to_seed, steps, how.value, label=label, truncation=truncation
-    )
+    if items is not None:
+        samples = model.between(read_items(items, model)[:2], steps, how.value)
+    else:
+        samples = model.interpolate(
+            from_seed, to_seed, steps, how.value, label=label, truncation=truncation
+        )
     with disk_errors(out):
         model.domain.save(samples, out)
     say(f"{steps} samples: {out}")

@@ -295,7 +295,11 @@ class DIWGAN(Adversarial):
 
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return what the autoencoder makes of samples, (N, *shape)."""
-        return self.decoder(self.encode(x))
+        return self.decode(self.encode(x))
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Return what the autoencoder makes of latents (N, k), (N, *shape)."""
+        return self.decoder(code)
 
     def model(self) -> dict[str, nn.Module]:
         """Return the networks and the summary of the data."""
@@ -350,4 +354,4 @@ class DIWGAN(Adversarial):
 
     def represented(self) -> Tensor:
         """Return the representatives decoded, (R, *shape): a summary of the data."""
-        return self.decoder(self.summary.representatives * self.summary.scale + self.summary.shift)
+        return self.decode(self.summary.representatives * self.summary.scale + self.summary.shift)
