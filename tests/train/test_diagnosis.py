@@ -166,6 +166,24 @@ def test_a_warning_of_missing_modes_waits_for_two_looks() -> None:
     assert (found.warning(two) or "").startswith("dropping modes: 4 of 8")
 
 
+def test_a_warning_of_missing_modes_waits_for_the_learning_rates() -> None:
+    rows = log(5000, coverage__modes_strict=4.0)
+    missing = {**ALL, "modes_strict": 4}
+
+    def config(**rate: float) -> dict[str, Any]:
+        return {**CONFIG, "game": {"generator_optimiser": {"kind": "adam", "lr": rate or 1e-3}}}
+
+    falling = judged(rows, missing, config=config(start=1e-3, end=0.0))
+    assert falling.verdict == "dropping modes"
+    assert falling.evidence[-1].startswith("learning rates are still high")
+    assert falling.warning(rows) is None
+    for settled in (config(), config(start=1e-3, end=5e-4), config(start=1e-3, end=0, until=0.5)):
+        assert judged(rows, missing, config=settled).warning(rows) is not None
+    assert judged(rows, {**missing, "modes_near": 2}, config=config(start=1e-3, end=0)).warning(
+        rows
+    )  # a collapse does not wait
+
+
 # ---- discriminator overpowered ------------------------------------------------------------------
 
 
