@@ -61,7 +61,7 @@ def likelihood(latent: str, dim: int, seed: int, rounds: int) -> Row:
         f"game.latent.kind={latent}",
         f"game.latent.dim={dim}",
         f"train.rounds={rounds}",
-        "game.evaluation.items=1000",
+        "game.evaluation.items=500",
     ]
     game, source, seconds = train("svae/digits", overrides, seed)
     return {"train_seconds": round(seconds), **measured(game, source)}
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("part", choices=["likelihood", "circle", "labels", "proposals", "table"])
     parser.add_argument("--dims", type=int, nargs="+", default=[2, 5, 20])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=2500)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.part == "likelihood":
