@@ -120,7 +120,9 @@ class Model:
 
     @torch.inference_mode()
     def score(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
-        """Return the discriminator's logit for each of ``x``, (n,) float32.
+        """Return the score of each of ``x``, (n,) float32: higher is more like real data.
+
+        It is the discriminator's logit, or what the system's page says.
 
         Args:
             x: points (n, dim) or images (n, H, W, C) uint8, in data units.
