@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks.memory import alone
 from ganvas.nn import Memory
 from tests.nn.naive_memory import naive_update
 
@@ -275,3 +276,27 @@ def test_reading_and_updating_compile_without_breaks() -> None:
 def test_sizes_must_fit() -> None:
     with pytest.raises(ValueError, match="neighbours"):
         Memory(4, 2, neighbours=5)
+
+
+# ---- the experiment of benchmarks/memory.py -----------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_default_finds_clusters(seed: int) -> None:
+    found = alone(seed)
+    assert found.cosine >= 0.9
+    assert found.least >= 0.03
+    assert found.most <= 0.25
+    assert found.refilled < 1
+    assert found.real_8 - found.fake_8 >= 0.4
+    assert found.real > found.fake
+
+
+def test_adding_up_all_queries_collapses() -> None:
+    found = alone(0, steps=150, merge="sum", increment="posterior")
+    assert found.cosine < 0.8
+    assert found.most > 0.9
+    assert found.refilled > 50
+    healthy = alone(0, steps=150, merge="sum", increment="posterior", kappa=10.0)
+    assert healthy.cosine > 0.9
+    assert healthy.most < 0.25
