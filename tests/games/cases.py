@@ -39,6 +39,8 @@ def without_norm(networks: dict[str, Any]) -> dict[str, Any]:
     return {"discriminator": networks | {"norm": "none", "head_bias": False}}
 
 
+MEMORY = {"slots": 40, "dim": None, "neighbours": 16}
+SLIM = {"kind": "memory_dcgan", "width": 4, "stages": 2}
 SHORT = {"warm_up": {"rounds": 1, "every": 3, "steps": 4}, "discriminator_steps": 2}
 REPRESENTED = {
     "encoder": MLP,
@@ -105,6 +107,13 @@ CASES: dict[str, Case] = {
         pretraining=2,
         theta_adv="ali",
     ),
+    "memorygan points": case("memorygan", ring, MLP, memory=MEMORY | {"dim": 8}),
+    "memorygan digits": case("memorygan", digits8, SLIM, memory=MEMORY),
+    "memorygan minus EM": case(
+        "memorygan", ring, MLP, memory=MEMORY | {"dim": 8, "rule": "kaiser"}
+    ),
+    "memorygan minus MCGN": case("memorygan", ring, MLP, memory=MEMORY | {"dim": 8}, mcgn=False),
+    "memorygan minus Memory": case("memorygan", digits8, SLIM, memory=None),
     "diwgan points": case("diwgan", ring, MLP, **REPRESENTED),
     "diwgan auction": case(
         "diwgan", ring, MLP, **REPRESENTED | {"representatives": 16}, pairing="auction"

@@ -28,6 +28,7 @@ PARTS = frozenset(
         "objectives",
         "penalties",
         "priors",
+        "remembering",
         "remedies",
     }
 )

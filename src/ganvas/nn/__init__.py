@@ -13,6 +13,7 @@ from ganvas.nn.layers import (
     activation,
     fan,
 )
+from ganvas.nn.memory import Lookup, Memory
 from ganvas.nn.minibatch import MinibatchDeviation, MinibatchDiscrimination, Mixing
 from ganvas.nn.norm import (
     BatchNorm,
@@ -35,7 +36,9 @@ __all__ = [
     "Gate",
     "Init",
     "LayerNorm",
+    "Lookup",
     "MaxOut",
+    "Memory",
     "MinibatchDeviation",
     "MinibatchDiscrimination",
     "Mixing",

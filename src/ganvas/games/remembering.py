@@ -1,0 +1,78 @@
+"""A memory as the head of any game's discriminator."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from ganvas.config import Settings
+from ganvas.errors import UsageError
+from ganvas.networks.base import Discriminator, Head, MemoryHead
+from ganvas.nn import Memory
+
+
+class Remembering(Settings):
+    """Settings of a memory (`ganvas.nn.Memory`) and of the way from features to queries.
+
+    Attributes:
+        slots: N.
+        dim: M, of a linear layer that makes queries of the discriminator's features. None: the
+            features are queries, of a network made for it.
+        neighbours: k, slots that a query looks at.
+        kappa: κ.
+        decay: α.
+        iterations: T.
+        rule: "em", or "kaiser" for the ablation "– EM".
+        increment: "unit" or "posterior" (Eq. 5 to the letter).
+        merge: "winner", or "sum" with κ above about 5.
+        correct_in_top: an old slot is refilled unless one of so many best has the right label.
+    """
+
+    slots: int = Field(default=512, ge=2)
+    dim: int | None = Field(default=64, ge=1)
+    neighbours: int = Field(default=32, ge=1)
+    kappa: float = Field(default=1.0, gt=0)
+    decay: float = Field(default=0.5, gt=0, le=1)
+    iterations: int = Field(default=1, ge=1)
+    rule: Literal["em", "kaiser"] = "em"
+    increment: Literal["unit", "posterior"] = "unit"
+    merge: Literal["winner", "sum"] = "winner"
+    correct_in_top: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Remembering:
+        if not self.correct_in_top <= self.neighbours <= self.slots:
+            raise ValueError(
+                f"expected correct_in_top ({self.correct_in_top}) <= neighbours "
+                f"({self.neighbours}) <= slots ({self.slots})"
+            )
+        return self
+
+    def install(self, discriminator: Discriminator) -> MemoryHead:
+        """Put a memory in the place of the discriminator's linear score, and return the new head.
+
+        Raises:
+            UsageError: the discriminator's head does something else, too.
+        """
+        head = discriminator.head
+        if not isinstance(head, Head) or discriminator.labels in ("projection", "auxiliary"):
+            raise UsageError(
+                "game.memory takes the place of the discriminator's head: leave game.minibatch "
+                "out, and give labels by game.discriminator.labels=concat or not at all"
+            )
+        width = head.score.in_features
+        memory = Memory(
+            self.slots,
+            self.dim or width,
+            neighbours=self.neighbours,
+            kappa=self.kappa,
+            decay=self.decay,
+            iterations=self.iterations,
+            rule=self.rule,
+            increment=self.increment,
+            merge=self.merge,
+            correct_in_top=self.correct_in_top,
+        )
+        discriminator.head = MemoryHead(memory, width, project=self.dim is not None)
+        return discriminator.head
