@@ -114,6 +114,10 @@ CASES: dict[str, Case] = {
     ),
     "memorygan minus MCGN": case("memorygan", ring, MLP, memory=MEMORY | {"dim": 8}, mcgn=False),
     "memorygan minus Memory": case("memorygan", digits8, SLIM, memory=None),
+    "gan with a memory": case("gan", ring, MLP, memory=MEMORY | {"dim": 8}, accumulate=2),
+    "r3gan with a memory": case(
+        "r3gan", digits8, DCGAN, memory=MEMORY | {"dim": 8}, **without_norm(DCGAN)
+    ),
     "diwgan points": case("diwgan", ring, MLP, **REPRESENTED),
     "diwgan auction": case(
         "diwgan", ring, MLP, **REPRESENTED | {"representatives": 16}, pairing="auction"

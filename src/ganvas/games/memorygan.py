@@ -105,8 +105,8 @@ class MemoryGAN(Game):
             loss = self.objective.discriminator(on_real, on_fake)
             information = self.information_loss(h_fake, z, turn)
             discriminator.minimise(loss + information)  # Eq. 8
-            if self.head is not None and turn.round == 0:
-                discriminator.skip()  # nothing is remembered yet
+            if self.head is not None and not turn.steps["discriminator"]:
+                discriminator.skip()  # an empty memory has no slope
             self.remember(h, h_fake, turn)  # Eq. 5
         z = self.prior(len(x), turn.noise)
         with turn("generator") as generator:
@@ -137,9 +137,7 @@ class MemoryGAN(Game):
             return
         with torch.no_grad():
             change = self.memory.update(self.head.query(h), self.head.query(h_fake))
-        turn.log(
-            **{"memory/refilled": change.refilled, "memory/slots": self.memory.effective_slots()}
-        )
+        turn.log(**change.statistics(self.memory))
 
     # ---- what a trained model can do ------------------------------------------------------------
 

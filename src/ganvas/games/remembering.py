@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, cast
 
+import torch
 from pydantic import Field, model_validator
+from torch import Tensor
 
 from ganvas.config import Settings
+from ganvas.data.source import Batch
 from ganvas.errors import UsageError
 from ganvas.networks.base import Discriminator, Head, MemoryHead
-from ganvas.nn import Memory
+from ganvas.nn import Memory, held
 
 
 class Remembering(Settings):
@@ -76,3 +80,18 @@ class Remembering(Settings):
         )
         discriminator.head = MemoryHead(memory, width, project=self.dim is not None)
         return discriminator.head
+
+
+@torch.no_grad()
+def remember(
+    discriminator: Discriminator, real: Sequence[Batch], fake: Sequence[Batch]
+) -> dict[str, Tensor]:
+    """Let a discriminator's memory follow samples that it was shown; return what changed."""
+    head = cast(MemoryHead, discriminator.head)
+
+    def queries(parts: Sequence[Batch]) -> Tensor:
+        return torch.cat([head.query(discriminator.features(x.x, x.label)) for x in parts])
+
+    with held(discriminator):
+        change = head.memory.update(queries(real), queries(fake))
+    return change.statistics(head.memory)

@@ -43,6 +43,10 @@ class Change(NamedTuple):
     moved: Tensor
     refilled: Tensor
 
+    def statistics(self, memory: Memory) -> dict[str, Tensor]:
+        """Return what a log of training should have of it, by name."""
+        return {"memory/refilled": self.refilled, "memory/slots": memory.effective_slots()}
+
 
 class Memory(nn.Module):
     """N slots, each a mean direction K_i, a label v_i (1 real, 0 fake), an age and a weight h_i.
