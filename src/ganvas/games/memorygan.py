@@ -10,12 +10,14 @@ from torch import Tensor
 
 from ganvas.config import Scheduled, Settings, value_at
 from ganvas.data.feed import Feed
+from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
 from ganvas.errors import GanvasError
 from ganvas.games.objectives import Minimax, NonSaturating, ReverseKL, UpDown
 from ganvas.games.priors import Normal, Prior
-from ganvas.games.remembering import Remembering
+from ganvas.games.remembering import Remembering, held_out_scores
 from ganvas.latent.slots import readings, settled
+from ganvas.metrics.protocol import Score
 from ganvas.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -217,3 +219,7 @@ class MemoryGAN(Game):
     def gauge(self, x: Tensor) -> dict[str, float]:
         """Return the likelihood of held-out samples (N, *shape), and the shape of the prior."""
         return {} if self.head is None else readings(self.memory, self.query(x))
+
+    def measures(self, source: Source, seed: int) -> dict[str, Score]:
+        """Return the likelihood of held-out items, and the effective number of slots."""
+        return {} if self.head is None else held_out_scores(self.memory, self.query, source, seed)

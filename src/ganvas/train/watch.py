@@ -67,7 +67,7 @@ class Watch:
 
     @torch.no_grad()
     def look(self, game: Game) -> Numbers:
-        """Return ``coverage/…``, ``discriminator/…`` where there is one, and what the game gauges."""
+        """Return ``coverage/…``, ``discriminator/…`` if there is one, and what the game gauges."""
         device = next((p.device for p in game.parameters()), torch.device("cpu"))
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(WATCH_SEED + self._seed)
