@@ -10,7 +10,17 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli import encoding, exporting, looking, measuring, sampling, showing, training
+from ganvas.cli import (
+    encoding,
+    exporting,
+    judging,
+    looking,
+    measuring,
+    sampling,
+    showing,
+    slots,
+    training,
+)
 from ganvas.cli.benching import bench
 from ganvas.cli.speech import complain
 from ganvas.errors import GanvasError
@@ -36,6 +46,8 @@ for command in (
     *(training.train, training.resume),
     *(sampling.sample, sampling.interpolate),
     *(encoding.encode, encoding.reconstruct, encoding.project),
+    *(judging.score, judging.posterior),
+    *(slots.slots, slots.nearest),
     *(measuring.evaluate, measuring.compare, measuring.diagnose),
     *(looking.recipes, looking.data),
     showing.gallery,

@@ -10,11 +10,14 @@ from torch import Tensor
 
 from ganvas.config import Scheduled, Settings, value_at
 from ganvas.data.feed import Feed
+from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
 from ganvas.errors import GanvasError
 from ganvas.games.objectives import Minimax, NonSaturating, ReverseKL, UpDown
 from ganvas.games.priors import Normal, Prior
-from ganvas.games.remembering import Remembering
+from ganvas.games.remembering import Remembering, held_out_scores
+from ganvas.latent.slots import readings, settled
+from ganvas.metrics.protocol import Score
 from ganvas.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -159,7 +162,7 @@ class MemoryGAN(Game):
 
     def slots(self, n: int, noise: Noise) -> Tensor:
         """Return real slots c ~ P(c|v=1), int64 (n,)  (Eq. 6)."""
-        return self.memory.draw(noise.uniform(n))
+        return self.memory.draw(noise.uniform(n).to(self.memory.keys.device))
 
     def prior(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
         """Return n latents [K_c, z]; below 1, ``truncation`` draws z towards the middle."""
@@ -169,12 +172,17 @@ class MemoryGAN(Game):
         return self.with_keys(self.slots(n, noise), z) if self.keyed else z
 
     def with_keys(self, slots: Tensor, z: Tensor) -> Tensor:
-        """Return latents [K_c, z] for slots (N,) and z (N, Z)."""
-        return torch.cat([self.memory.keys[slots].to(z.dtype), z], dim=1)
+        """Return latents [K_c, z] for slots (N,) and z (N, Z), where the keys lie."""
+        keys = self.memory.keys[slots].to(z.dtype)
+        return torch.cat([keys, z.to(keys.device)], dim=1)
 
     def sample(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return samples (N, *shape) in network units for latents [K_c, z]."""
         return self.generator(z)
+
+    def settle(self, z: Tensor) -> Tensor:
+        """Return mixtures [K̂, z] of latents with each K̂ replaced by the key it settles on."""
+        return settled(self.memory, z) if self.keyed else z
 
     def from_slots(self, slots: Tensor, z: Tensor) -> Tensor:
         """Return samples (N, *shape) of chosen slots (N,), for z (N, Z).
@@ -207,3 +215,11 @@ class MemoryGAN(Game):
     def score(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the logit of p(y=1|x), (N,); high means real."""
         return self.discriminator(x)
+
+    def gauge(self, x: Tensor) -> dict[str, float]:
+        """Return the likelihood of held-out samples (N, *shape), and the shape of the prior."""
+        return {} if self.head is None else readings(self.memory, self.query(x))
+
+    def measures(self, source: Source, seed: int) -> dict[str, Score]:
+        """Return the likelihood of held-out items, and the effective number of slots."""
+        return {} if self.head is None else held_out_scores(self.memory, self.query, source, seed)
