@@ -107,9 +107,13 @@ def test_likelihood_is_a_density_on_the_circle() -> None:
     memory = filled(dim=2, kappa=3.0)
     angle = torch.arange(1000, dtype=torch.float64) * 2 * math.pi / 1000
     q = torch.stack([angle.cos(), angle.sin()], dim=1)
-    normaliser = -math.log(2 * math.pi) - math.log(torch.special.i0(torch.tensor(3.0)).item())
-    density = memory.log_likelihood(q, normaliser).exp()
+    density = memory.log_likelihood(q, memory.log_normaliser).exp()
     assert float(density.mean()) * 2 * math.pi == pytest.approx(1, abs=1e-5)
+
+
+def test_normalisers_of_the_papers_memories() -> None:
+    assert Memory(4, 256, neighbours=2).log_normaliser == pytest.approx(344.3329225, abs=1e-6)
+    assert Memory(4, 512, neighbours=2).log_normaliser == pytest.approx(867.9671266, abs=1e-6)
 
 
 # ---- the prior ----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ganvas.nn.bessel import log_normaliser
 from ganvas.nn.collective import gather
 from ganvas.nn.memory_update import (
     Increment,
@@ -158,8 +159,8 @@ class Memory(nn.Module):
 
         Args:
             q: unit queries (B, M).
-            log_normaliser: log C_M(κ). None: the *biased* likelihood of the authors' code, which
-                has exp(−κ)/√(2π) in its place and so can be compared between κ, not between M.
+            log_normaliser: that of the memory. None: the *biased* likelihood of the authors' code,
+                which has exp(−κ)/√(2π) in its place.
         """
         constant = log_normaliser
         if constant is None:
@@ -167,6 +168,11 @@ class Memory(nn.Module):
         weights = self.histogram * self.values + self.beta
         log_prior = (weights / weights.sum()).log()
         return (self.kappa * self.similarities(q) + log_prior).logsumexp(1) + constant
+
+    @property
+    def log_normaliser(self) -> float:
+        """Log C_M(κ), which makes `log_likelihood` that of a density on the sphere."""
+        return float(log_normaliser(self.dim, torch.tensor(self.kappa, dtype=torch.float64)))
 
     # ---- the prior of the generator -------------------------------------------------------------
 
