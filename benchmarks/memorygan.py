@@ -103,40 +103,57 @@ def measured(folder: Path, recipe: Any, old: Any) -> dict[str, Any]:
 
     from ganvas import load
     from ganvas.data.open import open_data
-    from ganvas.data.spec import Images
     from ganvas.metrics.extractor import extract
     from ganvas.metrics.extractors import default_extractor
-    from ganvas.metrics.inception_score import class_shares, inception_score, mean_confidence
-    from ganvas.metrics.modes import strictly_covered
+    from ganvas.metrics.inception_score import mean_confidence
     from ganvas.train.look import preference
 
     model, source = load(folder), open_data(recipe.data)
-    assert isinstance(source.spec.domain, Images)
-    judge = default_extractor(recipe.data.source, channels=source.spec.domain.channels)
+    judge = default_extractor(recipe.data.source, channels=1)
 
     def probabilities(images: Any) -> torch.Tensor:
         found = extract(judge, images).probabilities
         assert found is not None
         return found
 
-    p = probabilities(model.sample(SAMPLES, seed=SEED))
-    score, shares = inception_score(p), class_shares(p)
-    counts = (shares * SAMPLES).round().long().numpy()
     squares = [model.square(range(4 * i, 4 * i + 4)) for i in range(SQUARES)]
     real = torch.from_numpy(model.score(source.items("test").x[:2000]))
     return {
         "classifier": judge.name,
         "weights": judge.weights,
-        "samples": SAMPLES,
-        "is": round(score.value, 4),
-        "is_over_splits": round(score.spread or 0.0, 4),
-        "classes": strictly_covered(counts, SAMPLES),
-        "confidence": round(mean_confidence(p), 4),
+        **judged(probabilities(model.sample(SAMPLES, seed=SEED))),
         "purity": round(purity(probabilities(together(model)).argmax(1)), 4),
         "between": round(statistics.mean(mean_confidence(probabilities(x)) for x in squares), 4),
         "memory": round(preference(real, torch.from_numpy(model.score(old))), 4),
+    }
+
+
+def judged(p: Any) -> dict[str, Any]:
+    """Return what class probabilities (N, K) say of images."""
+    from ganvas.metrics.inception_score import class_shares, inception_score, mean_confidence
+    from ganvas.metrics.modes import strictly_covered
+
+    score, shares = inception_score(p), class_shares(p)
+    return {
+        "samples": len(p),
+        "is": round(score.value, 4),
+        "is_over_splits": round(score.spread or 0.0, 4),
+        "classes": strictly_covered((shares * len(p)).round().long().numpy(), len(p)),
+        "confidence": round(mean_confidence(p), 4),
         "class_shares": [round(float(share), 4) for share in shares],
     }
+
+
+def real(data: str) -> dict[str, Any]:
+    """Return the same of the held-out images, in the size that the runs have."""
+    from ganvas.data.open import open_data
+    from ganvas.metrics.extractor import extract
+    from ganvas.metrics.extractors import default_extractor
+    from ganvas.recipes import load_recipe
+
+    settings = load_recipe(f"memorygan/{data}", SCALE[data]).data
+    judge = default_extractor(settings.source, channels=1)
+    return judged(extract(judge, open_data(settings).items("test").x).probabilities)
 
 
 def together(model: Any) -> Any:
@@ -199,7 +216,9 @@ def table(data: str, rounds: int) -> str:
             along = [row["slots"] for row in mine if row["slots"]]
             slots = " → ".join(spread(list(v)) for v in zip(*along, strict=True)) if along else ""
             lines.append(f"| {variant} | {' | '.join(cells)} | {slots} | {len(mine)} |")
-    return "\n".join(lines)
+    held_out = real(data)
+    cells = [f"{held_out[name]:.3g}" if name in held_out else "" for name in COLUMNS]
+    return "\n".join([*lines, f"| held-out images | {' | '.join(cells)} | | |"])
 
 
 def main() -> None:
