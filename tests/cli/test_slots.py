@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import ganvas as library
 from ganvas.api.training_items import training_items
 from ganvas.cli.app import run
+from ganvas.data.open import DataSettings, open_data
 from ganvas.report.run import read_run
 from tests.cli.conftest import Ganvas
 
@@ -55,6 +57,23 @@ def test_likelihood_and_prior_are_logged_and_in_the_report(memory: Path) -> None
     page = (memory / "report.html").read_text("utf-8")
     for words in ("Likelihood", "Slots", "Prior"):
         assert f'class="title" x="56.00" y="17.00">{words}' in page
+
+
+def test_evaluate_measures_all_held_out_items(ganvas: Ganvas, memory: Path) -> None:
+    said = ganvas("evaluate", memory, "--count", "40", "--json")
+    assert said.code == 0
+    scores = {score["name"]: score for score in json.loads(said.out)}
+    model, source = library.load(memory), open_data(DataSettings(source="digits8"))
+    items = source.items(source.splits[-1]).x
+    held = model.game.memory
+    q = torch.from_numpy(model.encode(items))
+    biased = float(held.log_likelihood(q).mean())
+    found = scores["query_log_likelihood_biased"]
+    assert found["value"] == pytest.approx(biased, abs=1e-4)
+    assert found["protocol"]["samples"] == len(items)
+    assert scores["effective_slots"]["value"] == pytest.approx(
+        float(held.effective_slots()), rel=1e-4
+    )
 
 
 # ---- score and posterior ----------------------------------------------------------------------

@@ -41,6 +41,14 @@ def without_norm(networks: dict[str, Any]) -> dict[str, Any]:
 
 MEMORY = {"slots": 40, "dim": None, "neighbours": 16}
 SLIM = {"kind": "memory_dcgan", "width": 4, "stages": 2}
+
+
+def autoencoder(**settings: Any) -> Case:
+    game = find_game("svae")
+    networks = {"encoder": MLP, "decoder": MLP}
+    return Case(game, game.Config.model_validate(networks | settings), digits8)
+
+
 SHORT = {"warm_up": {"rounds": 1, "every": 3, "steps": 4}, "discriminator_steps": 2}
 REPRESENTED = {
     "encoder": MLP,
@@ -122,4 +130,10 @@ CASES: dict[str, Case] = {
     "diwgan auction": case(
         "diwgan", ring, MLP, **REPRESENTED | {"representatives": 16}, pairing="auction"
     ),
+    "svae normal": autoencoder(latent={"kind": "normal", "dim": 3}),
+    "svae vmf": autoencoder(latent={"kind": "vmf", "dim": 4}),
+    "svae implicit, 3 samples": autoencoder(
+        latent={"kind": "vmf", "dim": 4}, gradient="implicit", samples=3
+    ),
+    "svae power spherical": autoencoder(latent={"kind": "power-spherical", "dim": 2}),
 }

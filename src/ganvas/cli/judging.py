@@ -25,9 +25,9 @@ def score(
     ] = None,
     game: Game = None,
 ) -> None:
-    """Say how real each item looks to the discriminator: higher is more real.
+    """Say how much each item looks like real data to a model: higher is more.
 
-    Prints a line for each: its number and its score, a logit or whatever the system gives.
+    Prints a line for each: its number, and the discriminator's logit or a log-likelihood.
 
     Example: ganvas score runs/digits photos
     """

@@ -30,7 +30,9 @@ def slots(
             metavar="FILE", help="A .svg page, a .png grid with a row for each slot, or .json."
         ),
     ] = None,
-    count: Annotated[int, typer.Option(help="Slots shown, those drawn most often first.")] = 24,
+    count: Annotated[
+        int, typer.Option(help="Slots shown, those drawn most often first.", min=1)
+    ] = 24,
     each: Annotated[int, typer.Option(help="Samples of each slot.", min=1)] = 4,
     seed: Seed = 0,
     game: Game = None,

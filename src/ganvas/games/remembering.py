@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, cast
 
 import torch
@@ -10,10 +10,15 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ganvas.config import Settings
-from ganvas.data.source import Batch
+from ganvas.data.source import Batch, Source
 from ganvas.errors import UsageError
+from ganvas.latent.slots import readings
+from ganvas.metrics.protocol import Protocol, Score
 from ganvas.networks.base import Discriminator, Head, MemoryHead
 from ganvas.nn import Memory, held
+
+HELD_OUT, BATCH = 10_000, 250
+"""Items that likelihoods are taken of, and how many go through the network at once."""
 
 
 class Remembering(Settings):
@@ -95,3 +100,44 @@ def remember(
     with held(discriminator):
         change = head.memory.update(queries(real), queries(fake))
     return change.statistics(head.memory)
+
+
+@torch.no_grad()
+def held_out_scores(
+    memory: Memory, query: Callable[[Tensor], Tensor], source: Source, seed: int
+) -> dict[str, Score]:
+    """Return what a memory makes of up to 10,000 held-out items (memoryGAN, Fig. 3a).
+
+    Both likelihoods are those of queries, not of items: they tell how well the memory follows the
+    network, and cannot be compared between networks. ``effective_slots`` is exp(entropy) of the
+    prior.
+
+    Args:
+        memory: what was seen in training.
+        query: gives the unit queries (N, M) of items (N, *shape).
+        source: the data; its last split is used.
+        seed: stated with the scores.
+    """
+    split = source.splits[-1]
+    items = source.items(split).x[:HELD_OUT]
+    names = {"likelihood/true": "query_log_likelihood"}
+    names |= {"likelihood/biased": "query_log_likelihood_biased"}
+    names |= {"slots/effective": "effective_slots"}
+    means = dict.fromkeys(names, 0.0)
+    for start in range(0, len(items), BATCH):
+        x = source.spec.domain.encode(items[start : start + BATCH]).to(memory.keys.device)
+        found = readings(memory, query(x))
+        means = {name: means[name] + found[name] * len(x) / len(items) for name in names}
+    return {
+        name: Score(
+            value=means[key],
+            protocol=Protocol(
+                metric=name,
+                samples=len(items),
+                reference=f"{source.spec.name}, {split}",
+                reference_samples=len(items),
+                seed=seed,
+            ),
+        )
+        for key, name in names.items()
+    }

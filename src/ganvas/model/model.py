@@ -115,9 +115,9 @@ class Model:
 
     @torch.inference_mode()
     def score(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
-        """Return how real each of ``x`` looks to the discriminator, (n,) float32; higher is more.
+        """Return the score of each of ``x``, (n,) float32: higher is more like real data.
 
-        A logit, a critic's value or a probability: whatever the system's discriminator gives.
+        It is the discriminator's logit, or what the system's page says.
 
         Args:
             x: points (n, dim) or images (n, H, W, C) uint8, in data units.

@@ -35,6 +35,7 @@ from ganvas.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganvas.networks.presets import PRESETS, AnyDiscriminator, AnyGenerator
 from ganvas.networks.r3 import R3Discriminator, R3Generator
 from ganvas.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from ganvas.networks.vae import Classifier, Inference, Place, between, inference
 
 __all__ = [
     "JOINT_PRESETS",
@@ -43,6 +44,7 @@ __all__ = [
     "BottleneckGenerator",
     "CganMLPDiscriminator",
     "CganMLPGenerator",
+    "Classifier",
     "Code",
     "DCGANDiscriminator",
     "DCGANEncoder",
@@ -56,6 +58,7 @@ __all__ = [
     "Generator",
     "GeneratorConfig",
     "Head",
+    "Inference",
     "JointConfig",
     "JointDiscriminator",
     "Labels",
@@ -67,11 +70,14 @@ __all__ = [
     "MemoryDCGANGenerator",
     "MemoryResNetDiscriminator",
     "MemoryResNetGenerator",
+    "Place",
     "R3Discriminator",
     "R3Generator",
     "ResNetDiscriminator",
     "ResNetGenerator",
+    "between",
     "describe",
+    "inference",
 ]
 
 

@@ -65,6 +65,8 @@ def log_sphere_area(m: int) -> float:
 
 
 # ---- derivatives --------------------------------------------------------------------------------
+# Each function keeps the derivative that its value gives for nothing. Only a backward pass that is
+# to be differentiated itself goes through the derivative's own function.
 
 
 class _MeanLength(torch.autograd.Function):
@@ -76,15 +78,16 @@ class _MeanLength(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, kappa: Tensor, m: float) -> Tensor:
-        ctx.save_for_backward(kappa)
-        ctx.m = m
         wide = _wide(kappa)
-        return (wide * _expand(m / 2 - 1, wide)[0]).to(kappa.dtype)
+        rho, _ = _expand(m / 2 - 1, wide)
+        ctx.m = m
+        ctx.save_for_backward(kappa, _slope(m, wide, rho).to(kappa.dtype))
+        return (wide * rho).to(kappa.dtype)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        (kappa,) = ctx.saved_tensors
-        return grad * _Slope.of(ctx.m, kappa), None
+        kappa, slope = ctx.saved_tensors
+        return grad * (_Slope.of(ctx.m, kappa) if torch.is_grad_enabled() else slope), None
 
 
 class _Slope(torch.autograd.Function):
@@ -96,20 +99,19 @@ class _Slope(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, kappa: Tensor, m: float) -> Tensor:
-        ctx.save_for_backward(kappa)
-        ctx.m = m
-        return _slope(m, _wide(kappa)).to(kappa.dtype)
+        wide = _wide(kappa)
+        rho, _ = _expand(m / 2 - 1, wide)
+        slope = _slope(m, wide, rho)
+        # A'' = −2AA' − (m − 1) (A' − A/κ) / κ, which is 0 at κ = 0.
+        bend = -2 * wide * rho * slope - (m - 1) * (slope - rho) / wide.clamp(min=1e-12)
+        ctx.save_for_backward(bend.to(kappa.dtype))
+        return slope.to(kappa.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        (kappa,) = ctx.saved_tensors
-        wide, m = _wide(kappa), ctx.m
-        rho, _ = _expand(m / 2 - 1, wide)
-        # A'' = −2AA' − (m − 1) (A' − A/κ) / κ, which is 0 at κ = 0.
-        slope = 1 - (wide * rho).square() - (m - 1) * rho
-        bend = -2 * wide * rho * slope - (m - 1) * (slope - rho) / wide.clamp(min=1e-12)
-        return grad * bend.to(kappa.dtype), None
+        (bend,) = ctx.saved_tensors
+        return grad * bend, None
 
 
 class _LogNormaliser(torch.autograd.Function):
@@ -121,16 +123,17 @@ class _LogNormaliser(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, kappa: Tensor, m: float) -> Tensor:
-        ctx.save_for_backward(kappa)
+        wide = _wide(kappa)
+        rho, series = _expand(m / 2 - 1, wide)
         ctx.m = m
-        _, series = _expand(m / 2 - 1, _wide(kappa))
+        ctx.save_for_backward(kappa, (wide * rho).to(kappa.dtype))
         offset = log_sphere_area(m) if isinstance(m, int) else 0.0
         return (-series - offset).to(kappa.dtype)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        (kappa,) = ctx.saved_tensors
-        return -grad * _MeanLength.of(ctx.m, kappa), None
+        kappa, length = ctx.saved_tensors
+        return -grad * (_MeanLength.of(ctx.m, kappa) if torch.is_grad_enabled() else length), None
 
 
 class _KLToUniform(torch.autograd.Function):
@@ -142,16 +145,16 @@ class _KLToUniform(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, kappa: Tensor, m: float) -> Tensor:
-        ctx.save_for_backward(kappa)
-        ctx.m = m
         wide = _wide(kappa)
         rho, series = _expand(m / 2 - 1, wide)
+        ctx.m = m
+        ctx.save_for_backward(kappa, (wide * _slope(m, wide, rho)).to(kappa.dtype))
         return (wide.square() * rho - series).to(kappa.dtype)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        (kappa,) = ctx.saved_tensors
-        return grad * kappa * _Slope.of(ctx.m, kappa), None
+        kappa, slope = ctx.saved_tensors
+        return grad * (kappa * _Slope.of(ctx.m, kappa) if torch.is_grad_enabled() else slope), None
 
 
 # ---- values -------------------------------------------------------------------------------------
@@ -162,9 +165,8 @@ def _wide(kappa: Tensor) -> Tensor:
     return kappa if kappa.device.type == "mps" else kappa.double()
 
 
-def _slope(m: float, kappa: Tensor) -> Tensor:
+def _slope(m: float, kappa: Tensor, rho: Tensor) -> Tensor:
     """A' = 1 − A² − (m − 1) A/κ."""
-    rho, _ = _expand(m / 2 - 1, kappa)
     return 1 - (kappa * rho).square() - (m - 1) * rho
 
 
