@@ -155,7 +155,7 @@ THRESHOLDS = {
     "unrolled": 0.6,
     "ali": 1.4,
     "diwgan": 0.6,
-    "memorygan": 6.5,
+    "memorygan": 6.0,
     "veegan": 0.9,
     "dcgan": 6.5,
     "cgan": 7.5,

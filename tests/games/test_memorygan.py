@@ -14,6 +14,7 @@ from torch import Tensor
 from ganvas.data.source import Batch
 from ganvas.errors import GanvasError, UsageError
 from ganvas.games import find_game
+from ganvas.games.memorygan import Jitter
 from ganvas.games.objectives import Minimax, ReverseKL, UpDown
 from ganvas.model import load, save_model
 from ganvas.networks.base import MemoryHead
@@ -25,9 +26,9 @@ Z = {"kind": "normal", "dim": 3}
 BUFFERS = ("keys", "values", "ages", "histogram")
 
 
-def memorygan(count: int = 3, **settings: Any) -> tuple[Any, Any, Any]:
+def memorygan(count: int = 3, source: str = "ring8", **settings: Any) -> tuple[Any, Any, Any]:
     """Return a small game after so many rounds, its data and its table."""
-    made = play("memorygan", **{"memory": SMALL, "latent": Z} | settings)
+    made = play("memorygan", source, **{"memory": SMALL, "latent": Z} | settings)
     rounds(*made, count)
     return made
 
@@ -100,6 +101,23 @@ def test_information_by_hand(form: str) -> None:
     else:
         wanted = float((raw - keys).square().sum()) / 30
     assert float(game.information_loss(h, z, table)) == pytest.approx(0.3 * wanted, rel=1e-5)
+
+
+def test_jitter_shifts_and_stretches_each_image_alone() -> None:
+    x = torch.rand(64, 3, 4, 4) - 0.5
+    shift = Jitter(brightness=0.1, contrast=(1.0, 1.0)).apply(x, Noise(0)) - x
+    assert torch.allclose(shift, shift[:, :1, :1, :1].expand_as(x), atol=1e-6)
+    assert 0.05 < float(shift.abs().max()) <= 0.1 + 1e-6
+    stretched = Jitter(brightness=0.0).apply(x, Noise(0))
+    assert torch.allclose(stretched.mean((2, 3)), x.mean((2, 3)), atol=1e-6)
+    factor = stretched.std((2, 3)) / x.std((2, 3))
+    assert torch.allclose(factor, factor[:, :1].expand_as(factor), atol=1e-5)
+    assert 0.8 <= float(factor.min()) < 0.9 < 1.1 < float(factor.max()) <= 1.2
+    assert float(Jitter(brightness=3.0).apply(x, Noise(0)).abs().max()) == 1
+    _, _, table = memorygan(
+        2, "digits8", generator=SMALL_IMAGES, discriminator=SMALL_IMAGES, jitter={}
+    )
+    assert all(math.isfinite(value) for value in table.take_statistics().values())
 
 
 def test_losses_of_the_authors_code() -> None:

@@ -31,6 +31,25 @@ from ganvas.play import Adam, Game, Noise, OptimiserConfig, Player, Turns
 Losses = Annotated[Minimax | NonSaturating | ReverseKL | UpDown, Field(discriminator="kind")]
 
 
+class Jitter(Settings):
+    """Random brightness and contrast of real images, as the code has them on CIFAR-10.
+
+    Attributes:
+        brightness: largest shift either way, in network units: 16 of 255 levels.
+        contrast: smallest and largest factor on the distance from each channel's mean.
+    """
+
+    brightness: float = Field(default=32 / 255, ge=0)
+    contrast: tuple[float, float] = (0.8, 1.2)
+
+    def apply(self, x: Tensor, noise: Noise) -> Tensor:
+        """Return images (N, C, H, W), each changed in its own way, within [−1, 1]."""
+        n, (low, high) = len(x), self.contrast
+        x = x + noise.uniform(n, 1, 1, 1, low=-self.brightness, high=self.brightness)
+        mean = x.mean((2, 3), keepdim=True)
+        return (mean + noise.uniform(n, 1, 1, 1, low=low, high=high) * (x - mean)).clamp(-1, 1)
+
+
 class MemoryGANConfig(Settings):
     """What memoryGAN can be told.
 
@@ -45,6 +64,7 @@ class MemoryGANConfig(Settings):
         mcgn: give G a real slot's key; false for the ablation "– MCGN", where G is given z alone.
         information: λ, weight of the mutual information of keys and samples.
         information_form: cosine of query and key (the paper), or mse of the raw query (its code).
+        jitter: brightness and contrast of real images.
         update_in_generator_step: let the memory follow the fakes of G's turn, too (the code).
     """
 
@@ -59,6 +79,7 @@ class MemoryGANConfig(Settings):
     information: Scheduled = 0.01
     information_form: Literal["cosine", "mse"] = "cosine"
     update_in_generator_step: bool = False
+    jitter: Jitter | None = None
 
 
 class MemoryGAN(Game):
@@ -82,6 +103,7 @@ class MemoryGAN(Game):
         self.information = config.information
         self.form = config.information_form
         self.update_in_generator_step = config.update_in_generator_step
+        self.jitter = config.jitter
         self.discriminator: Discriminator = config.discriminator.build(spec)
         if config.memory is not None:
             config.memory.install(self.discriminator)
@@ -98,6 +120,8 @@ class MemoryGAN(Game):
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one iteration of Algorithm 1: the query network, the memory, the generator."""
         x = data.next().x
+        if self.jitter is not None:
+            x = self.jitter.apply(x, turn.noise)
         z = self.prior(len(x), turn.noise)  # c ~ P(c|v=1), [K_c, z]
         with turn("discriminator") as discriminator:
             with torch.no_grad():
