@@ -306,9 +306,8 @@ class Model:
             raise UsageError(
                 f"a way needs two items and at least 2 steps, not {len(x)} and {steps}"
             )
-        start, end = self._call("encode", self.domain.encode(x).to(self.device), None)
-        shares = torch.linspace(0, 1, steps, device=self.device).unsqueeze(1)
-        return self.domain.decode(self._call("decode", blend(how)(start, end, shares)))
+        ends = self._call("encode", self.domain.encode(x).to(self.device), None)
+        return self.domain.decode(self._call("decode", line(ends, steps, how)))
 
     # ---- latents and labels ---------------------------------------------------------------------
 
