@@ -58,10 +58,13 @@ def interpolate(
     steps: Annotated[int, typer.Option(help="How many samples, both ends included.", min=2)] = 8,
     how: Annotated[How, typer.Option(help="Along the sphere, or straight.")] = How.SLERP,
     label: Label = None,
+    to_label: Annotated[
+        str | None, typer.Option(help="The class where it ends, if that is another one.")
+    ] = None,
     truncation: Truncation = 1.0,
     game: Game = None,
 ) -> None:
-    """Draw the samples on the way between two seeds.
+    """Draw the samples on the way between two seeds, or two classes.
 
     Example: ganvas interpolate runs/digits --from-seed 3 --to-seed 4 --steps 10 --out way.png
     """
@@ -69,7 +72,13 @@ def interpolate(
 
     model = load_model(run, game)
     samples = model.interpolate(
-        from_seed, to_seed, steps, how.value, label=label, truncation=truncation
+        from_seed,
+        to_seed,
+        steps,
+        how.value,
+        label=label,
+        to_label=to_label,
+        truncation=truncation,
     )
     with disk_errors(out):
         model.domain.save(samples, out)

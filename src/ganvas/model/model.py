@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ganvas.data.spec import DataSpec, Domain
@@ -217,6 +218,7 @@ class Model:
         how: str = "slerp",
         *,
         label: Labels = None,
+        to_label: Label | None = None,
         truncation: float = 1.0,
         batch: int = 256,
     ) -> Array:
@@ -228,11 +230,13 @@ class Model:
             steps: how many samples, at least 2.
             how: the way between the latents: "slerp" along the sphere, or "lerp" straight.
             label: as for `sample`; by default one class for the whole way, that of seed ``a``.
+            to_label: the class at the other end; in between, the two classes are mixed (category
+                morphing, Miyato & Koyama 2018). ``label`` is then the one class at this end.
             truncation: as for `sample`.
             batch: as for `sample`.
 
         Raises:
-            UsageError: an end is no seed and no latent of this model.
+            UsageError: an end is no seed and no latent of this model, or its class is missing.
             CannotError: the system has no samples.
         """
         self._require("interpolate")
@@ -242,7 +246,10 @@ class Model:
         if start.shape != end.shape:
             raise UsageError(f"latents differ: {tuple(start.shape)} and {tuple(end.shape)}")
         z = blend(how)(start, end, torch.linspace(0, 1, steps).unsqueeze(1))
-        y = self._labels(label, steps)
+        if to_label is None:
+            y = self._labels(label, steps)
+        else:
+            y = self._morph(label, to_label, steps)
         if y is None and drawn is not None:
             y = drawn.expand(steps)
         chunks = [
@@ -295,6 +302,15 @@ class Model:
         if len(label) != n:
             raise UsageError(f"expected {n} labels, one for each sample, got {len(label)}")
         return torch.tensor([self._class(one) for one in label])
+
+    def _morph(self, label: Labels, to_label: Label, steps: int) -> Tensor:
+        """Return weights (steps, K) that pass from one class to another in equal steps."""
+        if not isinstance(label, int | str):
+            raise UsageError("a way to another class needs the one class it begins with: label")
+        self._labels(label, 1)  # complains of a model without classes
+        ends = torch.tensor([self._class(label), self._class(to_label)])
+        first, last = F.one_hot(ends, self.spec.classes).float()
+        return torch.lerp(first, last, torch.linspace(0, 1, steps).unsqueeze(1))
 
     def _class(self, label: Label) -> int:
         names = self.spec.class_names
