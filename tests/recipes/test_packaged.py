@@ -29,9 +29,9 @@ def stand_in(source: str, folder: Path) -> Path | None:
     if source not in STANDARD:
         return None
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (40, *SHAPES[source]), dtype=np.uint8)
+    images = rng.integers(0, 256, (120, *SHAPES[source]), dtype=np.uint8)
     path = folder / f"{source}.npz"
-    np.savez(path, images=images, labels=np.arange(40) % 10)
+    np.savez(path, images=images, labels=np.arange(120) % 10)
     return path
 
 

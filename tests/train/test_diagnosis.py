@@ -20,6 +20,7 @@ from ganvas.games import systems
 from ganvas.play import build
 from ganvas.recipes import Recipe, load_recipe, names
 from ganvas.train.diagnosis import Diagnosis, diagnose
+from ganvas.train.found import Found, Score, Table
 from ganvas.train.horizon import Horizon
 from ganvas.train.overrides import Remedy
 from ganvas.train.remedies import Causes, Verdict, remedies
@@ -124,6 +125,15 @@ def test_near_misses_of_a_collapse(numbers: dict[str, float]) -> None:
 )
 def test_dropped_modes(spec: DataSpec, numbers: dict[str, float]) -> None:
     assert judged(log(5000), numbers, spec).verdict == "dropping modes"
+
+
+def test_few_reals_with_all_the_weight_are_evidence() -> None:
+    for entropy, verdict in ((0.6, "dropping modes"), (0.97, "healthy")):
+        found = judged(log(5000, entropy__reals=lambda _, e=entropy: e), GOOD, CLOUD)
+        assert found.verdict == verdict
+        assert ("hardly met" in " ".join(found.evidence)) == (entropy < 0.85)
+    both = judged(log(5000, entropy__reals=lambda _: 0.6), {**GOOD, "ratio": 0.4}, CLOUD)
+    assert len(both.evidence) == 3
 
 
 def test_modes_still_being_found_are_not_dropped_until_the_end() -> None:
@@ -345,7 +355,11 @@ def first(verdict: Verdict, recipe: str, *overrides: str, **causes: bool) -> str
     return remedies(verdict, Causes(**causes), loaded.tree(), RING, loaded.system)[0].text
 
 
-def test_best_remedies_know_the_recipe() -> None:
+def test_best_remedies_know_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = {name: Score(mean=mean, seeds=3) for name, mean in (("nsgan", 1), ("r3gan", 8))}
+    table = Table(data="ring8", preset="toyV", modes=8, strict=scores)
+    results = Found(lines=1, tier="cpu", tables=[table])
+    monkeypatch.setattr("ganvas.train.remedies.found", lambda: results)
     assert "relativistic" in first("dropping modes", "gan/ring8")
     assert first("dropping modes", "r3gan/ring8") == "'game.gamma={start: 0.08, end: 0.0016}'"
     assert "lr=0.0005" in first("diverging", "gan/ring8")

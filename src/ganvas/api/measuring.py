@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ from ganvas.train.watch import diagnose_run
 if TYPE_CHECKING:
     from ganvas.train.diagnosis import Diagnosis
 
+Measures = Callable[[Source, int], dict[str, Score]]
+
 EVALUATION = "evaluation.json"
 CODES = 10_000
 """Items whose latents are compared with the prior."""
@@ -55,7 +58,8 @@ def evaluate(
     folder, recipe, model, source = _open(run)
     n = samples or recipe.evaluate.samples
     used = recipe.evaluate.seed if seed is None else seed
-    scores = measure(model, source, n, used) | measure_codes(model, source, used)
+    scores = measure(model, source, n, used)
+    scores |= measure_codes(model, source, used) | measure_own(model, source, used)
     plain = {name: json.loads(score.to_json()) for name, score in scores.items()}
     shares = _class_shares(scores, model.spec.class_names)
     _keep(folder, {"scores": plain, "class_shares": shares})
@@ -136,6 +140,12 @@ def measure_codes(model: Model, source: Source, seed: int = 0) -> dict[str, Scor
         )
         for name, value in gaussianity(codes, seed).items()
     }
+
+
+def measure_own(model: Model, source: Source, seed: int = 0) -> dict[str, Score]:
+    """Return what the game measures of itself, if it has ``measures(source, seed)``."""
+    own: Measures | None = getattr(model.game, "measures", None)
+    return {} if own is None else own(source, seed)
 
 
 @torch.inference_mode()

@@ -10,7 +10,16 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli import encoding, exporting, looking, measuring, sampling, showing, training
+from ganvas.cli import (
+    encoding,
+    exporting,
+    looking,
+    measuring,
+    pairing,
+    sampling,
+    showing,
+    training,
+)
 from ganvas.cli.benching import bench
 from ganvas.cli.speech import complain
 from ganvas.errors import GanvasError
@@ -36,6 +45,7 @@ for command in (
     *(training.train, training.resume),
     *(sampling.sample, sampling.interpolate),
     *(encoding.encode, encoding.reconstruct, encoding.project),
+    *(pairing.pairs, pairing.codes),
     *(measuring.evaluate, measuring.compare, measuring.diagnose),
     *(looking.recipes, looking.data),
     showing.gallery,

@@ -10,6 +10,7 @@ import typer
 
 from ganvas.cli.options import Game, Label, ModelFolder, Seed, Truncation, load_model
 from ganvas.cli.speech import say
+from ganvas.errors import UsageError
 
 Out = Annotated[
     Path,
@@ -57,6 +58,12 @@ def interpolate(
     to_seed: Annotated[int, typer.Option(help="Where it ends.", min=0)] = 1,
     steps: Annotated[int, typer.Option(help="How many samples, both ends included.", min=2)] = 8,
     how: Annotated[How, typer.Option(help="Along the sphere, or straight.")] = How.SLERP,
+    items: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Two items of data, a folder or an array, in place of seeds."
+        ),
+    ] = None,
     label: Label = None,
     to_label: Annotated[
         str | None, typer.Option(help="The class where it ends, if that is another one.")
@@ -64,22 +71,28 @@ def interpolate(
     truncation: Truncation = 1.0,
     game: Game = None,
 ) -> None:
-    """Draw the samples on the way between two seeds, or two classes.
+    """Draw the samples on the way between two seeds, classes, or items of a file.
 
     Example: ganvas interpolate runs/digits --from-seed 3 --to-seed 4 --steps 10 --out way.png
     """
+    from ganvas.cli.encoding import read_items
     from ganvas.model import disk_errors
 
     model = load_model(run, game)
-    samples = model.interpolate(
-        from_seed,
-        to_seed,
-        steps,
-        how.value,
-        label=label,
-        to_label=to_label,
-        truncation=truncation,
-    )
+    if items is None:
+        samples = model.interpolate(
+            from_seed,
+            to_seed,
+            steps,
+            how.value,
+            label=label,
+            to_label=to_label,
+            truncation=truncation,
+        )
+    elif to_label is None:
+        samples = model.between(read_items(items, model)[:2], steps, how.value)
+    else:
+        raise UsageError("--to-label goes from class to class between seeds, not between --items")
     with disk_errors(out):
         model.domain.save(samples, out)
     say(f"{steps} samples: {out}")

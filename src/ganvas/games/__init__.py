@@ -23,12 +23,16 @@ PARTS = frozenset(
         "adversarial",
         "constraints",
         "density",
+        "held_out",
         "joint",
+        "latents",
+        "likelihoods",
         "matching",
         "objectives",
         "penalties",
         "priors",
         "remedies",
+        "representatives",
     }
 )
 """Files here that are no systems, but what systems are made of."""

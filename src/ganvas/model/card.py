@@ -101,7 +101,7 @@ def _usage(config: dict[str, Any]) -> list[str]:
     if "sample" in config["capabilities"]:
         lines.append(f"x = model.sample(16, seed=0)  # {units}")
     if "score" in config["capabilities"]:
-        lines.append("logits = model.score(x)  # higher: more like real data, to the discriminator")
+        lines.append("scores = model.score(x)  # higher: more like real data")
     return lines
 
 

@@ -33,6 +33,7 @@ from ganvas.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganvas.networks.presets import PRESETS, AnyDiscriminator, AnyGenerator
 from ganvas.networks.r3 import R3Discriminator, R3Generator
 from ganvas.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from ganvas.networks.vae import Classifier, Inference, Place, between, inference
 
 __all__ = [
     "JOINT_PRESETS",
@@ -41,6 +42,7 @@ __all__ = [
     "BottleneckGenerator",
     "CganMLPDiscriminator",
     "CganMLPGenerator",
+    "Classifier",
     "Code",
     "DCGANDiscriminator",
     "DCGANEncoder",
@@ -54,6 +56,7 @@ __all__ = [
     "Generator",
     "GeneratorConfig",
     "Head",
+    "Inference",
     "JointConfig",
     "JointDiscriminator",
     "Labels",
@@ -61,11 +64,14 @@ __all__ = [
     "MLPEncoder",
     "MLPGenerator",
     "MLPJoint",
+    "Place",
     "R3Discriminator",
     "R3Generator",
     "ResNetDiscriminator",
     "ResNetGenerator",
+    "between",
     "describe",
+    "inference",
 ]
 
 

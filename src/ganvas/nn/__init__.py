@@ -1,5 +1,13 @@
 """Layers: what every network is built from. They know tensors, never networks, data or games."""
 
+from ganvas.nn.axial import Axial, Draw, Gradient
+from ganvas.nn.bessel import (
+    log_bessel,
+    log_normaliser,
+    log_sphere_area,
+    mean_resultant_length,
+    vmf_kl_to_uniform,
+)
 from ganvas.nn.collective import all_reduce, gather, world_size
 from ganvas.nn.init import Init, initialise
 from ganvas.nn.labels import lookup, one_hot
@@ -23,42 +31,60 @@ from ganvas.nn.norm import (
 )
 from ganvas.nn.resample import BilinearDown, BilinearUp, downsample_average, upsample_nearest
 from ganvas.nn.spectral import SpectralNorm, orthonormality, singular_values, sn, spectral_norm
+from ganvas.nn.sphere import HypersphericalUniform, Source, draws_from, geodesic, to_front, turn_to
 from ganvas.nn.tracking import Tracking, held, set_tracking
+from ganvas.nn.vmf import PowerSpherical, VonMisesFisher
 
 __all__ = [
     "Activation",
+    "Axial",
     "BatchNorm",
     "BilinearDown",
     "BilinearUp",
     "ConditionalBatchNorm",
+    "Draw",
     "FourierFeatures",
     "Gate",
+    "Gradient",
+    "HypersphericalUniform",
     "Init",
     "LayerNorm",
     "MaxOut",
     "MinibatchDeviation",
     "MinibatchDiscrimination",
     "Mixing",
+    "PowerSpherical",
     "RowTable",
     "SmoothStep",
+    "Source",
     "SpectralNorm",
     "Tracking",
     "VirtualStatistics",
+    "VonMisesFisher",
     "activation",
     "adopt",
     "all_reduce",
     "downsample_average",
+    "draws_from",
     "fan",
     "gather",
+    "geodesic",
     "held",
     "initialise",
+    "log_bessel",
+    "log_normaliser",
+    "log_sphere_area",
     "lookup",
+    "mean_resultant_length",
     "one_hot",
     "orthonormality",
     "set_tracking",
     "singular_values",
     "sn",
     "spectral_norm",
+    "to_front",
+    "turn_to",
     "upsample_nearest",
+    "vmf_kl_to_uniform",
     "world_size",
 ]

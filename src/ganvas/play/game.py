@@ -47,12 +47,15 @@ class Game(nn.Module):
         system: the name in recipes, such as ``wgan-gp``.
         Config: the settings this game accepts.
         averaged: names of submodules of which inference uses the moving average.
+        scores_are: what `score` gives: "judgements" of a discriminator, which the monitor compares
+            between real and generated items, or "likelihoods".
         one_process: why this game cannot be split over processes, or None if it can.
     """
 
     system: ClassVar[str]
     Config: ClassVar[type[Settings]] = Settings
     averaged: ClassVar[tuple[str, ...]] = ()
+    scores_are: ClassVar[str] = "judgements"
     one_process: ClassVar[str | None] = None
 
     players: dict[str, Player]

@@ -46,6 +46,8 @@ MEMORY = 0.65
 """It prefers training items to held-out ones this often: it knows them by heart."""
 BLIND = 0.6
 """The discriminator tells samples from data less often than this."""
+UNEVEN = 0.85
+"""The weights of DIW-GAN's reals have a lower entropy than this, of that of equal ones."""
 ORDERS = 100.0
 """Diverging: a norm or loss has grown by this factor, to more than `LARGE`."""
 LARGE = 10.0
@@ -220,10 +222,10 @@ def overpowered(case: Case) -> list[str]:
 
 def dropping(case: Case) -> list[str]:
     """Modes, classes or regions of the data that samples leave out."""
-    now = case.now
+    now, unmet = case.now, _unmet(case)
     if not now.poor or case.improving or (now.blurred and not case.done):
-        return []
-    found = [now.words()]
+        return unmet
+    found = [now.words(), *unmet]
     missing = now.get("coverage/classes_missing")
     if missing:
         found.append(f"{_count(round(missing), 'class', 'classes')} (almost) never shown")
@@ -235,6 +237,18 @@ def dropping(case: Case) -> list[str]:
     elif now.faithful is not None:
         found.append(f"though {now.faithful:.0%} of the samples are good")
     return found
+
+
+def _unmet(case: Case) -> list[str]:
+    """Say whether a few representatives of the data have most of the weight (DIW-GAN)."""
+    values = case.series("entropy/reals").get("entropy/reals", [])
+    even = latest(values)
+    if even is None or even >= UNEVEN:
+        return []
+    return [
+        f"a few representatives of the data are hardly met: the entropy of their weights is "
+        f"{even:.2f} of that of equal ones"
+    ]
 
 
 RULES: list[tuple[Verdict, Rule]] = [

@@ -66,7 +66,7 @@ class Watch:
 
     @torch.no_grad()
     def look(self, game: Game) -> Numbers:
-        """Return ``coverage/…`` and, of a game that scores, ``discriminator/…``."""
+        """Return ``coverage/…`` and, of a game with a discriminator, ``discriminator/…``."""
         device = next((p.device for p in game.parameters()), torch.device("cpu"))
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(WATCH_SEED + self._seed)
@@ -87,7 +87,7 @@ class Watch:
         if not finite.all():
             return {"coverage/finite": round(float(finite.double().mean()), 6)}
         numbers = self._measure(fake)
-        if "score" in game.capabilities():
+        if "score" in game.capabilities() and game.scores_are == "judgements":
             first = slice(0, len(self._real))
             scores = _in_parts(game, "score", fake[first], None if y is None else y[first])
             numbers |= self._judged(game, scores, device)

@@ -1,0 +1,110 @@
+"""S-VAE against N-VAE on packaged digits, and the other numbers of docs/systems/svae.md.
+
+    python benchmarks/svae.py likelihood --dims 2 5 20 --seeds 3   # and of 5 neighbours
+    python benchmarks/svae.py circle --seeds 3                     # three clusters on a circle
+    python benchmarks/svae.py labels --seeds 2                     # M1 + M2 with 100 labels
+    python benchmarks/svae.py proposals                            # the paper's table 5
+    python benchmarks/svae.py table                                # what was found, in Markdown
+
+Each run is one line of benchmarks/results/svae.jsonl; one that is there already is not repeated.
+Twins get the same data, batches, rounds, networks and optimiser; one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganvas.data.feed import Feed
+from ganvas.data.open import open_data
+from ganvas.play import Game, Noise, Turns, build
+from ganvas.recipes import load_recipe
+
+RESULTS = Path(__file__).parent / "results" / "svae.jsonl"
+Row = dict[str, Any]
+
+
+def train(recipe: str, overrides: list[str], seed: int) -> tuple[Game, Any, float]:
+    """Train a recipe's game in this process; return it, its data and the seconds of CPU it took."""
+    made = load_recipe(recipe, [*overrides, f"seed={seed}"])
+    source = open_data(made.data)
+    game = build(made.game_type, made.game_config, source.spec, seed).train()
+    feed = Feed(source, batch=made.train.batch, seed=seed)
+    turns = Turns(game.players, Noise(seed))
+    turns.hold()
+    start = time.process_time()
+    rounds = made.train.rounds or 0
+    for number in range(rounds):
+        turns.round, turns.progress = number, number / rounds
+        game.round(feed, turns)
+        turns.statistics = {}
+    spent = time.process_time() - start
+    return game.eval().requires_grad_(False), source, spent
+
+
+def measured(game: Any, source: Any) -> Row:
+    """Return what the game measures of itself on held-out items."""
+    return {name: round(score.value, 5) for name, score in game.measures(source, 0).items()}
+
+
+def likelihood(latent: str, dim: int, seed: int, rounds: int) -> Row:
+    overrides = [
+        f"game.latent.kind={latent}",
+        f"game.latent.dim={dim}",
+        f"train.rounds={rounds}",
+        "game.evaluation.items=500",
+    ]
+    game, source, seconds = train("svae/digits", overrides, seed)
+    return {"train_seconds": round(seconds), **measured(game, source)}
+
+
+def keep(row: Row, make: Callable[[], Row]) -> None:
+    """Append a run to the results, unless a line with the same settings is there."""
+    for known in rows():
+        if all(known.get(key) == value for key, value in row.items()):
+            return
+    found = row | make() | {"torch": torch.__version__, "commit": commit()}
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(found) + "\n")
+    print(found, flush=True)
+
+
+def rows() -> list[Row]:
+    """Return the results so far."""
+    if not RESULTS.is_file():
+        return []
+    return [json.loads(line) for line in RESULTS.read_text("utf-8").splitlines()]
+
+
+def commit() -> str:
+    """Return the commit that is checked out."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("part", choices=["likelihood", "circle", "labels", "proposals", "table"])
+    parser.add_argument("--dims", type=int, nargs="+", default=[2, 5, 20])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2500)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if arguments.part == "likelihood":
+        for seed, dim, latent in product(range(arguments.seeds), arguments.dims, ("normal", "vmf")):
+            settings = {"latent": latent, "dim": dim, "seed": seed, "rounds": arguments.rounds}
+            keep({"part": "likelihood", **settings}, partial(likelihood, **settings))
+
+
+if __name__ == "__main__":
+    main()
