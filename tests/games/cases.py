@@ -39,6 +39,10 @@ def without_norm(networks: dict[str, Any]) -> dict[str, Any]:
     return {"discriminator": networks | {"norm": "none", "head_bias": False}}
 
 
+MEMORY = {"slots": 40, "dim": None, "neighbours": 16}
+SLIM = {"kind": "memory_dcgan", "width": 4, "stages": 2}
+
+
 def autoencoder(**settings: Any) -> Case:
     game = find_game("svae")
     networks = {"encoder": MLP, "decoder": MLP}
@@ -117,6 +121,17 @@ CASES: dict[str, Case] = {
         encoder=MLP,
         pretraining=2,
         theta_adv="ali",
+    ),
+    "memorygan points": case("memorygan", ring, MLP, memory=MEMORY | {"dim": 8}),
+    "memorygan digits": case("memorygan", digits8, SLIM, memory=MEMORY),
+    "memorygan minus EM": case(
+        "memorygan", ring, MLP, memory=MEMORY | {"dim": 8, "rule": "kaiser"}
+    ),
+    "memorygan minus MCGN": case("memorygan", ring, MLP, memory=MEMORY | {"dim": 8}, mcgn=False),
+    "memorygan minus Memory": case("memorygan", digits8, SLIM, memory=None),
+    "gan with a memory": case("gan", ring, MLP, memory=MEMORY | {"dim": 8}, accumulate=2),
+    "r3gan with a memory": case(
+        "r3gan", digits8, DCGAN, memory=MEMORY | {"dim": 8}, **without_norm(DCGAN)
     ),
     "diwgan points": case("diwgan", ring, MLP, **REPRESENTED),
     "diwgan auction": case(

@@ -56,6 +56,16 @@ SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
     "unrolled": ("ring8", POINTS | {"unrolling_steps": 2}, 600),
     "ali": ("ring8", POINTS | {"encoder": MLP | {"spread": True}}, 1500),
     "veegan": ("ring8", POINTS | {"encoder": MLP, "latent": {"kind": "normal", "dim": 4}}, 1500),
+    "memorygan": (
+        "digits8",
+        POINTS
+        | {
+            "generator": MLP | {"output": "tanh"},
+            "objective": {"kind": "nonsaturating"},
+            "memory": {"slots": 256, "dim": 32, "neighbours": 16},
+        },
+        1000,
+    ),
     "diwgan": (
         "ring8",
         POINTS
@@ -145,6 +155,7 @@ THRESHOLDS = {
     "unrolled": 0.6,
     "ali": 1.4,
     "diwgan": 0.6,
+    "memorygan": 6.0,
     "veegan": 0.9,
     "dcgan": 6.5,
     "cgan": 7.5,

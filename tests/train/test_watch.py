@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -212,6 +213,27 @@ def test_classes_count_from_a_fifth_of_their_share() -> None:
 def test_large_images_are_compared_in_smaller_sets() -> None:
     assert set_size((3, 64, 64)) == 1000
     assert set_size((3, 256, 256)) * 3 * 256**2 <= 1 << 26
+
+
+# ---- numbers of the game's own -----------------------------------------------------------------
+
+
+class Gauged(Known):
+    """Gauges the mean of its held-out samples, and a few things beside it."""
+
+    def gauge(self, x: torch.Tensor) -> dict[str, float]:
+        mean = float(x.double().mean())
+        return {"own/mean": mean, "own/small": 1.23456789e-9, "own/broken": math.inf}
+
+
+def test_what_a_game_gauges_is_a_mean_over_all_held_out_samples() -> None:
+    source = points_source(test=730)  # in batches of 250, the last one smaller
+    numbers = watch(source).look(Gauged(source, blob))
+    real = source.spec.domain.encode(source.items("test").x)
+    assert numbers["own/mean"] == pytest.approx(float(real.double().mean()), rel=1e-5)
+    assert numbers["own/small"] == pytest.approx(1.23457e-9, rel=1e-6)
+    assert "own/broken" not in numbers
+    assert not any(name.startswith("own/") for name in watch(source).look(Known(source, blob)))
 
 
 # ---- no side effects ----------------------------------------------------------------------------

@@ -13,11 +13,13 @@ import typer
 from ganvas.cli import (
     encoding,
     exporting,
+    judging,
     looking,
     measuring,
     pairing,
     sampling,
     showing,
+    slots,
     training,
 )
 from ganvas.cli.benching import bench
@@ -46,6 +48,8 @@ for command in (
     *(sampling.sample, sampling.interpolate),
     *(encoding.encode, encoding.reconstruct, encoding.project),
     *(pairing.pairs, pairing.codes),
+    *(judging.score, judging.posterior),
+    *(slots.slots, slots.nearest),
     *(measuring.evaluate, measuring.compare, measuring.diagnose),
     *(looking.recipes, looking.data),
     showing.gallery,

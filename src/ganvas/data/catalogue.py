@@ -34,7 +34,13 @@ STACKS: dict[str, Stack] = {
 }
 """Sets of three digits as three channels, 1,000 modes."""
 
-DATA_NAMES: tuple[str, ...] = (*LAW_NAMES, *PACKAGED, *STACKS, *standard.STANDARD)
+AFFINE: dict[str, Callable[[DataSettings], Collection]] = {
+    "affine_digits": lambda _: digits(),
+    "affine_mnist": standard.mnist,
+}
+"""Sets of digits that are turned and moved on a canvas, anew each time they are shown."""
+
+DATA_NAMES: tuple[str, ...] = (*LAW_NAMES, *PACKAGED, *STACKS, *AFFINE, *standard.STANDARD)
 """Names of all data sets that are not a path or a hub id."""
 
 

@@ -12,12 +12,12 @@ import numpy as np
 from PIL import Image
 
 from ganvas.data import images, pixels
-from ganvas.data.catalogue import DATA_NAMES, STACKS, find_path, read
+from ganvas.data.catalogue import AFFINE, DATA_NAMES, STACKS, find_path, read
 from ganvas.data.hub import PREFIX
 from ganvas.data.images import Broken, Entry, Header
 from ganvas.data.items import Collection, Kind, class_order
 from ganvas.data.laws import LAW_NAMES, law
-from ganvas.data.settings import DataSettings
+from ganvas.data.settings import AffineSettings, DataSettings
 
 FEW = 1000
 IMBALANCE = 10
@@ -97,6 +97,8 @@ def check_data(source: str, *, duplicates: bool = False) -> DataReport:
     settings = DataSettings(source=source)
     if source in STACKS:
         return _check_stack(source, STACKS[source].read_digits(settings))
+    if source in AFFINE:
+        return _check_affine(source, AFFINE[source](settings))
     if source not in DATA_NAMES and not source.startswith(PREFIX):
         path = find_path(source)
         if path.is_dir():
@@ -115,6 +117,16 @@ def _check_stack(source: str, digits: Collection) -> DataReport:
         channels={"rgb": triples},
         modes=1000,
     )
+
+
+def _check_affine(source: str, digits: Collection) -> DataReport:
+    canvas = AffineSettings().canvas
+    report = _check_collection(source, digits, duplicates=False)
+    report.counts["train"] = None
+    report.sizes = {pixels.show((canvas, canvas)): None}
+    report.channels = {pixels.FORMS[digits.splits["train"].x.shape[-1]]: None}
+    report.warnings = []
+    return report
 
 
 def _check_folder(source: str, folder: Path, duplicates: bool) -> DataReport:

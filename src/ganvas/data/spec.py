@@ -8,6 +8,7 @@ Network units are what networks see: standardised points (N, D) and images (N, C
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -73,12 +74,14 @@ class Points(Settings):
         points = tensor.detach().cpu().to(torch.float64).numpy()
         return (points * self.scale + np.array(self.shift)).astype(np.float32)
 
-    def picture(self, array: AnyArray) -> Image.Image:
+    def picture(self, array: AnyArray, columns: int | None = None) -> Image.Image:
         """Return a scatter plot of the first two coordinates, or a histogram of the only one."""
         return draw.histogram(array) if self.dim == 1 else draw.scatter(array, self.view)
 
-    def save(self, array: AnyArray, path: Path) -> None:
+    def save(self, array: AnyArray, path: Path, columns: int | None = None) -> None:
         """Save points in data units as .npy, as .npz (array "points"), or drawn as .png.
+
+        Points have no columns of pictures; the argument is there because images have.
 
         Raises:
             UsageError: the suffix is none of these.
@@ -127,22 +130,23 @@ class Images(Settings):
         levels = tensor.detach().float().add(1).mul(127.5).round().clamp(0, 255)
         return levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
-    def picture(self, array: AnyArray) -> Image.Image:
-        """Return a grid of uint8 images (N, H, W, C)."""
-        return draw.grid(array)
+    def picture(self, array: AnyArray, columns: int | None = None) -> Image.Image:
+        """Return a grid of uint8 images (N, H, W, C), so many in a row."""
+        return draw.grid(array, columns=columns)
 
-    def save(self, array: AnyArray, path: Path) -> None:
+    def save(self, array: AnyArray, path: Path, columns: int | None = None) -> None:
         """Save uint8 images (N, H, W, C).
 
-        The path says how: .npy, .npz (array "images"), one grid as .png, .jpg or .webp, or, without
-        a suffix, a folder of numbered .png files.
+        The path says how: .npy, .npz (array "images"), one grid as .png, .jpg or .webp with so many
+        columns, or, without a suffix, a folder of numbered .png files.
 
         Raises:
             UsageError: the suffix is none of these, or the folder holds files already.
         """
         if path.suffix:
             suffixes = (".png", ".jpg", ".webp")
-            _save_array(array, path, "images", pictures=suffixes, picture=self.picture)
+            picture = partial(self.picture, columns=columns)
+            _save_array(array, path, "images", pictures=suffixes, picture=picture)
             return
         if path.is_dir() and any(path.iterdir()):
             raise UsageError(f"{path} holds files already; give a new or empty folder.")

@@ -31,6 +31,7 @@ PARTS = frozenset(
         "objectives",
         "penalties",
         "priors",
+        "remembering",
         "remedies",
         "representatives",
     }

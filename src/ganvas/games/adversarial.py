@@ -41,6 +41,7 @@ from ganvas.games.remedies import (
     packed_spec,
     tell,
 )
+from ganvas.games.remembering import Remembering, remember
 from ganvas.networks import DiscriminatorConfig, GeneratorConfig
 from ganvas.networks.base import Discriminator, Generator
 from ganvas.nn import Mixing, Tracking
@@ -90,6 +91,7 @@ class AdversarialConfig(Settings):
         instance_noise: standard deviation of the noise on all that the discriminator is shown.
         minibatch: what the discriminator is told of a sample's batch.
         virtual_batch_norm: bind the generator's batch norms to a reference batch.
+        memory: a memory of clusters in the place of the discriminator's linear score (memoryGAN).
         feature_matching: let the generator match mean features, instead of or beside its loss.
         historical_averaging: λ of each player's distance from the mean of its past.
     """
@@ -112,6 +114,7 @@ class AdversarialConfig(Settings):
     instance_noise: Scheduled = 0.0
     minibatch: Minibatch | None = None
     virtual_batch_norm: VirtualBatchNorm | None = None
+    memory: Remembering | None = None
     feature_matching: FeatureMatching | None = None
     historical_averaging: float = Field(default=0.0, ge=0)
 
@@ -155,6 +158,7 @@ class Adversarial(Game):
             discrimination).
         packing, instance_noise, matching: the remedies of these names (`games.remedies`).
         history: past weights of each player, with historical averaging.
+        remembers: whether the discriminator's head is a memory, which follows what it judges.
         at_once: whether one pass gives logits and all gradients that are penalised (R1 with R2).
         lazy: steps between turns of the penalties; 0 if they are part of every turn.
         followers: other players whose buffers follow the data in the generator's turn.
@@ -190,6 +194,9 @@ class Adversarial(Game):
             )
         if config.minibatch is not None:
             tell(config.minibatch, self.discriminator)
+        if config.memory is not None:
+            config.memory.install(self.discriminator)
+        self.remembers = config.memory is not None
         if self.constraint is not None:
             self.constraint.install(self.discriminator)
         self.players = {
@@ -238,6 +245,8 @@ class Adversarial(Game):
                 loss, noted = self.discriminator_loss(x, x_fake, turn)
                 discriminator.minimise(loss)
             self.look_back(discriminator)
+            if self.remembers and not turn.steps["discriminator"]:
+                discriminator.skip()  # an empty memory has no slope
         if self.lazy and turn.due(self.lazy):
             with self.in_parts(turn("discriminator", lazy=self.lazy)) as discriminator:
                 for x, x_fake in zip(real, fake, strict=True):
@@ -246,6 +255,8 @@ class Adversarial(Game):
                     noted |= parts
         if self.constraint is not None:
             self.constraint.enforce(self.discriminator)
+        if self.remembers:
+            noted |= remember(self.discriminator, real, fake)
         return noted
 
     def generator_step(self, real: Parts, turn: Turns) -> None:

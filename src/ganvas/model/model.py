@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ganvas.data.spec import DataSpec, Domain
-from ganvas.errors import GanvasError, UsageError, did_you_mean
-from ganvas.latent.interpolation import blend
+from ganvas.errors import GanvasError, UsageError
+from ganvas.latent.interpolation import blend, line, square
 from ganvas.latent.inversion import invert
 from ganvas.model.card import Provenance
+from ganvas.model.labels import Label, Labels, advice, class_indices, morph
+from ganvas.model.slots import Keyed, Slots
 from ganvas.play import CAPABILITIES, Game, Noise
 
 BLOCK = 64
@@ -23,8 +24,6 @@ BLOCK = 64
 the same however many are asked for, and in chunks of whatever size."""
 
 Array = npt.NDArray[Any]
-Label = int | str
-Labels = Label | Sequence[Label] | None
 
 
 class CannotError(GanvasError, AttributeError):
@@ -112,12 +111,7 @@ class Model:
             raise UsageError(f"a sample needs at least 1 item, not {n}")
         labels = self._labels(label, n)
         z, drawn = self.latents(n, seed, truncation)
-        y = labels if labels is not None else drawn
-        chunks = [
-            self.domain.decode(self._generate(z[part], None if y is None else y[part]))
-            for part in _parts(n, batch)
-        ]
-        return np.concatenate(chunks)
+        return self.generate(z, labels if labels is not None else drawn, batch)
 
     @torch.inference_mode()
     def score(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
@@ -138,7 +132,7 @@ class Model:
         self._check_shape(x)
         y = self._labels(label, len(x))
         if y is None and self.conditional:
-            raise UsageError(f"this model scores samples with their class: {self._label_advice()}")
+            raise UsageError(f"this model scores samples with their class: {advice(self.spec)}")
         chunks: list[Tensor] = []
         for part in _parts(len(x), batch):
             inputs = self.domain.encode(x[part]).to(self.device)
@@ -170,6 +164,26 @@ class Model:
         """
         chunks = self._each("reconstruct", x, label, batch)
         return np.concatenate([self.domain.decode(chunk) for chunk in chunks])
+
+    @torch.inference_mode()
+    def posterior(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
+        """Return how probably each of ``x`` belongs to each component, (n, C) float32.
+
+        Arguments and errors are those of `encode`; rows sum to 1.
+        """
+        chunks = self._each("posterior", x, label, batch)
+        return torch.cat([chunk.float().cpu() for chunk in chunks]).numpy()
+
+    @property
+    def slots(self) -> Slots:
+        """The slots of the model's memory: what they hold, and samples of each.
+
+        Raises:
+            CannotError: the system has no memory.
+            GanvasError: this model of it was trained without one.
+        """
+        self._require("slots")
+        return Slots(self, cast(Keyed, self.game))
 
     def project(
         self, x: Array, *, restarts: int = 3, steps: int = 500, seed: int = 0, batch: int = 64
@@ -242,23 +256,43 @@ class Model:
             CannotError: the system has no samples.
         """
         self._require("interpolate")
-        if steps < 2:
-            raise UsageError(f"an interpolation needs at least 2 steps, not {steps}")
         (start, drawn), (end, _) = (self._end(e, truncation) for e in (a, b))
-        if start.shape != end.shape:
-            raise UsageError(f"latents differ: {tuple(start.shape)} and {tuple(end.shape)}")
-        z = blend(how)(start, end, torch.linspace(0, 1, steps).unsqueeze(1))
+        z = line(torch.stack([start, end]), steps, how)
         if to_label is None:
-            y = self._labels(label, steps)
-        else:
-            y = self._morph(label, to_label, steps)
-        if y is None and drawn is not None:
-            y = drawn.expand(steps)
-        chunks = [
-            self.domain.decode(self._generate(z[part], None if y is None else y[part]))
-            for part in _parts(steps, batch)
-        ]
-        return np.concatenate(chunks)
+            return self._settled(z, drawn, label, batch)
+        self._labels(to_label, 1)  # complains of a model without classes
+        y = morph(label, to_label, steps, self.spec)
+        return self.generate(self.game.settle(z.to(self.device)), y, batch)
+
+    @torch.inference_mode()
+    def square(
+        self,
+        corners: Sequence[int | Array],
+        side: int = 8,
+        how: str = "lerp",
+        *,
+        label: Labels = None,
+        truncation: float = 1.0,
+        batch: int = 256,
+    ) -> Array:
+        """Return side × side samples between four, row by row (memoryGAN, Fig. 1).
+
+        Args:
+            corners: top left, top right, bottom left, bottom right, each as for `interpolate`.
+            side: samples along an edge, at least 2.
+            how: the way between latents; "lerp" makes it bilinear.
+            label: as for `sample`; by default one class for all, that of the first corner.
+            truncation: as for `sample`.
+            batch: as for `sample`.
+
+        Raises:
+            UsageError: there are not four corners, or one is no seed and no latent of this model.
+            CannotError: the system has no samples.
+        """
+        self._require("interpolate")
+        ends = [self._end(corner, truncation) for corner in corners]
+        z = square(torch.stack([z for z, _ in ends]), side, how)
+        return self._settled(z, ends[0][1], label, batch)
 
     @torch.inference_mode()
     def between(self, x: Array, steps: int = 8, how: str = "lerp") -> Array:
@@ -304,6 +338,22 @@ class Model:
                 y.append(noise.integers(BLOCK, self.spec.classes))
         return torch.cat(z)[:n], torch.cat(y)[:n] if y else None
 
+    @torch.inference_mode()
+    def generate(self, z: Tensor, y: Tensor | None = None, batch: int = 256) -> Array:
+        """Return the samples of latents (n, …) and classes (n,), in data units."""
+        chunks: list[Array] = []
+        for part in _parts(len(z), batch):
+            labels = None if y is None else y[part].to(self.device)
+            chunks.append(self.domain.decode(self._call("sample", z[part].to(self.device), labels)))
+        return np.concatenate(chunks)
+
+    def _settled(self, z: Tensor, drawn: Tensor | None, label: Labels, batch: int) -> Array:
+        """Return the samples of latents between others, of one class throughout."""
+        y = self._labels(label, len(z))
+        if y is None and drawn is not None:
+            y = drawn.expand(len(z))
+        return self.generate(self.game.settle(z.to(self.device)), y, batch)
+
     def _end(self, end: int | Array, truncation: float) -> tuple[Tensor, Tensor | None]:
         if isinstance(end, int | np.integer):
             z, y = self.latents(1, int(end), truncation)
@@ -322,38 +372,7 @@ class Model:
             return None
         if not self.conditional:
             raise UsageError("this model was trained without classes; leave the label out")
-        if isinstance(label, int | str):
-            return torch.full((n,), self._class(label))
-        if len(label) != n:
-            raise UsageError(f"expected {n} labels, one for each sample, got {len(label)}")
-        return torch.tensor([self._class(one) for one in label])
-
-    def _morph(self, label: Labels, to_label: Label, steps: int) -> Tensor:
-        """Return weights (steps, K) that pass from one class to another in equal steps."""
-        if not isinstance(label, int | str):
-            raise UsageError("a way to another class needs the one class it begins with: label")
-        self._labels(label, 1)  # complains of a model without classes
-        ends = torch.tensor([self._class(label), self._class(to_label)])
-        first, last = F.one_hot(ends, self.spec.classes).float()
-        return torch.lerp(first, last, torch.linspace(0, 1, steps).unsqueeze(1))
-
-    def _class(self, label: Label) -> int:
-        names = self.spec.class_names
-        if isinstance(label, str) and label in names:
-            return names.index(label)
-        try:
-            index = int(label)
-        except ValueError:
-            index = -1
-        if not 0 <= index < self.spec.classes:
-            hint = did_you_mean(str(label), names)
-            raise UsageError(f"there is no class '{label}': {self._label_advice()}.{hint}")
-        return index
-
-    def _label_advice(self) -> str:
-        names = ", ".join(self.spec.class_names[:20])
-        known = f", or one of {names}" if names else ""
-        return f"expected label 0 to {self.spec.classes - 1}{known}"
+        return class_indices(label, n, self.spec)
 
     # ---- calls into the game --------------------------------------------------------------------
 
@@ -365,10 +384,6 @@ class Model:
         for part in _parts(len(x), batch):
             inputs = self.domain.encode(x[part]).to(self.device)
             yield self._call(verb, inputs, None if y is None else y[part].to(self.device))
-
-    def _generate(self, z: Tensor, y: Tensor | None) -> Tensor:
-        labels = None if y is None else y.to(self.device)
-        return self._call("sample", z.to(self.device), labels)
 
     def _call(self, verb: str, *arguments: Any) -> Tensor:
         return getattr(self.game, verb)(*arguments)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganvas.errors import UsageError
-from ganvas.nn import MinibatchDeviation, MinibatchDiscrimination, lookup, one_hot
+from ganvas.nn import Memory, MinibatchDeviation, MinibatchDiscrimination, lookup, one_hot
 
 Labels = Literal["none", "concat", "projection", "auxiliary"]
 """How a discriminator uses class labels, if the data have any.
@@ -74,7 +75,7 @@ class Discriminator(nn.Module):
         labels: how labels are used; "none" whenever there are no classes.
     """
 
-    head: Head | BatchHead
+    head: Head | BatchHead | MemoryHead
 
     def __init__(self, classes: int, labels: Labels) -> None:
         super().__init__()
@@ -180,6 +181,47 @@ class BatchHead(nn.Module):
     def classify(self, h: Tensor) -> Tensor:
         """Return class logits (N, K) of the plain head."""
         return self.plain.classify(h)
+
+
+class MemoryHead(nn.Module):
+    """A head that looks samples up among what was seen before (memoryGAN, Kim et al. 2018).
+
+    The logit is that of p(y=1|q), the share of real slots near the unit query q. It fits any
+    discriminator and any adversarial loss; whoever trains it must also `Memory.update` it.
+
+    Args:
+        memory: what was seen before.
+        width: F, width of the features. They are the queries themselves if ``project`` is false.
+        project: put a linear layer without bias between features and queries.
+    """
+
+    def __init__(self, memory: Memory, width: int, project: bool = True) -> None:
+        super().__init__()
+        self.memory = memory
+        self.project = nn.Linear(width, memory.dim, bias=False) if project else nn.Identity()
+
+    def raw(self, h: Tensor) -> Tensor:
+        """Return queries of any length, (N, M), for features (N, F)."""
+        return self.project(h)
+
+    def query(self, h: Tensor) -> Tensor:
+        """Return unit queries q, (N, M), for features (N, F)."""
+        return F.normalize(self.raw(h).to(self.memory.keys.dtype), dim=1)
+
+    def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return logits (N,) for features (N, F)."""
+        return self.memory.logit(self.query(h))
+
+    def classify(self, h: Tensor) -> Tensor:
+        """Refuse: a memory knows real from fake only.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            "A memory head does not classify: set game.discriminator.labels=concat, or game.memory="
+            "null."
+        )
 
 
 Output = Literal["none", "tanh", "sigmoid"]

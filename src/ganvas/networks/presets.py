@@ -9,6 +9,8 @@ from __future__ import annotations
 from ganvas.networks.bottleneck import BottleneckDiscriminator, BottleneckGenerator
 from ganvas.networks.cgan_mlp import CganMLPDiscriminator, CganMLPGenerator
 from ganvas.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganvas.networks.memory_dcgan import MemoryDCGANDiscriminator, MemoryDCGANGenerator
+from ganvas.networks.memory_resnet import MemoryResNetDiscriminator, MemoryResNetGenerator
 from ganvas.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganvas.networks.r3 import R3Discriminator, R3Generator
 from ganvas.networks.resnet import ResNetDiscriminator, ResNetGenerator
@@ -20,6 +22,8 @@ AnyGenerator = (
     | ResNetGenerator
     | BottleneckGenerator
     | R3Generator
+    | MemoryDCGANGenerator
+    | MemoryResNetGenerator
 )
 AnyDiscriminator = (
     MLPDiscriminator
@@ -28,6 +32,8 @@ AnyDiscriminator = (
     | ResNetDiscriminator
     | BottleneckDiscriminator
     | R3Discriminator
+    | MemoryDCGANDiscriminator
+    | MemoryResNetDiscriminator
 )
 
 PRESETS: dict[str, tuple[AnyGenerator, AnyDiscriminator]] = {
@@ -160,4 +166,19 @@ PRESETS: dict[str, tuple[AnyGenerator, AnyDiscriminator]] = {
             width=64, growth="double", bottom=4, plain=1, head_bias=False, spectral=True
         ),
     ),
+    # memoryGAN's; latents are [K_c, z] of M + dim z numbers. Fashion-MNIST (28×28, latent 258):
+    # 6,958,337 and 1,705,664 without a head.
+    "fashionM": (
+        MemoryDCGANGenerator(width=128, growth="constant", stages=2, hidden=1024),
+        MemoryDCGANDiscriminator(),
+    ),
+    # affine-MNIST (40×40, latent 258): 2,334,849 and 2,377,792.
+    "affineM": (
+        MemoryDCGANGenerator(pointwise=True),
+        MemoryDCGANDiscriminator(pointwise=True),
+    ),
+    # CIFAR-10 (32×32×3, latent 528): 2,024,707 and 2,103,808.
+    "cifarM": (MemoryResNetGenerator(), MemoryResNetDiscriminator()),
+    # The DCGAN beside it (latent 128): 1,205,507 and 1,316,609.
+    "cifarM0": (MemoryResNetGenerator(), MemoryResNetDiscriminator(query=None, style="batch")),
 }

@@ -21,6 +21,7 @@ from ganvas.nn.layers import (
     activation,
     fan,
 )
+from ganvas.nn.memory import Lookup, Memory
 from ganvas.nn.minibatch import MinibatchDeviation, MinibatchDiscrimination, Mixing
 from ganvas.nn.norm import (
     BatchNorm,
@@ -49,7 +50,9 @@ __all__ = [
     "HypersphericalUniform",
     "Init",
     "LayerNorm",
+    "Lookup",
     "MaxOut",
+    "Memory",
     "MinibatchDeviation",
     "MinibatchDiscrimination",
     "Mixing",
