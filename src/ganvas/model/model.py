@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganvas.data.spec import DataSpec, Domain
 from ganvas.errors import GanvasError, UsageError
-from ganvas.latent.interpolation import blend, line, square
+from ganvas.latent.interpolation import line, square
 from ganvas.latent.inversion import invert
 from ganvas.model.card import Provenance
 from ganvas.model.labels import Label, Labels, advice, class_indices, morph
