@@ -54,14 +54,22 @@ def encode(
     say(f"{len(codes)} latents of width {codes.shape[1]}: {out}")
 
 
-def reconstruct(run: ModelFolder, items: Items, out: Out, game: Game = None) -> None:
+def reconstruct(
+    run: ModelFolder,
+    items: Items,
+    out: Out,
+    label: Annotated[
+        str | None, typer.Option(help="A class to show the items' style in, by index or name.")
+    ] = None,
+    game: Game = None,
+) -> None:
     """Write what the model makes of the items' latents; a .png shows items and answers in turn.
 
     Example: ganvas reconstruct runs/veegan photos --out pairs.png
     """
     model = load_model(run, game)
     x = read_items(items, model)
-    _save(model, x, model.reconstruct(x), out)
+    _save(model, x, model.reconstruct(x, label=label), out)
     say(f"{len(x)} reconstructions: {out}")
 
 
@@ -93,7 +101,12 @@ def project(
 
 
 def read_items(path: Path, model: Model) -> Array:
-    """Return items in data units, of the model's shape.
+    """Return items in data units, of the model's shape (see `read_labelled`)."""
+    return read_labelled(path, model)[0]
+
+
+def read_labelled(path: Path, model: Model) -> tuple[Array, Array | None]:
+    """Return items in data units, of the model's shape, and their classes (N,) if there are any.
 
     Raises:
         UsageError: nothing is there, or it does not fit the model.
@@ -106,7 +119,8 @@ def read_items(path: Path, model: Model) -> Array:
     from ganvas.data.settings import DataSettings
 
     if model.spec.kind == "points":
-        return read(DataSettings(source=str(path))).splits["train"].x
+        items = read(DataSettings(source=str(path))).splits["train"]
+        return items.x, items.label
     channels, height, width = model.spec.shape
     colour = FORMS[channels]
     settings = DataSettings.model_validate(
@@ -115,16 +129,17 @@ def read_items(path: Path, model: Model) -> Array:
             "size": (height, width),
             "resize": "fit-crop",
             "channels": colour,
-            "labels": False,
         }
     )
     if path.is_dir() or path.suffix.lower() in (".npy", ".npz") or not path.is_file():
-        return read(settings).splits["train"].x
+        splits = read(settings).splits
+        items = splits.get("test", splits["train"])
+        return items.x, items.label
     try:
         with Image.open(path) as picture:
             picture.load()
             form = Form((height, width), "fit-crop", colour, settings.colour)
-            return np.array(conform(picture, form))[None]
+            return np.array(conform(picture, form))[None], None
     except (UnidentifiedImageError, OSError) as error:
         raise UsageError(f"{path} is no picture that can be read: {error}") from None
 
