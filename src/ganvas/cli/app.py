@@ -14,6 +14,7 @@ from ganvas.cli import (
     encoding,
     exporting,
     judging,
+    latents,
     looking,
     measuring,
     pairing,
@@ -46,7 +47,7 @@ app = typer.Typer(
 for command in (
     *(training.train, training.resume),
     *(sampling.sample, sampling.interpolate),
-    *(encoding.encode, encoding.reconstruct, encoding.project),
+    *(encoding.encode, encoding.reconstruct, encoding.project, latents.latents),
     *(pairing.pairs, pairing.codes),
     *(judging.score, judging.posterior),
     *(slots.slots, slots.nearest),

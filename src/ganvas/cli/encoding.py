@@ -40,14 +40,22 @@ def encode(
     say(f"{len(codes)} latents of width {codes.shape[1]}: {out}")
 
 
-def reconstruct(run: ModelFolder, items: Items, out: Out, game: Game = None) -> None:
+def reconstruct(
+    run: ModelFolder,
+    items: Items,
+    out: Out,
+    label: Annotated[
+        str | None, typer.Option(help="A class to show the items' style in, by index or name.")
+    ] = None,
+    game: Game = None,
+) -> None:
     """Write what the model makes of the items' latents; a .png shows items and answers in turn.
 
     Example: ganvas reconstruct runs/veegan photos --out pairs.png
     """
     model = load_model(run, game)
     x = read_items(items, model)
-    _save(model, x, model.reconstruct(x), out)
+    _save(model, x, model.reconstruct(x, label=label), out)
     say(f"{len(x)} reconstructions: {out}")
 
 

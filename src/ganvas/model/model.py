@@ -166,6 +166,38 @@ class Model:
         return np.concatenate([self.domain.decode(chunk) for chunk in chunks])
 
     @torch.inference_mode()
+    def decode(self, z: Array, *, label: Labels = None, batch: int = 256) -> Array:
+        """Return the samples of latents ``z`` (n, …), as `latents` gives them, in data units.
+
+        Args:
+            z: the latents.
+            label: as for `sample`; a model with classes needs it.
+            batch: how many go through the network at once.
+
+        Raises:
+            UsageError: the latents have another shape than the model's, or a label is needed.
+            CannotError: the system has no samples.
+        """
+        self._require("sample")
+        wanted = self.latents(1)[0].shape[1:]
+        given = torch.as_tensor(np.asarray(z), dtype=torch.float32)
+        if given.shape[1:] != wanted or not len(given):
+            raise UsageError(f"expected latents of shape (n, {', '.join(map(str, wanted))})")
+        y = self._labels(label, len(given))
+        if y is None and self.conditional:
+            raise UsageError(f"this model's samples have a class: {self._label_advice()}")
+        return self.generate(given, y, batch)
+
+    @torch.inference_mode()
+    def predict(self, x: Array, *, batch: int = 256) -> Array:
+        """Return the probabilities of the classes for each of ``x``, (n, K) float32.
+
+        Arguments and errors are those of `encode`.
+        """
+        chunks = self._each("predict", x, None, batch)
+        return torch.cat([chunk.float().cpu() for chunk in chunks]).numpy()
+
+    @torch.inference_mode()
     def posterior(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
         """Return how probably each of ``x`` belongs to each component, (n, C) float32.
 
