@@ -1,10 +1,10 @@
 """S-VAE against N-VAE on packaged digits, and the other numbers of docs/systems/svae.md.
 
-    python benchmarks/svae.py likelihood --dims 2 5 20 --seeds 3   # and accuracies of neighbours
+    python benchmarks/svae.py likelihood --dims 2 5 20 --seeds 3   # and of 5 neighbours
     python benchmarks/svae.py circle --seeds 3                     # three clusters on a circle
     python benchmarks/svae.py labels --seeds 2                     # M1 + M2 with 100 labels
     python benchmarks/svae.py proposals                            # the paper's table 5
-    python benchmarks/svae.py table                                # what the file holds, in Markdown
+    python benchmarks/svae.py table                                # what was found, in Markdown
 
 Each run is one line of benchmarks/results/svae.jsonl; one that is there already is not repeated.
 Twins get the same data, batches, rounds, networks and optimiser; one thread.
@@ -17,6 +17,8 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,6 @@ import torch
 
 from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
-from ganvas.data.settings import DataSettings
 from ganvas.play import Game, Noise, Turns, build
 from ganvas.recipes import load_recipe
 
@@ -60,7 +61,7 @@ def likelihood(latent: str, dim: int, seed: int, rounds: int) -> Row:
         f"game.latent.kind={latent}",
         f"game.latent.dim={dim}",
         f"train.rounds={rounds}",
-        "game.evaluation.items=1000",
+        "game.evaluation.items=500",
     ]
     game, source, seconds = train("svae/digits", overrides, seed)
     return {"train_seconds": round(seconds), **measured(game, source)}
@@ -96,16 +97,13 @@ def main() -> None:
     parser.add_argument("part", choices=["likelihood", "circle", "labels", "proposals", "table"])
     parser.add_argument("--dims", type=int, nargs="+", default=[2, 5, 20])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=2500)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.part == "likelihood":
-        for seed in range(arguments.seeds):
-            for dim in arguments.dims:
-                for latent in ("normal", "vmf"):
-                    row = {"part": "likelihood", "latent": latent, "dim": dim, "seed": seed}
-                    row["rounds"] = arguments.rounds
-                    keep(row, lambda row=row: likelihood(latent, dim, seed, row["rounds"]))
+        for seed, dim, latent in product(range(arguments.seeds), arguments.dims, ("normal", "vmf")):
+            settings = {"latent": latent, "dim": dim, "seed": seed, "rounds": arguments.rounds}
+            keep({"part": "likelihood", **settings}, partial(likelihood, **settings))
 
 
 if __name__ == "__main__":

@@ -159,5 +159,18 @@ def test_commands_refuse_wrong_words(capsys: pytest.CaptureFixture[str]) -> None
     assert "Did you mean 'ring8'" in capsys.readouterr().err
     assert cli(["bench", "modes", "--shard", "3/2"]) == 2
     assert cli(["bench", "modes", "--tier", "cpus"]) == 2
-    assert cli(["bench", "floor", "--data", "digits_stack", "--n", "26000"]) == 0
-    assert "modes" in capsys.readouterr().out
+
+
+def test_floors_are_those_of_the_sheet(capsys: pytest.CaptureFixture[str]) -> None:
+    def printed(data: str, n: int) -> dict[str, float]:
+        assert cli(["bench", "floor", "--data", data, "--n", str(n)]) == 0
+        rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:] if line]
+        return {row[0]: float(row[1]) for row in rows}
+
+    ring = printed("ring8", 10_000)
+    assert ring["hq"] == pytest.approx(98.889, abs=0.01)
+    assert ring["modes"] == 8
+    assert ring["jsd_grid"] == pytest.approx(0.0009, abs=0.0004)
+    stacks = printed("digits_stack", 26_000)
+    assert round(stacks["modes"]) == 1000
+    assert stacks["kl_modes"] == pytest.approx(0.0194, abs=0.0009)

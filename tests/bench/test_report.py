@@ -8,9 +8,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from scipy import stats
 
+from ganvas.bench.page import cube, curves, page
 from ganvas.bench.report import Line, as_csv, cell, lines, markdown, ordering, write
 from ganvas.errors import UsageError
 
@@ -125,3 +128,23 @@ def test_the_page_is_whole(tmp_path: Path) -> None:
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
     with pytest.raises(UsageError, match=r"expected a \.md, \.csv or \.html"):
         write(ROWS, "cpu", tmp_path / "modes.txt")
+
+
+def test_cubes_show_how_often_each_mode_of_a_stack_was_met() -> None:
+    counts = np.zeros(1000)
+    counts[105] = 2.0  # digits 1, 0, 5: plane 1, row 0, column 5
+    stack = row("gan", 0, 1, 1) | {"data": "digits_stack", "preset": "dig", "points": None}
+    stack["histogram"] = counts.tolist()
+    picture = np.asarray(Image.open(io.BytesIO(cube(stack))))
+    dark = np.argwhere(picture < 128)
+    ((top, left), edge) = dark.min(0), dark.max(0)[0] - dark.min(0)[0] + 1
+    step = edge * 10 + 2  # a plane of ten cells and the gap beside it
+    assert (left // step, left % step // edge, top % step // edge) == (1, 5, 0)
+    assert "digits_stack, networks dig" in page(lines([stack], "cpu"))
+
+
+def test_curves_are_means_over_seeds() -> None:
+    chart = curves(lines(ROWS, "cpu"))
+    assert chart.count("<figure>") == 1
+    assert "Modes during training" in chart
+    assert all(name in chart for name in ("gan", "unrolled", "veegan"))

@@ -49,6 +49,13 @@ def autoencoder(**settings: Any) -> Case:
     return Case(game, game.Config.model_validate(networks | settings), digits8)
 
 
+def two_latents(**settings: Any) -> Case:
+    game = find_game("svae-m2")
+    networks = {"encoder": MLP, "decoder": MLP, "between": MLP}
+    few = {"labels": 20, "labelled_batch": 10}
+    return Case(game, game.Config.model_validate(networks | few | settings), digits8)
+
+
 SHORT = {"warm_up": {"rounds": 1, "every": 3, "steps": 4}, "discriminator_steps": 2}
 REPRESENTED = {
     "encoder": MLP,
@@ -135,5 +142,6 @@ CASES: dict[str, Case] = {
     "svae implicit, 3 samples": autoencoder(
         latent={"kind": "vmf", "dim": 4}, gradient="implicit", samples=3
     ),
+    "svae-m2 both": two_latents(z1={"kind": "vmf", "dim": 4}, z2={"kind": "normal", "dim": 3}),
     "svae power spherical": autoencoder(latent={"kind": "power-spherical", "dim": 2}),
 }

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ganvas.data.affine import AffineSource
 from ganvas.data.open import open_data
-from ganvas.data.source import Source, StackSource
+from ganvas.data.source import REFERENCE, Source, StackSource
 from ganvas.data.spec import AnyArray, Images
 from ganvas.metrics.digit_classifier import DigitNet
 from ganvas.metrics.extractor import Extractor
@@ -92,7 +93,8 @@ def measure(model: Model, source: Source, samples: int, seed: int = 0) -> dict[s
     if isinstance(source, StackSource):
         classifier = digit_classifier(source, model.device)
         return evaluate_stacked(x, classifier, data=source.spec.name, seed=seed)
-    train = source.items("train").x
+    drawn = isinstance(source, AffineSource)  # without end: fixed draws stand for all
+    train = source.items(REFERENCE if drawn else "train").x
     held_out = source.items("test").x if "test" in source.splits else None
     if isinstance(source.spec.domain, Images):
         name, channels = source.spec.name, source.spec.domain.channels

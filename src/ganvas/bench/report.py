@@ -218,8 +218,8 @@ def markdown(found: Sequence[Line]) -> str:
     parts = [
         f"# Mode coverage, tier `{tier}`",
         "",
-        f"Printed by `ganvas bench report --tier {tier}`; its protocol is the benchmark's. A row is "
-        "the mean ± standard deviation over its seeds.",
+        f"Printed by `ganvas bench report --tier {tier}`; its protocol is the benchmark's. A row "
+        "is the mean ± standard deviation over its seeds.",
         "",
     ]
     for (data, preset), group in groups_of(found).items():

@@ -98,6 +98,28 @@ def floor(
         say("")
 
 
+@bench.command()
+def found(
+    results: Annotated[Path, typer.Option(metavar="FILE", help="JSON lines of results.")] = RESULTS,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="What the diagnosis reads.")] = Path(
+        "src/ganvas/train/found.json"
+    ),
+) -> None:
+    """Write what `ganvas diagnose` ranks its remedies by: mean strict modes of each method.
+
+    Example: ganvas bench found --out src/ganvas/train/found.json
+    """
+    import json
+
+    from ganvas.bench.found import distil
+    from ganvas.bench.rows import read_rows
+
+    lines = results.read_text("utf-8").count("\n")
+    summary = distil(read_rows([results]), lines)
+    out.write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
+    say(f"{len(summary['tables'])} tables from {lines} lines of {results}: {out}")
+
+
 def _shard(text: str) -> tuple[int, int]:
     from ganvas.errors import UsageError
 

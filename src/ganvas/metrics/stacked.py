@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from ganvas.errors import UsageError
-from ganvas.metrics.digit_classifier import refuse_below
+from ganvas.metrics.classifiers import refuse_below
 from ganvas.metrics.extractor import Extractor, Images, Look, checked_images, extract
 from ganvas.metrics.floors import histogram_measures, stacked_floors
 from ganvas.metrics.neighbours import nearest

@@ -287,6 +287,29 @@ class Model:
         z = square(torch.stack([z for z, _ in ends]), side, how)
         return self._settled(z, ends[0][1], label, batch)
 
+    @torch.inference_mode()
+    def between(self, x: Array, steps: int = 8, how: str = "lerp") -> Array:
+        """Return the way from one item to another through their latents, in data units.
+
+        Args:
+            x: two items: points (2, dim) or images (2, H, W, C) uint8, in data units.
+            steps: how many samples, at least 2; the first and last are the items' reconstructions.
+            how: the way between the latents: "lerp" straight, or "slerp" along the sphere.
+
+        Raises:
+            UsageError: these are not two items of the model's shape.
+            CannotError: the system has no encoder.
+        """
+        self._require("reconstruct")
+        self._check_shape(x)
+        if len(x) != 2 or steps < 2:
+            raise UsageError(
+                f"a way needs two items and at least 2 steps, not {len(x)} and {steps}"
+            )
+        start, end = self._call("encode", self.domain.encode(x).to(self.device), None)
+        shares = torch.linspace(0, 1, steps, device=self.device).unsqueeze(1)
+        return self.domain.decode(self._call("decode", blend(how)(start, end, shares)))
+
     # ---- latents and labels ---------------------------------------------------------------------
 
     @property
