@@ -56,8 +56,11 @@ def test_recipe(name: str, tmp_path: Path) -> None:
     statistics: dict[str, Any] = turns.take_statistics()
     assert all(np.isfinite(value) for value in statistics.values()), statistics
     save_model(tmp_path / "model", game)
-    samples = load(tmp_path / "model", device="cpu").sample(3)
-    assert samples.shape == (3, *source.items(source.splits[-1]).x.shape[1:])
+    model, items = load(tmp_path / "model", device="cpu"), source.items(source.splits[-1])
+    if items.links is not None:
+        assert len(model.encode(items.x, links=items.links)) == len(items)
+        return
+    assert model.sample(3).shape == (3, *items.x.shape[1:])
 
 
 def test_every_recipe_is_listed_with_its_sentence() -> None:
@@ -75,4 +78,4 @@ def test_a_recipe_round_trips(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("system", sorted({name.partition("/")[0] for name in names()}))
 def test_every_system_has_a_recipe_for_own_data(system: str) -> None:
-    assert {f"{system}/points", f"{system}/images"} & set(names())
+    assert {f"{system}/{kind}" for kind in ("points", "images", "graph")} & set(names())

@@ -10,7 +10,16 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli import encoding, exporting, looking, measuring, sampling, showing, training
+from ganvas.cli import (
+    encoding,
+    exporting,
+    linking,
+    looking,
+    measuring,
+    sampling,
+    showing,
+    training,
+)
 from ganvas.cli.benching import bench
 from ganvas.cli.speech import complain
 from ganvas.errors import GanvasError
@@ -35,7 +44,7 @@ app = typer.Typer(
 for command in (
     *(training.train, training.resume),
     *(sampling.sample, sampling.interpolate),
-    *(encoding.encode, encoding.reconstruct, encoding.project),
+    *(encoding.encode, encoding.reconstruct, encoding.project, linking.predict),
     *(measuring.evaluate, measuring.compare, measuring.diagnose),
     *(looking.recipes, looking.data),
     showing.gallery,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganvas.cli.linking import read_graph
 from ganvas.cli.options import Game, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
@@ -44,7 +45,11 @@ def encode(
     if out.suffix not in (".npy", ".npz"):
         raise UsageError(f"--out {out}: expected a .npy or .npz file for latents")
     model = load_model(run, game)
-    codes = model.encode(read_items(items, model))
+    if model.spec.kind == "graph":
+        graph, links = read_graph(str(items), model)
+        codes = model.encode(graph.x, links=links)
+    else:
+        codes = model.encode(read_items(items, model))
     with disk_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         if out.suffix == ".npy":

@@ -2,6 +2,7 @@
 
 from ganvas.model.card import Provenance
 from ganvas.model.files import disk_errors, explain, write_whole
+from ganvas.model.links import missing_links
 from ganvas.model.model import CannotError, Model
 from ganvas.model.storage import MODEL, load, save_model
 
@@ -13,6 +14,7 @@ __all__ = [
     "disk_errors",
     "explain",
     "load",
+    "missing_links",
     "save_model",
     "write_whole",
 ]

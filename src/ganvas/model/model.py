@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ganvas.data.graphs import checked, tidy
 from ganvas.data.spec import DataSpec, Domain
 from ganvas.errors import GanvasError, UsageError, did_you_mean
 from ganvas.latent.interpolation import blend
@@ -146,18 +147,24 @@ class Model:
         return torch.cat(chunks).numpy()
 
     @torch.inference_mode()
-    def encode(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
+    def encode(
+        self, x: Array, *, label: Labels = None, links: Array | None = None, batch: int = 256
+    ) -> Array:
         """Return the latent of each of ``x``, (n, K) float32.
 
         Args:
-            x: points (n, dim) or images (n, H, W, C) uint8, in data units.
+            x: points (n, dim), images (n, H, W, C) uint8 or nodes (n, features), in data units.
             label: their classes, for a model that was trained with classes.
+            links: of a graph, pairs of linked nodes (E, 2); its nodes go through all at once.
             batch: how many go through the network at once.
 
         Raises:
-            UsageError: ``x`` has another shape than the model's data.
+            UsageError: ``x`` has another shape than the model's data, or links are missing.
             CannotError: the system has no encoder.
         """
+        if self.spec.kind == "graph":
+            self._require("encode")
+            return self._call("encode", *self._graph(x, links)).float().cpu().numpy()
         chunks = self._each("encode", x, label, batch)
         return torch.cat([chunk.float().cpu() for chunk in chunks]).numpy()
 
@@ -169,6 +176,24 @@ class Model:
         """
         chunks = self._each("reconstruct", x, label, batch)
         return np.concatenate([self.domain.decode(chunk) for chunk in chunks])
+
+    @torch.inference_mode()
+    def predict(self, x: Array, *, links: Array, pairs: Array) -> Array:
+        """Return the probability that the nodes of each pair are linked, (M,) float32.
+
+        Args:
+            x: features (n, F) of a graph's nodes, in data units.
+            links: pairs of linked nodes (E, 2).
+            pairs: the pairs in question (M, 2).
+
+        Raises:
+            UsageError: ``x`` has another shape than the model's data, or there is no such node.
+            CannotError: the system predicts nothing.
+        """
+        self._require("predict")
+        graph = self._graph(x, links)
+        wanted = torch.from_numpy(checked(pairs, len(x))).to(self.device)
+        return self._call("predict", *graph, wanted).float().sigmoid().cpu().numpy()
 
     def project(
         self, x: Array, *, restarts: int = 3, steps: int = 500, seed: int = 0, batch: int = 64
@@ -326,6 +351,14 @@ class Model:
         for part in _parts(len(x), batch):
             inputs = self.domain.encode(x[part]).to(self.device)
             yield self._call(verb, inputs, None if y is None else y[part].to(self.device))
+
+    def _graph(self, x: Array, links: Array | None) -> tuple[Tensor, Tensor]:
+        """Return features and links of a graph as networks see them."""
+        self._check_shape(x)
+        if links is None:
+            raise UsageError("nodes are encoded with their links: give links, pairs of rows of x")
+        pairs = torch.from_numpy(tidy(links, len(x)))
+        return self.domain.encode(x).to(self.device), pairs.to(self.device)
 
     def _generate(self, z: Tensor, y: Tensor | None) -> Tensor:
         labels = None if y is None else y.to(self.device)
