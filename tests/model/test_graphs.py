@@ -75,5 +75,7 @@ def test_what_does_not_fit_is_said(model: Model, graph: Items) -> None:
         model.encode(graph.x)
     with pytest.raises(UsageError, match="pair 0 names the nodes 0 and 300"):
         model.predict(graph.x, links=graph.links, pairs=np.array([[0, 300]]))
+    with pytest.raises(UsageError, match="give pairs"):
+        model.predict(graph.x, links=graph.links)
     with pytest.raises(CannotError, match="cannot sample; it can: encode, predict"):
         model.sample(1)

@@ -140,8 +140,8 @@ class SVGAE(Game):
         return self._centres(encoder, x, propagate)
 
     def predict(self, x: Tensor, links: Tensor, pairs: Tensor) -> Tensor:
-        """Return the log-odds (M,) of links between pairs (M, 2) of a graph's nodes."""
-        return _logits(self.encode(x, links), pairs)
+        """Return the probabilities (M,) of links between pairs (M, 2) of a graph's nodes."""
+        return _logits(self.encode(x, links), pairs).sigmoid()
 
     @torch.no_grad()
     def measures(self, source: Source, seed: int = 0) -> dict[str, Score]:
@@ -157,7 +157,7 @@ class SVGAE(Game):
             torch.from_numpy(graph.links).to(device),
             torch.from_numpy(held_out.pairs).to(device),
         )
-        logits = self.predict(x, links, pairs)
+        logits = _logits(self.encode(x, links), pairs)  # probabilities may round to ties
         reference = f"{source.spec.name}, {TEST} links"
         return evaluate_links(logits.cpu(), held_out, reference, encoder=self.settings.keep)
 

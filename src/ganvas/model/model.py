@@ -178,22 +178,34 @@ class Model:
         return np.concatenate([self.domain.decode(chunk) for chunk in chunks])
 
     @torch.inference_mode()
-    def predict(self, x: Array, *, links: Array, pairs: Array) -> Array:
-        """Return the probability that the nodes of each pair are linked, (M,) float32.
+    def predict(
+        self,
+        x: Array,
+        *,
+        links: Array | None = None,
+        pairs: Array | None = None,
+        batch: int = 256,
+    ) -> Array:
+        """Return probabilities, float32: of the classes of each of ``x`` (n, K), or of links (M,).
 
         Args:
-            x: features (n, F) of a graph's nodes, in data units.
-            links: pairs of linked nodes (E, 2).
-            pairs: the pairs in question (M, 2).
+            x: points (n, dim), images (n, H, W, C) uint8 or nodes (n, features), in data units.
+            links: of a graph, pairs of linked nodes (E, 2).
+            pairs: of a graph, the pairs in question (M, 2).
+            batch: how many go through the network at once.
 
         Raises:
             UsageError: ``x`` has another shape than the model's data, or there is no such node.
             CannotError: the system predicts nothing.
         """
+        if self.spec.kind != "graph":
+            chunks = self._each("predict", x, None, batch)
+            return torch.cat([chunk.float().cpu() for chunk in chunks]).numpy()
         self._require("predict")
-        graph = self._graph(x, links)
+        if pairs is None:
+            raise UsageError("links are predicted for pairs of nodes: give pairs, (M, 2) rows of x")
         wanted = torch.from_numpy(checked(pairs, len(x))).to(self.device)
-        return self._call("predict", *graph, wanted).float().sigmoid().cpu().numpy()
+        return self._call("predict", *self._graph(x, links), wanted).float().cpu().numpy()
 
     def project(
         self, x: Array, *, restarts: int = 3, steps: int = 500, seed: int = 0, batch: int = 64
