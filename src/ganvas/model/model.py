@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ganvas.data.graphs import checked, tidy
 from ganvas.data.spec import DataSpec, Domain
 from ganvas.errors import GanvasError, UsageError
 from ganvas.latent.interpolation import line, square
@@ -141,18 +142,24 @@ class Model:
         return torch.cat(chunks).numpy()
 
     @torch.inference_mode()
-    def encode(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
+    def encode(
+        self, x: Array, *, label: Labels = None, links: Array | None = None, batch: int = 256
+    ) -> Array:
         """Return the latent of each of ``x``, (n, K) float32.
 
         Args:
-            x: points (n, dim) or images (n, H, W, C) uint8, in data units.
+            x: points (n, dim), images (n, H, W, C) uint8 or nodes (n, features), in data units.
             label: their classes, for a model that was trained with classes.
+            links: of a graph, pairs of linked nodes (E, 2); its nodes go through all at once.
             batch: how many go through the network at once.
 
         Raises:
-            UsageError: ``x`` has another shape than the model's data.
+            UsageError: ``x`` has another shape than the model's data, or links are missing.
             CannotError: the system has no encoder.
         """
+        if self.spec.kind == "graph":
+            self._require("encode")
+            return self._call("encode", *self._graph(x, links)).float().cpu().numpy()
         chunks = self._each("encode", x, label, batch)
         return torch.cat([chunk.float().cpu() for chunk in chunks]).numpy()
 
@@ -189,13 +196,34 @@ class Model:
         return self.generate(given, y, batch)
 
     @torch.inference_mode()
-    def predict(self, x: Array, *, batch: int = 256) -> Array:
-        """Return the probabilities of the classes for each of ``x``, (n, K) float32.
+    def predict(
+        self,
+        x: Array,
+        *,
+        links: Array | None = None,
+        pairs: Array | None = None,
+        batch: int = 256,
+    ) -> Array:
+        """Return probabilities, float32: of the classes of each of ``x`` (n, K), or of links (M,).
 
-        Arguments and errors are those of `encode`.
+        Args:
+            x: points (n, dim), images (n, H, W, C) uint8 or nodes (n, features), in data units.
+            links: of a graph, pairs of linked nodes (E, 2).
+            pairs: of a graph, the pairs in question (M, 2).
+            batch: how many go through the network at once.
+
+        Raises:
+            UsageError: ``x`` has another shape than the model's data, or there is no such node.
+            CannotError: the system predicts nothing.
         """
-        chunks = self._each("predict", x, None, batch)
-        return torch.cat([chunk.float().cpu() for chunk in chunks]).numpy()
+        if self.spec.kind != "graph":
+            chunks = self._each("predict", x, None, batch)
+            return torch.cat([chunk.float().cpu() for chunk in chunks]).numpy()
+        self._require("predict")
+        if pairs is None:
+            raise UsageError("links are predicted for pairs of nodes: give pairs, (M, 2) rows of x")
+        wanted = torch.from_numpy(checked(pairs, len(x))).to(self.device)
+        return self._call("predict", *self._graph(x, links), wanted).float().cpu().numpy()
 
     @torch.inference_mode()
     def posterior(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
@@ -415,6 +443,14 @@ class Model:
         for part in _parts(len(x), batch):
             inputs = self.domain.encode(x[part]).to(self.device)
             yield self._call(verb, inputs, None if y is None else y[part].to(self.device))
+
+    def _graph(self, x: Array, links: Array | None) -> tuple[Tensor, Tensor]:
+        """Return features and links of a graph as networks see them."""
+        self._check_shape(x)
+        if links is None:
+            raise UsageError("nodes are encoded with their links: give links, pairs of rows of x")
+        pairs = torch.from_numpy(tidy(links, len(x)))
+        return self.domain.encode(x).to(self.device), pairs.to(self.device)
 
     def _call(self, verb: str, *arguments: Any) -> Tensor:
         return getattr(self.game, verb)(*arguments)
