@@ -76,7 +76,10 @@ class Job:
     @property
     def base(self) -> str:
         """The recipe it starts from: the method's own for the data, or the nearest kind."""
-        system, have = METHODS[self.method].recipe, names()
+        method, have = METHODS[self.method], names()
+        system = method.recipe
+        if method.base and self.preset != "native" and self.data not in STACKS:
+            return f"{system}/{method.base}"
         kinds = ("digits_stack", "images", "digits") if self.data in STACKS else ("ring8", "points")
         for kind in (self.data, *kinds):
             if f"{system}/{kind}" in have:

@@ -30,6 +30,7 @@ class Method(Settings):
 
     Attributes:
         recipe: system whose recipes play it.
+        base: the recipe that presets change, on points; None for the one made for the data.
         set: settings that differ from the preset's, by dotted key.
         points: likewise, on points only.
         joint: its discriminator sees (x, z), and there is an encoder: other networks of that name.
@@ -40,6 +41,7 @@ class Method(Settings):
     """
 
     recipe: str
+    base: str | None = None
     set: Tree = Field(default={})
     points: Tree = Field(default={})
     joint: bool = False
