@@ -192,7 +192,7 @@ class Model:
             raise UsageError(f"expected latents of shape (n, {', '.join(map(str, wanted))})")
         y = self._labels(label, len(given))
         if y is None and self.conditional:
-            raise UsageError(f"this model's samples have a class: {self._label_advice()}")
+            raise UsageError(f"this model's samples have a class: {advice(self.spec)}")
         return self.generate(given, y, batch)
 
     @torch.inference_mode()
