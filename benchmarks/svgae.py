@@ -31,7 +31,7 @@ from ganvas.recipes import load_recipe
 RESULTS = Path(__file__).parent / "results" / "svgae.jsonl"
 ANEW = "citation, anew"
 """A graph of the law of `citation`, another for each seed."""
-SETTINGS = [("citation", 16), ("citation", 5), (ANEW, 16), ("blocks", 16)]
+SETTINGS = [("citation", 16), ("citation", 5), (ANEW, 16), (ANEW, 5), ("blocks", 16)]
 """Graphs, and how many numbers a code has."""
 TWINS = {"normal": 0, "vmf": 1}
 """Posteriors, and how many more numbers a code has than its space has dimensions."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ganvas.data.graph_laws import GraphLaw
-from ganvas.data.graphs import HeldOut, split_links, unlinked
+from ganvas.data.graphs import HeldOut, Pairs, split_links, unlinked
 from ganvas.data.items import Collection, Items
 from ganvas.data.laws import REFERENCE_SEED
 from ganvas.data.source import Batch, Rows, Source
@@ -89,10 +89,7 @@ class GraphSource(Source):
 
 
 def _with_others(
-    links: dict[str, np.ndarray[tuple[int, int], np.dtype[np.int64]]],
-    whole: Items,
-    law: GraphLaw | None,
-    rng: np.random.Generator,
+    links: dict[str, Pairs], whole: Items, law: GraphLaw | None, rng: np.random.Generator
 ) -> dict[str, HeldOut]:
     """Put as many pairs without a link beside the links of every split."""
     assert whole.links is not None

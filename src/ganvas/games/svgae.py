@@ -94,7 +94,7 @@ class SVGAE(Game):
         links, propagate = _linked(graph.x, graph.links)
         with turn("encoder") as encoder:
             posterior = self.latent.posterior(*self.encoder(graph.x, propagate))  # q(Z | X, A)
-            z = posterior.draw((), turn.noise, "implicit").z
+            z = posterior.draw((), turn.noise, "implicit").z  # exact gradients
             others = turn.noise.integers(2 * len(links), self.nodes).view(-1, 2)
             # −E log p(A | Z), where p(A_ij = 1 | Z) = σ(z_iᵀz_j), and KL(q ‖ p)/N
             missed = F.softplus(-_logits(z, links)).mean()
@@ -152,12 +152,9 @@ class SVGAE(Game):
         graph = source.items("train")
         assert graph.links is not None
         device = next(self.parameters()).device
-        x, links, pairs = (
-            source.spec.domain.encode(graph.x).to(device),
-            torch.from_numpy(graph.links).to(device),
-            torch.from_numpy(held_out.pairs).to(device),
-        )
-        logits = _logits(self.encode(x, links), pairs)  # probabilities may round to ties
+        x = source.spec.domain.encode(graph.x).to(device)
+        z = self.encode(x, torch.from_numpy(graph.links).to(device))
+        logits = _logits(z, torch.from_numpy(held_out.pairs).to(device))  # chances round to ties
         reference = f"{source.spec.name}, {TEST} links"
         return evaluate_links(logits.cpu(), held_out, reference, encoder=self.settings.keep)
 

@@ -46,10 +46,10 @@ class GCNNet(nn.Module):
         initialise(self, "glorot")
 
     def forward(self, x: Tensor, propagate: Tensor) -> list[Tensor]:
-        """Return the outputs of the heads for features (N, F) and Â."""
+        """Return the outputs of the heads for features (N, F) and Â, in the precision of Â."""
         h = torch.relu(propagate @ self.hidden(self.dropout(x)))
         h = propagate @ self.dropout(h)
-        return [head(h) for head in self.heads]
+        return [head(h).to(propagate.dtype) for head in self.heads]
 
 
 def propagation(links: Tensor, nodes: int, dtype: torch.dtype = torch.float32) -> Tensor:
