@@ -25,7 +25,7 @@ SMALL: dict[str, Any] = {
     "representatives": B,
     "candidates": 200,
     "latent": {"kind": "normal", "dim": 4},
-    "memory": 3,
+    "past": 3,
 }
 
 

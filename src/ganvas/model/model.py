@@ -15,7 +15,7 @@ from ganvas.errors import GanvasError, UsageError
 from ganvas.latent.interpolation import line, square
 from ganvas.latent.inversion import invert
 from ganvas.model.card import Provenance
-from ganvas.model.labels import Labels, advice, class_indices
+from ganvas.model.labels import Label, Labels, advice, class_indices, morph
 from ganvas.model.slots import Keyed, Slots
 from ganvas.play import CAPABILITIES, Game, Noise
 
@@ -234,6 +234,7 @@ class Model:
         how: str = "slerp",
         *,
         label: Labels = None,
+        to_label: Label | None = None,
         truncation: float = 1.0,
         batch: int = 256,
     ) -> Array:
@@ -245,17 +246,23 @@ class Model:
             steps: how many samples, at least 2.
             how: the way between the latents: "slerp" along the sphere, or "lerp" straight.
             label: as for `sample`; by default one class for the whole way, that of seed ``a``.
+            to_label: the class at the other end; in between, the two classes are mixed (category
+                morphing, Miyato & Koyama 2018). ``label`` is then the one class at this end.
             truncation: as for `sample`.
             batch: as for `sample`.
 
         Raises:
-            UsageError: an end is no seed and no latent of this model.
+            UsageError: an end is no seed and no latent of this model, or its class is missing.
             CannotError: the system has no samples.
         """
         self._require("interpolate")
         (start, drawn), (end, _) = (self._end(e, truncation) for e in (a, b))
         z = line(torch.stack([start, end]), steps, how)
-        return self._settled(z, drawn, label, batch)
+        if to_label is None:
+            return self._settled(z, drawn, label, batch)
+        self._labels(to_label, 1)  # complains of a model without classes
+        y = morph(label, to_label, steps, self.spec)
+        return self.generate(self.game.settle(z.to(self.device)), y, batch)
 
     @torch.inference_mode()
     def square(
@@ -306,9 +313,8 @@ class Model:
             raise UsageError(
                 f"a way needs two items and at least 2 steps, not {len(x)} and {steps}"
             )
-        start, end = self._call("encode", self.domain.encode(x).to(self.device), None)
-        shares = torch.linspace(0, 1, steps, device=self.device).unsqueeze(1)
-        return self.domain.decode(self._call("decode", blend(how)(start, end, shares)))
+        ends = self._call("encode", self.domain.encode(x).to(self.device), None)
+        return self.domain.decode(self._call("decode", line(ends, steps, how)))
 
     # ---- latents and labels ---------------------------------------------------------------------
 
