@@ -83,7 +83,12 @@ def diagnose(run: str | Path) -> Diagnosis:
 
 
 def measure(model: Model, source: Source, samples: int, seed: int = 0) -> dict[str, Score]:
-    """Return all scores that fit the data, of so many samples drawn with ``seed``."""
+    """Return all scores that fit the data, of so many samples drawn with ``seed``.
+
+    None fit a model that draws no samples.
+    """
+    if "sample" not in model.capabilities:
+        return {}
     labels: torch.Tensor | None = None
     if model.conditional:
         labels = model.latents(samples, seed)[1]

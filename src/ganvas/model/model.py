@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ganvas.data.graphs import checked, tidy
 from ganvas.data.spec import DataSpec, Domain
 from ganvas.errors import GanvasError, UsageError
 from ganvas.latent.interpolation import line, square
@@ -141,18 +142,24 @@ class Model:
         return torch.cat(chunks).numpy()
 
     @torch.inference_mode()
-    def encode(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
+    def encode(
+        self, x: Array, *, label: Labels = None, links: Array | None = None, batch: int = 256
+    ) -> Array:
         """Return the latent of each of ``x``, (n, K) float32.
 
         Args:
-            x: points (n, dim) or images (n, H, W, C) uint8, in data units.
+            x: points (n, dim), images (n, H, W, C) uint8 or nodes (n, features), in data units.
             label: their classes, for a model that was trained with classes.
+            links: of a graph, pairs of linked nodes (E, 2); its nodes go through all at once.
             batch: how many go through the network at once.
 
         Raises:
-            UsageError: ``x`` has another shape than the model's data.
+            UsageError: ``x`` has another shape than the model's data, or links are missing.
             CannotError: the system has no encoder.
         """
+        if self.spec.kind == "graph":
+            self._require("encode")
+            return self._call("encode", *self._graph(x, links)).float().cpu().numpy()
         chunks = self._each("encode", x, label, batch)
         return torch.cat([chunk.float().cpu() for chunk in chunks]).numpy()
 
@@ -164,6 +171,59 @@ class Model:
         """
         chunks = self._each("reconstruct", x, label, batch)
         return np.concatenate([self.domain.decode(chunk) for chunk in chunks])
+
+    @torch.inference_mode()
+    def decode(self, z: Array, *, label: Labels = None, batch: int = 256) -> Array:
+        """Return the samples of latents ``z`` (n, …), as `latents` gives them, in data units.
+
+        Args:
+            z: the latents.
+            label: as for `sample`; a model with classes needs it.
+            batch: how many go through the network at once.
+
+        Raises:
+            UsageError: the latents have another shape than the model's, or a label is needed.
+            CannotError: the system has no samples.
+        """
+        self._require("sample")
+        wanted = self.latents(1)[0].shape[1:]
+        given = torch.as_tensor(np.asarray(z), dtype=torch.float32)
+        if given.shape[1:] != wanted or not len(given):
+            raise UsageError(f"expected latents of shape (n, {', '.join(map(str, wanted))})")
+        y = self._labels(label, len(given))
+        if y is None and self.conditional:
+            raise UsageError(f"this model's samples have a class: {self._label_advice()}")
+        return self.generate(given, y, batch)
+
+    @torch.inference_mode()
+    def predict(
+        self,
+        x: Array,
+        *,
+        links: Array | None = None,
+        pairs: Array | None = None,
+        batch: int = 256,
+    ) -> Array:
+        """Return probabilities, float32: of the classes of each of ``x`` (n, K), or of links (M,).
+
+        Args:
+            x: points (n, dim), images (n, H, W, C) uint8 or nodes (n, features), in data units.
+            links: of a graph, pairs of linked nodes (E, 2).
+            pairs: of a graph, the pairs in question (M, 2).
+            batch: how many go through the network at once.
+
+        Raises:
+            UsageError: ``x`` has another shape than the model's data, or there is no such node.
+            CannotError: the system predicts nothing.
+        """
+        if self.spec.kind != "graph":
+            chunks = self._each("predict", x, None, batch)
+            return torch.cat([chunk.float().cpu() for chunk in chunks]).numpy()
+        self._require("predict")
+        if pairs is None:
+            raise UsageError("links are predicted for pairs of nodes: give pairs, (M, 2) rows of x")
+        wanted = torch.from_numpy(checked(pairs, len(x))).to(self.device)
+        return self._call("predict", *self._graph(x, links), wanted).float().cpu().numpy()
 
     @torch.inference_mode()
     def posterior(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
@@ -383,6 +443,14 @@ class Model:
         for part in _parts(len(x), batch):
             inputs = self.domain.encode(x[part]).to(self.device)
             yield self._call(verb, inputs, None if y is None else y[part].to(self.device))
+
+    def _graph(self, x: Array, links: Array | None) -> tuple[Tensor, Tensor]:
+        """Return features and links of a graph as networks see them."""
+        self._check_shape(x)
+        if links is None:
+            raise UsageError("nodes are encoded with their links: give links, pairs of rows of x")
+        pairs = torch.from_numpy(tidy(links, len(x)))
+        return self.domain.encode(x).to(self.device), pairs.to(self.device)
 
     def _call(self, verb: str, *arguments: Any) -> Tensor:
         return getattr(self.game, verb)(*arguments)
