@@ -14,7 +14,7 @@ from ganvas.cli.speech import say
 
 if TYPE_CHECKING:
     from ganvas.model import Model
-    from ganvas.model.model import Array
+    from ganvas.model.trained import Array
 
 Out = Annotated[
     Path,

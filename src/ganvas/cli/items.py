@@ -12,7 +12,7 @@ from ganvas.errors import UsageError
 if TYPE_CHECKING:
     from ganvas.data.items import Collection
     from ganvas.model import Model
-    from ganvas.model.model import Array
+    from ganvas.model.trained import Array
 
 ARRAYS = (".npy", ".npz")
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ganvas.data.graphs import Pairs
     from ganvas.data.items import Items
     from ganvas.model import Model
-    from ganvas.model.model import Array
+    from ganvas.model.trained import Array
 
 Graph = Annotated[
     str,

@@ -15,7 +15,7 @@ from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
     from ganvas.model import Model
-    from ganvas.model.model import Array
+    from ganvas.model.trained import Array
 
 PICTURES = (".png", ".jpg", ".webp")
 LISTED = 10

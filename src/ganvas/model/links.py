@@ -6,7 +6,8 @@ import numpy as np
 
 from ganvas.data.graphs import Pairs, unlinked_rows
 from ganvas.errors import UsageError
-from ganvas.model.model import Array, Model
+from ganvas.model.model import Model
+from ganvas.model.trained import Array
 
 
 def missing_links(model: Model, x: Array, links: Pairs, count: int) -> tuple[Pairs, Array]:
