@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import subprocess
 import time
 from collections.abc import Callable
@@ -124,6 +125,42 @@ def keep(row: Row, make: Callable[[], Row]) -> None:
     print(found, flush=True)
 
 
+KEYS = {
+    "likelihood": ("latent", "dim", "rounds"),
+    "circle": ("latent", "dim", "kl_weight"),
+    "labels": ("z1", "z2", "dims", "alpha", "rounds"),
+    "proposals": ("dim", "kappa"),
+}
+
+
+def tables() -> str:
+    """Return all results as Markdown: mean ± standard deviation over the seeds."""
+    parts: list[str] = []
+    for part, keys in KEYS.items():
+        found = [row for row in rows() if row["part"] == part]
+        if not found:
+            continue
+        skip = {"part", "seed", "torch", "commit", "samples", *keys}
+        columns = [name for name in found[0] if name not in skip]
+        groups: dict[str, list[Row]] = {}
+        for row in found:
+            groups.setdefault(" | ".join(str(row[key]) for key in keys), []).append(row)
+        parts.append(f"| {' | '.join((*keys, 'runs', *columns))} |")
+        parts.append("|---" * (len(keys) + 1 + len(columns)) + "|")
+        for name, group in groups.items():
+            cells = [spread([row[column] for row in group]) for column in columns]
+            parts.append(f"| {name} | {len(group)} | {' | '.join(cells)} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def spread(values: list[float]) -> str:
+    mean, digits = statistics.fmean(values), 3 if abs(values[0]) < 2 else 2
+    if len(values) == 1:
+        return f"{mean:.{digits}f}"
+    return f"{mean:.{digits}f} ± {statistics.stdev(values):.{digits}f}"
+
+
 def rows() -> list[Row]:
     """Return the results so far."""
     if not RESULTS.is_file():
@@ -159,6 +196,8 @@ def main() -> None:
         for dim, kappa in product((5, 10, 20, 40, 100), (1.0, 10.0, 100.0, 1000.0, 10_000.0)):
             settings = {"dim": dim, "kappa": kappa}
             keep({"part": "proposals", **settings}, partial(proposals, **settings))
+    if arguments.part == "table":
+        print(tables())
     if arguments.part == "likelihood":
         for seed, dim, latent in product(range(arguments.seeds), arguments.dims, ("normal", "vmf")):
             settings = {"latent": latent, "dim": dim, "seed": seed, "rounds": arguments.rounds}
