@@ -86,6 +86,9 @@ def interpolate(
         ),
     ] = None,
     label: Label = None,
+    to_label: Annotated[
+        str | None, typer.Option(help="The class where a line ends, if that is another one.")
+    ] = None,
     truncation: Truncation = 1.0,
     slot: Slot = None,
     game: Game = None,
@@ -97,7 +100,7 @@ def interpolate(
 
     Example: ganvas interpolate runs/digits --corners 3,4,5,6 --steps 8 --out square.png
     """
-    from ganvas.cli.encoding import read_items
+    from ganvas.cli.items import read_items
     from ganvas.model import disk_errors
 
     four = None if corners is None else _seeds(corners)
@@ -107,6 +110,8 @@ def interpolate(
         raise UsageError("items of data are the ends of a line: give --items, --corners or --slot")
     if slot is not None and label is not None:
         raise UsageError("a slot has no class: give --slot or --label, not both")
+    if to_label is not None and (items is not None or four is not None or slot is not None):
+        raise UsageError("--to-label is the end of a line between seeds, without other ends")
     if items is not None:
         samples = model.between(read_items(items, model)[:2], steps, way)
     elif slot is not None:
@@ -116,7 +121,9 @@ def interpolate(
         samples = model.square(four, steps, way, label=label, truncation=truncation)
     else:
         ends = (from_seed, to_seed)
-        samples = model.interpolate(*ends, steps, way, label=label, truncation=truncation)
+        samples = model.interpolate(
+            *ends, steps, way, label=label, to_label=to_label, truncation=truncation
+        )
     with disk_errors(out):
         model.domain.save(samples, out, columns=steps)
     say(f"{len(samples)} samples: {out}")

@@ -55,7 +55,7 @@ class DIWGANConfig(AdversarialConfig):
         huber: distances below it count quadratically; 0 for never.
         weigh_fakes: by the density of recent fakes, by its ratio to the data's, or not.
         weigh_reals: by the running distance of a real's own partner, of its nearest fake, or not.
-        memory: batches of fakes that are remembered.
+        past: batches of fakes that are remembered.
     """
 
     latent: Prior = Normal(dim=256)
@@ -77,7 +77,7 @@ class DIWGANConfig(AdversarialConfig):
     huber: float = Field(default=0.0, ge=0)
     weigh_fakes: Literal["density", "ratio", "off"] = "density"
     weigh_reals: Literal["paired", "nearest", "off"] = "paired"
-    memory: int = Field(default=10, ge=1)
+    past: int = Field(default=10, ge=1)
 
 
 class DIWGAN(Adversarial):
@@ -104,7 +104,7 @@ class DIWGAN(Adversarial):
             [self.encoder, self.decoder], config.autoencoder_optimiser
         )
         self.summary = Summary(config.representatives, k)
-        self.trail = Trail(config.memory * config.representatives, config.representatives, k)
+        self.trail = Trail(config.past * config.representatives, config.representatives, k)
 
     # ---- before the game ------------------------------------------------------------------------
 
@@ -196,7 +196,7 @@ class DIWGAN(Adversarial):
             met = cost.min(1).values if self.settings.weigh_reals == "nearest" else paired
             self.summary.distances[rows] = 0.9 * self.summary.distances[rows] + 0.1 * met
             self.trail.recent.copy_(torch.cat([self.trail.recent[len(every) :], every]))
-            most = self.settings.memory * len(every)
+            most = self.settings.past * len(every)
             self.trail.filled.copy_((self.trail.filled + len(every)).clamp_max(most))
         return loss, {
             "distance": paired.mean(),
