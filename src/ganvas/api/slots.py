@@ -11,16 +11,14 @@ from typing import Any
 import numpy as np
 
 from ganvas.data import draw
-from ganvas.data.spec import AnyArray, Points
+from ganvas.data.spec import AnyArray
 from ganvas.model import Model, Slots
 from ganvas.report.figures import INK, Line, Panel
 from ganvas.report.run import read_run
 from ganvas.report.slots import Asked, Bar, Held, Pixels, posterior_bars, slot_browser
 
-DOTS = 200
-"""Points of a slot that a picture of it shows."""
-CANVAS = 128
-"""Edge of such a picture."""
+DOTS, CANVAS, PALE = 400, 96, 222
+"""Points in a picture of a slot, its edge in pixels, and the grey of all other samples."""
 MOMENTS = 4
 """Rounds at which the prior is shown along training."""
 LIKELIHOOD, RANK = "likelihood/biased", "prior/rank "
@@ -163,7 +161,7 @@ def _prior_along(series: Series) -> list[Line]:
 class Thumbnails:
     """Makes small pictures of items, and of what slots generate.
 
-    Points are drawn into the part of the plane where the model's samples lie.
+    Points are drawn over the model's samples, in the plane of their first two coordinates.
 
     Args:
         model: has a memory.
@@ -172,34 +170,40 @@ class Thumbnails:
 
     def __init__(self, model: Model, seed: int = 0) -> None:
         self._model, self._seed = model, seed
-        self._plane: Points | None = None
-        if isinstance(model.domain, Points):
-            view = model.domain.view
-            if view is None and model.domain.dim > 1:
-                view = draw.square_view(model.sample(DOTS))
-            self._plane = model.domain.model_copy(update={"view": view})
+        self._around: AnyArray | None = None
+        if model.spec.kind == "points":
+            self._around = _plane(model.sample(DOTS, seed=seed))
 
     def of_item(self, item: AnyArray) -> Pixels:
-        """Return the picture of one item in data units; of a point, a blot."""
-        if self._plane is None:
-            return _pixels(item)
-        blot = np.repeat(item[None], 25, axis=0)
-        if self._plane.view is not None:
-            left, _, right, _ = self._plane.view
-            blot[:, :2] += (right - left) / CANVAS * (np.indices((5, 5)).reshape(2, -1).T - 2)
-        return self._scatter(blot)
+        """Return the picture of one item in data units."""
+        return _pixels(item) if self._around is None else self._dots(item[None], 4)
 
     def of_slot(self, slot: int, count: int) -> list[Pixels]:
         """Return pictures of a slot's samples: ``count`` images, or one picture of many points."""
-        n = count if self._plane is None else DOTS
+        n = count if self._around is None else DOTS
         samples = self._model.slots.sample(slot, n, seed=self._seed)
-        if self._plane is not None:
-            return [self._scatter(samples)]
+        if self._around is not None:
+            return [self._dots(samples, 1)]
         return [_pixels(sample) for sample in samples]
 
-    def _scatter(self, points: AnyArray) -> Pixels:
-        assert self._plane is not None
-        return np.asarray(self._plane.picture(points).resize((CANVAS, CANVAS)))
+    def _dots(self, points: AnyArray, size: int) -> Pixels:
+        """Return points (n, dim) as dots of 2 size + 1 pixels, over pale ones of all samples."""
+        assert self._around is not None
+        left, bottom, right, top = draw.square_view(self._around)
+        canvas = np.full((CANVAS, CANVAS), 255, np.uint8)
+        for places, ink, reach in ((self._around, PALE, 1), (_plane(points), 0, size)):
+            unit = (places - [left, bottom]) / [right - left, top - bottom]
+            column, row = np.rint([1, -1] * (unit - [0, 1]) * (CANVAS - 1)).astype(np.int64).T
+            for dy, dx in np.ndindex(2 * reach + 1, 2 * reach + 1):
+                y, x = row + dy - reach, column + dx - reach
+                inside = (x >= 0) & (x < CANVAS) & (y >= 0) & (y < CANVAS)
+                canvas[y[inside], x[inside]] = ink
+        return canvas
+
+
+def _plane(points: AnyArray) -> AnyArray:
+    """Return the first two coordinates (n, 2) of points (n, dim), the second 0 if there is one."""
+    return np.pad(points[:, :2], [(0, 0), (0, max(2 - points.shape[1], 0))])
 
 
 def _pixels(image: AnyArray) -> Pixels:

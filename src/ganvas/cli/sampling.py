@@ -79,33 +79,51 @@ def interpolate(
         How | None,
         typer.Option(help="Along the sphere, or straight; by default slerp, in squares lerp."),
     ] = None,
+    items: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Two items of data, a folder or an array, in place of seeds."
+        ),
+    ] = None,
     label: Label = None,
+    to_label: Annotated[
+        str | None, typer.Option(help="The class where a line ends, if that is another one.")
+    ] = None,
     truncation: Truncation = 1.0,
     slot: Slot = None,
     game: Game = None,
 ) -> None:
-    """Draw the samples on the way between two seeds, or in a square between four.
+    """Draw the samples on the way between two seeds or two items, or in a square of four seeds.
 
     In models with a memory the way leads through the space of keys, and each sample is drawn from
     the slot that is nearest there; with --slot it stays in that slot and only the noise changes.
 
     Example: ganvas interpolate runs/digits --corners 3,4,5,6 --steps 8 --out square.png
     """
+    from ganvas.cli.items import read_items
     from ganvas.model import disk_errors
 
     four = None if corners is None else _seeds(corners)
     way = (how or (How.SLERP if four is None else How.LERP)).value
     model = load_model(run, game)
+    if items is not None and (four is not None or slot is not None):
+        raise UsageError("items of data are the ends of a line: give --items, --corners or --slot")
     if slot is not None and label is not None:
         raise UsageError("a slot has no class: give --slot or --label, not both")
-    if slot is not None:
+    if to_label is not None and (items is not None or four is not None or slot is not None):
+        raise UsageError("--to-label is the end of a line between seeds, without other ends")
+    if items is not None:
+        samples = model.between(read_items(items, model)[:2], steps, way)
+    elif slot is not None:
         ends = (slot, (from_seed, to_seed) if four is None else four)
         samples = model.slots.between(*ends, steps, way, truncation=truncation)
     elif four is not None:
         samples = model.square(four, steps, way, label=label, truncation=truncation)
     else:
         ends = (from_seed, to_seed)
-        samples = model.interpolate(*ends, steps, way, label=label, truncation=truncation)
+        samples = model.interpolate(
+            *ends, steps, way, label=label, to_label=to_label, truncation=truncation
+        )
     with disk_errors(out):
         model.domain.save(samples, out, columns=steps)
     say(f"{len(samples)} samples: {out}")

@@ -100,7 +100,7 @@ def nearest(
     """
     import numpy as np
 
-    from ganvas.api.training_items import training_items
+    from ganvas.api.run_items import training_items
     from ganvas.model import disk_errors, write_whole
     from ganvas.model import nearest as find
 

@@ -33,6 +33,7 @@ PARTS = frozenset(
         "priors",
         "remembering",
         "remedies",
+        "representatives",
     }
 )
 """Files here that are no systems, but what systems are made of."""

@@ -14,7 +14,8 @@ from torch import Tensor
 from ganvas.config import Settings
 from ganvas.data.items import Items
 from ganvas.data.source import Source
-from ganvas.metrics.classification import neighbour_accuracy
+from ganvas.errors import UsageError
+from ganvas.metrics.classification import balanced, neighbour_accuracy
 from ganvas.metrics.protocol import Protocol, Score, settings
 from ganvas.play import Noise
 
@@ -115,6 +116,42 @@ def neighbour_scores(
         conditions = settings(neighbours=asked.neighbours, draws=DRAWS)
         found[name] = _score(name, *accuracy, source, len(test), seed, conditions)
     return found
+
+
+def accuracy_score(
+    predict: Callable[[Tensor], Tensor],
+    source: Source,
+    labels: int,
+    seed: int,
+    device: torch.device,
+) -> dict[str, Score]:
+    """Return the share of held-out items whose most probable class, of (N, K), is their own.
+
+    Args:
+        predict: gives the classes' probabilities.
+        source: the data; nothing is returned where no labelled items are held out.
+        labels: how many training items had a label, for the protocol.
+        seed: likewise.
+        device: where the classifier is.
+    """
+    if "test" not in source.splits or (test := source.items("test")).label is None:
+        return {}
+    answers = _codes(predict, test, source, device).argmax(1).cpu().numpy()
+    accuracy = float((answers == test.label).mean())
+    conditions = settings(labels=labels)
+    return {"accuracy": _score("accuracy", accuracy, None, source, len(test), seed, conditions)}
+
+
+def labelled_places(items: Items, count: int, seed: int) -> NDArray[np.int64]:
+    """Return which items keep their label: equally many of each class, in random order.
+
+    Raises:
+        UsageError: there are no labels, or too few of some class.
+    """
+    if items.label is None:
+        raise UsageError("there are no labels to choose from")
+    rng = np.random.Generator(np.random.PCG64(seed))
+    return rng.permutation(balanced(items.label, count, rng))
 
 
 def _score(

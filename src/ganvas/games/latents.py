@@ -27,6 +27,7 @@ from ganvas.nn import (
     VonMisesFisher,
     draws_from,
     log_sphere_area,
+    to_front,
 )
 from ganvas.play import Noise
 
@@ -54,6 +55,10 @@ class Posterior(Protocol):
         """Return the divergence from the prior, (*batch)."""
         ...
 
+    def entropy(self) -> Tensor:
+        """Return the differential entropy, (*batch)."""
+        ...
+
 
 @dataclass(frozen=True)
 class Gaussian:
@@ -64,11 +69,12 @@ class Gaussian:
 
     def draw(self, sample_shape: Sequence[int], source: Source, gradient: Gradient) -> Draw:
         """Return μ + σε: its path is the exact gradient, whichever is asked for."""
-        first, *rest = self.centre.shape
-        count = math.prod(sample_shape)
-        noise = draws_from(source, self.centre.device).normal(first, count, *rest)
-        noise = noise.to(self.centre).movedim(1, 0).reshape(*sample_shape, first, *rest)
-        z = self.centre + self.deviation * noise
+        *batch, width = self.centre.shape
+        first, *rest = batch
+        noise = draws_from(source, self.centre.device).normal(
+            first, *rest, math.prod(sample_shape), width
+        )
+        z = self.centre + self.deviation * to_front(noise.to(self.centre), batch, sample_shape)
         return Draw(z, None, torch.ones(z.shape[:-1], dtype=torch.int64, device=z.device))
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -80,6 +86,10 @@ class Gaussian:
         """Return KL(N(μ, σ²) ‖ N(0, 1)), summed over coordinates."""
         variance = self.deviation.square()
         return 0.5 * (self.centre.square() + variance - 1 - variance.log()).sum(-1)
+
+    def entropy(self) -> Tensor:
+        """Return Σ log σ + d/2 log 2πe."""
+        return (self.deviation.log() + 0.5 * math.log(2 * math.pi * math.e)).sum(-1)
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,10 @@ class OnSphere:
     def kl_to_prior(self) -> Tensor:
         """Return the divergence from the uniform distribution."""
         return self.law.kl_to_uniform()
+
+    def entropy(self) -> Tensor:
+        """Return the entropy on the sphere."""
+        return log_sphere_area(self.law.dim) - self.law.kl_to_uniform()
 
 
 class NormalLatent(Settings):

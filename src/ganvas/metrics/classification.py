@@ -35,8 +35,8 @@ def classify(queries: Tensor, gallery: Tensor, labels: Tensor, k: int = 5) -> Te
     found: list[Tensor] = []
     for _, squares in squared_distance_blocks(a, b):
         near = labels[squares.topk(k, largest=False).indices]
-        # Each vote counts a little more the nearer it is, never as much as one vote in all.
-        rank = 1 + torch.arange(k, 0, -1, device=near.device) / (2 * k**2)
+        # All extras together are less than one vote, and the nearest's more than all others'.
+        rank = 1 + 0.5 ** torch.arange(1, k + 1, device=near.device, dtype=torch.float64)
         votes = torch.zeros(len(near), classes, dtype=rank.dtype, device=near.device)
         found.append(votes.scatter_add_(1, near, rank.expand_as(near)).argmax(1))
     return torch.cat(found)

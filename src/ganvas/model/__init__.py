@@ -2,6 +2,7 @@
 
 from ganvas.model.card import Provenance
 from ganvas.model.files import disk_errors, explain, write_whole
+from ganvas.model.links import missing_links
 from ganvas.model.model import CannotError, Model
 from ganvas.model.neighbours import Neighbours, nearest
 from ganvas.model.slots import Slots
@@ -17,6 +18,7 @@ __all__ = [
     "disk_errors",
     "explain",
     "load",
+    "missing_links",
     "nearest",
     "save_model",
     "write_whole",

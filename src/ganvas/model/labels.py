@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ganvas.data.spec import DataSpec
@@ -44,6 +45,19 @@ def class_index(label: Label, spec: DataSpec) -> int:
         hint = did_you_mean(str(label), names)
         raise UsageError(f"there is no class '{label}': {advice(spec)}.{hint}")
     return index
+
+
+def morph(label: Labels, to_label: Label, steps: int, spec: DataSpec) -> Tensor:
+    """Return weights (steps, K) that pass from one class to another in equal steps.
+
+    Raises:
+        UsageError: the way does not begin with one class, or there is no such class.
+    """
+    if not isinstance(label, int | str):
+        raise UsageError("a way to another class needs the one class it begins with: label")
+    ends = torch.tensor([class_index(label, spec), class_index(to_label, spec)])
+    first, last = F.one_hot(ends, spec.classes).float()
+    return torch.lerp(first, last, torch.linspace(0, 1, steps).unsqueeze(1))
 
 
 def advice(spec: DataSpec) -> str:

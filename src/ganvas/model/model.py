@@ -10,12 +10,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ganvas.data.graphs import checked, tidy
 from ganvas.data.spec import DataSpec, Domain
 from ganvas.errors import GanvasError, UsageError
 from ganvas.latent.interpolation import line, square
 from ganvas.latent.inversion import invert
 from ganvas.model.card import Provenance
-from ganvas.model.labels import Labels, advice, class_indices
+from ganvas.model.labels import Label, Labels, advice, class_indices, morph
 from ganvas.model.slots import Keyed, Slots
 from ganvas.play import CAPABILITIES, Game, Noise
 
@@ -141,18 +142,24 @@ class Model:
         return torch.cat(chunks).numpy()
 
     @torch.inference_mode()
-    def encode(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
+    def encode(
+        self, x: Array, *, label: Labels = None, links: Array | None = None, batch: int = 256
+    ) -> Array:
         """Return the latent of each of ``x``, (n, K) float32.
 
         Args:
-            x: points (n, dim) or images (n, H, W, C) uint8, in data units.
+            x: points (n, dim), images (n, H, W, C) uint8 or nodes (n, features), in data units.
             label: their classes, for a model that was trained with classes.
+            links: of a graph, pairs of linked nodes (E, 2); its nodes go through all at once.
             batch: how many go through the network at once.
 
         Raises:
-            UsageError: ``x`` has another shape than the model's data.
+            UsageError: ``x`` has another shape than the model's data, or links are missing.
             CannotError: the system has no encoder.
         """
+        if self.spec.kind == "graph":
+            self._require("encode")
+            return self._call("encode", *self._graph(x, links)).float().cpu().numpy()
         chunks = self._each("encode", x, label, batch)
         return torch.cat([chunk.float().cpu() for chunk in chunks]).numpy()
 
@@ -164,6 +171,59 @@ class Model:
         """
         chunks = self._each("reconstruct", x, label, batch)
         return np.concatenate([self.domain.decode(chunk) for chunk in chunks])
+
+    @torch.inference_mode()
+    def decode(self, z: Array, *, label: Labels = None, batch: int = 256) -> Array:
+        """Return the samples of latents ``z`` (n, …), as `latents` gives them, in data units.
+
+        Args:
+            z: the latents.
+            label: as for `sample`; a model with classes needs it.
+            batch: how many go through the network at once.
+
+        Raises:
+            UsageError: the latents have another shape than the model's, or a label is needed.
+            CannotError: the system has no samples.
+        """
+        self._require("sample")
+        wanted = self.latents(1)[0].shape[1:]
+        given = torch.as_tensor(np.asarray(z), dtype=torch.float32)
+        if given.shape[1:] != wanted or not len(given):
+            raise UsageError(f"expected latents of shape (n, {', '.join(map(str, wanted))})")
+        y = self._labels(label, len(given))
+        if y is None and self.conditional:
+            raise UsageError(f"this model's samples have a class: {advice(self.spec)}")
+        return self.generate(given, y, batch)
+
+    @torch.inference_mode()
+    def predict(
+        self,
+        x: Array,
+        *,
+        links: Array | None = None,
+        pairs: Array | None = None,
+        batch: int = 256,
+    ) -> Array:
+        """Return probabilities, float32: of the classes of each of ``x`` (n, K), or of links (M,).
+
+        Args:
+            x: points (n, dim), images (n, H, W, C) uint8 or nodes (n, features), in data units.
+            links: of a graph, pairs of linked nodes (E, 2).
+            pairs: of a graph, the pairs in question (M, 2).
+            batch: how many go through the network at once.
+
+        Raises:
+            UsageError: ``x`` has another shape than the model's data, or there is no such node.
+            CannotError: the system predicts nothing.
+        """
+        if self.spec.kind != "graph":
+            chunks = self._each("predict", x, None, batch)
+            return torch.cat([chunk.float().cpu() for chunk in chunks]).numpy()
+        self._require("predict")
+        if pairs is None:
+            raise UsageError("links are predicted for pairs of nodes: give pairs, (M, 2) rows of x")
+        wanted = torch.from_numpy(checked(pairs, len(x))).to(self.device)
+        return self._call("predict", *self._graph(x, links), wanted).float().cpu().numpy()
 
     @torch.inference_mode()
     def posterior(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
@@ -234,6 +294,7 @@ class Model:
         how: str = "slerp",
         *,
         label: Labels = None,
+        to_label: Label | None = None,
         truncation: float = 1.0,
         batch: int = 256,
     ) -> Array:
@@ -245,17 +306,23 @@ class Model:
             steps: how many samples, at least 2.
             how: the way between the latents: "slerp" along the sphere, or "lerp" straight.
             label: as for `sample`; by default one class for the whole way, that of seed ``a``.
+            to_label: the class at the other end; in between, the two classes are mixed (category
+                morphing, Miyato & Koyama 2018). ``label`` is then the one class at this end.
             truncation: as for `sample`.
             batch: as for `sample`.
 
         Raises:
-            UsageError: an end is no seed and no latent of this model.
+            UsageError: an end is no seed and no latent of this model, or its class is missing.
             CannotError: the system has no samples.
         """
         self._require("interpolate")
         (start, drawn), (end, _) = (self._end(e, truncation) for e in (a, b))
         z = line(torch.stack([start, end]), steps, how)
-        return self._settled(z, drawn, label, batch)
+        if to_label is None:
+            return self._settled(z, drawn, label, batch)
+        self._labels(to_label, 1)  # complains of a model without classes
+        y = morph(label, to_label, steps, self.spec)
+        return self.generate(self.game.settle(z.to(self.device)), y, batch)
 
     @torch.inference_mode()
     def square(
@@ -286,6 +353,28 @@ class Model:
         ends = [self._end(corner, truncation) for corner in corners]
         z = square(torch.stack([z for z, _ in ends]), side, how)
         return self._settled(z, ends[0][1], label, batch)
+
+    @torch.inference_mode()
+    def between(self, x: Array, steps: int = 8, how: str = "lerp") -> Array:
+        """Return the way from one item to another through their latents, in data units.
+
+        Args:
+            x: two items: points (2, dim) or images (2, H, W, C) uint8, in data units.
+            steps: how many samples, at least 2; the first and last are the items' reconstructions.
+            how: the way between the latents: "lerp" straight, or "slerp" along the sphere.
+
+        Raises:
+            UsageError: these are not two items of the model's shape.
+            CannotError: the system has no encoder.
+        """
+        self._require("reconstruct")
+        self._check_shape(x)
+        if len(x) != 2 or steps < 2:
+            raise UsageError(
+                f"a way needs two items and at least 2 steps, not {len(x)} and {steps}"
+            )
+        ends = self._call("encode", self.domain.encode(x).to(self.device), None)
+        return self.domain.decode(self._call("decode", line(ends, steps, how)))
 
     # ---- latents and labels ---------------------------------------------------------------------
 
@@ -354,6 +443,14 @@ class Model:
         for part in _parts(len(x), batch):
             inputs = self.domain.encode(x[part]).to(self.device)
             yield self._call(verb, inputs, None if y is None else y[part].to(self.device))
+
+    def _graph(self, x: Array, links: Array | None) -> tuple[Tensor, Tensor]:
+        """Return features and links of a graph as networks see them."""
+        self._check_shape(x)
+        if links is None:
+            raise UsageError("nodes are encoded with their links: give links, pairs of rows of x")
+        pairs = torch.from_numpy(tidy(links, len(x)))
+        return self.domain.encode(x).to(self.device), pairs.to(self.device)
 
     def _call(self, verb: str, *arguments: Any) -> Tensor:
         return getattr(self.game, verb)(*arguments)

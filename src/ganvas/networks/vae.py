@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from ganvas.networks.joint import EncoderConfig
@@ -40,10 +39,9 @@ class Inference(nn.Module):
         initialise(self.location, "glorot")
         initialise(self.spread, "glorot")
 
-    def forward(self, *inputs: Tensor) -> Place:
-        """Return location and spread; several inputs (N, …) are joined first."""
-        joined = inputs[0] if len(inputs) == 1 else torch.cat([x.flatten(1) for x in inputs], 1)
-        h = self.body(joined)
+    def forward(self, x: Tensor) -> Place:
+        """Return location and spread."""
+        h = self.body(x)
         return Place(self.location(h), self.spread(h))
 
 

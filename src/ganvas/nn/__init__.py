@@ -32,7 +32,7 @@ from ganvas.nn.norm import (
 )
 from ganvas.nn.resample import BilinearDown, BilinearUp, downsample_average, upsample_nearest
 from ganvas.nn.spectral import SpectralNorm, orthonormality, singular_values, sn, spectral_norm
-from ganvas.nn.sphere import HypersphericalUniform, Source, draws_from, geodesic, turn_to
+from ganvas.nn.sphere import HypersphericalUniform, Source, draws_from, geodesic, to_front, turn_to
 from ganvas.nn.tracking import Tracking, held, set_tracking
 from ganvas.nn.vmf import PowerSpherical, VonMisesFisher
 
@@ -85,6 +85,7 @@ __all__ = [
     "singular_values",
     "sn",
     "spectral_norm",
+    "to_front",
     "turn_to",
     "upsample_nearest",
     "vmf_kl_to_uniform",
