@@ -77,7 +77,8 @@ def attempt(
     recipe = load_recipe(
         f"memorygan/{data}{VARIANTS[variant]}", [*words, f"train.stop_at={rounds // 2}"]
     )
-    settings = "".join(f"-{word.rpartition('.')[2]}" for word in tuned)
+    settings = "".join("-" + word.partition("=")[0].rpartition(".")[2] for word in tuned)
+    settings += "".join(f"-{word.partition('=')[2]}" for word in tuned)
     name = f"{data}-{variant.replace('- ', 'minus-')}-{rounds}-{seed}{settings}"
     folder = RunFolder(out / name)
     fakes = folder.path / "half-way.pt"
