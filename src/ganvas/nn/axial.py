@@ -27,7 +27,15 @@ from torch.distributions import (
 )
 
 from ganvas.nn.bessel import log_sphere_area
-from ganvas.nn.sphere import HypersphericalUniform, Source, draws_from, to_front, together, turn_to
+from ganvas.nn.sphere import (
+    Draws,
+    HypersphericalUniform,
+    Source,
+    draws_from,
+    to_front,
+    together,
+    turn_to,
+)
 
 Gradient = Literal["corrected", "path", "implicit"]
 """How samples depend on κ.
@@ -215,7 +223,7 @@ class Axial(Distribution):
         )
 
     def _radii(
-        self, noise: Any, count: int, gradient: Gradient
+        self, noise: Draws, count: int, gradient: Gradient
     ) -> tuple[Tensor, Tensor | None, Tensor]:
         """Return w, its score and the number of proposals, (batch, count) each."""
         if not self.batch_shape:
@@ -238,7 +246,7 @@ class Axial(Distribution):
         jacobian = (distance * (1 + x0)).log() - 2 * stretch.log()
         return w, density + 0.5 * (self.dim - 1) * jacobian, proposals
 
-    def _accepted(self, noise: Any, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _accepted(self, noise: Draws, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return 1 − x and 1 + x of each sample's first accepted proposal, and its number."""
         first, *rest = self.batch_shape
         drawn = noise.uniform(first, *rest, count, PROPOSALS, 3).to(self.scale)

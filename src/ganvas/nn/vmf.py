@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from torch.distributions import register_kl  # pyright: ignore[reportUnknownVari
 
 from ganvas.nn.axial import Axial, Gradient
 from ganvas.nn.bessel import log_normaliser, mean_resultant_length, vmf_kl_to_uniform
+from ganvas.nn.sphere import Draws
 
 
 class VonMisesFisher(Axial):
@@ -51,7 +51,7 @@ class VonMisesFisher(Axial):
         return (self.dim - 1) * (x0 * x / stretch - stretch.log())
 
     def _radii(
-        self, noise: Any, count: int, gradient: Gradient
+        self, noise: Draws, count: int, gradient: Gradient
     ) -> tuple[Tensor, Tensor | None, Tensor]:
         if self.dim != 3 or not self.batch_shape:
             return super()._radii(noise, count, gradient)
