@@ -153,7 +153,7 @@ class Head(nn.Module):
     def lipschitz(self) -> float:
         """Return the norm of the score's slope; with a table of classes max_y ‖ψ + v_y‖."""
         rows = self.score.weight if self.table is None else self.score.weight + self.table.weight
-        return abs(self.scale) * float(rows.detach().norm(dim=1).max())
+        return abs(self.scale) * rows.square().sum(1).max().sqrt().item()
 
     def classify(self, h: Tensor) -> Tensor:
         """Return class logits (N, K).

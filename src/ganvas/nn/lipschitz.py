@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +54,7 @@ def operator_norm(layer: nn.Module) -> float:
 
 
 def _largest(matrix: Tensor) -> float:
-    return float(torch.linalg.svdvals(matrix).max())
+    return cast(Tensor, torch.linalg.svdvals(matrix)).max().item()
 
 
 def _bound(module: nn.Module) -> float:
