@@ -48,6 +48,18 @@ def test_the_critic_without_norms_has_its_published_count():
     assert count(critic.build(FACES)) == 4_314_753
 
 
+def test_r3gan_has_its_published_counts_at_256_pixels():
+    # the paper's configuration E on FFHQ-256: 23.058 and 23.010 million
+    widths = (768, 768, 768, 768, 384, 192, 96)
+    g, d = (part.model_copy(update={"width": widths}) for part in PRESETS["r3gan"])
+    with torch.device("meta"):
+        generator, critic = g.build(images(3, 256, 256), 64), d.build(images(3, 256, 256))
+    assert (count(generator), count(critic)) == (23_057_952, 23_009_568)
+    groups = [m.groups for m in critic.modules() if isinstance(m, nn.Conv2d) and m.groups > 1]
+    assert groups[:2] == [12, 12]
+    assert groups[-3:-1] == [96, 96]
+
+
 def test_point_networks_have_the_benchmarks_layers():
     def widths(name, latent):
         g, d = (c.build(points(2), *a) for c, a in zip(PRESETS[name], ([latent], []), strict=True))

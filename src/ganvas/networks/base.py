@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -94,6 +95,10 @@ class Discriminator(nn.Module):
         """Return class logits (N, K) from features, of a network with an auxiliary head."""
         return self.head.classify(h)
 
+    def lipschitz(self) -> float:
+        """Return K with |f(x, y) − f(x', y)| ≤ K‖x − x'‖ for every label y; infinite if unknown."""
+        return math.inf
+
     def with_label_maps(self, x: Tensor, y: Tensor | None) -> Tensor:
         """Return x (N, C, …) followed by K constant maps with the labels' weights."""
         if self.labels != "concat":
@@ -144,6 +149,11 @@ class Head(nn.Module):
         if self.table is not None:
             score = score + (lookup(self.table.weight, labels_of(y, self.classes)) * h).sum(1)
         return score if self.scale == 1 else score * self.scale
+
+    def lipschitz(self) -> float:
+        """Return the norm of the score's slope; with a table of classes max_y ‖ψ + v_y‖."""
+        rows = self.score.weight if self.table is None else self.score.weight + self.table.weight
+        return abs(self.scale) * rows.square().sum(1).max().sqrt().item()
 
     def classify(self, h: Tensor) -> Tensor:
         """Return class logits (N, K).

@@ -132,6 +132,8 @@ PRESETS: dict[str, tuple[AnyGenerator, AnyDiscriminator]] = {
     ),
     # R3GAN's shape at small width (28×28×3, latent 64).
     "smR": (R3Generator(), R3Discriminator()),
+    # R3GAN's own width, 96 groups in its 3×3 convolutions (latent 64).
+    "r3gan": (R3Generator(width=768), R3Discriminator(width=768)),
     # WGAN-GP's CIFAR-10 ResNet (32×32×3, latent 128): 1,204,483 and 1,053,825.
     "resnetW": (
         ResNetGenerator(),
