@@ -120,13 +120,14 @@ B = 64
 
 
 def timed(play: Callable[[], object], times: int, device: torch.device) -> float:
-    """Return the seconds of one call."""
+    """Return the seconds of one call: of the processor if it is one, so that others count less."""
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
     synchronise(device)
-    started = time.perf_counter()
+    started = clock()
     for _ in range(times):
         play()
     synchronise(device)
-    return (time.perf_counter() - started) / times
+    return (clock() - started) / times
 
 
 def synchronise(device: torch.device) -> None:
@@ -155,7 +156,6 @@ def player(memory: dict[str, Any] | None, device: torch.device) -> Callable[[], 
         turns.round += 1
         turns.statistics = {}
 
-    play()
     play()
     return play
 
@@ -202,7 +202,9 @@ def report_slots(repeats: int, device: torch.device) -> list[dict[str, Any]]:
         memory.keys.copy_(F.normalize(torch.randn_like(memory.keys), dim=1))
         memory.values.copy_(torch.arange(slots) % 2)
         memory.histogram.fill_(1.0)
-        real, fake = (F.normalize(torch.randn(B, CIFAR["dim"], device=device), dim=1) for _ in "rf")
+        real, fake = (
+            F.normalize(torch.randn(B, CIFAR["dim"], device=device), dim=1) for _ in range(2)
+        )
         real.requires_grad_()
 
         def read(memory: Memory = memory, q: Tensor = real) -> None:
@@ -223,6 +225,24 @@ def report_slots(repeats: int, device: torch.device) -> list[dict[str, Any]]:
     return rows
 
 
+NAMES = ("read, with its slope", "update", "read, CUDA graph", "update, CUDA graph")
+
+
+def draw_slots(rows: list[dict[str, Any]]) -> str:
+    """Return the times of `report_slots` as a figure."""
+    from ganvas.report.figures import Line, Panel, figure
+
+    slots = [row["slots"] for row in rows]
+    marks = [
+        Line(slots, milliseconds, name, colour, dots=True)
+        for colour, (name, milliseconds) in enumerate(
+            zip(NAMES, zip(*(row["ms"] for row in rows), strict=True), strict=False)
+        )
+    ]
+    panel = Panel("64 queries, or 64 and 64", marks, "slots", "ms", log_x=True, log_y=True)
+    return figure("What a memory of 512 numbers a slot costs", [panel])
+
+
 def graphed(call: Callable[[], None]) -> Callable[[], None]:
     """Return the same work, recorded as a CUDA graph and replayed."""
     stream = torch.cuda.Stream()
@@ -241,8 +261,9 @@ def main() -> None:
     parser.add_argument("--part", choices=["alone", "overhead", "slots"], default="alone")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--blocks", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=2, help="rounds in a block")
+    parser.add_argument("--rounds", type=int, default=1, help="rounds in a block")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--figure", type=Path, help="draw the cost of slots there, as .svg")
     parser.add_argument("--json", type=Path, help="write the results there, too")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -262,6 +283,8 @@ def main() -> None:
             rows = report_overhead(arguments.blocks, arguments.rounds, device)
         case _:
             rows = report_slots(arguments.blocks, device)
+            if arguments.figure:
+                arguments.figure.write_text(draw_slots(rows))
     if arguments.json:
         arguments.json.write_text(json.dumps({"about": about, "rows": rows}, indent=2) + "\n")
 

@@ -1,11 +1,12 @@
 """memoryGAN against its three ablations: equal rounds, equal settings, several seeds.
 
     python benchmarks/memorygan.py [--data digits] [--seeds 3] [--jobs 2] [--rounds N] [--out DIR]
+        [--set game.memory.neighbours=128]...
 
 Each run stops half-way to keep some of its fakes, goes on to its end, and is measured; a run that
 was cut off goes on from its checkpoint, one that is in the results is not repeated. Appends a JSON
 line a run to benchmarks/results/memorygan.jsonl and prints mean ± standard deviation over seeds;
-`--table` only prints. Measures:
+`--table` only prints. `--set` tries other settings of the memory. Measures:
 
 is          Inception score of SAMPLES samples by the data set's own classifier, 10 splits
 classes     classes with at least a fifth of their fair share of the samples
@@ -44,7 +45,12 @@ SCALE = {
 }
 """What makes the recipes small enough for a CPU, alike for all variants."""
 
-TUNED = {"digits": ["game.memory.neighbours=128"], "fashion_mnist": []}
+TUNED = {
+    "digits": [
+        *("game.memory.neighbours=32", "game.memory.correct_in_top=8", "game.information=0.03"),
+    ],
+    "fashion_mnist": [],
+}
 """What was chosen for the memory, alike for all variants that have one."""
 
 ROUNDS = {"digits": 2000, "fashion_mnist": 500}
@@ -52,10 +58,13 @@ QUIET = ["train.threads=1", "train.sample_every=0", "train.watch_every=0", "eval
 SAMPLES, SETS, MEMBERS, CELLS, SQUARES = 10_000, 64, 32, 256, 16
 SEED = 777
 RESULTS = Path(__file__).parent / "results" / "memorygan.jsonl"
+KEY = ("data", "variant", "rounds", "tuned")
 COLUMNS = ("is", "classes", "confidence", "purity", "between", "memory")
 
 
-def attempt(data: str, variant: str, seed: int, rounds: int, out: Path) -> dict[str, Any]:
+def attempt(
+    data: str, variant: str, seed: int, rounds: int, tuned: list[str], out: Path
+) -> dict[str, Any]:
     """Train one variant, or the rest of it, and return the line about it."""
     import torch
 
@@ -64,14 +73,14 @@ def attempt(data: str, variant: str, seed: int, rounds: int, out: Path) -> dict[
     from ganvas.train.folder import RunFolder
 
     torch.set_num_threads(1)
-    words = [*SCALE[data], *QUIET, f"seed={seed}", f"train.rounds={rounds}"]
-    if variant != "- Memory":
-        words += TUNED[data]
+    words = [*SCALE[data], *tuned, *QUIET, f"seed={seed}", f"train.rounds={rounds}"]
     recipe = load_recipe(
         f"memorygan/{data}{VARIANTS[variant]}", [*words, f"train.stop_at={rounds // 2}"]
     )
-    name = variant.replace("- ", "minus-")
-    folder = RunFolder(out / f"{data}-{name}-{rounds}-{seed}")
+    settings = "".join("-" + word.partition("=")[0].rpartition(".")[2] for word in tuned)
+    settings += "".join(f"-{word.partition('=')[2]}" for word in tuned)
+    name = f"{data}-{variant.replace('- ', 'minus-')}-{rounds}-{seed}{settings}"
+    folder = RunFolder(out / name)
     fakes = folder.path / "half-way.pt"
     started = time.process_time()
     if not fakes.is_file():
@@ -88,6 +97,7 @@ def attempt(data: str, variant: str, seed: int, rounds: int, out: Path) -> dict[
         "variant": variant,
         "seed": seed,
         "rounds": rounds,
+        "tuned": tuned,
         "batch": recipe.train.batch,
         "precision": recipe.train.precision,
         "cpu_seconds": round(trained, 1),
@@ -205,12 +215,12 @@ def spread(values: list[float]) -> str:
     return f"{statistics.mean(values):.3g}{deviation}"
 
 
-def table(data: str, rounds: int) -> str:
+def table(data: str, rounds: int, tuned: list[str]) -> str:
     """Return what is known of one data set as Markdown."""
     lines = [f"| variant | {' | '.join(COLUMNS)} | slots | seeds |\n|{'---|' * (len(COLUMNS) + 3)}"]
     for variant in VARIANTS:
-        key = (data, variant, rounds)
-        mine = [row for row in kept() if (row["data"], row["variant"], row["rounds"]) == key]
+        key = (data, variant, rounds, settings_of(variant, tuned))
+        mine = [row for row in kept() if tuple(row[name] for name in KEY) == key]
         if mine:
             cells = [spread([row[name] for row in mine]) for name in COLUMNS]
             along = [row["slots"] for row in mine if row["slots"]]
@@ -221,23 +231,30 @@ def table(data: str, rounds: int) -> str:
     return "\n".join([*lines, f"| held-out images | {' | '.join(cells)} | | |"])
 
 
+def settings_of(variant: str, tuned: list[str]) -> list[str]:
+    """Return the settings of the memory, for variants that have one."""
+    return [] if variant == "- Memory" else tuned
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", choices=SCALE, default="digits")
     parser.add_argument("--variant", action="append", choices=VARIANTS)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rounds", type=int)
+    parser.add_argument("--set", action="append", metavar="KEY=VALUE")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("runs/memorygan"))
     parser.add_argument("--table", action="store_true", help="print what is known, run nothing")
     options = parser.parse_args()
     rounds = options.rounds or ROUNDS[options.data]
-    done = {(row["data"], row["variant"], row["seed"], row["rounds"]) for row in kept()}
+    tuned = TUNED[options.data] if options.set is None else options.set
+    done = [[row[name] for name in (*KEY, "seed")] for row in kept()]
     work = [
-        (options.data, variant, seed, rounds, options.out)
+        (options.data, variant, seed, rounds, settings_of(variant, tuned), options.out)
         for seed in range(options.seeds)
         for variant in options.variant or VARIANTS
-        if (options.data, variant, seed, rounds) not in done
+        if [options.data, variant, rounds, settings_of(variant, tuned), seed] not in done
     ]
     if not options.table and work:
         context = get_context("spawn")
@@ -247,7 +264,7 @@ def main() -> None:
                 with RESULTS.open("a") as file:
                     file.write(json.dumps(row, ensure_ascii=False) + "\n")
                 print(row["variant"], row["seed"], *(row[name] for name in COLUMNS), flush=True)
-    print(table(options.data, rounds))
+    print(table(options.data, rounds, tuned))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import subprocess
 import time
 from collections.abc import Callable
@@ -22,14 +23,20 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from ganvas.data.feed import Feed
+from ganvas.data.laws import law as hidden_circle
 from ganvas.data.open import open_data
+from ganvas.metrics.circular import circular_correlation
+from ganvas.nn import VonMisesFisher
 from ganvas.play import Game, Noise, Turns, build
 from ganvas.recipes import load_recipe
 
 RESULTS = Path(__file__).parent / "results" / "svae.jsonl"
+CIRCLE = [("vmf", 1, 1.0), ("normal", 2, 1.0), ("normal", 2, 0.01), ("normal", 2, 0.0)]
+STACKS = [("normal", "normal"), ("vmf", "vmf"), ("vmf", "normal")]
 Row = dict[str, Any]
 
 
@@ -67,16 +74,91 @@ def likelihood(latent: str, dim: int, seed: int, rounds: int) -> Row:
     return {"train_seconds": round(seconds), **measured(game, source)}
 
 
+def circle(latent: str, dim: int, seed: int, kl_weight: float) -> Row:
+    overrides = [
+        f"game.latent.kind={latent}",
+        f"game.latent.dim={dim}",
+        f"game.kl_weight={kl_weight}",
+    ]
+    game, source, seconds = train("svae/circle", overrides, seed)
+    points, _, truth = hidden_circle("circle").with_angles(2000, np.random.default_rng(99))
+    x = source.spec.domain.encode(points)
+    codes, found = game.encode(x), game.estimates(x, Noise(0), 50)
+    angle = torch.atan2(codes[:, 1], codes[:, 0]).numpy()
+    radius = codes.norm(dim=1)
+    return {
+        "train_seconds": round(seconds),
+        "correlation": round(abs(circular_correlation(angle, truth)), 4),
+        "radius_spread": round(float(radius.std() / radius.mean()), 4),
+        "log_likelihood": round(float(found.log_likelihood.mean()), 3),
+        "divergence": round(float(found.divergence.mean()), 3),
+    }
+
+
+def labels(z1: str, z2: str, dims: tuple[int, int], seed: int, rounds: int, alpha: float) -> Row:
+    overrides = [
+        f"game.z1={{kind: {z1}, dim: {dims[0]}}}",
+        f"game.z2={{kind: {z2}, dim: {dims[1]}}}",
+        f"game.alpha={alpha}",
+        f"train.rounds={rounds}",
+    ]
+    game, source, seconds = train("svae-m2/digits", overrides, seed)
+    return {"train_seconds": round(seconds), **measured(game, source)}
+
+
+def proposals(dim: int, kappa: float, samples: int = 10_000) -> Row:
+    axis = torch.eye(dim + 1)[:1]
+    law = VonMisesFisher(axis, torch.tensor([kappa]))
+    drawn = law.draw((samples,), torch.Generator().manual_seed(0), "path")
+    return {"proposals": round(float(drawn.proposals.double().mean()), 4), "samples": samples}
+
+
 def keep(row: Row, make: Callable[[], Row]) -> None:
     """Append a run to the results, unless a line with the same settings is there."""
     for known in rows():
         if all(known.get(key) == value for key, value in row.items()):
             return
-    found = row | make() | {"torch": torch.__version__, "commit": commit()}
+    found = row | make() | {"torch": torch.__version__.partition("+")[0], "commit": commit()}
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.open("a", encoding="utf-8") as lines:
         lines.write(json.dumps(found) + "\n")
     print(found, flush=True)
+
+
+KEYS = {
+    "likelihood": ("latent", "dim", "rounds"),
+    "circle": ("latent", "dim", "kl_weight"),
+    "labels": ("z1", "z2", "dims", "alpha", "rounds"),
+    "proposals": ("dim", "kappa"),
+}
+
+
+def tables() -> str:
+    """Return all results as Markdown: mean ± standard deviation over the seeds."""
+    parts: list[str] = []
+    for part, keys in KEYS.items():
+        found = [row for row in rows() if row["part"] == part]
+        if not found:
+            continue
+        skip = {"part", "seed", "torch", "commit", "samples", *keys}
+        columns = [name for name in found[0] if name not in skip]
+        groups: dict[str, list[Row]] = {}
+        for row in found:
+            groups.setdefault(" | ".join(str(row[key]) for key in keys), []).append(row)
+        parts.append(f"| {' | '.join((*keys, 'runs', *columns))} |")
+        parts.append("|---" * (len(keys) + 1 + len(columns)) + "|")
+        for name, group in groups.items():
+            cells = [spread([row[column] for row in group]) for column in columns]
+            parts.append(f"| {name} | {len(group)} | {' | '.join(cells)} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def spread(values: list[float]) -> str:
+    mean, digits = statistics.fmean(values), 3 if abs(values[0]) < 2 else 2
+    if len(values) == 1:
+        return f"{mean:.{digits}f}"
+    return f"{mean:.{digits}f} ± {statistics.stdev(values):.{digits}f}"
 
 
 def rows() -> list[Row]:
@@ -98,8 +180,24 @@ def main() -> None:
     parser.add_argument("--dims", type=int, nargs="+", default=[2, 5, 20])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=2500)
+    parser.add_argument("--alpha", type=float, default=1.0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    if arguments.part == "circle":
+        for seed, (latent, dim, weight) in product(range(arguments.seeds), CIRCLE):
+            settings = {"latent": latent, "dim": dim, "seed": seed, "kl_weight": weight}
+            keep({"part": "circle", **settings}, partial(circle, **settings))
+    if arguments.part == "labels":
+        for seed, (z1, z2) in product(range(arguments.seeds), STACKS):
+            settings = {"z1": z1, "z2": z2, "dims": arguments.dims, "seed": seed}
+            settings |= {"rounds": arguments.rounds, "alpha": arguments.alpha}
+            keep({"part": "labels", **settings}, partial(labels, **settings))
+    if arguments.part == "proposals":
+        for dim, kappa in product((5, 10, 20, 40, 100), (1.0, 10.0, 100.0, 1000.0, 10_000.0)):
+            settings = {"dim": dim, "kappa": kappa}
+            keep({"part": "proposals", **settings}, partial(proposals, **settings))
+    if arguments.part == "table":
+        print(tables())
     if arguments.part == "likelihood":
         for seed, dim, latent in product(range(arguments.seeds), arguments.dims, ("normal", "vmf")):
             settings = {"latent": latent, "dim": dim, "seed": seed, "rounds": arguments.rounds}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from PIL import Image
 from scipy import stats
 
 from ganvas.bench.page import cube, curves, page
-from ganvas.bench.report import Line, as_csv, cell, lines, markdown, ordering, write
+from ganvas.bench.report import Line, as_csv, as_json, cell, lines, markdown, ordering, write
 from ganvas.errors import UsageError
 
 
@@ -40,6 +41,7 @@ def row(method: str, seed: int, modes: float, strict: float, hq: float = 50.0) -
         "best": {"round": 1000, "modes": modes},
         "full_coverage": 1000 if modes == 8 else None,
         "histogram": [10] * 8,
+        "generator_parameters": 49_538,
         "points": [[0.1, 0.2], [1.0, 0.0]] if seed == 0 else None,
     }
 
@@ -116,6 +118,10 @@ def test_markdown_says_its_protocol_and_csv_holds_numbers() -> None:
     table = list(csv.DictReader(io.StringIO(as_csv(found))))
     assert float(table[0]["modes_mean"]) == 2.0
     assert float(table[0]["modes_std"]) == 1.0
+    (first, *_) = json.loads(as_json(found))
+    assert first["measures"]["modes"] == {"mean": 2.0, "std": 1.0, "seeds": 3}
+    assert first["published"]["source"] == "VEEGAN, table 1"
+    assert "| 49,538 |" in text
     assert markdown([]) == "No finished runs of this tier."
 
 
@@ -126,7 +132,7 @@ def test_the_page_is_whole(tmp_path: Path) -> None:
     assert page.count("<figure>") == 1 + 1 + 3  # curves, the law, three methods
     assert 'src="data:image/png;base64,' in page
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
-    with pytest.raises(UsageError, match=r"expected a \.md, \.csv or \.html"):
+    with pytest.raises(UsageError, match=r"expected a \.md, \.csv, \.json or \.html"):
         write(ROWS, "cpu", tmp_path / "modes.txt")
 
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import ganvas as library
-from ganvas.api.training_items import training_items
+from ganvas.api.run_items import held_out_items, training_items
 from ganvas.cli.app import run
 from ganvas.data.open import DataSettings, open_data
 from ganvas.report.run import read_run
@@ -114,6 +114,11 @@ def test_posterior_as_an_array_and_as_a_figure(ganvas: Ganvas, memory: Path, pho
     said = ganvas("posterior", memory, photos, "--out", figure, *words)
     assert said.code == 0
     assert figure.read_text().count("<image") == 2 * (1 + 3)
+    assert "posteriors over 64" in ganvas("posterior", memory, "--out", out).out
+    held_out = held_out_items(memory)
+    np.testing.assert_allclose(
+        np.load(out)[:9], library.load(memory).posterior(held_out[:9]), atol=1e-6
+    )
 
 
 # ---- slots ------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from ganvas.data.laws import LAW_NAMES, REFERENCE_SEED, law
 from ganvas.errors import UsageError
 
-MIXTURES = [name for name in LAW_NAMES if name != "swiss_roll"]
+MIXTURES = [name for name in LAW_NAMES if law(name).K]
 SIGMA = {"ring8": 0.01, "ring8_wide": 0.02, "grid25": 0.05, "cube27": 0.05, "mix1200": 1.0}
 
 
@@ -103,6 +103,7 @@ def test_no_two_modes_coincide(name: str) -> None:
         ("cube27", 27, 3),
         ("mix1200", 10, 1200),
         ("swiss_roll", 0, 2),
+        ("circle", 0, 100),
     ],
 )
 def test_modes_and_dimensions(name: str, modes: int, dim: int) -> None:

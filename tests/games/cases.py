@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ganvas.data import graph_laws
+from ganvas.data.graph_source import GraphSource
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source
@@ -26,6 +28,11 @@ def digits8() -> Source:
 
 def digits32() -> Source:
     return open_data(DataSettings(source="digits8", size=32, resize="stretch"))
+
+
+def blocks() -> Source:
+    law = graph_laws.blocks(40, 4, inside=5)
+    return GraphSource(law.collection, hold_out=0.2, law=law)
 
 
 def case(system: str, source: Any, networks: dict[str, Any], **settings: Any) -> Case:
@@ -54,6 +61,11 @@ def two_latents(**settings: Any) -> Case:
     networks = {"encoder": MLP, "decoder": MLP, "between": MLP}
     few = {"labels": 20, "labelled_batch": 10}
     return Case(game, game.Config.model_validate(networks | few | settings), digits8)
+
+
+def graph_autoencoder(**settings: Any) -> Case:
+    game = find_game("svgae")
+    return Case(game, game.Config.model_validate({"encoder": {"width": 8}} | settings), blocks)
 
 
 SHORT = {"warm_up": {"rounds": 1, "every": 3, "steps": 4}, "discriminator_steps": 2}
@@ -137,6 +149,8 @@ CASES: dict[str, Case] = {
     "diwgan auction": case(
         "diwgan", ring, MLP, **REPRESENTED | {"representatives": 16}, pairing="auction"
     ),
+    "svgae vmf": graph_autoencoder(latent={"kind": "vmf", "dim": 3}),
+    "svgae normal, last": graph_autoencoder(latent={"kind": "normal", "dim": 3}, keep="last"),
     "svae normal": autoencoder(latent={"kind": "normal", "dim": 3}),
     "svae vmf": autoencoder(latent={"kind": "vmf", "dim": 4}),
     "svae implicit, 3 samples": autoencoder(

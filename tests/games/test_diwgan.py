@@ -186,6 +186,23 @@ def test_the_trail_holds_the_last_batches_and_never_the_present_one() -> None:
     assert [float(rows[0, 0]) for rows in seen[1:]] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("reals", ["paired", "off"])
+@pytest.mark.parametrize("fakes", ["density", "off"])
+def test_each_weight_can_be_left_out(reals: str, fakes: str) -> None:
+    game, feed, table = made(weigh_reals=reals, weigh_fakes=fakes)
+    step(game, feed, table, 4)
+    x = game.sample(torch.randn(B, 4))
+    w_r, w_g = game.real_weights(torch.arange(B)), weigh(game, game.normalised(x).detach())
+    assert w_r.eq(1).all() == (reals == "off")
+    assert w_g.eq(1).all() == (fakes == "off")
+    s = game.normalised(x).detach()
+    cost = torch.cdist(game.summary.representatives, s)
+    partner = matching.exact(cost.T)
+    expected = (w_r[partner] * w_g * cost[partner, torch.arange(B)]).mean()
+    loss, _ = game.weighted_distance(x, table)
+    torch.testing.assert_close(loss, expected, atol=1e-5, rtol=1e-4)
+
+
 def test_huber_distances_are_quadratic_below_and_join_smoothly() -> None:
     game, _, _ = made(huber=0.5)
     d = torch.tensor([0.1, 0.5, 2.0], requires_grad=True)

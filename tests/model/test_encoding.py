@@ -15,7 +15,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
 from ganvas.games import find_game
 from ganvas.model import Model, load, save_model
-from ganvas.model.model import CannotError
+from ganvas.model.trained import CannotError
 from ganvas.play import build
 
 BODY = {"kind": "mlp", "widths": [8]}

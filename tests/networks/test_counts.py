@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from ganvas.networks import PRESETS, describe
+from ganvas.networks.convolutional import Down
 from tests.networks.specs import images, points
 
 
@@ -180,3 +182,10 @@ def test_memorygans_dcgan_takes_any_size(size):
         x = g.build(spec, 6)(torch.randn(2, 6))
         assert x.shape == (2, *spec.shape)
         assert d.build(spec).features(x).shape == (2, 256)
+
+
+def test_strided_layers_pad_odd_sides_as_tensorflow_does():
+    down, x = Down(1, 2, 4, (7, 7), True), torch.randn(2, 1, 7, 7)
+    same = F.conv2d(F.pad(x, (1, 2, 1, 2)), down.conv.weight, down.conv.bias, stride=2)
+    assert down(x).shape == (2, 2, 4, 4)
+    assert torch.allclose(down(x), same, atol=1e-6)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ganvas.data.feed import Feed
+from ganvas.data.graph_laws import GRAPH_NAMES
 from ganvas.data.laws import LAW_NAMES
 from ganvas.data.open import open_data
 from ganvas.data.standard import STANDARD
@@ -57,8 +58,11 @@ def test_recipe(name: str, tmp_path: Path) -> None:
     statistics: dict[str, Any] = turns.take_statistics()
     assert all(np.isfinite(value) for value in statistics.values()), statistics
     save_model(tmp_path / "model", game)
-    samples = load(tmp_path / "model", device="cpu").sample(3)
-    assert samples.shape == (3, *source.items(source.splits[-1]).x.shape[1:])
+    model, items = load(tmp_path / "model", device="cpu"), source.items(source.splits[-1])
+    if items.links is not None:
+        assert len(model.encode(items.x, links=items.links)) == len(items)
+        return
+    assert model.sample(3).shape == (3, *items.x.shape[1:])
 
 
 def test_every_recipe_is_listed_with_its_sentence() -> None:
@@ -77,9 +81,10 @@ def test_a_recipe_round_trips(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("system", sorted({name.partition("/")[0] for name in names()}))
 def test_every_system_has_recipes_for_own_data_of_the_kinds_it_plays(system: str) -> None:
     sources = {one.source for one in summaries() if one.name.startswith(f"{system}/")}
-    laws = sources & {*LAW_NAMES}
+    laws, graphs = sources & {*LAW_NAMES}, sources & {*GRAPH_NAMES}
     assert not laws or f"{system}/points" in names()
-    assert not (sources - laws) or f"{system}/images" in names()
+    assert not graphs or f"{system}/graph" in names()
+    assert not (sources - laws - graphs) or f"{system}/images" in names()
 
 
 def test_summaries_say_which_recipes_need_labels() -> None:

@@ -18,7 +18,7 @@ from ganvas.data.source import ArraySource, LawSource
 from ganvas.metrics.floors import hq_floor
 from ganvas.play import Noise, build
 from ganvas.recipes import load_recipe
-from ganvas.train.look import class_numbers, preference, set_size
+from ganvas.train.look import class_numbers, known_items, measure_of, preference, set_size
 from ganvas.train.watch import Watch, diagnose_run
 from tests.train.players import Known, blob, log, points_source, ring, ring_source
 
@@ -166,6 +166,21 @@ def test_digits_are_judged_by_features_and_classes() -> None:
 
 
 # ---- the discriminator --------------------------------------------------------------------------
+
+
+def test_stacked_digits_are_counted_by_modes() -> None:
+    source = open_data(DataSettings(source="digits_stack", labels=False))
+    real = next(iter(known_items(source).values()))
+    measure = measure_of(source, real, torch.device("cpu"))
+    encode = source.spec.domain.encode
+    items = encode(source.items("reference").x)
+    whole = measure(items)
+    assert len(items) == measure.samples == 10_000
+    assert whole["coverage/modes"] >= 998
+    assert whole["coverage/kl_modes"] == pytest.approx(999 / 20_000, rel=0.15)
+    collapsed = measure(items[:1].expand(300, -1, -1, -1))
+    assert collapsed["coverage/modes"] == 1
+    assert collapsed["coverage/diversity"] == 0
 
 
 def test_preference_is_the_share_of_pairs_won_with_ties_halved() -> None:

@@ -13,7 +13,7 @@ from ganvas.errors import UsageError
 from ganvas.games.diwgan import DIWGAN
 from ganvas.games.representatives import entropy
 from ganvas.model import Model
-from ganvas.model.model import Array
+from ganvas.model.trained import Array
 from ganvas.report.pairs import Floats, Matched, pair_figure
 
 MOST = 512

@@ -15,6 +15,8 @@ from ganvas.cli import (
     encoding,
     exporting,
     judging,
+    latents,
+    linking,
     looking,
     measuring,
     pairing,
@@ -47,7 +49,8 @@ app = typer.Typer(
 for command in (
     *(training.train, training.resume),
     *(sampling.sample, sampling.interpolate),
-    *(encoding.encode, encoding.reconstruct, encoding.project),
+    *(encoding.encode, encoding.reconstruct, encoding.project, latents.latents),
+    linking.predict,
     *(pairing.pairs, pairing.codes),
     *(judging.score, judging.posterior),
     *(slots.slots, slots.nearest),

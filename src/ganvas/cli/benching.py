@@ -34,7 +34,9 @@ def modes(
     ] = None,
     preset: Annotated[
         list[str] | None,
-        typer.Option(help="Networks and rates: toyV, toyU, toyP, dig, smD, or native."),
+        typer.Option(
+            help="Networks and rates: toyV, toyU, toyP, dig, smD, smU2, smU4, smR, or native."
+        ),
     ] = None,
     tier: Annotated[str, typer.Option(help="Budget: smoke, cpu, paper or gpu.")] = "smoke",
     seeds: Annotated[
@@ -68,10 +70,10 @@ def report(
     results: Results = None,
     tier: Annotated[str, typer.Option(help="Budget: smoke, cpu, paper or gpu.")] = "cpu",
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A .md, .csv or .html file.")
+        Path | None, typer.Option(metavar="FILE", help="A .md, .csv, .json or .html file.")
     ] = None,
 ) -> None:
-    """Print the table of all results, or write it: Markdown, CSV, or a page with figures.
+    """Print the table of all results, or write it: Markdown, CSV, JSON, or a page with figures.
 
     Example: ganvas bench report --tier cpu --out modes.html
     """

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganvas.cli.items import Items, check_array_file, read_items, write_array
+from ganvas.cli.linking import read_graph
 from ganvas.cli.options import Game, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say
 
 if TYPE_CHECKING:
     from ganvas.model import Model
-    from ganvas.model.model import Array
+    from ganvas.model.trained import Array
 
 Out = Annotated[
     Path,
@@ -35,19 +36,31 @@ def encode(
     """
     check_array_file(out)
     model = load_model(run, game)
-    codes = model.encode(read_items(items, model))
+    if model.spec.kind == "graph":
+        graph, links = read_graph(str(items), model)
+        codes = model.encode(graph.x, links=links)
+    else:
+        codes = model.encode(read_items(items, model))
     write_array(out, "latents", codes)
     say(f"{len(codes)} latents of width {codes.shape[1]}: {out}")
 
 
-def reconstruct(run: ModelFolder, items: Items, out: Out, game: Game = None) -> None:
+def reconstruct(
+    run: ModelFolder,
+    items: Items,
+    out: Out,
+    label: Annotated[
+        str | None, typer.Option(help="A class to show the items' style in, by index or name.")
+    ] = None,
+    game: Game = None,
+) -> None:
     """Write what the model makes of the items' latents; a .png shows items and answers in turn.
 
     Example: ganvas reconstruct runs/veegan photos --out pairs.png
     """
     model = load_model(run, game)
     x = read_items(items, model)
-    _save(model, x, model.reconstruct(x), out)
+    _save(model, x, model.reconstruct(x, label=label), out)
     say(f"{len(x)} reconstructions: {out}")
 
 

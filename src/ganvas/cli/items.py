@@ -10,8 +10,9 @@ import typer
 from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
+    from ganvas.data.items import Collection
     from ganvas.model import Model
-    from ganvas.model.model import Array
+    from ganvas.model.trained import Array
 
 ARRAYS = (".npy", ".npz")
 
@@ -27,15 +28,30 @@ def read_items(path: Path, model: Model) -> Array:
     Raises:
         UsageError: nothing is there, or it does not fit the model.
     """
+    return _read(path, model, labels=False).splits["train"].x
+
+
+def read_labelled(path: Path, model: Model) -> tuple[Array, Array | None]:
+    """Return items as `read_items` does, and their classes (N,) if there are any.
+
+    Of data with held-out items it is those.
+    """
+    splits = _read(path, model, labels=True).splits
+    items = splits.get("test", splits["train"])
+    return items.x, items.label
+
+
+def _read(path: Path, model: Model, labels: bool) -> Collection:
     import numpy as np
     from PIL import Image, UnidentifiedImageError
 
+    from ganvas.data import items
     from ganvas.data.catalogue import read
     from ganvas.data.pixels import FORMS, Form, conform
     from ganvas.data.settings import DataSettings
 
     if model.spec.kind == "points":
-        return read(DataSettings(source=str(path))).splits["train"].x
+        return read(DataSettings(source=str(path)))
     channels, height, width = model.spec.shape
     colour = FORMS[channels]
     settings = DataSettings.model_validate(
@@ -44,16 +60,17 @@ def read_items(path: Path, model: Model) -> Array:
             "size": (height, width),
             "resize": "fit-crop",
             "channels": colour,
-            "labels": False,
+            "labels": labels,
         }
     )
     if path.is_dir() or path.suffix.lower() in (".npy", ".npz") or not path.is_file():
-        return read(settings).splits["train"].x
+        return read(settings)
     try:
         with Image.open(path) as picture:
             picture.load()
             form = Form((height, width), "fit-crop", colour, settings.colour)
-            return np.array(conform(picture, form))[None]
+            x = np.array(conform(picture, form))[None]
+        return items.Collection(str(path), {"train": items.Items(x)})
     except (UnidentifiedImageError, OSError) as error:
         raise UsageError(f"{path} is no picture that can be read: {error}") from None
 

@@ -45,11 +45,18 @@ def score(
 
 def posterior(
     run: ModelFolder,
-    items: Items,
     out: Annotated[
         Path,
         typer.Option(metavar="FILE", help="A .svg figure, or a .npy or .npz array of all of it."),
     ],
+    items: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]",
+            help="A .npy or .npz array, a picture, or a folder of them; by default held-out items.",
+            show_default=False,
+        ),
+    ] = None,
     count: Annotated[int, typer.Option(help="Items shown in a figure.", min=1)] = 6,
     slots: Annotated[int, typer.Option(help="Slots shown for each item.", min=1)] = 9,
     top: Annotated[
@@ -62,12 +69,14 @@ def posterior(
 
     A figure shows bars for some slots of the memory, and a sample of each slot below its bar.
 
-    Example: ganvas posterior runs/memory photos --out bars.svg
+    Example: ganvas posterior runs/memory --out bars.svg
     """
     if out.suffix not in (".svg", *ARRAYS):
         raise UsageError(f"--out {out}: expected a .svg figure, or a .npy or .npz array")
+    from ganvas.api.run_items import held_out_items
+
     model = load_model(run, game)
-    x = read_items(items, model)
+    x = held_out_items(run) if items is None else read_items(items, model)
     if out.suffix != ".svg":
         shares = model.posterior(x)
         write_array(out, "posterior", shares)

@@ -100,7 +100,7 @@ def interpolate(
 
     Example: ganvas interpolate runs/digits --corners 3,4,5,6 --steps 8 --out square.png
     """
-    from ganvas.cli.encoding import read_items
+    from ganvas.cli.items import read_items
     from ganvas.model import disk_errors
 
     four = None if corners is None else _seeds(corners)

@@ -15,7 +15,7 @@ from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
     from ganvas.model import Model
-    from ganvas.model.model import Array
+    from ganvas.model.trained import Array
 
 PICTURES = (".png", ".jpg", ".webp")
 LISTED = 10
@@ -100,7 +100,7 @@ def nearest(
     """
     import numpy as np
 
-    from ganvas.api.training_items import training_items
+    from ganvas.api.run_items import training_items
     from ganvas.model import disk_errors, write_whole
     from ganvas.model import nearest as find
 

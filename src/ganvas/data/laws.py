@@ -2,8 +2,9 @@
 
 The laws are those of the mode-coverage literature: ring and grid of Gaussians (Metz et al. 2017;
 Srivastava et al. 2017), random and cubic arrangements (DIW-GAN), ten modes in 1,200 dimensions
-(VEEGAN, section 4.1), and the Swiss roll (Gulrajani et al. 2017). Every draw takes the component
-indices first and the normal noise second, in float64, and casts to float32 at the end.
+(VEEGAN, section 4.1), the Swiss roll (Gulrajani et al. 2017), and a circle hidden in 100 dimensions
+(S-VAE, section 5.1). Every draw takes the component indices first and the normal noise last, in
+float64, and casts to float32 at the end.
 """
 
 from __future__ import annotations
@@ -100,6 +101,30 @@ class SwissRoll(Law):
         return points.astype(np.float32), np.zeros(n, dtype=np.int64)
 
 
+@dataclass(frozen=True, eq=False)
+class HiddenCircle(Law):
+    """Three clusters on a circle, bent into 100 dimensions (Davidson et al. 2018, section 5.1).
+
+    Angles are von Mises with κ = 10 around 0, 2π/3 and 4π/3. The map is a fixed random network
+    of 64 tanh units; every coordinate then has variance near 1, and gets noise 0.1.
+    """
+
+    def sample(self, n: int, rng: np.random.Generator) -> tuple[Points, Index]:
+        """Draw ``n`` points, (n, 100) float32; the component is the cluster, 0 to 2."""
+        points, component, _ = self.with_angles(n, rng)
+        return points, component
+
+    def with_angles(self, n: int, rng: np.random.Generator) -> tuple[Points, Index, Float]:
+        """Draw points as `sample` does, and return their true angles (n,) as well."""
+        component = rng.integers(3, size=n)
+        angle = rng.vonmises(0.0, 10.0, n) + 2 * np.pi * component / 3
+        weights = np.random.Generator(np.random.PCG64(11))
+        first, second = weights.standard_normal((2, 64)), weights.standard_normal((64, self.dim))
+        hidden = np.tanh(np.stack([np.cos(angle), np.sin(angle)], axis=1) @ first)
+        points = hidden @ second / 5 + 0.1 * rng.standard_normal((n, self.dim))
+        return points.astype(np.float32), component, angle
+
+
 def _cube(half: float, dim: int) -> Float:
     """Return the box [−half, half]^dim as (dim, 2)."""
     return np.tile(np.array([-half, half], np.float64), (dim, 1))
@@ -147,6 +172,7 @@ _LAWS: dict[str, Callable[[], Law]] = {
     "rand25": _rand25,
     "cube27": lambda: _lattice("cube27", [-2, 0, 2], 3, 3),
     "mix1200": _mix1200,
+    "circle": lambda: HiddenCircle("circle", np.empty((0, 100)), None, None),
     "swiss_roll": lambda: SwissRoll("swiss_roll", np.empty((0, 2)), None, _cube(3, 2)),
 }
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from ganvas.data.affine import AffineSource
 from ganvas.data.catalogue import AFFINE, STACKS, conformed, read
+from ganvas.data.graph_laws import GRAPH_NAMES, graph_law
+from ganvas.data.graph_source import GraphSource
 from ganvas.data.items import Collection, Items, require_several
 from ganvas.data.laws import LAW_NAMES, REFERENCE_SEED, law
 from ganvas.data.settings import AffineSettings, DataSettings
@@ -30,7 +32,17 @@ def open_data(settings: DataSettings) -> Source:
         return LawSource(law(name), labels=settings.labels, standardise=bool(settings.standardise))
     if name in STACKS:
         return _open_stack(name, settings)
-    collection = _with_split(read(settings), settings)
+    collection = read(settings)
+    if collection.kind == "graph":
+        _refuse_image_keys(settings, "a graph")
+        return GraphSource(
+            collection,
+            hold_out=settings.hold_out,
+            law=graph_law(name) if name in GRAPH_NAMES else None,
+            labels=settings.labels,
+            standardise=settings.standardise is not False,
+        )
+    collection = _with_split(collection, settings)
     collection = _with_labels(collection, settings)
     if collection.kind == "points":
         _refuse_image_keys(settings)
@@ -75,10 +87,10 @@ def _with_split(collection: Collection, settings: DataSettings) -> Collection:
     return collection
 
 
-def _refuse_image_keys(settings: DataSettings) -> None:
+def _refuse_image_keys(settings: DataSettings, found: str = "points") -> None:
     if keys := settings.image_keys_set():
         raise UsageError(
-            f"data.{keys[0]} is for images, but {settings.source} holds points: leave it out."
+            f"data.{keys[0]} is for images, but {settings.source} holds {found}: leave it out."
         )
 
 

@@ -46,10 +46,11 @@ class DataSettings(Settings):
         dequantise: images only: add uniform noise of one grey level to what is trained on.
         labels: serve labels where there are some.
         hold_out: fraction of the items kept out of training as split "test", where the source
-            brings no test split of its own.
+            brings no test split of its own. Of a graph: of its links, and half as many more for
+            validation.
         skip_broken: leave unreadable files out with a warning instead of refusing the folder.
-        standardise: points only: subtract the mean and divide by the root mean variance over
-            the axes. None: yes for the user's points, no for laws.
+        standardise: points: subtract the mean and divide by the root mean variance over the axes;
+            None: yes for the user's points, no for laws. A graph's features: divide by their size.
         affine: affine digits only: turns and shifts. None: those of the paper.
     """
 

@@ -156,7 +156,57 @@ class Images(Settings):
             draw.grid(pixels[None], enlarge=False).save(path / f"{number:0{digits}d}.png")
 
 
-Domain = Annotated[Points | Images, Field(discriminator="kind")]
+class Graph(Settings):
+    """Nodes of an undirected graph, by their features: ``network = data / scale``.
+
+    Links are no part of a node; they travel beside the features (`Items.links`, `Batch.links`).
+
+    Attributes:
+        features: how many each node has.
+        scale: root mean square of the features that are not 0: 1 for words that are there or not.
+    """
+
+    kind: Literal["graph"] = "graph"
+    features: int = Field(ge=1)
+    scale: float = Field(default=1.0, gt=0)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one node in network units: (features,)."""
+        return (self.features,)
+
+    def stage(self, array: AnyArray) -> Tensor:
+        """Return the tensor that a device keeps: float32 (N, features) in network units."""
+        return torch.from_numpy((np.asarray(array, np.float64) / self.scale).astype(np.float32))
+
+    def normalise(self, staged: Tensor) -> Tensor:
+        """Return staged features in network units: they are."""
+        return staged
+
+    def encode(self, array: AnyArray) -> Tensor:
+        """Return features (N, features) in network units, float32."""
+        return self.stage(array)
+
+    def decode(self, tensor: Tensor) -> AnyArray:
+        """Return features in data units, (N, features) float32."""
+        return (tensor.detach().cpu().to(torch.float64).numpy() * self.scale).astype(np.float32)
+
+    def picture(self, array: AnyArray) -> Image.Image:
+        """Return a grey picture of the features, a row a node, dark where they are large."""
+        share = np.abs(array) / max(float(np.abs(array).max()), 1e-30)
+        grey = np.rint(255 * (1 - share)).astype(np.uint8)
+        return draw.grid(grey[None, :, :, None], enlarge=False)
+
+    def save(self, array: AnyArray, path: Path, columns: int | None = None) -> None:
+        """Save features in data units as .npy, as .npz (array "features"), or drawn as .png.
+
+        Raises:
+            UsageError: the suffix is none of these.
+        """
+        _save_array(array, path, "features", pictures=(".png",), picture=self.picture)
+
+
+Domain = Annotated[Points | Images | Graph, Field(discriminator="kind")]
 """One kind of data: its units, saving and showing."""
 
 
@@ -184,7 +234,7 @@ class DataSpec(Settings):
         return self
 
     @property
-    def kind(self) -> Literal["points", "images"]:
+    def kind(self) -> Literal["points", "images", "graph"]:
         """The kind of data."""
         return self.domain.kind
 

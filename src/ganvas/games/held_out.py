@@ -143,14 +143,15 @@ def accuracy_score(
 
 
 def labelled_places(items: Items, count: int, seed: int) -> NDArray[np.int64]:
-    """Return which items keep their label: equally many of each class, by chance.
+    """Return which items keep their label: equally many of each class, in random order.
 
     Raises:
         UsageError: there are no labels, or too few of some class.
     """
     if items.label is None:
         raise UsageError("there are no labels to choose from")
-    return balanced(items.label, count, np.random.Generator(np.random.PCG64(seed)))
+    rng = np.random.Generator(np.random.PCG64(seed))
+    return rng.permutation(balanced(items.label, count, rng))
 
 
 def _score(

@@ -71,18 +71,8 @@ class Remembering(Settings):
                 "out, and give labels by game.discriminator.labels=concat or not at all"
             )
         width = head.score.in_features
-        memory = Memory(
-            self.slots,
-            self.dim or width,
-            neighbours=self.neighbours,
-            kappa=self.kappa,
-            decay=self.decay,
-            iterations=self.iterations,
-            rule=self.rule,
-            increment=self.increment,
-            merge=self.merge,
-            correct_in_top=self.correct_in_top,
-        )
+        others = self.model_dump(exclude={"slots", "dim"})
+        memory = Memory(self.slots, self.dim or width, **others)
         discriminator.head = MemoryHead(memory, width, project=self.dim is not None)
         return discriminator.head
 

@@ -92,7 +92,7 @@ class SVAE(Game):
         with turn("vae") as vae:
             q = self.infer(x)
             drawn = q.draw((self.settings.samples,), turn.noise, self.settings.gradient)
-            reconstruction = self.likelihood.log_prob(x, self.decode(drawn.z))
+            reconstruction = self.log_likelihood(x, drawn.z)
             divergence = q.kl_to_prior()
             # The correction is zero, with the gradient g_cor of f = log p(x|z) (Eq. 39).
             correction = drawn.correction(reconstruction, baseline(reconstruction.detach()))
@@ -112,6 +112,10 @@ class SVAE(Game):
     def decode(self, z: Tensor) -> Tensor:
         """Return the decoder's numbers (…, *shape) for latents (…, width)."""
         return self.decoder(z.flatten(0, -2)).unflatten(0, z.shape[:-1])
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """Return log p(x|z), (…, N), of observed (N, *shape) and latents (…, N, width)."""
+        return self.likelihood.log_prob(x, self.decode(z))
 
     # ---- what a trained model can do ------------------------------------------------------------
 
@@ -160,7 +164,7 @@ class SVAE(Game):
     def _estimate(self, x: Tensor, noise: Noise, samples: int) -> Estimates:
         q = self.infer(x)
         z = q.draw((samples,), noise, "path").z
-        conditional = self.likelihood.log_prob(x, self.decode(z))
+        conditional = self.log_likelihood(x, z)
         weights = conditional + self.latent.log_prior(z) - q.log_prob(z)
         return Estimates(
             weights.logsumexp(0) - torch.tensor(samples).log(),

@@ -142,7 +142,11 @@ class SVAEM2(Game):
         """Return one draw of z1 ~ q(z1|x) for each of (N, *shape)."""
         q = self.settings.z1.posterior(*self.encoder(x))
         drawn = q.draw((), noise, self.settings.gradient)
-        return Shown(q, drawn, self.settings.likelihood.log_prob(x, self.decoder(drawn.z)))
+        return Shown(q, drawn, self.log_likelihood(x, drawn.z))
+
+    def log_likelihood(self, x: Tensor, z1: Tensor) -> Tensor:
+        """Return log p(x|z1), (N,), of observed (N, *shape) and latents (N, width)."""
+        return self.settings.likelihood.log_prob(x, self.decoder(z1))
 
     def bound(self, shown: Shown, y: Tensor, noise: Noise) -> Tensor:
         """Return E log p(z1|z2, y) − KL(q(z2|z1, y) ‖ p(z2)) + log p(y), (N, Y).

@@ -89,9 +89,10 @@ def _plan(verdict: Verdict, causes: Causes, setup: Setup) -> list[Proposal]:
 def measured(setup: Setup) -> list[Proposal]:
     """Return the remedies that kept more modes than a run's own game, best first, with numbers.
 
-    None for R3GAN: its own recipes keep all modes of all laws (``benchmarks/points.py``).
+    None for R3GAN: its own recipes keep all modes of all laws (``benchmarks/points.py``). None for
+    graphs, whose links are predicted, not drawn.
     """
-    if setup.system == "r3gan":
+    if setup.system == "r3gan" or setup.spec.kind == "graph":
         return []
     played, kind = setup.method(), setup.spec.kind
     gains = {method: found().gain(method, kind, played) for method in BENCHMARKED}
@@ -351,7 +352,7 @@ def mirror(setup: Setup) -> Remedy | None:
 
 def switch(setup: Setup) -> Remedy | None:
     """The steadiest system there is."""
-    if setup.system == "r3gan":
+    if setup.system == "r3gan" or setup.spec.kind == "graph":
         return None
     return Remedy(
         "R3GAN with its own networks and schedules is the least likely to lose modes",

@@ -1,0 +1,75 @@
+"""``ganvas latents``: where data lie among a model's latents, and what lies everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganvas.cli.items import read_labelled
+from ganvas.cli.options import Game, Label, ModelFolder, load_model
+from ganvas.cli.speech import say
+from ganvas.errors import UsageError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from ganvas.model import Model
+
+
+def latents(
+    run: ModelFolder,
+    items: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]", help="Items, or a data set's name; without: the whole space."
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="An .svg of items, a .png of the space.")
+    ] = Path("latents.svg"),
+    edge: Annotated[int, typer.Option(help="Samples along an edge of the .png.", min=2)] = 20,
+    label: Label = None,
+    game: Game = None,
+) -> None:
+    """Draw where items lie among the latents, or the samples of a regular grid of latents.
+
+    Items are coloured by class. A sphere is shown by the Hammer projection, more than two
+    dimensions by their principal axes. A grid covers the plane at equal steps of probability, the
+    sphere at equal steps of area.
+
+    Example: ganvas latents runs/svae digits --out latents.svg
+    """
+    from ganvas.model import disk_errors
+
+    model = load_model(run, game)
+    wanted = ".png" if items is None else ".svg"
+    if out.suffix != wanted:
+        what = "the whole space" if items is None else "items"
+        raise UsageError(f"--out {out}: {what} become a {wanted}")
+    if items is None:
+        with disk_errors(out):
+            _grid(model, edge, label).save(out)
+        say(f"samples of {edge} × {edge} latents: {out}")
+        return
+    x, classes = read_labelled(items, model)
+    from ganvas.report.latents import latent_figure
+
+    figure = latent_figure(model.encode(x), classes, model.spec.class_names, _on_sphere(model))
+    with disk_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(figure, encoding="utf-8")
+    say(f"latents of {len(x)} items: {out}")
+
+
+def _grid(model: Model, edge: int, label: str | None) -> Image.Image:
+    from ganvas.latent.manifold import plane_grid, sphere_grid
+
+    width = model.latents(1)[0].shape[1]
+    z = sphere_grid(edge, width) if _on_sphere(model) else plane_grid(edge, width)
+    return model.domain.picture(model.decode(z.numpy(), label=label))
+
+
+def _on_sphere(model: Model) -> bool:
+    return bool(getattr(getattr(model.game, "latent", None), "spherical", False))
