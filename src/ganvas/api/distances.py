@@ -21,7 +21,7 @@ from ganvas.games.adversarial import Adversarial
 from ganvas.games.penalties import input_gradient, interpolates, squared_norms
 from ganvas.metrics.distances import wasserstein_assignment
 from ganvas.model import MODEL, load
-from ganvas.model.model import choose_device
+from ganvas.model.trained import choose_device
 from ganvas.play import Noise, Turns, build
 from ganvas.recipes import Recipe, load_recipe
 
