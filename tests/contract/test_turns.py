@@ -241,3 +241,38 @@ def test_statistics_survive_a_checkpoint_in_the_middle_of_an_interval() -> None:
     resumed.log(score=4.0)
     assert resumed.state_dict()["statistics"]["score"].tolist() == [1.0, 4.0]
     assert resumed.take_statistics() == {"score": 2.5}
+
+
+def test_cosine_of_step_and_descent_is_that_of_a_calculation() -> None:
+    # f = w₁² + 3w₂²/2 from (1, 1): the gradient is (2, 3); plain descent follows it exactly.
+    net = nn.Linear(2, 1, bias=False)
+    with torch.no_grad():
+        net.weight.copy_(torch.tensor([[1.0, 1.0]]))
+    turn = seat(a=Player(net, SGD(lr=0.1)), b=Player(Scalar(1.0), SGD(lr=0.1)))
+    turn.cosines = True
+    with turn("a") as a:
+        first, second = net.weight[0]
+        a.minimise(first**2 + 1.5 * second**2)
+    assert turn.statistics["cosine/a"][0].item() == pytest.approx(1, abs=1e-6)
+    with turn("a") as a:
+        a.minimise(net.weight.sum())
+        a.skip()
+    assert turn.statistics["cosine/a"][1].item() == 0
+
+
+def test_momentum_can_step_against_the_gradient() -> None:
+    # Two losses of opposite slopes: after a step down the first, momentum 0.9 goes on uphill.
+    net = Scalar(0.0)
+    turn = seat(a=Player(net, SGD(lr=0.1, momentum=0.9)))
+    turn.cosines = True
+    for slope in (1.0, -0.5):
+        with turn("a") as a:
+            a.minimise(slope * net.value)
+    assert [round(c.item(), 6) for c in turn.statistics["cosine/a"]] == [1, -1]
+
+
+def test_no_cosine_unless_it_is_asked_for() -> None:
+    turn = seat(a=Player(Scalar(1.0), SGD(lr=0.1)))
+    with turn("a") as a:
+        a.minimise(turn.players["a"].parameters[0] * 1.0)
+    assert "cosine/a" not in turn.statistics

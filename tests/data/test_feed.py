@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganvas.data.affine import AffineSource
-from ganvas.data.feed import Feed, mirrored
+from ganvas.data.feed import Feed, dequantised, mirrored
 from ganvas.data.items import Collection, Items
 from ganvas.data.laws import law
 from ganvas.data.settings import AffineSettings
 from ganvas.data.source import ArraySource, Batch, LawSource, Source, StackSource
+from ganvas.data.spec import Images
 from ganvas.errors import UsageError
 
 COUNT = 37
@@ -59,8 +60,14 @@ SOURCES: dict[str, Callable[[], Source]] = {
 every_source = pytest.mark.parametrize("make", SOURCES.values(), ids=SOURCES)
 
 
-def feed(source: Source, batch: int = 6, mirror: bool = False, **share: int) -> Feed:
-    return Feed(source, batch=batch, seed=3, mirror=mirror, **share)
+def feed(source: Source, batch: int = 6, mirror: bool = False, **more: int) -> Feed:
+    return Feed(source, batch=batch, seed=3, mirror=mirror, **more)
+
+
+def changing(source: Source, **more: int) -> Feed:
+    """Return a feed that flips images and adds noise to them, if they are images."""
+    images = source.spec.kind == "images"
+    return feed(source, mirror=images, dequantise=images, **more)
 
 
 def assert_same(one: Batch, other: Batch) -> None:
@@ -102,12 +109,12 @@ def test_batches_have_the_promised_form(make: Callable[[], Source]) -> None:
 def test_resume_equals_going_on(
     make: Callable[[], Source], before: list[int], after: list[int]
 ) -> None:
-    straight = feed(make(), mirror=make().spec.kind == "images")
+    straight = changing(make())
     for n in before:
         straight.next(n=n)
         straight.next("extra", n=n + 1)
     state = json.loads(json.dumps(straight.state_dict()))
-    resumed = feed(make(), mirror=make().spec.kind == "images")
+    resumed = changing(make())
     resumed.next(n=4)
     resumed.load_state_dict(state)
     assert resumed.seen == straight.seen == sum(before)
@@ -120,11 +127,8 @@ def test_resume_equals_going_on(
 @every_source
 @pytest.mark.parametrize("world", [2, 3])
 def test_processes_share_what_one_would_see(make: Callable[[], Source], world: int) -> None:
-    mirror = make().spec.kind == "images"
-    alone = feed(make(), batch=12, mirror=mirror)
-    shares = [
-        feed(make(), batch=12, mirror=mirror, rank=rank, world=world) for rank in range(world)
-    ]
+    alone = changing(make(), batch=12)
+    shares = [changing(make(), batch=12, rank=rank, world=world) for rank in range(world)]
     assert [share.batch for share in shares] == [12 // world] * world
     for _ in range(5):
         assert_same(joined(*(share.next() for share in shares)), alone.next())
@@ -307,6 +311,8 @@ def test_what_cannot_work_is_refused() -> None:
         Feed(array_source(), batch=6, seed=0, world=4)
     with pytest.raises(UsageError, match=r"data\.mirror flips images"):
         Feed(LawSource(law("ring8")), batch=6, seed=0, mirror=True)
+    with pytest.raises(UsageError, match=r"data\.dequantise blurs the levels of images"):
+        Feed(LawSource(law("ring8")), batch=6, seed=0, dequantise=True)
     state = feed(array_source()).state_dict()
     with pytest.raises(UsageError, match="size 37, now it is None"):
         feed(LawSource(law("ring8"))).load_state_dict(state)
@@ -325,3 +331,35 @@ def test_standardised_points_are_centred_and_isotropic() -> None:
 def test_equal_points_are_refused() -> None:
     with pytest.raises(UsageError, match="All training points are equal"):
         ArraySource(Collection("flat", {"train": Items(np.ones((5, 2), np.float32))}))
+
+
+def test_dequantised_images_fill_each_level_evenly() -> None:
+    levels = torch.arange(256, dtype=torch.uint8).repeat(64).view(16, 1, 32, 32)
+    images = Images(channels=1, height=32, width=32).normalise(levels)
+    keys = torch.from_numpy(np.random.default_rng(0).integers(2**62, size=16))
+    noisy = dequantised(images, keys)
+    assert -1 <= noisy.min() < noisy.max() < 1
+    share = (noisy.double() + 1) * 128 - levels  # u of (p + u)/128 − 1
+    assert share.min() >= -1e-4
+    assert share.max() < 1 + 1e-4
+    found = np.sort(share.ravel().numpy())
+    expected = (np.arange(len(found)) + 0.5) / len(found)
+    assert np.abs(found - expected).max() < 1.95 / np.sqrt(len(found))  # Kolmogorov, 0.1 %
+    for other in (share.ravel().roll(1), share.roll(1, 0).ravel()):  # next pixel, next image
+        assert abs(np.corrcoef(share.ravel(), other)[0, 1]) < 0.03
+
+
+def test_noise_belongs_to_the_image_not_to_the_batch() -> None:
+    images, keys = torch.zeros(4, 3, 5, 7), torch.tensor([3, 1, 4, 1])
+    together = dequantised(images, keys)
+    for i in range(4):
+        assert together[i].equal(dequantised(images[i : i + 1], keys[i : i + 1])[0])
+    assert together[1].equal(together[3])
+    assert not together[0].equal(together[1])
+
+
+def test_each_showing_of_an_image_has_noise_of_its_own() -> None:
+    source = ArraySource(Collection("same", {"train": Items(np.full((2, 4, 4, 1), 9, np.uint8))}))
+    shown = Feed(source, batch=8, seed=0, dequantise=True).next().x
+    assert len(shown.flatten(1).unique(dim=0)) == 8
+    assert ((shown + 1) * 128).floor().unique().tolist() == [9]

@@ -300,6 +300,13 @@ def test_a_slow_item(name: str, tmp_path: Path):
                 near = [v(f"{law}, {k}: share of the gap near the data") for k in ("clip", "gp")]
                 assert near[0] < near[1]
             assert 0.8 < v("ring8, λ = 10: mean ‖∇f‖ between data and fakes") < 1.15
+        case "optimal":
+            assert v("D: mean |D′| on the fakes over its maximum") < 1e-2
+            assert v("f: mean slope on the fakes over that half-way") > 0.2
+            assert v("f: share of the view where it rises towards the data") == 1
+            for gap in (2, 4):
+                ratio = v(f"f: estimate at Δ = {gap} over that at Δ = 1")
+                assert ratio == pytest.approx(gap, rel=0.2)
         case "gradients":
             assert v("clipping, c = 0.1: decades from the last layer to the first") > 1
             assert v("clipping, c = 0.01: decades from the last layer to the first") < -5

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.optimize
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
@@ -166,3 +167,26 @@ def test_median_filter_removes_a_spike_and_refuses_even_windows():
     assert np.abs(d.median_filter(series)[50:250] - np.arange(50, 250)).max() <= 1
     with pytest.raises(UsageError, match="odd"):
         d.median_filter(series, 100)
+
+
+@pytest.mark.parametrize(
+    ("p", "q"), [([1, 0], [0, 1]), ([1, 1], [1, 1]), ([1, 2, 3, 4], [4, 0, 1, 5])]
+)
+def test_energy_game_is_total_variation(p, q):
+    # Against the linear programme min E_p D + E_q s, s >= m − D, s, D >= 0 of the discriminator.
+    margin = 1.5
+    first, second = np.array(p) / np.sum(p), np.array(q) / np.sum(q)
+    count = len(p)
+    solved = scipy.optimize.linprog(
+        np.concatenate([first, second]),
+        A_ub=-np.concatenate([np.eye(count), np.eye(count)], 1),
+        b_ub=np.full(count, -margin),
+    )
+    on_d, on_g = d.energy_game(p, q, margin)
+    assert on_d == pytest.approx(solved.fun, abs=1e-12)
+    assert on_g == pytest.approx(margin * d.total_variation(p, q), abs=1e-12)
+    assert on_d == pytest.approx(margin - on_g, abs=1e-12)
+
+
+def test_energy_game_of_disjoint_masses():
+    assert d.energy_game([1, 0], [0, 1], 3.0) == (0.0, 3.0)

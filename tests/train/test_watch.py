@@ -251,6 +251,29 @@ def test_what_a_game_gauges_is_a_mean_over_all_held_out_samples() -> None:
     assert not any(name.startswith("own/") for name in watch(source).look(Known(source, blob)))
 
 
+class Critical(Known):
+    """Estimates the difference of mean scores, as a critic does."""
+
+    def estimate(self, real: torch.Tensor, fake: torch.Tensor) -> dict[str, float]:
+        assert real.shape == fake.shape
+        return {"estimate/own": float(real.mean() - fake.mean())}
+
+
+def test_an_estimate_is_made_of_training_and_of_held_out_items() -> None:
+    source = points_source(n=400, test=1000)
+    train = torch.from_numpy(source.items("train").x)
+
+    def memory(x: torch.Tensor) -> torch.Tensor:
+        return 5.0 * (torch.cdist(x, train).amin(1) < 1e-3)
+
+    numbers = watch(source).look(Critical(source, lambda z: 9 + blob(z), memory))
+    assert numbers["estimate/own_train"] == 5
+    assert numbers["estimate/own_held_out"] == 0
+    assert numbers["estimate/own_gap"] == 5
+    alone = watch(points_source(n=400)).look(Critical(source, blob, memory))
+    assert not any(name.startswith("estimate/") for name in alone)
+
+
 # ---- no side effects ----------------------------------------------------------------------------
 
 

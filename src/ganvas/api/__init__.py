@@ -1,13 +1,16 @@
 """ganvas from Python: train, resume, evaluate, load. The command line calls the same functions."""
 
+from ganvas.api.distances import Estimate, distance
 from ganvas.api.measuring import diagnose, digit_classifier, evaluate, measure
 from ganvas.api.running import Ending, resume, train
 from ganvas.model import load
 
 __all__ = [
     "Ending",
+    "Estimate",
     "diagnose",
     "digit_classifier",
+    "distance",
     "evaluate",
     "load",
     "measure",

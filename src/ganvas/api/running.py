@@ -35,7 +35,7 @@ RESUMABLE = frozenset(
     for key in (
         *("rounds", "kimg", "stop_at", "devices", "nodes", "accelerator", "threads"),
         *("checkpoint_every", "keep", "log_every", "sample_every", "watch_every"),
-        *("guard", "tensorboard"),
+        *("guard", "stop_on", "cosines", "tensorboard"),
     )
 )
 """Settings that may change when a run goes on; all others would make it another run."""
@@ -46,7 +46,8 @@ class Ending:
     """How a training ended.
 
     Attributes:
-        outcome: finished, stopped (at ``train.stop_at``), interrupted, or collapsed.
+        outcome: finished, stopped (at ``train.stop_at``), converged (``train.stop_on``),
+            interrupted, or collapsed.
         folder: the run folder.
         rounds: rounds played in all.
     """
@@ -129,7 +130,16 @@ def _run(
     folder = RunFolder(path)
     first = bool(fabric.is_global_zero)
     console = Console(stderr=True, highlight=False)  # results go to standard output
-    loop = Loop(game, source, recipe.train, folder, fabric, recipe.seed, recipe.data.mirror)
+    loop = Loop(
+        game,
+        source,
+        recipe.train,
+        folder,
+        fabric,
+        recipe.seed,
+        mirror=recipe.data.mirror,
+        dequantise=recipe.data.dequantise,
+    )
     resumed = None
     if start is None:
         resumed = loop.resume()
@@ -152,7 +162,11 @@ def _run(
     if first:
         with disk_errors(path):
             write_report(path)
-        if outcome == "finished" and loop.rounds > (resumed or 0) and recipe.evaluate.at_end:
+        if (
+            outcome in ("finished", "converged")
+            and loop.rounds > (resumed or 0)
+            and recipe.evaluate.at_end
+        ):
             if not quiet:
                 samples = f"{recipe.evaluate.samples:,} samples"
                 drawn = "sample" in game.capabilities()
@@ -233,7 +247,7 @@ def _refuse_other_settings(overrides: Sequence[str], run: Path) -> None:
     for word in overrides:
         parse_overrides([word])
         key = word.partition("=")[0].strip()
-        if key not in RESUMABLE and not key.startswith("train.guard."):
+        if key not in RESUMABLE and not key.startswith(("train.guard.", "train.stop_on.")):
             allowed = ", ".join(sorted(RESUMABLE))
             raise UsageError(
                 f"{key} cannot change when a run goes on: that would be another run. Start one: "

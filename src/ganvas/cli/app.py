@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from ganvas.cli import (
+    comparing,
     encoding,
     exporting,
     judging,
@@ -54,6 +55,7 @@ for command in (
     *(judging.score, judging.posterior),
     *(slots.slots, slots.nearest),
     *(measuring.evaluate, measuring.compare, measuring.diagnose),
+    comparing.distance,
     *(looking.recipes, looking.data),
     showing.gallery,
     exporting.export,

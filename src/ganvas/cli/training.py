@@ -73,6 +73,7 @@ def _conclude(ending: Ending) -> None:
     how = {
         "finished": f"finished at round {ending.rounds:,}",
         "stopped": f"stopped at round {ending.rounds:,}; go on with: ganvas resume {folder}",
+        "converged": f"came to rest at round {ending.rounds:,} (train.stop_on)",
         "interrupted": f"saved at round {ending.rounds:,}; go on with: ganvas resume {folder}",
         "collapsed": f"collapsed at round {ending.rounds:,}; see: ganvas diagnose {folder}",
     }[ending.outcome]

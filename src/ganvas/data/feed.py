@@ -98,9 +98,10 @@ class Feed:
         rank: this process among ``world``; it serves rows [rank·n, (rank + 1)·n) of each draw.
         world: number of processes that share each draw.
         mirror: flip each drawn image left to right with probability one half.
+        dequantise: add noise of one level to each drawn image (`dequantised`).
 
     Raises:
-        UsageError: ``world`` does not divide ``batch``, or ``mirror`` is asked of points.
+        UsageError: ``world`` does not divide ``batch``, or points are to be treated as images.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Feed:
         rank: int = 0,
         world: int = 1,
         mirror: bool = False,
+        dequantise: bool = False,
     ) -> None:
         if batch % world or batch < world:
             raise UsageError(
@@ -121,12 +123,15 @@ class Feed:
             )
         if mirror and source.spec.kind != "images":
             raise UsageError("data.mirror flips images; points have no left and right.")
+        if dequantise and source.spec.kind != "images":
+            raise UsageError("data.dequantise blurs the levels of images; points have none.")
         self.source = source
         self.batch = batch // world
         self.seen = 0
         self._seed = FIRST_SEED + seed
         self._device = torch.device(device)
         self._rank, self._world, self._mirror = rank, world, mirror
+        self._dequantise = dequantise
         self._streams: dict[str, Stream] = {}
         self._jumps = 0
         self._table: Rows = ()
@@ -149,11 +154,13 @@ class Feed:
             rows = tuple(column[self._rank * n : (self._rank + 1) * n] for column in rows)
         if stream == MAIN:
             self.seen += n * self._world
-        if not self._mirror:
-            return self.source.gather(self._table, rows).to(self._device)
-        *rows, flip = rows
-        batch = self.source.gather(self._table, tuple(rows)).to(self._device)
-        batch.x = mirrored(batch.x, flip.to(self._device))
+        extra = self._mirror + self._dequantise
+        rows, chances = rows[: len(rows) - extra], list(rows[len(rows) - extra :])
+        batch = self.source.gather(self._table, rows).to(self._device)
+        if self._dequantise:
+            batch.x = dequantised(batch.x, chances.pop().to(self._device))
+        if self._mirror:
+            batch.x = mirrored(batch.x, chances.pop().to(self._device))
         return batch
 
     def epoch(self, split: str, n: int) -> Iterator[Batch]:
@@ -177,6 +184,7 @@ class Feed:
             "seen": self.seen,
             "size": self.spec.size,
             "mirror": self._mirror,
+            "dequantise": self._dequantise,
             "jumps": self._jumps,
             "streams": {name: stream.state_dict() for name, stream in self._streams.items()},
         }
@@ -187,8 +195,9 @@ class Feed:
         Raises:
             UsageError: the state was made with other data, so its positions mean nothing here.
         """
-        for key, found in (("size", self.spec.size), ("mirror", self._mirror)):
-            if state[key] != found:
+        found_here = self.state_dict()
+        for key in ("size", "mirror", "dequantise"):
+            if state[key] != (found := found_here[key]):
                 raise UsageError(
                     f"The checkpoint was made with data of {key} {state[key]}, now it is {found}; "
                     "resume with the same data, or start anew with --from."
@@ -210,9 +219,12 @@ class Feed:
 
     def _block(self, rng: np.random.Generator) -> Rows:
         rows = self.source.draw(rng)
-        if not self._mirror:
-            return rows
-        return (*rows, torch.from_numpy(rng.integers(2, size=len(rows[0]), dtype=np.uint8)))
+        n = len(rows[0])
+        if self._mirror:
+            rows = (*rows, torch.from_numpy(rng.integers(2, size=n, dtype=np.uint8)))
+        if self._dequantise:
+            rows = (*rows, torch.from_numpy(rng.integers(2**62, size=n, dtype=np.int64)))
+        return rows
 
     def _batches(self, x: Any, label: Any, n: int) -> Iterator[Batch]:
         for start in range(0, len(x), n):
@@ -227,3 +239,32 @@ class Feed:
 def mirrored(images: Tensor, flip: Tensor) -> Tensor:
     """Return images (N, C, H, W) with those flipped left to right where ``flip`` (N,) is 1."""
     return torch.where(flip.bool()[:, None, None, None], images.flip(-1), images)
+
+
+def dequantised(images: Tensor, keys: Tensor) -> Tensor:
+    """Return images (N, C, H, W) with uniform noise of one level: (p + u)/128 − 1 for level p.
+
+    u in [0, 1) is a hash of an image's key, int64 (N,), and of the number's place in the image, so
+    that an image is noisy alike in any batch and on any device. As in the code of WGAN-GP and of
+    SN-GAN, whose levels p/128 − 1 leave room for the noise within [−1, 1).
+    """
+    places = torch.arange(images[0].numel(), device=images.device)
+    noise = _hashed(keys[:, None] + places * _STEP).view_as(images)
+    return (images + 1).mul(127.5).add(noise).div(128).sub(1)
+
+
+_STEP = -0x61C8864680B583EB  # 2⁶⁴ over the golden ratio, as a signed number
+_MIXERS = ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15))
+
+
+def _hashed(state: Tensor) -> Tensor:
+    """Return numbers in [0, 1) from int64 states: the output function of SplitMix64."""
+    for shift, factor in _MIXERS:
+        state = (state ^ _shifted(state, shift)) * factor
+    state = state ^ _shifted(state, 31)
+    return _shifted(state, 40).to(torch.float32).mul(2.0**-24)
+
+
+def _shifted(state: Tensor, by: int) -> Tensor:
+    """Return states shifted right with zeros entering, which int64 does not do by itself."""
+    return (state >> by) & ((1 << (64 - by)) - 1)

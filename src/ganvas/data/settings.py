@@ -43,6 +43,7 @@ class DataSettings(Settings):
         background: colour under transparent pixels (white if None) and around padded images
             (black if None); naming one makes ``auto`` drop the alpha channel.
         mirror: flip each training image left to right with probability one half.
+        dequantise: images only: add uniform noise of one grey level to what is trained on.
         labels: serve labels where there are some.
         hold_out: fraction of the items kept out of training as split "test", where the source
             brings no test split of its own. Of a graph: of its links, and half as many more for
@@ -59,6 +60,7 @@ class DataSettings(Settings):
     channels: Channels = "auto"
     background: str | None = None
     mirror: bool = False
+    dequantise: bool = False
     labels: bool = True
     hold_out: float = Field(default=0.0, ge=0, lt=1)
     skip_broken: bool = False
@@ -99,5 +101,8 @@ class DataSettings(Settings):
     def image_keys_set(self) -> list[str]:
         """Return the names of the settings given here that only images understand."""
         fields = type(self).model_fields
-        keys = ("size", "resize", "channels", "background", "mirror", "skip_broken")
+        keys = (
+            *("size", "resize", "channels", "background", "mirror", "dequantise"),
+            "skip_broken",
+        )
         return [key for key in keys if getattr(self, key) != fields[key].default]

@@ -12,6 +12,7 @@ from ganvas.gallery import (
     generators,
     losses,
     modes,
+    optimal,
     pictures,
     theory,
     transport,
@@ -38,6 +39,7 @@ ITEMS: tuple[Item, ...] = (
     Item(
         "surfaces", "Value surfaces of clipped and penalised critics", critics.surfaces, slow=True
     ),
+    Item("optimal", "An optimal discriminator and an optimal critic", optimal.optimal, slow=True),
     Item("gradients", "Gradients and weights of deep critics", critics.gradients, slow=True),
 )
 

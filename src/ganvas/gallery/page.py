@@ -14,8 +14,9 @@ PAGE = "index.md"
 HEAD = """# Gallery
 
 How adversarial games behave, in figures with the numbers behind them: items G1 to G15 of a lecture
-on GANs, a check of the theory, and the studies of critics of the WGAN-GP paper. `ganvas gallery`
-computes them and writes this page; `NAME.json` beside each figure holds its numbers.
+on GANs, a check of the theory, and the studies of critics of the WGAN and WGAN-GP papers.
+`ganvas gallery` computes them and writes this page; `NAME.json` beside each figure holds its
+numbers.
 """
 
 

@@ -445,6 +445,11 @@ class Adversarial(Game):
         """
         return self.discriminator(pack_around(x, self.packing), y)
 
+    def estimate(self, real: Tensor, fake: Tensor) -> dict[str, float]:
+        """Return what the objective estimates of the distance of data and samples."""
+        loss = self.objective.discriminator(real, fake)
+        return {k: float(v) for k, v in self.objective.estimates(real, fake, loss).items()}
+
     def model(self) -> dict[str, nn.Module]:
         """Return the networks; the past is not needed any more."""
         return {name: part for name, part in super().model().items() if name != "history"}

@@ -128,6 +128,19 @@ def pairwise_distances(x: ArrayLike, y: ArrayLike) -> Floats:
     return torch.cdist(first, second, compute_mode=mode).numpy()
 
 
+def energy_game(p: ArrayLike, q: ArrayLike, margin: float = 1.0) -> tuple[float, float]:
+    """Return L_D and L_G of an energy-based GAN at its best discriminator, on masses (K,).
+
+    L_D = E_p D + E_q[m − D]⁺ is least where D is 0 on atoms that P prefers and m on the others;
+    then L_G = E_q D − E_p D is m·TV(P, Q), and L_D = m − L_G. Arjovsky et al. 2017, appendix D,
+    whose factor ½ on m belongs to the total mass of P − Q, which is twice TV.
+    """
+    first, second = _pair(p, q)
+    energy = np.where(first < second, margin, 0.0)
+    judged = first @ energy + second @ np.maximum(margin - energy, 0)
+    return float(judged), float((second - first) @ energy)
+
+
 def gaussian_kl(mean1: Floats, cov1: Floats, mean2: Floats, cov2: Floats) -> float:
     """Return KL(N(mean1, cov1) || N(mean2, cov2)) in nats; means (d,), covariances (d, d)."""
     gap = mean2 - mean1

@@ -44,6 +44,7 @@ class _Ladder(Settings):
         kernel: of the resizing convolutions.
         extra: further 3×3 layers at every hidden level below the full resolution.
         full_resolution: put a 3×3 layer with ``width`` channels next to the image.
+        full_extra: further 3×3 layers at the full resolution, if there is that one.
         norm: normalisation of inner layers.
         bias: whether convolutions and linear layers have one; None: unless there are norms.
         activation, slope: non-linearity of hidden layers.
@@ -58,6 +59,7 @@ class _Ladder(Settings):
     kernel: Annotated[int, Field(ge=2)] = 4
     extra: NonNegativeInt = 0
     full_resolution: bool = False
+    full_extra: NonNegativeInt = 0
     norm: Norm = "batch"
     bias: bool | None = None
     activation: Activation = "relu"
@@ -174,7 +176,7 @@ class DCGANGeneratorNet(Generator):
             if level < top:
                 up = Up(channels, width * doubled, config.kernel, sizes[level], config.biased)
                 blocks.append(config.block(up, width, config.norm, tables))
-            for _ in range(config.extra if level else 0):
+            for _ in range(config.extra if level else config.full_extra):
                 same = config.same(width, width * doubled)
                 blocks.append(config.block(same, width, config.norm, tables))
             channels = width
@@ -217,6 +219,9 @@ class DCGANDiscriminatorNet(Discriminator):
             same = config.same(channels, config.width * doubled)
             blocks.append(config.block(same, config.width, first))
             channels = config.width
+            for _ in range(config.full_extra):
+                same = config.same(channels, config.width * doubled)
+                blocks.append(config.block(same, config.width, config.norm))
         for level in range(1, len(sizes)):
             width = config.channels(level)
             down = Down(channels, width * doubled, config.kernel, sizes[level - 1], config.biased)

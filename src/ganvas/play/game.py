@@ -97,6 +97,18 @@ class Game(nn.Module):
         """
         return {}
 
+    def estimate(self, real: Tensor, fake: Tensor) -> dict[str, float]:
+        """Return distances of data and samples by the discriminator's scores; by default none.
+
+        Args:
+            real: what `score` gives of real items, (N,).
+            fake: the same of as many samples.
+
+        Returns:
+            Values by names ``group/name``, those that the game logs of its batches.
+        """
+        return {}
+
     @classmethod
     def capabilities(cls) -> tuple[str, ...]:
         """Return what a trained model of this game can be asked for."""

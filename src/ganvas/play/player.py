@@ -87,6 +87,18 @@ class Player:
                 parameter.grad = torch.zeros_like(parameter, layout=layout)
         return [p.grad for p in self.parameters if p.grad is not None]
 
+    def cosine(self, before: Sequence[Tensor]) -> Tensor:
+        """Return the cosine between −gradient and the way from weights ``before``, 0-d.
+
+        It is negative where momentum carries a step uphill (Arjovsky et al. 2017, section 4), and
+        0 where there was no step.
+        """
+        way = torch.cat(
+            [(p - was).reshape(-1) for p, was in zip(self.parameters, before, strict=True)]
+        )
+        slope = torch.cat([g.to_dense().reshape(-1) for g in self.gradients()])
+        return -torch.nn.functional.cosine_similarity(way.double(), slope.double(), dim=0)
+
     def step(
         self, progress: float, rate: float, ranks: Ranks, veto: Tensor | None
     ) -> tuple[Tensor, Tensor | bool]:

@@ -103,6 +103,7 @@ class Turns:
         progress: share of the stage's horizon already played, in [0, 1]; drives every schedule.
         rate: factor on all learning rates; halved by each roll-back.
         steps: optimiser steps begun so far, by player.
+        cosines: log the cosine between each step and the descent direction, ``cosine/PLAYER``.
     """
 
     def __init__(self, players: dict[str, Player], noise: Noise, ranks: Ranks | None = None):
@@ -113,6 +114,7 @@ class Turns:
         self.progress = 0.0
         self.rate = 1.0
         self.steps = dict.fromkeys(players, 0)
+        self.cosines = False
         self.statistics: dict[str, list[Tensor]] = {}
         self.cancelled = torch.zeros((), device=noise.device)
         self._now: Turn | None = None
@@ -182,12 +184,17 @@ class Turns:
         if not step:
             return
         for seat in turn.seats:
-            norm, lost = seat.player.step(self.progress, self.rate, self.ranks, seat.veto)
+            player = seat.player
+            before = [p.detach().clone() for p in player.parameters] if self.cosines else None
+            norm, lost = player.step(self.progress, self.rate, self.ranks, seat.veto)
+            if before is not None:
+                with torch.no_grad():
+                    self.log(**{f"cosine/{seat.name}": player.cosine(before)})
             self.steps[seat.name] += 1
             if lost is not False:
                 self.cancelled += lost
             self.log(**{f"grad_norm/{seat.name}": norm})
-            seat.player.clear()
+            player.clear()
 
     def hold(self) -> None:
         """Freeze every player and its buffers: the state between turns."""

@@ -89,7 +89,8 @@ def _data_layer(data: str | Path) -> Layer:
     path = Path(data).expanduser()
     source = str(path.resolve()) if path.exists() else str(data)
     images = source not in LAW_NAMES and path.suffix not in (".npy", ".npz")
-    foreign = ("standardise",) if images else ("size", "resize", "channels", "background", "mirror")
+    of_images = ("size", "resize", "channels", "background", "mirror", "dequantise")
+    foreign = ("standardise",) if images else of_images
     if path.suffix == ".npz":  # may hold either kind
         foreign = ()
     return Layer({"data": {"source": source, **dict.fromkeys(foreign)}}, COMMAND_LINE)

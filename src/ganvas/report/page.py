@@ -18,6 +18,7 @@ from typing import Any, cast
 
 from ganvas.report.charts import bar_chart, number
 from ganvas.report.curves import charts
+from ganvas.report.overfitting import gaps
 from ganvas.report.run import Event, Run, Tree, read_run
 
 FILE = "report.html"
@@ -58,6 +59,7 @@ def render(run: Run) -> str:
         _head(run),
         _section("Samples", _samples(run.samples)),
         _section("Coverage and scores", _scores(run.evaluation)),
+        _section("Overfitting", _overfitting(run)),
         _section("What happened", _events(run.events)),
         _section("Curves", _grid(leading) + _details("More curves", _grid(others))),
         _section("How to reproduce", _commands(run)),
@@ -167,6 +169,23 @@ def _scores(evaluation: Tree) -> str:
     )
     table = _table(("score", "value", "perfect model", "protocol"), rows)
     return table + (_grid([bars]) if bars else "")
+
+
+def _overfitting(run: Run) -> str:
+    """The estimates on training and on held-out data: a gap that grows is overfitting."""
+    found = gaps(run)
+    rows = [
+        (
+            escape(gap.name.replace("_", " ")),
+            number(gap.train.y[-1]),
+            number(gap.held_out.y[-1]),
+            number(gap.values[-1]),
+            number(max(gap.values, key=abs)),
+        )
+        for gap in found
+    ]
+    head = ("estimate", "on training data", "on held-out data", "gap", "largest gap")
+    return _table(head, rows) + _grid(gap.chart() for gap in found)
 
 
 def _events(events: Sequence[Event]) -> str:

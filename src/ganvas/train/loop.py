@@ -27,11 +27,12 @@ from ganvas.train.checkpoint import all_finite
 from ganvas.train.folder import RunFolder
 from ganvas.train.launch import ranks_of
 from ganvas.train.settings import TrainSettings
+from ganvas.train.stopping import Rest
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-Outcome = Literal["finished", "stopped", "interrupted", "collapsed"]
+Outcome = Literal["finished", "stopped", "interrupted", "collapsed", "converged"]
 
 Show = Callable[[dict[str, Any]], None]
 Handler = Callable[[int, FrameType | None], Any] | int | None
@@ -82,6 +83,7 @@ class Loop:
         fabric: Fabric,
         seed: int = 0,
         mirror: bool = False,
+        dequantise: bool = False,
         hooks: Hooks | None = None,
     ) -> None:
         self.fabric, self.settings, self.folder = fabric, settings, folder
@@ -100,8 +102,11 @@ class Loop:
             rank=ranks.rank,
             world=ranks.world,
             mirror=mirror,
+            dequantise=dequantise,
         )
         self.turns = Turns(game.players, Noise(seed, fabric.device, ranks), ranks)
+        self.turns.cosines = settings.cosines
+        self.rest = Rest(settings.stop_on, folder.rows) if settings.stop_on else None
         averaged = [game.get_submodule(name) for name in game.averaged]
         self.average = MovingAverage(averaged, settings.average)
         if settings.compile:
@@ -183,8 +188,7 @@ class Loop:
         finding = None
         if settings.watch_every and (n % settings.watch_every == 0 or ends):
             finding = self._look()
-        if n % settings.log_every == 0 or ends:
-            self._log(finding)
+        row = self._log(finding) if n % settings.log_every == 0 or ends else None
         if settings.sample_every and (n % settings.sample_every == 0 or ends):
             self._picture()
         if finding and finding.warning:
@@ -198,6 +202,8 @@ class Loop:
         if n % settings.checkpoint_every == 0 and not ends and not self._save():
             self._roll_back("weights or buffers are not finite")
             return None
+        if row is not None and not ends and self._at_rest(row):
+            return "converged"
         if self._interrupted():
             return "interrupted"
         return "stopped" if n == settings.stop_at and not ends else None
@@ -215,7 +221,7 @@ class Loop:
     def _first(self) -> bool:
         return self.turns.ranks.rank == 0
 
-    def _log(self, finding: Finding | None) -> None:
+    def _log(self, finding: Finding | None) -> dict[str, Any]:
         numbers = self.turns.take_statistics()
         now, seen = time.monotonic(), self.feed.seen
         since, before = self._mark
@@ -232,6 +238,16 @@ class Loop:
             row["gpu_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
         self._mark = (now, seen)
         self._record(row)
+        return row
+
+    def _at_rest(self, row: dict[str, Any]) -> bool:
+        """Whether the number that ``train.stop_on`` watches has stopped getting better."""
+        if self.rest is None:
+            return False
+        told = self.rest.reached(row) if self._first else False
+        if self._first and (complaint := self.rest.complaint(row)):
+            self._event("warning", complaint)
+        return self._agree(told)
 
     def _event(self, kind: str, message: str) -> None:
         self._record({"round": self.rounds, "event": kind, "message": message})

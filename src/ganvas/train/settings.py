@@ -34,6 +34,25 @@ class Guard(Settings):
     on_collapse: Literal["warn", "stop", "rollback"] = "warn"
 
 
+class StopOn(Settings):
+    """When a run has come to rest: a number of the log that has stopped getting better.
+
+    Attributes:
+        number: its name in ``metrics.jsonl``.
+        better: which way it goes in a good run.
+        window: log rows whose running median is compared; the official code of WGAN filters its
+            curve so, over 101 rounds.
+        patience: rounds without a better median after which the run ends.
+        tolerance: by which share of the best median a better one must differ.
+    """
+
+    number: str = "estimate/wasserstein"
+    better: Literal["lower", "higher"] = "lower"
+    window: int = Field(default=11, ge=1)
+    patience: int = Field(default=5000, ge=1)
+    tolerance: float = Field(default=0.01, ge=0)
+
+
 class TrainSettings(Settings):
     """How long, on what, and how a game is trained.
 
@@ -47,6 +66,10 @@ class TrainSettings(Settings):
         log_every, sample_every, watch_every: rounds between log rows, sample grids and looks at
             coverage; 0 for never (samples and looks).
         average: the weights' moving average, or None for the last iterate.
+        guard: what happens when things go wrong.
+        stop_on: end the run where a number of the log stops getting better.
+        cosines: log the cosine between each player's step and its gradient: it turns negative where
+            momentum destabilises a critic.
         compile: compile the networks' plain passes; penalties stay eager.
     """
 
@@ -66,6 +89,8 @@ class TrainSettings(Settings):
     watch_every: int = Field(default=1000, ge=0)
     average: Average | None = Average()
     guard: Guard = Guard()
+    stop_on: StopOn | None = None
+    cosines: bool = False
     compile: bool = False
     channels_last: bool = False
     tensorboard: bool = True

@@ -113,6 +113,7 @@ class Watch:
         numbers = {"discriminator/auc": round(preference(fresh, fake), 6)}
         if len(scores) > 1:
             numbers["discriminator/overfit"] = round(preference(scores["train"], fresh), 6)
+            numbers |= _estimates(game, scores, fake)
         return numbers
 
 
@@ -157,6 +158,28 @@ def _gauged(game: Game, x: Tensor) -> Numbers:
         for name, value in game.gauge(part).items():
             numbers[name] = numbers.get(name, 0.0) + value * len(part) / len(x)
     return {name: float(f"{v:.6g}") for name, v in numbers.items() if math.isfinite(v)}
+
+
+def _estimates(game: Game, scores: Mapping[str, Tensor], fake: Tensor) -> Numbers:
+    """Return the game's estimates from training and from held-out items, and their gaps.
+
+    Both are of the same samples and weights, so a gap is what the discriminator knows by heart
+    (Gulrajani et al. 2017, section 5.4).
+    """
+    n = min(len(fake), *map(len, scores.values()))
+    train, held_out = (
+        game.estimate(scores[split][:n], fake[:n]) for split in ("train", "held-out")
+    )
+    found = {
+        name: (value, held_out[name])
+        for name, value in train.items()
+        if math.isfinite(value) and math.isfinite(held_out[name])
+    }
+    return {
+        f"{name}_{what}": float(f"{number:.6g}")
+        for name, (known, fresh) in found.items()
+        for what, number in (("train", known), ("held_out", fresh), ("gap", known - fresh))
+    }
 
 
 def _in_parts(game: Game, verb: str, x: Tensor, y: Tensor | None) -> Tensor:
