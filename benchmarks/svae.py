@@ -118,7 +118,7 @@ def keep(row: Row, make: Callable[[], Row]) -> None:
     for known in rows():
         if all(known.get(key) == value for key, value in row.items()):
             return
-    found = row | make() | {"torch": torch.__version__, "commit": commit()}
+    found = row | make() | {"torch": torch.__version__.partition("+")[0], "commit": commit()}
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.open("a", encoding="utf-8") as lines:
         lines.write(json.dumps(found) + "\n")

@@ -18,19 +18,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganvas.data.items import Collection
 from ganvas.data.settings import DataSettings
 from ganvas.data.standard import mnist
 from ganvas.errors import UsageError
-from ganvas.metrics.digit_classifier import (
-    REQUIRED_ACCURACY,
-    DigitNet,
-    refuse_below,
-    shipped_weights,
-)
+from ganvas.metrics.classifiers import DIGITS, refuse_below
+from ganvas.metrics.digit_classifier import DigitNet
 
 
 def read(data: Collection, split: str) -> tuple[Tensor, Tensor, str]:
@@ -78,7 +74,7 @@ def train(images: Tensor, labels: Tensor, epochs: int, seed: int, batch: int = 1
 
 
 @torch.no_grad()
-def accuracy(net: DigitNet, images: Tensor, labels: Tensor) -> float:
+def accuracy(net: nn.Module, images: Tensor, labels: Tensor) -> float:
     """Return the share of images classified rightly."""
     hits = [
         net(x).argmax(1) == y for x, y in zip(images.split(500), labels.split(500), strict=True)
@@ -89,7 +85,7 @@ def accuracy(net: DigitNet, images: Tensor, labels: Tensor) -> float:
 def main() -> None:
     """Train, check and write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=Path, default=shipped_weights())
+    parser.add_argument("--out", type=Path, default=DIGITS.path)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -99,8 +95,8 @@ def main() -> None:
     net = train(images, labels, options.epochs, options.seed)
     test_images, test_labels, test_hash = read(data, "test")
     reached = accuracy(net, test_images, test_labels)
-    print(f"test accuracy {reached:.4f} (required {REQUIRED_ACCURACY})")
-    refuse_below(reached, REQUIRED_ACCURACY, "the network just trained")
+    print(f"test accuracy {reached:.4f} (required {DIGITS.required})")
+    refuse_below(reached, DIGITS.required, "the network just trained")
 
     metadata = {
         "test_accuracy": f"{reached:.4f}",

@@ -62,7 +62,7 @@ class _DoubleFeed(Feed):
 
     def next(self, stream: str = "main", n: int | None = None) -> Batch:
         batch = super().next(stream, n)
-        return Batch(batch.x.double(), batch.label, batch.index)
+        return replace(batch, x=batch.x.double())
 
 
 def table(

@@ -13,7 +13,9 @@ from ganvas.bench import tables as bench_tables
 from ganvas.bench.runner import attempt, watched
 from ganvas.bench.tables import PUBLISHED, Tier, default_preset
 from ganvas.cli.app import run as cli
+from ganvas.data.open import open_data
 from ganvas.errors import GanvasError, UsageError
+from ganvas.play import build
 
 TINY = Tier(points=20, stacked=10, seeds=2)
 
@@ -129,6 +131,27 @@ def test_native_takes_the_methods_own_recipe() -> None:
     assert native.train.rounds == own.train.rounds
 
 
+@pytest.mark.parametrize("method", ["nsgan", "wgan-gp", "r3gan"])
+@pytest.mark.parametrize("preset", ["smD", "smU2", "smU4", "smR"])
+def test_stacks_have_the_papers_networks_and_budgets(preset: str, method: str) -> None:
+    recipe = Job("stacked_digits", method, preset, "paper", 0).recipe()
+    updates = {"smD": 100_000, "smU2": 500_000, "smU4": 500_000, "smR": 78_125}
+    batches = {"smD": 64, "smU2": 128, "smU4": 128, "smR": 256}
+    assert (recipe.train.rounds, recipe.train.batch) == (updates[preset], batches[preset])
+    build(recipe.game_type, recipe.game_config, open_data(recipe.data).spec, 0)
+
+
+@pytest.mark.parametrize(("data", "preset"), [("digits_stack", "dig"), ("stacked_digits", "smD")])
+def test_every_method_can_be_played_on_stacks(data: str, preset: str) -> None:
+    for name in present():
+        recipe = Job(data, name, preset, "cpu", 0).recipe()
+        assert recipe.data.source == data
+        open_data(recipe.data)
+        if preset == "dig":
+            assert recipe.game.model_dump()["generator"]["widths"] == (256, 256), name
+            build(recipe.game_type, recipe.game_config, open_data(recipe.data).spec, 0)
+
+
 def test_plans_go_seed_by_seed_and_know_their_names() -> None:
     jobs = plan(["ring8", "digits_stack"], ["gan", "nsgan"], [], "cpu", None)
     assert [job.seed for job in jobs] == [0] * 4 + [1] * 4 + [2] * 4
@@ -159,5 +182,18 @@ def test_commands_refuse_wrong_words(capsys: pytest.CaptureFixture[str]) -> None
     assert "Did you mean 'ring8'" in capsys.readouterr().err
     assert cli(["bench", "modes", "--shard", "3/2"]) == 2
     assert cli(["bench", "modes", "--tier", "cpus"]) == 2
-    assert cli(["bench", "floor", "--data", "digits_stack", "--n", "26000"]) == 0
-    assert "modes" in capsys.readouterr().out
+
+
+def test_floors_are_those_of_the_sheet(capsys: pytest.CaptureFixture[str]) -> None:
+    def printed(data: str, n: int) -> dict[str, float]:
+        assert cli(["bench", "floor", "--data", data, "--n", str(n)]) == 0
+        rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:] if line]
+        return {row[0]: float(row[1]) for row in rows}
+
+    ring = printed("ring8", 10_000)
+    assert ring["hq"] == pytest.approx(98.889, abs=0.01)
+    assert ring["modes"] == 8
+    assert ring["jsd_grid"] == pytest.approx(0.0009, abs=0.0004)
+    stacks = printed("digits_stack", 26_000)
+    assert round(stacks["modes"]) == 1000
+    assert stacks["kl_modes"] == pytest.approx(0.0194, abs=0.0009)

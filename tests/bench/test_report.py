@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from scipy import stats
 
-from ganvas.bench.report import Line, as_csv, cell, lines, markdown, ordering, write
+from ganvas.bench.page import cube, curves, page
+from ganvas.bench.report import Line, as_csv, as_json, cell, lines, markdown, ordering, write
 from ganvas.errors import UsageError
 
 
@@ -37,6 +41,7 @@ def row(method: str, seed: int, modes: float, strict: float, hq: float = 50.0) -
         "best": {"round": 1000, "modes": modes},
         "full_coverage": 1000 if modes == 8 else None,
         "histogram": [10] * 8,
+        "generator_parameters": 49_538,
         "points": [[0.1, 0.2], [1.0, 0.0]] if seed == 0 else None,
     }
 
@@ -113,6 +118,10 @@ def test_markdown_says_its_protocol_and_csv_holds_numbers() -> None:
     table = list(csv.DictReader(io.StringIO(as_csv(found))))
     assert float(table[0]["modes_mean"]) == 2.0
     assert float(table[0]["modes_std"]) == 1.0
+    (first, *_) = json.loads(as_json(found))
+    assert first["measures"]["modes"] == {"mean": 2.0, "std": 1.0, "seeds": 3}
+    assert first["published"]["source"] == "VEEGAN, table 1"
+    assert "| 49,538 |" in text
     assert markdown([]) == "No finished runs of this tier."
 
 
@@ -123,5 +132,25 @@ def test_the_page_is_whole(tmp_path: Path) -> None:
     assert page.count("<figure>") == 1 + 1 + 3  # curves, the law, three methods
     assert 'src="data:image/png;base64,' in page
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
-    with pytest.raises(UsageError, match=r"expected a \.md, \.csv or \.html"):
+    with pytest.raises(UsageError, match=r"expected a \.md, \.csv, \.json or \.html"):
         write(ROWS, "cpu", tmp_path / "modes.txt")
+
+
+def test_cubes_show_how_often_each_mode_of_a_stack_was_met() -> None:
+    counts = np.zeros(1000)
+    counts[105] = 2.0  # digits 1, 0, 5: plane 1, row 0, column 5
+    stack = row("gan", 0, 1, 1) | {"data": "digits_stack", "preset": "dig", "points": None}
+    stack["histogram"] = counts.tolist()
+    picture = np.asarray(Image.open(io.BytesIO(cube(stack))))
+    dark = np.argwhere(picture < 128)
+    ((top, left), edge) = dark.min(0), dark.max(0)[0] - dark.min(0)[0] + 1
+    step = edge * 10 + 2  # a plane of ten cells and the gap beside it
+    assert (left // step, left % step // edge, top % step // edge) == (1, 5, 0)
+    assert "digits_stack, networks dig" in page(lines([stack], "cpu"))
+
+
+def test_curves_are_means_over_seeds() -> None:
+    chart = curves(lines(ROWS, "cpu"))
+    assert chart.count("<figure>") == 1
+    assert "Modes during training" in chart
+    assert all(name in chart for name in ("gan", "unrolled", "veegan"))

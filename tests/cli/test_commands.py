@@ -172,6 +172,16 @@ def test_data_names_recipes_that_fit(ganvas: Ganvas, tmp_path: Path) -> None:
     assert f"ganvas train gan/points --data {points} --out DIR" in said.out
 
 
+def test_recipes_that_need_labels_fit_labelled_images_only(ganvas: Ganvas, tmp_path: Path) -> None:
+    images = np.zeros((20, 8, 8), np.uint8)
+    plain, labelled = tmp_path / "plain.npz", tmp_path / "labelled.npz"
+    np.savez(plain, images=images)
+    np.savez(labelled, images=images, labels=np.arange(20) % 2)
+    assert "train gan/images" in ganvas("data", plain).out
+    assert "train cgan/images" not in ganvas("data", plain).out
+    assert "train cgan/images" in ganvas("data", labelled).out
+
+
 def test_any_recipe_takes_own_data(ganvas: Ganvas, tmp_path: Path) -> None:
     points = tmp_path / "mine.npy"
     np.save(points, np.random.default_rng(0).normal(7, 3, size=(50, 3)).astype(np.float32))

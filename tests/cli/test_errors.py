@@ -161,17 +161,30 @@ def test_out_below_a_file(ganvas: Ganvas, tmp_path: Path) -> None:
     assert "file" in said.error
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
-def test_a_read_only_folder(ganvas: Ganvas, trained: Path, tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
+@pytest.fixture
+def sealed(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Give a folder in which nobody may write."""
+    if os.geteuid() == 0:  # the superuser may write everywhere but on a read-only disk
+        disk: Path = request.getfixturevalue("small_disk")
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        yield disk
+        return
+    folder = tmp_path / "sealed"
+    folder.mkdir(mode=0o500)
+    yield folder
+    folder.chmod(0o700)
+
+
+def test_a_read_only_folder(ganvas: Ganvas, trained: Path, sealed: Path) -> None:
     for words in (
-        ["train", "gan/ring8", "--out", tmp_path / "run", *TINY],
-        ["sample", trained, "--out", tmp_path / "x.npy"],
+        ["train", "gan/ring8", "--out", sealed / "run", *TINY],
+        ["sample", trained, "--out", sealed / "x.npy"],
+        ["export", trained, "--out", sealed / "x.pt2"],
     ):
         said = ganvas(*words)
         assert said.code == 1
-        assert str(tmp_path) in said.error
-    tmp_path.chmod(0o700)
+        assert str(sealed) in said.error
+    assert not list(sealed.iterdir())
 
 
 def test_writing_into_a_file_as_folder(ganvas: Ganvas, trained: Path, tmp_path: Path) -> None:

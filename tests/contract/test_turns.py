@@ -220,9 +220,24 @@ def test_noise_moves_on_to_other_numbers_and_remembers_its_place() -> None:
     assert not torch.equal(noise.normal(5), first)
 
 
+def test_a_place_in_the_numbers_of_another_device_is_refused() -> None:
+    on_a_gpu = {"generator": torch.zeros(16, dtype=torch.uint8)}  # Philox: a seed and an offset
+    with pytest.raises(GanvasError, match="not drawn on a cpu"):
+        Noise(3).load_state_dict(on_a_gpu)
+
+
 def test_statistics_are_means_over_rounds() -> None:
     turn = seat(a=Player(Scalar(1.0), SGD()))
     for value in (1.0, 2.0, 6.0):
         turn.log(score=torch.tensor(value))
     assert turn.take_statistics() == {"score": 3.0}
     assert turn.take_statistics() == {}
+
+
+def test_statistics_survive_a_checkpoint_in_the_middle_of_an_interval() -> None:
+    turn, resumed = (seat(a=Player(Scalar(1.0), SGD())) for _ in range(2))
+    turn.log(score=1.0)
+    resumed.load_state_dict(turn.state_dict())
+    resumed.log(score=4.0)
+    assert resumed.state_dict()["statistics"]["score"].tolist() == [1.0, 4.0]
+    assert resumed.take_statistics() == {"score": 2.5}

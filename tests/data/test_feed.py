@@ -11,9 +11,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ganvas.data.affine import AffineSource
 from ganvas.data.feed import Feed, mirrored
 from ganvas.data.items import Collection, Items
 from ganvas.data.laws import law
+from ganvas.data.settings import AffineSettings
 from ganvas.data.source import ArraySource, Batch, LawSource, Source, StackSource
 from ganvas.errors import UsageError
 
@@ -47,6 +49,11 @@ SOURCES: dict[str, Callable[[], Source]] = {
     ),
     "stack": stack_source,
     "fixed stack": lambda: stack_source(fixed=50),
+    "affine": lambda: AffineSource(
+        "affine",
+        Collection("digits", {"train": images()}, ("0", "1", "2")),
+        AffineSettings(canvas=8),
+    ),
 }
 
 every_source = pytest.mark.parametrize("make", SOURCES.values(), ids=SOURCES)

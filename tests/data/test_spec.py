@@ -126,6 +126,14 @@ def test_a_grid_shows_each_image_in_reading_order() -> None:
     assert (grid[64:66] == 255).all()
 
 
+def test_a_grid_has_the_columns_asked_for(tmp_path: Path) -> None:
+    images = np.stack([np.full((64, 64, 1), 10 * i, np.uint8) for i in range(4)])
+    domain_of(images).save(images, tmp_path / "row.png", columns=4)
+    row = np.asarray(Image.open(tmp_path / "row.png"))
+    assert row.shape == (64, 4 * 66 - 2)
+    assert row[0, [0, 66, 132, 198]].tolist() == [0, 10, 20, 30]
+
+
 def test_a_scatter_plot_has_ink_where_the_points_are() -> None:
     domain = Points(dim=2, shift=[0, 0], scale=1, view=(0, 0, 4, 4))
     plot = np.asarray(domain.picture(np.array([[3.0, 1.0], [9.0, 9.0]]))).min(axis=2)

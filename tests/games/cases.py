@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ganvas.data import graph_laws
+from ganvas.data.graph_source import GraphSource
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source
@@ -28,6 +30,11 @@ def digits32() -> Source:
     return open_data(DataSettings(source="digits8", size=32, resize="stretch"))
 
 
+def blocks() -> Source:
+    law = graph_laws.blocks(40, 4, inside=5)
+    return GraphSource(law.collection, hold_out=0.2, law=law)
+
+
 def case(system: str, source: Any, networks: dict[str, Any], **settings: Any) -> Case:
     game = find_game(system)
     latent = {"kind": "normal", "dim": 4}
@@ -37,6 +44,10 @@ def case(system: str, source: Any, networks: dict[str, Any], **settings: Any) ->
 
 def without_norm(networks: dict[str, Any]) -> dict[str, Any]:
     return {"discriminator": networks | {"norm": "none", "head_bias": False}}
+
+
+MEMORY = {"slots": 40, "dim": None, "neighbours": 16}
+SLIM = {"kind": "memory_dcgan", "width": 4, "stages": 2}
 
 
 def autoencoder(**settings: Any) -> Case:
@@ -50,6 +61,11 @@ def two_latents(**settings: Any) -> Case:
     networks = {"encoder": MLP, "decoder": MLP, "between": MLP}
     few = {"labels": 20, "labelled_batch": 10}
     return Case(game, game.Config.model_validate(networks | few | settings), digits8)
+
+
+def graph_autoencoder(**settings: Any) -> Case:
+    game = find_game("svgae")
+    return Case(game, game.Config.model_validate({"encoder": {"width": 8}} | settings), blocks)
 
 
 SHORT = {"warm_up": {"rounds": 1, "every": 3, "steps": 4}, "discriminator_steps": 2}
@@ -100,6 +116,9 @@ CASES: dict[str, Case] = {
         minibatch={"kind": "deviation"},
         virtual_batch_norm={"reference": 4},
     ),
+    "dcgan augmented": case("dcgan", digits8, DCGAN, augment={"probability": 0.5}),
+    "gan weight-normalised": case("gan", ring, MLP, constraint={"kind": "weight"}),
+    "gan orthonormal": case("gan", ring, MLP, constraint={"kind": "orthonormal"}, accumulate=2),
     "pacgan digits": case("pacgan", digits8, DCGAN, packing=2),
     "r3gan points": case("r3gan", ring, MLP),
     "r3gan lazy": case("r3gan", ring, MLP, penalty_every=2),
@@ -118,10 +137,23 @@ CASES: dict[str, Case] = {
         pretraining=2,
         theta_adv="ali",
     ),
+    "memorygan points": case("memorygan", ring, MLP, memory=MEMORY | {"dim": 8}),
+    "memorygan digits": case("memorygan", digits8, SLIM, memory=MEMORY),
+    "memorygan minus EM": case(
+        "memorygan", ring, MLP, memory=MEMORY | {"dim": 8, "rule": "kaiser"}
+    ),
+    "memorygan minus MCGN": case("memorygan", ring, MLP, memory=MEMORY | {"dim": 8}, mcgn=False),
+    "memorygan minus Memory": case("memorygan", digits8, SLIM, memory=None),
+    "gan with a memory": case("gan", ring, MLP, memory=MEMORY | {"dim": 8}, accumulate=2),
+    "r3gan with a memory": case(
+        "r3gan", digits8, DCGAN, memory=MEMORY | {"dim": 8}, **without_norm(DCGAN)
+    ),
     "diwgan points": case("diwgan", ring, MLP, **REPRESENTED),
     "diwgan auction": case(
         "diwgan", ring, MLP, **REPRESENTED | {"representatives": 16}, pairing="auction"
     ),
+    "svgae vmf": graph_autoencoder(latent={"kind": "vmf", "dim": 3}),
+    "svgae normal, last": graph_autoencoder(latent={"kind": "normal", "dim": 3}, keep="last"),
     "svae normal": autoencoder(latent={"kind": "normal", "dim": 3}),
     "svae vmf": autoencoder(latent={"kind": "vmf", "dim": 4}),
     "svae implicit, 3 samples": autoencoder(

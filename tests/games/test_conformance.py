@@ -52,6 +52,16 @@ def test_two_processes_in_single_precision(name: str, pair: Pair) -> None:
     testing.check_two_processes(case, pair, double=False)
 
 
+def test_two_processes_with_a_critic_of_kinks_in_single_precision(pair: Pair) -> None:
+    # Five critic steps: on a longer way a kink would be met (docs/decisions/0001-contract.md).
+    case = CASES["wgan-gp resnet"]
+    calm = {"kind": "adam", "lr": 1e-4, "beta2": 0.9, "eps": 1e-4}  # rounding makes no whole steps
+    changes = {"generator_optimiser": calm, "discriminator_optimiser": calm}
+    config = case.config.model_validate(case.config.model_dump() | changes)
+    case = replace(case, config=config, rounds=1, tolerance=1e-5)
+    testing.check_two_processes(case, pair, double=False)
+
+
 @every_case
 def test_two_processes(case: Case, pair: Pair) -> None:
     testing.check_two_processes(testing.with_rounds(case, 20), pair)

@@ -9,9 +9,18 @@ import pytest
 import torch
 from torch import nn
 
-from ganvas.games.constraints import Clip, Spectral, Sphere, clip_, share_at_bound
-from ganvas.nn import BatchNorm, LayerNorm, singular_values
-from tests.games.tables import play, rounds
+from ganvas.errors import UsageError
+from ganvas.games.constraints import (
+    Clip,
+    Orthonormal,
+    Spectral,
+    Sphere,
+    Weight,
+    clip_,
+    share_at_bound,
+)
+from ganvas.nn import BatchNorm, LayerNorm, orthonormality, singular_values, weight_norm
+from tests.games.tables import TINY, play, rounds
 
 
 def network() -> nn.Sequential:
@@ -70,9 +79,90 @@ def test_clipped_mlp_is_lipschitz():
     assert spectral <= crude
 
 
-@pytest.mark.parametrize("kind", ["clip", "sphere"])
+@pytest.mark.parametrize("kind", ["clip", "sphere", "weight", "orthonormal"])
 def test_constraints_bind_the_discriminator_alone(kind):
     game, feed, table = play("gan", constraint={"kind": kind})
     generator = [p.detach().clone() for p in game.generator.parameters()]
     game.discriminator_step(game.real(feed), table)
     assert all(map(torch.equal, generator, game.generator.parameters()))
+
+
+# ---- weight normalisation -----------------------------------------------------------------------
+
+
+def test_weight_normalisation_starts_as_the_same_network():
+    torch.manual_seed(0)
+    critic, x = network().eval(), torch.randn(5, 4)
+    before = critic(x)
+    Weight().install(critic)
+    torch.testing.assert_close(critic(x), before)
+    assert len(list(critic[0].parameters())) == 3  # bias, lengths, directions
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Linear(4, 3), nn.Conv2d(2, 3, 3), nn.ConvTranspose2d(2, 3, 3)], ids=str
+)
+def test_the_length_of_a_direction_does_not_matter_and_its_gradient_is_orthogonal(layer):
+    weight_norm(layer)
+    length, direction = layer.parametrizations.weight.parameters()
+    assert length.numel() == 3
+    weight = layer.weight
+    weight.pow(3).sum().backward()
+    shared = [axis for axis in range(direction.dim()) if length.shape[axis] == 1]
+    torch.testing.assert_close((direction.grad * direction).sum(shared), torch.zeros(3))
+    with torch.no_grad():
+        direction *= 7
+    torch.testing.assert_close(layer.weight, weight)
+    lengths = layer.weight.square().sum(shared).sqrt()
+    torch.testing.assert_close(lengths, length.flatten().abs())
+
+
+# ---- orthonormal regularisation -----------------------------------------------------------------
+
+
+def test_orthonormal_regularisation_joins_the_discriminators_loss_alone():
+    game, _, table = play("gan", constraint={"kind": "orthonormal", "weight": 0.3})
+    expected = 0.3 * orthonormality(game.discriminator)
+    with table("discriminator") as discriminator:
+        game.charge(discriminator, 0.0)
+        for parameter in game.discriminator.parameters():
+            (slope,) = torch.autograd.grad(
+                0.3 * orthonormality(game.discriminator), parameter, allow_unused=True
+            )
+            assert (slope is None and parameter.grad is None) or slope.equal(parameter.grad)
+    torch.testing.assert_close(table.statistics["constraint/discriminator"][0], expected.detach())
+
+
+def test_its_weight_counts_once_however_a_batch_is_cut():
+    losses = []
+    for parts in (1, 4):
+        game, feed, table = play("gan", constraint={"kind": "orthonormal"}, accumulate=parts)
+        game.discriminator_step(game.real(feed), table)
+        losses.append(torch.cat([p.detach().flatten() for p in game.discriminator.parameters()]))
+    torch.testing.assert_close(*losses, atol=1e-5, rtol=1e-4)
+
+
+def test_orthonormal_regularisation_brings_singular_values_to_one():
+    game, feed, table = play(
+        "gan",
+        constraint={"kind": "orthonormal", "weight": 1.0},
+        discriminator_optimiser={"kind": "adam", "lr": 0.01},
+    )
+    rounds(game, feed, table, 200)
+    values = singular_values(game.discriminator).values()
+    assert all(0.9 < value < 1.1 for value in values)
+    free, feed, table = play("gan", discriminator_optimiser={"kind": "adam", "lr": 0.01})
+    rounds(free, feed, table, 200)
+    assert max(singular_values(free.discriminator).values()) > 1.3
+
+
+@pytest.mark.parametrize("kind", ["weight", "orthonormal"])
+def test_a_second_rule_on_spectrally_normalised_layers_is_refused(kind):
+    with pytest.raises(UsageError, match=r"game\.discriminator\.spectral=false"):
+        play("gan", discriminator=TINY | {"spectral": True}, constraint={"kind": kind})
+
+
+def test_an_unrolled_discriminator_refuses_what_its_inner_steps_would_leave_out():
+    with pytest.raises(UsageError, match="unrolled"):
+        play("unrolled", constraint={"kind": "orthonormal"})
+    assert Orthonormal(weight={"start": 1, "end": 0}).cost(network(), 1.0).item() == 0

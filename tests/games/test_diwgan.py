@@ -13,8 +13,8 @@ from torch import Tensor
 from ganvas.data.laws import law
 from ganvas.errors import UsageError
 from ganvas.games import matching
-from ganvas.games.density import herd, leave_one_out_bandwidth, log_density
-from ganvas.games.diwgan import bounded, entropy
+from ganvas.games.density import herd, kmeans, leave_one_out_bandwidth, log_density, perturbed
+from ganvas.games.representatives import bounded, entropy
 from ganvas.play import Noise
 from tests.games.tables import SMALL_IMAGES, TINY, play
 
@@ -25,7 +25,7 @@ SMALL: dict[str, Any] = {
     "representatives": B,
     "candidates": 200,
     "latent": {"kind": "normal", "dim": 4},
-    "memory": 3,
+    "past": 3,
 }
 
 
@@ -48,6 +48,10 @@ def step(game: Any, feed: Any, table: Any, count: int = 1) -> None:
     for _ in range(count):
         game.round(feed, table)
         table.round += 1
+
+
+def weigh(game: Any, fakes: Tensor) -> Tensor:
+    return game.fake_weights(fakes, *game.trail.known())
 
 
 # ---- the game -------------------------------------------------------------------------------
@@ -108,10 +112,10 @@ def test_a_generator_that_hits_every_representative_costs_nothing_and_stays_fini
 def test_the_first_weights_are_one_and_all_weights_have_mean_one_and_bounds() -> None:
     game, feed, table = made()
     fakes = torch.randn(B, 2)
-    assert game.fake_weights(fakes).eq(1).all()
+    assert weigh(game, fakes).eq(1).all()
     assert game.real_weights(torch.arange(B)).eq(1).all()
     step(game, feed, table, 5)
-    for found in (game.fake_weights(fakes), game.real_weights(torch.arange(B))):
+    for found in (weigh(game, fakes), game.real_weights(torch.arange(B))):
         assert found.mean().item() == pytest.approx(1, abs=1e-5)
         assert found.min() > 0
         assert found.max() <= 10 / 0.1
@@ -140,7 +144,7 @@ def test_a_collapsed_batch_has_equal_weights_and_still_a_slope() -> None:
     point = torch.zeros(B, 2, requires_grad=True)
     for _ in range(4):
         loss, _ = game.weighted_distance(point, table)
-    torch.testing.assert_close(game.fake_weights(point.detach()), torch.ones(B))
+    torch.testing.assert_close(weigh(game, point.detach()), torch.ones(B))
     order = game.summary.representatives.norm(dim=1)
     assert (order.argsort() == game.summary.distances.argsort()).float().mean() > 0.8
     (gradient,) = torch.autograd.grad(loss, point)
@@ -155,12 +159,12 @@ def test_an_outlier_among_fakes_weighs_least() -> None:
         game.weighted_distance(cloud, table)
     batch = cloud.clone()
     batch[5] = 4.0
-    assert game.fake_weights(batch).argmin() == 5
+    assert weigh(game, batch).argmin() == 5
     opposite, _, table = made(weigh_fakes="ratio")
     opposite.normalised = lambda x: x
     for _ in range(3):
         opposite.weighted_distance(cloud, table)
-    assert opposite.fake_weights(batch).isfinite().all()
+    assert weigh(opposite, batch).isfinite().all()
 
 
 def test_the_trail_holds_the_last_batches_and_never_the_present_one() -> None:
@@ -170,9 +174,9 @@ def test_the_trail_holds_the_last_batches_and_never_the_present_one() -> None:
     seen: list[Tensor] = []
     weigh = game.fake_weights
 
-    def spy(every: Tensor) -> Tensor:
-        seen.append(game.trail.recent[-B:].clone())
-        return weigh(every)
+    def spy(every: Tensor, past: Tensor, known: Tensor) -> Tensor:
+        seen.append(past[-B:].clone())
+        return weigh(every, past, known)
 
     game.fake_weights = spy
     for batch in batches:
@@ -180,6 +184,23 @@ def test_the_trail_holds_the_last_batches_and_never_the_present_one() -> None:
     assert game.trail.recent.shape == (3 * B, 2)
     assert game.trail.recent[:, 0].tolist() == [2.0] * B + [3.0] * B + [4.0] * B
     assert [float(rows[0, 0]) for rows in seen[1:]] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("reals", ["paired", "off"])
+@pytest.mark.parametrize("fakes", ["density", "off"])
+def test_each_weight_can_be_left_out(reals: str, fakes: str) -> None:
+    game, feed, table = made(weigh_reals=reals, weigh_fakes=fakes)
+    step(game, feed, table, 4)
+    x = game.sample(torch.randn(B, 4))
+    w_r, w_g = game.real_weights(torch.arange(B)), weigh(game, game.normalised(x).detach())
+    assert w_r.eq(1).all() == (reals == "off")
+    assert w_g.eq(1).all() == (fakes == "off")
+    s = game.normalised(x).detach()
+    cost = torch.cdist(game.summary.representatives, s)
+    partner = matching.exact(cost.T)
+    expected = (w_r[partner] * w_g * cost[partner, torch.arange(B)]).mean()
+    loss, _ = game.weighted_distance(x, table)
+    torch.testing.assert_close(loss, expected, atol=1e-5, rtol=1e-4)
 
 
 def test_huber_distances_are_quadratic_below_and_join_smoothly() -> None:
@@ -213,6 +234,57 @@ def test_what_a_trained_model_tells_of_its_data() -> None:
     assert entropy(torch.ones(8)).item() == pytest.approx(1)
     assert "trail" not in game.model()
     assert "summary" in game.model()
+
+
+def test_pairs_of_a_trained_model_are_those_of_a_step() -> None:
+    game, feed, table = made(representatives=2 * B)
+    step(game, feed, table, 4)
+    x, past = game.sample(torch.randn(B, 4)), game.sample(torch.randn(3 * B, 4))
+    found = game.pairs(x, past)
+    torch.testing.assert_close(found.reals, game.summary.representatives[found.rows])
+    assert len(set(found.rows.tolist())) == B
+    torch.testing.assert_close(found.fakes, game.normalised(x)[found.columns])
+    torch.testing.assert_close(found.distances, (found.reals - found.fakes).norm(dim=1))
+    cost = torch.cdist(found.reals, game.normalised(x))
+    assert found.distances.sum().item() == pytest.approx(total(cost.detach(), matching.exact(cost)))
+    assert found.real_weights.mean().item() == pytest.approx(1)
+    known = torch.ones(3 * B, dtype=torch.bool)
+    expected = game.fake_weights(found.fakes, game.normalised(past), known)
+    torch.testing.assert_close(found.fake_weights, expected)
+    whole = game.pairs(game.sample(torch.randn(2 * B, 4)), past)
+    assert whole.rows.tolist() == list(range(2 * B))
+
+
+def test_repeated_samples_are_nearer_than_nearly_all_reals() -> None:
+    game, feed, _ = made(candidates=600)
+    reals = feed.next("representatives", 600).x
+    share = len(game.repeated(reals)) / (600 * 599 / 2)
+    assert share == pytest.approx(1e-3, rel=1.0)
+    collapsed = reals[:1].expand(5, 2)
+    assert game.repeated(collapsed).tolist() == [
+        list(p) for p in itertools.combinations(range(5), 2)
+    ]
+
+
+def test_density_of_the_generator_is_that_of_its_samples() -> None:
+    game, feed, _ = made()
+    x = feed.next().x
+    elsewhere = x + 3
+    assert (
+        game.log_density(x, among=elsewhere) < game.log_density(elsewhere, among=elsewhere)
+    ).all()
+    assert (game.log_density(x, among=x) > game.log_density(x, among=elsewhere)).all()
+
+
+@pytest.mark.parametrize("choose", ["herding", "kde", "kmeans", "random"])
+def test_every_choice_of_representatives_is_made_once_for_all(choose: str) -> None:
+    game, feed, table = made(choose=choose)
+    chosen = game.summary.representatives.clone()
+    assert len(chosen.unique(dim=0)) == B
+    again, _, _ = made(choose=choose)
+    assert again.summary.representatives.equal(chosen)
+    step(game, feed, table, 2)
+    assert game.summary.representatives.equal(chosen)
 
 
 def test_images_with_a_convolutional_autoencoder() -> None:
@@ -264,7 +336,7 @@ def test_auction_and_sinkhorn_are_within_one_per_cent(warm: bool) -> None:
     generator = torch.Generator().manual_seed(0)
     x, y = (torch.randn(256, 2, generator=generator) for _ in range(2))
     cost = torch.cdist(x, y)
-    best = total(cost, matching.exact(cost))
+    best = total(cost.detach(), matching.exact(cost))
     prices = potential = None
     if warm:  # what a slightly different problem left behind
         before = torch.cdist(x, y + 0.01)
@@ -312,6 +384,22 @@ def test_herding_gives_every_mode_its_share() -> None:
     counts = torch.bincount(modes[rows], minlength=8)
     shares = torch.bincount(modes, minlength=8) / len(modes) * 64
     assert (counts - shares).abs().max() <= 1.5
+
+
+def test_densities_are_drawn_from_and_k_means_takes_middles() -> None:
+    centres = torch.tensor([[0.0, 0.0], [10.0, 0.0]], dtype=torch.double)
+    draws = perturbed(centres, 4000, 0.5)
+    left = draws[draws[:, 0] < 5]
+    assert len(left) / 4000 == pytest.approx(0.5, abs=0.03)
+    torch.testing.assert_close(
+        left.std(0), torch.full((2,), 0.5, dtype=torch.double), atol=0.03, rtol=0
+    )
+    points, modes = ring(800)
+    rows = kmeans(points, 8)
+    assert modes[rows].unique().tolist() == list(range(8))
+    middle = torch.stack([points[modes == mode].mean(0) for mode in modes[rows]])
+    assert (points[rows] - middle).norm(dim=1).max() < 0.006  # σ is 0.01
+    assert len(kmeans(points[:20], 20).unique()) == 20
 
 
 def test_autoencoder_noise_does_not_touch_the_games_own() -> None:

@@ -219,6 +219,30 @@ def test_the_data_autoencoder_is_a_sum_over_data() -> None:
         torch.testing.assert_close(game.distance(x, game.generator(z), z), expected)
 
 
+def test_the_data_autoencoder_costs_nothing_where_the_two_are_inverse() -> None:
+    game, feed, table = made("veegan", autoencoder="data")
+    x = feed.next().x
+    z = game.prior(len(x), table.noise)
+    game.reconstruct = lambda x: x
+    assert game.distance(x, game.generator(z), z).item() == 0
+
+
+def test_distances_are_log_likelihoods_less_a_constant() -> None:
+    """(K/2) log 2π is left out: of F's density, and with K/2 more of the prior's entropy."""
+    game, _, _ = made("veegan", recon="gauss_nll")
+    z, found = torch.randn(6, 254), torch.randn(6, 254, requires_grad=True)
+    density = torch.distributions.Normal(found, 1.0)
+    whole = -density.log_prob(z).sum(1).mean()
+    ours = game.recon(z, found)
+    constant = 254 / 2 * math.log(2 * math.pi)
+    assert (whole - ours).item() == pytest.approx(constant, rel=1e-5)
+    entropy = torch.distributions.Normal(torch.zeros(254), 1.0).entropy().sum().item()
+    assert entropy == pytest.approx(360.41, abs=0.01)
+    assert entropy == pytest.approx(constant + 254 / 2, rel=1e-5)
+    (a,), (b,) = (torch.autograd.grad(loss, found) for loss in (whole, ours))
+    torch.testing.assert_close(a, b)
+
+
 @pytest.mark.parametrize("target", ["latent", "moment"])
 def test_pretraining_moves_the_reconstructor_only(target: str) -> None:
     game, feed, table = made("veegan", pretraining=60, pretraining_target=target)

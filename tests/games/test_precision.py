@@ -16,7 +16,7 @@ from ganvas.train.settings import TrainSettings
 from tests.games.cases import CASES
 
 
-@pytest.mark.parametrize("name", ["r3gan lazy", "wgan-gp points", "dcgan digits"])
+@pytest.mark.parametrize("name", ["r3gan lazy", "wgan-gp points", "dcgan digits", "svgae vmf"])
 def test_bfloat16_keeps_weights_and_penalties_in_single_precision(
     name: str, tmp_path: Path
 ) -> None:

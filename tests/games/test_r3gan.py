@@ -10,6 +10,7 @@ from ganvas.config import value_at
 from ganvas.data.source import Batch
 from ganvas.games import find_game
 from ganvas.play import Noise, Turns
+from ganvas.recipes import load_recipe
 from tests.games.tables import play, rounds
 
 DEFAULT = find_game("r3gan").Config()
@@ -23,6 +24,36 @@ def test_rate_beta_and_gamma_share_one_cosine():
         betas = [value_at(optimiser.beta2, p) for p in (0, 0.5, 1)]
         assert betas == pytest.approx([0.9, 0.945, 0.99])
     assert [value_at(DEFAULT.gamma, p) for p in (0, 0.5, 1)] == pytest.approx([0.05, 0.0275, 0.005])
+
+
+@pytest.mark.parametrize(
+    ("name", "p", "half_life"),
+    [
+        ("cifar10", 0.55, 5000),
+        ("cifar10_full", 0.55, 5000),
+        ("images64", 0.3, 500),
+        ("images256", 0.3, 500),
+    ],
+)
+def test_recipes_move_everything_on_one_cosine_over_twenty_million_images(
+    name: str, p: float, half_life: float
+):
+    recipe = load_recipe(f"r3gan/{name}")
+    game, average, kimg = recipe.game_config, recipe.train.average, recipe.train.kimg
+    optimiser = game.generator_optimiser
+    assert game.discriminator_optimiser == optimiser
+    moving = [
+        (optimiser.lr, 2e-4, 5e-5),
+        (optimiser.beta2, 0.9, 0.99),
+        (game.gamma, game.gamma.start, game.gamma.start / 10),
+        (game.augment.probability, 0.0, p),
+        (average.half_life, 0.0, half_life),
+    ]
+    assert average.ramp_up == 0
+    for schedule, start, last in moving:
+        halfway, ended = (value_at(schedule, share * 20_000 / kimg) for share in (0.5, 1.0))
+        assert halfway == pytest.approx((start + last) / 2)
+        assert ended == value_at(schedule, 1.0) == pytest.approx(last)
 
 
 def test_losses_are_the_papers():

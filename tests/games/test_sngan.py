@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -75,6 +77,34 @@ def test_discriminator_is_one_lipschitz():
     x, y = torch.randn(2, 500, 2)
     slopes = (game.score(x) - game.score(y)).abs() / (x - y).norm(dim=1)
     assert slopes.max() <= 1.1**3  # three layers, each at most 1.1
+
+
+def test_the_log_says_how_steep_the_discriminator_can_be_and_is():
+    game, feed, table = play("sngan", monitor_every=20)
+    rounds(game, feed, table, 41)
+    bounds, found, tightness = (
+        torch.stack(table.statistics[f"lipschitz/{name}"])
+        for name in ("bound", "found", "tightness")
+    )
+    assert len(bounds) == 3  # at rounds 0, 20 and 40
+    torch.testing.assert_close(tightness, found / bounds)
+    assert 0 < tightness.min() <= tightness.max() <= 1
+    monitored = game.monitor(game.real(feed)[0])
+    sigmas = [value for name, value in monitored.items() if name.startswith("sigma/")]
+    assert monitored["lipschitz/bound"] == pytest.approx(math.prod(sigmas))
+
+
+def test_monitoring_changes_nothing():
+    watched, feed, table = play("sngan", monitor_every=1)
+    rounds(watched, feed, table, 3)
+    plain, feed, table = play("sngan", monitor_every=0)
+    rounds(plain, feed, table, 3)
+    assert all(map(torch.equal, watched.state_dict().values(), plain.state_dict().values()))
+
+
+def test_a_network_without_a_bound_is_monitored_without_one():
+    game, feed, _ = play("sngan", minibatch={"kind": "discrimination", "kernels": 4})
+    assert not any(name.startswith("lipschitz/") for name in game.monitor(game.real(feed)[0]))
 
 
 def test_labels_of_fakes_are_their_own_and_uniform():

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from ganvas.data.packaged import digits
-from ganvas.metrics.digit_classifier import shipped_weights
+from ganvas.metrics.classifiers import DIGITS
 from ganvas.metrics.extractors import DigitClassifier
 
 Images = NDArray[np.uint8]
@@ -40,5 +40,5 @@ def rng() -> np.random.Generator:
 def weight_copy(tmp_path: Path) -> Path:
     """A copy of the shipped classifier that claims to classify 97 % rightly."""
     path = tmp_path / "weak.safetensors"
-    save_file(load_file(shipped_weights()), path, {"test_accuracy": "0.9700"})
+    save_file(load_file(DIGITS.path), path, {"test_accuracy": "0.9700"})
     return path

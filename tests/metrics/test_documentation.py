@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ganvas.data.laws import law
-from ganvas.metrics.digit_classifier import DigitNet
+from ganvas.metrics.classifiers import AFFINE_DIGITS, CLOTHING, DIGITS
 from ganvas.metrics.extractors import EXTRACTORS, DigitClassifier
 from ganvas.metrics.images import evaluate_images
 from ganvas.metrics.measures import coverage_measures
@@ -48,7 +48,11 @@ def test_every_extractor_and_protocol_field_is_described(page: str):
     assert not [name for name in [*EXTRACTORS, *Protocol.model_fields] if f"`{name}`" not in page]
 
 
-def test_stated_numbers_are_those_of_the_package(page: str, classifier: DigitClassifier):
-    assert f"{sum(p.numel() for p in DigitNet().parameters()):,} weights" in page
-    assert f"{100 * classifier.accuracy:.2f} %" in page
+def test_stated_numbers_are_those_of_the_package(page: str):
+    for shipped in (DIGITS, CLOTHING, AFFINE_DIGITS):
+        net, _, accuracy = shipped.load()
+        assert f"{sum(p.numel() for p in net.parameters()):,} weights" in page
+        assert f"in {shipped.path.stat().st_size / 1e6:.2f} MB" in page
+        assert f"{100 * accuracy:.2f} %" in page
+        assert f"{100 * shipped.required:.4g} %" in page
     assert f"({np.sqrt(truncated_variance(2)):.3f} in 2-D)" in page

@@ -120,14 +120,17 @@ def test_images_must_be_bytes_of_four_axes(images: np.ndarray):
 def test_unknown_names_get_a_suggestion():
     with pytest.raises(UsageError, match="Did you mean 'random-conv'"):
         open_extractor("random_conv", channels=3)
-    with pytest.raises(UsageError, match="Known: digit-classifier"):
+    with pytest.raises(UsageError, match="Known: affine-digit-classifier"):
         open_extractor("inception", channels=3)
 
 
-def test_defaults_do_not_call_clothes_digits():
+def test_each_data_set_is_judged_by_its_own_classifier():
     assert default_extractor("digits", channels=1).name == "digit-classifier"
     assert default_extractor("mnist", channels=1).name == "digit-classifier"
-    assert default_extractor("fashion_mnist", channels=1).name == "random-conv"
+    assert default_extractor("fashion_mnist", channels=1).name == "clothing-classifier"
+    assert default_extractor("fashion_mnist", channels=3).name == "random-conv"
+    assert default_extractor("affine_digits", channels=1).name == "affine-digit-classifier"
+    assert default_extractor("affine_mnist", channels=1).name == "affine-digit-classifier"
     assert default_extractor("digits_stack", channels=3).name == "random-conv"
 
 

@@ -115,6 +115,14 @@ def test_reference_can_be_the_training_set(real_digits):
         )
 
 
+def test_neighbours_are_as_many_as_a_small_set_has(real_digits):
+    train, _, held, _ = real_digits
+    scores = evaluate_images(train[:20], train[:3], Pixels(), held_out=held[:40], against="train")
+    assert dict(scores["coverage[pixels]"].protocol.settings) == {"k": "2"}
+    assert scores["coverage[pixels]"].value == 1
+    assert scores["precision[pixels]"].value >= 3 / 20
+
+
 def test_unfit_images_are_refused(classifier: DigitClassifier, real_digits):
     train, _, _, _ = real_digits
     with pytest.raises(UsageError, match="must be equal"):

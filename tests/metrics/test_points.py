@@ -100,5 +100,7 @@ def test_points_without_a_law(rng: np.random.Generator):
     shifted = evaluate_point_set(same + 3, reference)
     assert shifted["w1"].value == pytest.approx(math.hypot(3, 3), abs=0.2)
     assert shifted["coverage"].floor is None
+    few = evaluate_point_set(same, reference[:3])
+    assert dict(few["recall"].protocol.settings) == {"k": "2"}
     with pytest.raises(UsageError, match="reference points"):
         evaluate_point_set(same, np.full((5, 2), np.nan))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ganvas.cli.app import run
@@ -14,7 +15,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
 from ganvas.games import find_game
 from ganvas.model import Model, load, save_model
-from ganvas.model.model import CannotError
+from ganvas.model.trained import CannotError
 from ganvas.play import build
 
 BODY = {"kind": "mlp", "widths": [8]}
@@ -55,6 +56,27 @@ def test_encoded_items_are_the_ends_of_a_way(tmp_path: Path) -> None:
     z = model.encode(x)
     way = model.interpolate(z[0], z[1], steps=5, how="lerp")
     np.testing.assert_allclose(way[[0, -1]], model.reconstruct(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("system", ["veegan", "diwgan"])
+def test_the_way_between_two_items_begins_and_ends_with_them(system: str, tmp_path: Path) -> None:
+    model = saved(tmp_path / "model", system, "ring8")
+    x = np.array([[0.0, 1.0], [1.0, 0.0]], np.float32)
+    way = model.between(x, steps=3)
+    np.testing.assert_allclose(way[[0, -1]], model.reconstruct(x), atol=1e-5)
+    middle = torch.from_numpy(model.encode(x).mean(0, keepdims=True))
+    decoded = model.domain.decode(model.game.decode(middle))  # pyright: ignore[reportCallIssue]
+    np.testing.assert_allclose(way[1:2], decoded, atol=1e-5)
+    with pytest.raises(UsageError, match="two items and at least 2 steps, not 1 and 8"):
+        model.between(x[:1])
+    np.save(tmp_path / "x.npy", x)
+    words = ["--items", str(tmp_path / "x.npy"), "--out", str(tmp_path / "way.npy")]
+    assert (
+        run(["interpolate", str(tmp_path / "model"), *words, "--steps", "3", "--how", "lerp"]) == 0
+    )
+    np.testing.assert_allclose(np.load(tmp_path / "way.npy"), way, atol=1e-5)
+    with pytest.raises(CannotError):
+        saved(tmp_path / "gan", "gan", "ring8").between(x)
 
 
 def test_projection_finds_own_samples_and_reports_the_error(tmp_path: Path) -> None:

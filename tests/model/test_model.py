@@ -182,6 +182,24 @@ def test_an_interpolation_takes_latents(model: Model) -> None:
         model.interpolate(0, 1, steps=1)
 
 
+def test_a_way_from_class_to_class_mixes_them(tmp_path: Path) -> None:
+    model = saved(tmp_path / "model", "classes")
+    way = model.interpolate(3, 3, steps=3, label=0, to_label=2)
+    assert same(way[:1], model.sample(1, seed=3, label=0))
+    assert same(way[-1:], model.sample(1, seed=3, label=2))
+    z = model.latents(1, 3)[0]
+    half = torch.tensor([[0.5, 0.0, 0.5]])
+    assert same(way[1:2], model.domain.decode(model.game.generator(z, half)))
+    with pytest.raises(UsageError, match="the one class it begins with"):
+        model.interpolate(3, 3, to_label=2)
+
+
+def test_a_way_to_a_class_needs_classes(tmp_path: Path) -> None:
+    model = saved(tmp_path / "model", "points")
+    with pytest.raises(UsageError, match="without classes"):
+        model.interpolate(3, 3, label=0, to_label=2)
+
+
 # ---- verbs ------------------------------------------------------------------------------------
 
 
@@ -194,7 +212,7 @@ def test_a_model_says_what_it_can(model: Model) -> None:
     assert "can sample, score, interpolate" in repr(model)
 
 
-@pytest.mark.parametrize("verb", ["posterior", "predict", "edit"])
+@pytest.mark.parametrize("verb", ["slots", "edit"])
 def test_what_it_cannot_it_says_in_one_line(model: Model, verb: str) -> None:
     message = f"a model of gan cannot {verb}; it can: sample, score, interpolate"
     with pytest.raises(GanvasError, match=message):

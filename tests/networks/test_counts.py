@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from ganvas.networks import PRESETS, describe
+from ganvas.networks.convolutional import Down
 from tests.networks.specs import images, points
 
 
@@ -44,6 +46,18 @@ def test_published_counts(name, spec, latent, classes, generator, critic):
 def test_the_critic_without_norms_has_its_published_count():
     critic = PRESETS["dcganW"][1].model_copy(update={"norm": "none"})
     assert count(critic.build(FACES)) == 4_314_753
+
+
+def test_r3gan_has_its_published_counts_at_256_pixels():
+    # the paper's configuration E on FFHQ-256: 23.058 and 23.010 million
+    widths = (768, 768, 768, 768, 384, 192, 96)
+    g, d = (part.model_copy(update={"width": widths}) for part in PRESETS["r3gan"])
+    with torch.device("meta"):
+        generator, critic = g.build(images(3, 256, 256), 64), d.build(images(3, 256, 256))
+    assert (count(generator), count(critic)) == (23_057_952, 23_009_568)
+    groups = [m.groups for m in critic.modules() if isinstance(m, nn.Conv2d) and m.groups > 1]
+    assert groups[:2] == [12, 12]
+    assert groups[-3:-1] == [96, 96]
 
 
 def test_point_networks_have_the_benchmarks_layers():
@@ -133,3 +147,57 @@ def test_description_counts_and_lists():
     assert described.bytes == sum(
         t.numel() * t.element_size() for t in (*net.parameters(), *net.buffers())
     )
+
+
+# name, data, M, dim z, parameters of the query network and G without a head, and of both
+MEMORY_GAN = [
+    ("fashionM", MNIST, 256, 2, 1_705_664, 6_958_337, 8_664_001),
+    ("affineM", images(1, 40, 40), 256, 2, 2_377_792, 2_334_849, 4_712_641),
+    ("cifarM", CIFAR, 512, 16, 2_103_808, 2_024_707, 4_128_515),
+]
+
+
+@pytest.mark.parametrize(("name", "spec", "m", "z", "query", "generator", "total"), MEMORY_GAN)
+def test_memorygan_has_the_papers_counts(name, spec, m, z, query, generator, total):
+    g, d = PRESETS[name]
+    with torch.device("meta"):
+        networks = g.build(spec, m + z), d.build(spec)
+    assert networks[1].head.score.in_features == m
+    counts = count(networks[0]), count(networks[1]) - count(networks[1].head)
+    assert counts == (generator, query)
+    assert sum(counts) == total
+
+
+def test_the_dcgan_beside_memorygan_has_its_count():
+    g, d = PRESETS["cifarM0"]
+    with torch.device("meta"):
+        assert count(g.build(CIFAR, 128)) + count(d.build(CIFAR)) == 2_522_116
+
+
+def test_memorygan_grows_by_a_block_for_64_pixels():
+    (g, d), z = PRESETS["cifarM"], torch.randn(2, 20)
+    small = g.model_copy(update={"width": 8}), d.model_copy(update={"width": 8, "query": 12})
+    for size, blocks in ((32, 3), (64, 4)):
+        spec = images(3, size, size)
+        generator, query = small[0].build(spec, 20), small[1].build(spec)
+        assert len(generator.blocks) == blocks
+        assert generator(z).shape == (2, 3, size, size)
+        assert query.features(generator(z)).shape == (2, 12)
+
+
+@pytest.mark.parametrize("size", [(28, 28), (40, 40), (8, 8), (30, 45)])
+def test_memorygans_dcgan_takes_any_size(size):
+    spec = images(1, *size)
+    for pointwise in (False, True):
+        changes = {"width": 4, "pointwise": pointwise}
+        g, d = (c.model_copy(update=changes) for c in PRESETS["affineM"])
+        x = g.build(spec, 6)(torch.randn(2, 6))
+        assert x.shape == (2, *spec.shape)
+        assert d.build(spec).features(x).shape == (2, 256)
+
+
+def test_strided_layers_pad_odd_sides_as_tensorflow_does():
+    down, x = Down(1, 2, 4, (7, 7), True), torch.randn(2, 1, 7, 7)
+    same = F.conv2d(F.pad(x, (1, 2, 1, 2)), down.conv.weight, down.conv.bias, stride=2)
+    assert down(x).shape == (2, 2, 4, 4)
+    assert torch.allclose(down(x), same, atol=1e-6)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import cast
+
 import pytest
 import torch
 from torch import Tensor
 
-from ganvas.nn import MinibatchDeviation, MinibatchDiscrimination
+from ganvas.nn import MinibatchDeviation, MinibatchDiscrimination, minibatch
 
 
 def by_hand(layer: MinibatchDiscrimination, h: Tensor) -> Tensor:
@@ -66,3 +69,34 @@ def test_a_batch_that_the_group_does_not_divide_is_one_group() -> None:
     wanted = (h.var(0, correction=0) + 1e-8).sqrt().mean()
     assert MinibatchDeviation(3, size=4)(h).allclose(wanted)
     assert MinibatchDeviation(3)(h[:1]).isfinite().all()
+
+
+@pytest.mark.parametrize("cached", [1, 200, 100_000])
+def test_the_derivative_written_out_is_that_of_the_formula(
+    cached: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One pass after the other, several kernels at once, all at once; copies have no slope."""
+    monkeypatch.setattr(minibatch, "CACHED", cached)
+    layer = MinibatchDiscrimination(6, 5, 3, scale=0.5)
+    h = torch.randn(9, 6)
+    h[4] = h[2]
+    h.requires_grad_()
+    weights = torch.randn(9, 5)
+    leaves = (h, layer.table)
+    found = torch.autograd.grad((layer(h) * weights).sum(), leaves)
+    wanted = torch.autograd.grad((by_hand(layer, h) * weights).sum(), leaves)
+    differentiable = torch.autograd.grad((layer(h) * weights).sum(), leaves, create_graph=True)
+    for quick, true, slow in zip(found, wanted, differentiable, strict=True):
+        torch.testing.assert_close(quick, true, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(slow, true, atol=1e-5, rtol=1e-5)
+
+
+def test_a_share_of_the_batch_against_all_of_it() -> None:
+    """What each of two processes computes: its rows against everybody's, both derivatives."""
+    mine = torch.randn(3, 2, 4, dtype=torch.double, requires_grad=True)
+    every = torch.randn(3, 2, 7, dtype=torch.double, requires_grad=True)
+    nearness = cast(Callable[..., Tensor], minibatch._Nearness.apply)
+    gaps = (mine.unsqueeze(3) - every.unsqueeze(2)).abs().sum(1)
+    torch.testing.assert_close(nearness(mine, every), torch.exp(-gaps).sum(2))
+    assert torch.autograd.gradcheck(nearness, (mine, every))
+    assert torch.autograd.gradgradcheck(nearness, (mine, every))

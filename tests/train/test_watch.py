@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ganvas.data.source import ArraySource, LawSource
 from ganvas.metrics.floors import hq_floor
 from ganvas.play import Noise, build
 from ganvas.recipes import load_recipe
-from ganvas.train.look import class_numbers, preference, set_size
+from ganvas.train.look import class_numbers, known_items, measure_of, preference, set_size
 from ganvas.train.watch import Watch, diagnose_run
 from tests.train.players import Known, blob, log, points_source, ring, ring_source
 
@@ -167,6 +168,21 @@ def test_digits_are_judged_by_features_and_classes() -> None:
 # ---- the discriminator --------------------------------------------------------------------------
 
 
+def test_stacked_digits_are_counted_by_modes() -> None:
+    source = open_data(DataSettings(source="digits_stack", labels=False))
+    real = next(iter(known_items(source).values()))
+    measure = measure_of(source, real, torch.device("cpu"))
+    encode = source.spec.domain.encode
+    items = encode(source.items("reference").x)
+    whole = measure(items)
+    assert len(items) == measure.samples == 10_000
+    assert whole["coverage/modes"] >= 998
+    assert whole["coverage/kl_modes"] == pytest.approx(999 / 20_000, rel=0.15)
+    collapsed = measure(items[:1].expand(300, -1, -1, -1))
+    assert collapsed["coverage/modes"] == 1
+    assert collapsed["coverage/diversity"] == 0
+
+
 def test_preference_is_the_share_of_pairs_won_with_ties_halved() -> None:
     a, b = torch.randint(0, 9, (57,)).float(), torch.randint(0, 9, (43,)).float()
     wins = (a[:, None] > b).double() + 0.5 * (a[:, None] == b).double()
@@ -212,6 +228,27 @@ def test_classes_count_from_a_fifth_of_their_share() -> None:
 def test_large_images_are_compared_in_smaller_sets() -> None:
     assert set_size((3, 64, 64)) == 1000
     assert set_size((3, 256, 256)) * 3 * 256**2 <= 1 << 26
+
+
+# ---- numbers of the game's own -----------------------------------------------------------------
+
+
+class Gauged(Known):
+    """Gauges the mean of its held-out samples, and a few things beside it."""
+
+    def gauge(self, x: torch.Tensor) -> dict[str, float]:
+        mean = float(x.double().mean())
+        return {"own/mean": mean, "own/small": 1.23456789e-9, "own/broken": math.inf}
+
+
+def test_what_a_game_gauges_is_a_mean_over_all_held_out_samples() -> None:
+    source = points_source(test=730)  # in batches of 250, the last one smaller
+    numbers = watch(source).look(Gauged(source, blob))
+    real = source.spec.domain.encode(source.items("test").x)
+    assert numbers["own/mean"] == pytest.approx(float(real.double().mean()), rel=1e-5)
+    assert numbers["own/small"] == pytest.approx(1.23457e-9, rel=1e-6)
+    assert "own/broken" not in numbers
+    assert not any(name.startswith("own/") for name in watch(source).look(Known(source, blob)))
 
 
 # ---- no side effects ----------------------------------------------------------------------------

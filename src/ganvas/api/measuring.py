@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ganvas.data.affine import AffineSource
 from ganvas.data.open import open_data
-from ganvas.data.source import Source, StackSource
+from ganvas.data.source import REFERENCE, Source, StackSource
 from ganvas.data.spec import AnyArray, Images
-from ganvas.metrics.digit_classifier import DigitNet
 from ganvas.metrics.extractor import Extractor
-from ganvas.metrics.extractors import DigitClassifier, default_extractor
+from ganvas.metrics.extractors import default_extractor
 from ganvas.metrics.gaussianity import gaussianity
 from ganvas.metrics.images import evaluate_images
 from ganvas.metrics.points import evaluate_point_set, evaluate_points
 from ganvas.metrics.protocol import Protocol, Score
-from ganvas.metrics.stacked import NearestNeighbour, evaluate_stacked
+from ganvas.metrics.stacked import evaluate_stacked, stack_classifier
 from ganvas.model import Model, disk_errors, load, save_model
 from ganvas.play import Noise
 from ganvas.recipes import Recipe, load_recipe
@@ -82,7 +82,12 @@ def diagnose(run: str | Path) -> Diagnosis:
 
 
 def measure(model: Model, source: Source, samples: int, seed: int = 0) -> dict[str, Score]:
-    """Return all scores that fit the data, of so many samples drawn with ``seed``."""
+    """Return all scores that fit the data, of so many samples drawn with ``seed``.
+
+    None fit a model that draws no samples.
+    """
+    if "sample" not in model.capabilities:
+        return {}
     labels: torch.Tensor | None = None
     if model.conditional:
         labels = model.latents(samples, seed)[1]
@@ -92,7 +97,8 @@ def measure(model: Model, source: Source, samples: int, seed: int = 0) -> dict[s
     if isinstance(source, StackSource):
         classifier = digit_classifier(source, model.device)
         return evaluate_stacked(x, classifier, data=source.spec.name, seed=seed)
-    train = source.items("train").x
+    drawn = isinstance(source, AffineSource)  # without end: fixed draws stand for all
+    train = source.items(REFERENCE if drawn else "train").x
     held_out = source.items("test").x if "test" in source.splits else None
     if isinstance(source.spec.domain, Images):
         name, channels = source.spec.name, source.spec.domain.channels
@@ -162,10 +168,7 @@ def _codes(model: Model, items: AnyArray, seed: int) -> AnyArray:
 
 def digit_classifier(source: StackSource, device: torch.device) -> Extractor:
     """Return what tells the single digits of a stack apart: the shipped net, or neighbours."""
-    digits = source.digits["train"]
-    if digits.x.shape[1] >= DigitNet.size or digits.label is None:
-        return DigitClassifier(device=device)
-    return NearestNeighbour(digits.x, digits.label)
+    return stack_classifier(source.digits["train"], device)
 
 
 def _class_shares(scores: dict[str, Score], names: list[str]) -> dict[str, float]:

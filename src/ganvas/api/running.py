@@ -154,7 +154,9 @@ def _run(
             write_report(path)
         if outcome == "finished" and loop.rounds > (resumed or 0) and recipe.evaluate.at_end:
             if not quiet:
-                console.print(f"measuring {recipe.evaluate.samples:,} samples")
+                samples = f"{recipe.evaluate.samples:,} samples"
+                drawn = "sample" in game.capabilities()
+                console.print(f"measuring {samples if drawn else 'the model'}")
             evaluate(path)
     return Ending(outcome, path, loop.rounds)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganvas.bench.tables import (
+    BATCH_NORMED,
     METHODS,
     PRESETS,
     STACKS,
@@ -57,9 +58,13 @@ class Job:
             # Encoders and judges of pairs bear the same names, and encoders step as G does.
             preset["game.encoder"] = {"preset": self.preset, **method.encoder}
             preset["game.encoder_optimiser"] = preset["game.generator_optimiser"]
-        if method.normed and "game.generator" in preset:
+        if method.normed and "game.generator" in preset and self.preset not in BATCH_NORMED:
             preset["game.generator"] = {**preset["game.generator"], "batch_norm": True}
-        chosen = {} if self.preset == "native" and method.own else method.set
+        if method.unnormed and self.preset in BATCH_NORMED:
+            preset["game.discriminator"] = {**preset["game.discriminator"], "norm": "none"}
+        chosen = {} if self.preset == "native" and method.own else dict(method.set)
+        if chosen and self.data not in STACKS:
+            chosen |= method.points
         rounds = TIERS[self.tier].rounds(self.data, self.preset)
         horizon = {} if rounds is None else {"train.rounds": rounds, "train.kimg": None}
         source: dict[str, Any] = {"data.source": self.data}
@@ -71,7 +76,10 @@ class Job:
     @property
     def base(self) -> str:
         """The recipe it starts from: the method's own for the data, or the nearest kind."""
-        system, have = METHODS[self.method].recipe, names()
+        method, have = METHODS[self.method], names()
+        system = method.recipe
+        if method.base and self.preset != "native" and self.data not in STACKS:
+            return f"{system}/{method.base}"
         kinds = ("digits_stack", "images", "digits") if self.data in STACKS else ("ring8", "points")
         for kind in (self.data, *kinds):
             if f"{system}/{kind}" in have:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 import statistics
 from collections.abc import Callable, Sequence
@@ -172,7 +173,7 @@ def header() -> list[str]:
     return [
         *("method", "seeds"),
         *(title for _, title in MEASURES),
-        *("best modes", "rounds to all modes", "s/run", "published", "verdict"),
+        *("best modes", "rounds to all modes", "s/run", "G params", "published", "verdict"),
     ]
 
 
@@ -189,6 +190,7 @@ def table_row(line: Line) -> list[str]:
         str(best or "–"),
         reached,
         f"{statistics.median(row['seconds'] for row in line.rows):.0f}",
+        f"{line.rows[0]['generator_parameters']:,}",
         cited(published) if published else "–",
         line.verdict,
     ]
@@ -218,8 +220,8 @@ def markdown(found: Sequence[Line]) -> str:
     parts = [
         f"# Mode coverage, tier `{tier}`",
         "",
-        f"Printed by `ganvas bench report --tier {tier}`; its protocol is the benchmark's. A row is "
-        "the mean ± standard deviation over its seeds.",
+        f"Printed by `ganvas bench report --tier {tier}`; its protocol is the benchmark's. A row "
+        "is the mean ± standard deviation over its seeds.",
         "",
     ]
     for (data, preset), group in groups_of(found).items():
@@ -266,6 +268,24 @@ def protocol(group: Sequence[Line]) -> str:
     )
 
 
+def as_json(found: Sequence[Line]) -> str:
+    """Return the table as JSON: mean, standard deviation and number of seeds of every measure."""
+    table = [
+        {
+            **{name: getattr(line, name) for name in ("data", "preset", "tier", "method")},
+            "measures": {
+                name: {"mean": c.mean, "std": c.deviation, "seeds": c.count}
+                for name, _ in MEASURES
+                if (c := line.cell(name)) is not None
+            },
+            "published": line.published.model_dump() if line.published else None,
+            "verdict": line.verdict,
+        }
+        for line in found
+    ]
+    return json.dumps(table, indent=2) + "\n"
+
+
 def as_csv(found: Sequence[Line]) -> str:
     """Return one flat table, a row for each line, means and deviations in columns of their own."""
     text = io.StringIO()
@@ -291,13 +311,17 @@ def write(rows: Sequence[Row], tier: str, out: Path | None) -> str:
     found = lines(rows, tier)
     if out is None:
         return markdown(found)
-    makers: dict[str, Callable[[Sequence[Line]], str]] = {".md": markdown, ".csv": as_csv}
+    makers: dict[str, Callable[[Sequence[Line]], str]] = {
+        ".md": markdown,
+        ".csv": as_csv,
+        ".json": as_json,
+    }
     if out.suffix == ".html":
         from ganvas.bench.page import page
 
         makers[".html"] = page
     if out.suffix not in makers:
-        raise UsageError(f"--out {out}: expected a .md, .csv or .html file")
+        raise UsageError(f"--out {out}: expected a .md, .csv, .json or .html file")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(makers[out.suffix](found), encoding="utf-8")
     return str(out)

@@ -19,7 +19,7 @@ from ganvas.errors import GanvasError
 SAMPLE_SEED = 777
 POINT_SAMPLES = (2_500, 10_000)
 STACK_SAMPLES = (26_000, 20_000)
-PLOTTED = 1_000
+PLOTTED = 500
 """Points of each run kept for the panels of the report."""
 
 Say = Callable[[str], None]
@@ -182,7 +182,7 @@ def measure(folder: Path, job: Job) -> Row:
         "classifier": weights,
         "histogram": [int(count) for count in histogram],
         "generator_parameters": sum(p.numel() for p in generator.parameters()),
-        "points": x[:PLOTTED, :2].round(2).astype(float).tolist()
+        "points": x[:PLOTTED, :2].astype(float).round(2).tolist()
         if job.seed == 0 and x.ndim == 2
         else None,
     }

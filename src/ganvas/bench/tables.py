@@ -21,39 +21,50 @@ MIXTURES = ("ring8", "grid25", "rand25", "cube27")
 STACKS = ("digits_stack", "stacked_digits", "smnist_fixed", "smnist_online")
 """Sets of three stacked digits, 1,000 modes."""
 
+BATCH_NORMED = ("smD", "smU2", "smU4")
+"""Presets whose discriminators have batch norms."""
+
 
 class Method(Settings):
     """One row of a table.
 
     Attributes:
         recipe: system whose recipes play it.
+        base: the recipe that presets change, on points; None for the one made for the data.
         set: settings that differ from the preset's, by dotted key.
+        points: likewise, on points only.
         joint: its discriminator sees (x, z), and there is an encoder: other networks of that name.
         encoder: what differs from the preset's encoder.
         normed: give the preset's generator batch norms.
+        unnormed: take them from its discriminator, whose gradient is penalised sample by sample.
         own: the system's recipes are this method, so preset "native" takes them as they are.
     """
 
     recipe: str
+    base: str | None = None
     set: Tree = Field(default={})
+    points: Tree = Field(default={})
     joint: bool = False
     encoder: Tree = Field(default={})
     normed: bool = False
+    unnormed: bool = False
     own: bool = False
 
 
 class Tier(Settings):
-    """A budget: generator updates on points and on stacked digits, and how many seeds."""
+    """A budget: generator updates on points and on stacked digits, and how many seeds.
+
+    Updates are a number, or numbers by preset.
+    """
 
     points: int | dict[str, int]
-    stacked: int
+    stacked: int | dict[str, int]
     seeds: int
 
     def rounds(self, data: str, preset: str) -> int | None:
         """Return the generator updates of a run; None: as many as its own recipe has."""
-        if data in STACKS:
-            return self.stacked
-        return self.points if isinstance(self.points, int) else self.points.get(preset)
+        budget = self.stacked if data in STACKS else self.points
+        return budget if isinstance(budget, int) else budget.get(preset)
 
 
 class Published(Settings):

@@ -10,7 +10,20 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli import encoding, exporting, latents, looking, measuring, sampling, showing, training
+from ganvas.cli import (
+    encoding,
+    exporting,
+    judging,
+    latents,
+    linking,
+    looking,
+    measuring,
+    pairing,
+    sampling,
+    showing,
+    slots,
+    training,
+)
 from ganvas.cli.benching import bench
 from ganvas.cli.speech import complain
 from ganvas.errors import GanvasError
@@ -36,6 +49,10 @@ for command in (
     *(training.train, training.resume),
     *(sampling.sample, sampling.interpolate),
     *(encoding.encode, encoding.reconstruct, encoding.project, latents.latents),
+    linking.predict,
+    *(pairing.pairs, pairing.codes),
+    *(judging.score, judging.posterior),
+    *(slots.slots, slots.nearest),
     *(measuring.evaluate, measuring.compare, measuring.diagnose),
     *(looking.recipes, looking.data),
     showing.gallery,

@@ -34,7 +34,9 @@ def modes(
     ] = None,
     preset: Annotated[
         list[str] | None,
-        typer.Option(help="Networks and rates: toyV, toyU, toyP, dig, smD, or native."),
+        typer.Option(
+            help="Networks and rates: toyV, toyU, toyP, dig, smD, smU2, smU4, smR, or native."
+        ),
     ] = None,
     tier: Annotated[str, typer.Option(help="Budget: smoke, cpu, paper or gpu.")] = "smoke",
     seeds: Annotated[
@@ -68,10 +70,10 @@ def report(
     results: Results = None,
     tier: Annotated[str, typer.Option(help="Budget: smoke, cpu, paper or gpu.")] = "cpu",
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A .md, .csv or .html file.")
+        Path | None, typer.Option(metavar="FILE", help="A .md, .csv, .json or .html file.")
     ] = None,
 ) -> None:
-    """Print the table of all results, or write it: Markdown, CSV, or a page with figures.
+    """Print the table of all results, or write it: Markdown, CSV, JSON, or a page with figures.
 
     Example: ganvas bench report --tier cpu --out modes.html
     """
@@ -96,6 +98,28 @@ def floor(
     for name in data or MIXTURES:
         say(table(floors(known("data set", name, DATA), count), (name, "value", "spread")))
         say("")
+
+
+@bench.command()
+def found(
+    results: Annotated[Path, typer.Option(metavar="FILE", help="JSON lines of results.")] = RESULTS,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="What the diagnosis reads.")] = Path(
+        "src/ganvas/train/found.json"
+    ),
+) -> None:
+    """Write what `ganvas diagnose` ranks its remedies by: mean strict modes of each method.
+
+    Example: ganvas bench found --out src/ganvas/train/found.json
+    """
+    import json
+
+    from ganvas.bench.found import distil
+    from ganvas.bench.rows import read_rows
+
+    lines = results.read_text("utf-8").count("\n")
+    summary = distil(read_rows([results]), lines)
+    out.write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
+    say(f"{len(summary['tables'])} tables from {lines} lines of {results}: {out}")
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganvas.cli.items import Items, check_array_file, read_items, write_array
+from ganvas.cli.linking import read_graph
 from ganvas.cli.options import Game, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say
-from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
     from ganvas.model import Model
-    from ganvas.model.model import Array
+    from ganvas.model.trained import Array
 
-Items = Annotated[
-    Path,
-    typer.Argument(metavar="FILE", help="A .npy or .npz array, a picture, or a folder of them."),
-]
 Out = Annotated[
     Path,
     typer.Option(
@@ -37,20 +34,14 @@ def encode(
 
     Example: ganvas encode runs/veegan points.npy --out codes.npy
     """
-    import numpy as np
-
-    from ganvas.model import disk_errors
-
-    if out.suffix not in (".npy", ".npz"):
-        raise UsageError(f"--out {out}: expected a .npy or .npz file for latents")
+    check_array_file(out)
     model = load_model(run, game)
-    codes = model.encode(read_items(items, model))
-    with disk_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        if out.suffix == ".npy":
-            np.save(out, codes)
-        else:
-            np.savez(out, latents=codes)
+    if model.spec.kind == "graph":
+        graph, links = read_graph(str(items), model)
+        codes = model.encode(graph.x, links=links)
+    else:
+        codes = model.encode(read_items(items, model))
+    write_array(out, "latents", codes)
     say(f"{len(codes)} latents of width {codes.shape[1]}: {out}")
 
 
@@ -98,50 +89,6 @@ def project(
         unit = f"{mean / 4:.5f} for pixels in [0, 1], {mean:.5f} for pixels in [-1, 1]"
     say(f"mean squared error over {len(x)} items: {unit}")
     say(f"nearest samples: {out}")
-
-
-def read_items(path: Path, model: Model) -> Array:
-    """Return items in data units, of the model's shape (see `read_labelled`)."""
-    return read_labelled(path, model)[0]
-
-
-def read_labelled(path: Path, model: Model) -> tuple[Array, Array | None]:
-    """Return items in data units, of the model's shape, and their classes (N,) if there are any.
-
-    Raises:
-        UsageError: nothing is there, or it does not fit the model.
-    """
-    import numpy as np
-    from PIL import Image, UnidentifiedImageError
-
-    from ganvas.data.catalogue import read
-    from ganvas.data.pixels import FORMS, Form, conform
-    from ganvas.data.settings import DataSettings
-
-    if model.spec.kind == "points":
-        items = read(DataSettings(source=str(path))).splits["train"]
-        return items.x, items.label
-    channels, height, width = model.spec.shape
-    colour = FORMS[channels]
-    settings = DataSettings.model_validate(
-        {
-            "source": str(path),
-            "size": (height, width),
-            "resize": "fit-crop",
-            "channels": colour,
-        }
-    )
-    if path.is_dir() or path.suffix.lower() in (".npy", ".npz") or not path.is_file():
-        splits = read(settings).splits
-        items = splits.get("test", splits["train"])
-        return items.x, items.label
-    try:
-        with Image.open(path) as picture:
-            picture.load()
-            form = Form((height, width), "fit-crop", colour, settings.colour)
-            return np.array(conform(picture, form))[None], None
-    except (UnidentifiedImageError, OSError) as error:
-        raise UsageError(f"{path} is no picture that can be read: {error}") from None
 
 
 def _save(model: Model, x: Array, answers: Array, out: Path) -> None:

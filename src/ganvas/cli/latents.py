@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganvas.cli.encoding import read_labelled
+from ganvas.cli.items import read_labelled
 from ganvas.cli.options import Game, Label, ModelFolder, load_model
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError

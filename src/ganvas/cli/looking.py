@@ -72,7 +72,7 @@ def fitting_recipes(report: DataReport) -> list[str]:
     """Return the commands that train on a data set, those made for it first."""
     from ganvas.recipes import catalogue
 
-    found = catalogue.summaries()
+    found = [s for s in catalogue.summaries() if report.classes or not s.conditional]
     general = [s.name for s in found if s.name.endswith(f"/{report.kind}")]
     made_for = [s.name for s in found if s.source == report.source and s.name not in general]
     return [

@@ -13,7 +13,7 @@ from ganvas.config import Schedule, Settings
 from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.data.source import Source
-from ganvas.model.model import choose_device
+from ganvas.model.trained import choose_device
 from ganvas.play import Game, Noise, Player, Stage, Turns, build
 from ganvas.recipes import Recipe
 

@@ -10,6 +10,7 @@ import typer
 
 from ganvas.cli.options import Game, Label, ModelFolder, Seed, Truncation, load_model
 from ganvas.cli.speech import say
+from ganvas.errors import UsageError
 
 Out = Annotated[
     Path,
@@ -26,6 +27,12 @@ class How(StrEnum):
     LERP = "lerp"
 
 
+Slot = Annotated[
+    int | None,
+    typer.Option(help="Of models with a memory: one slot, as ganvas slots lists them.", min=0),
+]
+
+
 def sample(
     run: ModelFolder,
     out: Out,
@@ -33,6 +40,7 @@ def sample(
     seed: Seed = 0,
     label: Label = None,
     truncation: Truncation = 1.0,
+    slot: Slot = None,
     game: Game = None,
 ) -> None:
     """Draw samples from a trained model.
@@ -44,7 +52,10 @@ def sample(
     from ganvas.model import disk_errors
 
     model = load_model(run, game)
-    samples = model.sample(count, seed=seed, label=label, truncation=truncation)
+    if slot is None:
+        samples = model.sample(count, seed=seed, label=label, truncation=truncation)
+    else:
+        samples = model.slots.sample(slot, count, seed=seed, truncation=truncation)
     with disk_errors(out):
         model.domain.save(samples, out)
     say(f"{count} samples: {out}")
@@ -55,22 +66,76 @@ def interpolate(
     out: Out,
     from_seed: Annotated[int, typer.Option(help="Where the way begins.", min=0)] = 0,
     to_seed: Annotated[int, typer.Option(help="Where it ends.", min=0)] = 1,
-    steps: Annotated[int, typer.Option(help="How many samples, both ends included.", min=2)] = 8,
-    how: Annotated[How, typer.Option(help="Along the sphere, or straight.")] = How.SLERP,
+    corners: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,C,D", help="Four seeds, for a square between them instead of a line."
+        ),
+    ] = None,
+    steps: Annotated[
+        int, typer.Option(help="How many samples along a line or edge, ends included.", min=2)
+    ] = 8,
+    how: Annotated[
+        How | None,
+        typer.Option(help="Along the sphere, or straight; by default slerp, in squares lerp."),
+    ] = None,
+    items: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Two items of data, a folder or an array, in place of seeds."
+        ),
+    ] = None,
     label: Label = None,
+    to_label: Annotated[
+        str | None, typer.Option(help="The class where a line ends, if that is another one.")
+    ] = None,
     truncation: Truncation = 1.0,
+    slot: Slot = None,
     game: Game = None,
 ) -> None:
-    """Draw the samples on the way between two seeds.
+    """Draw the samples on the way between two seeds or two items, or in a square of four seeds.
 
-    Example: ganvas interpolate runs/digits --from-seed 3 --to-seed 4 --steps 10 --out way.png
+    In models with a memory the way leads through the space of keys, and each sample is drawn from
+    the slot that is nearest there; with --slot it stays in that slot and only the noise changes.
+
+    Example: ganvas interpolate runs/digits --corners 3,4,5,6 --steps 8 --out square.png
     """
+    from ganvas.cli.items import read_items
     from ganvas.model import disk_errors
 
+    four = None if corners is None else _seeds(corners)
+    way = (how or (How.SLERP if four is None else How.LERP)).value
     model = load_model(run, game)
-    samples = model.interpolate(
-        from_seed, to_seed, steps, how.value, label=label, truncation=truncation
-    )
+    if items is not None and (four is not None or slot is not None):
+        raise UsageError("items of data are the ends of a line: give --items, --corners or --slot")
+    if slot is not None and label is not None:
+        raise UsageError("a slot has no class: give --slot or --label, not both")
+    if to_label is not None and (items is not None or four is not None or slot is not None):
+        raise UsageError("--to-label is the end of a line between seeds, without other ends")
+    if items is not None:
+        samples = model.between(read_items(items, model)[:2], steps, way)
+    elif slot is not None:
+        ends = (slot, (from_seed, to_seed) if four is None else four)
+        samples = model.slots.between(*ends, steps, way, truncation=truncation)
+    elif four is not None:
+        samples = model.square(four, steps, way, label=label, truncation=truncation)
+    else:
+        ends = (from_seed, to_seed)
+        samples = model.interpolate(
+            *ends, steps, way, label=label, to_label=to_label, truncation=truncation
+        )
     with disk_errors(out):
-        model.domain.save(samples, out)
-    say(f"{steps} samples: {out}")
+        model.domain.save(samples, out, columns=steps)
+    say(f"{len(samples)} samples: {out}")
+
+
+def _seeds(words: str) -> list[int]:
+    """Return four seeds from words such as 3,4,5,6.
+
+    Raises:
+        UsageError: they are not four whole numbers from 0 on.
+    """
+    parts = [part.strip() for part in words.split(",")]
+    if len(parts) != 4 or not all(part.isdecimal() for part in parts):
+        raise UsageError(f"--corners {words}: expected four seeds, such as --corners 0,1,2,3")
+    return [int(part) for part in parts]

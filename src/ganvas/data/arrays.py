@@ -1,4 +1,4 @@
-"""Arrays in .npy and .npz files: points or uint8 images, with optional labels and test split."""
+"""Arrays in .npy and .npz files: points, uint8 images or a graph, with optional labels."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ganvas.data.graph_files import LINK_KEYS, graph_of
 from ganvas.data.items import Collection, Items, encode_labels, require_several
 from ganvas.errors import UsageError
 
 SUFFIXES = (".npy", ".npz")
+FEATURE_KEYS = ("x", "features")
 DATA_KEYS = ("x", "images", "points", "data", "x_train", "train", "arr_0")
 LABEL_KEYS = ("y", "labels", "label", "y_train")
 TEST_KEYS = ("x_test", "test")
@@ -25,13 +27,17 @@ def read_file(path: Path) -> Collection:
     """Read points (N, D) or images (N, H, W), (N, H, W, C) from a .npy or .npz file.
 
     An .npz file holds the data under one of `DATA_KEYS` (or as its only array), labels under one
-    of `LABEL_KEYS`, and a test split under `TEST_KEYS` and `TEST_LABEL_KEYS`. Pickled objects are
-    never loaded.
+    of `LABEL_KEYS`, and a test split under `TEST_KEYS` and `TEST_LABEL_KEYS`. With links between
+    items, under one of `LINK_KEYS`, it is a graph. Pickled objects are never loaded.
 
     Raises:
         UsageError: the file is damaged, holds objects, NaN, a single sample or an unknown shape.
     """
     arrays = _load(path)
+    if link_key := _first(LINK_KEYS, arrays):
+        found = (_first(keys, arrays) for keys in (FEATURE_KEYS, LABEL_KEYS))
+        features, label = (None if key is None else arrays[key] for key in found)
+        return graph_of(path, arrays[link_key], features, label)
     key = _data_key(path, arrays)
     splits = {"train": _item_array(path, key, arrays[key])}
     if test_key := _first(TEST_KEYS, arrays):

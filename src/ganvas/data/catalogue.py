@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganvas.data import arrays, pixels, standard
+from ganvas.data.graph_files import is_graph, read_tables
+from ganvas.data.graph_laws import GRAPH_NAMES, graph_law
 from ganvas.data.hub import PREFIX, read_hub
 from ganvas.data.images import read_folder
 from ganvas.data.items import Collection, Items
@@ -34,7 +36,16 @@ STACKS: dict[str, Stack] = {
 }
 """Sets of three digits as three channels, 1,000 modes."""
 
-DATA_NAMES: tuple[str, ...] = (*LAW_NAMES, *PACKAGED, *STACKS, *standard.STANDARD)
+AFFINE: dict[str, Callable[[DataSettings], Collection]] = {
+    "affine_digits": lambda _: digits(),
+    "affine_mnist": standard.mnist,
+}
+"""Sets of digits that are turned and moved on a canvas, anew each time they are shown."""
+
+DATA_NAMES: tuple[str, ...] = (
+    *(*LAW_NAMES, *GRAPH_NAMES, *PACKAGED, *STACKS, *AFFINE),
+    *standard.STANDARD,
+)
 """Names of all data sets that are not a path or a hub id."""
 
 
@@ -45,6 +56,8 @@ def read(settings: DataSettings) -> Collection:
         UsageError: it is not there, is broken, or does not fit the settings.
     """
     name = settings.source
+    if name in GRAPH_NAMES:
+        return graph_law(name).collection
     if name in PACKAGED:
         return conformed(PACKAGED[name](), settings)
     if name in standard.STANDARD:
@@ -52,24 +65,26 @@ def read(settings: DataSettings) -> Collection:
     if name.startswith(PREFIX):
         return read_hub(name, settings)
     path = find_path(name)
+    if is_graph(path):
+        return read_tables(path)
     if path.is_dir():
         return read_folder(path, settings)
     return conformed(arrays.read_file(path), settings)
 
 
 def find_path(name: str) -> Path:
-    """Return the folder, .npy or .npz file that ``name`` points at.
+    """Return the folder, .npy, .npz or .csv file that ``name`` points at.
 
     Raises:
         UsageError: nothing is there, or a file of another type; a misspelt name of a known set.
     """
     path = Path(name).expanduser()
-    if path.is_dir() or (path.is_file() and path.suffix.lower() in arrays.SUFFIXES):
+    if path.is_dir() or (path.is_file() and path.suffix.lower() in (*arrays.SUFFIXES, ".csv")):
         return path
     if path.is_file():
         raise UsageError(
             f"{path} is one {path.suffix or 'nameless'} file; expected a folder of images, "
-            "a .npy or a .npz file."
+            "a .npy or .npz file, or a .csv file with the links of a graph."
         )
     if os.sep in name or "/" in name or path.suffix:
         raise UsageError(f"There is no file or folder {path} (looked from {Path.cwd()}).")
@@ -80,12 +95,12 @@ def find_path(name: str) -> Path:
 
 
 def conformed(collection: Collection, settings: DataSettings) -> Collection:
-    """Return the set with its images in the size and channels asked for; points stay as they are.
+    """Return the set with its images in the size and channels asked for; others stay as they are.
 
     Raises:
         UsageError: the images have another size and no rule says how they get there.
     """
-    if collection.kind == "points":
+    if collection.kind != "images":
         return collection
     _, height, width, channels = collection.splits["train"].x.shape
     size = pixels.choose_size(settings, [(f"{collection.name}, image 0", (height, width))])

@@ -12,12 +12,14 @@ import numpy as np
 from PIL import Image
 
 from ganvas.data import images, pixels
-from ganvas.data.catalogue import DATA_NAMES, STACKS, find_path, read
+from ganvas.data.catalogue import AFFINE, DATA_NAMES, STACKS, find_path, read
+from ganvas.data.graph_files import is_graph
+from ganvas.data.graphs import degrees
 from ganvas.data.hub import PREFIX
 from ganvas.data.images import Broken, Entry, Header
 from ganvas.data.items import Collection, Kind, class_order
 from ganvas.data.laws import LAW_NAMES, law
-from ganvas.data.settings import DataSettings
+from ganvas.data.settings import AffineSettings, DataSettings
 
 FEW = 1000
 IMBALANCE = 10
@@ -31,11 +33,12 @@ class DataReport:
 
     Attributes:
         source: the name or path asked about.
-        kind: "points" or "images".
+        kind: "points", "images" or "graph".
         counts: number of usable items by split; None: drawn without end.
         sizes: number of images of each size ("height x width"), most frequent first.
         channels: number of images of each colour form (grey, rgb, rgba).
-        dim: number of coordinates of a point.
+        dim: number of coordinates of a point, or of features of a node.
+        links: number of links of a graph.
         modes: number of modes of a law.
         classes: number of items of each class.
         broken: files that cannot be used, with the reason.
@@ -49,6 +52,7 @@ class DataReport:
     sizes: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
     channels: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
     dim: int | None = None
+    links: int | None = None
     modes: int | None = None
     classes: dict[str, int] = field(default_factory=dict[str, int])
     broken: list[Broken] = field(default_factory=list[Broken])
@@ -66,7 +70,10 @@ class DataReport:
         for split, count in self.counts.items():
             lines.append(f"  {split}: {'endless' if count is None else f'{count:,}'}")
         if self.dim is not None:
-            lines.append(f"  coordinates: {self.dim}")
+            what = "coordinates" if self.links is None else "features"
+            lines.append(f"  {what}: {self.dim:,}")
+        if self.links is not None:
+            lines.append(f"  links: {self.links:,}")
         if self.modes is not None:
             lines.append(f"  modes: {self.modes}")
         for title, counted in (
@@ -97,9 +104,11 @@ def check_data(source: str, *, duplicates: bool = False) -> DataReport:
     settings = DataSettings(source=source)
     if source in STACKS:
         return _check_stack(source, STACKS[source].read_digits(settings))
+    if source in AFFINE:
+        return _check_affine(source, AFFINE[source](settings))
     if source not in DATA_NAMES and not source.startswith(PREFIX):
         path = find_path(source)
-        if path.is_dir():
+        if path.is_dir() and not is_graph(path):
             return _check_folder(source, path, duplicates)
     return _check_collection(source, read(settings), duplicates)
 
@@ -115,6 +124,16 @@ def _check_stack(source: str, digits: Collection) -> DataReport:
         channels={"rgb": triples},
         modes=1000,
     )
+
+
+def _check_affine(source: str, digits: Collection) -> DataReport:
+    canvas = AffineSettings().canvas
+    report = _check_collection(source, digits, duplicates=False)
+    report.counts["train"] = None
+    report.sizes = {pixels.show((canvas, canvas)): None}
+    report.channels = {pixels.FORMS[digits.splits["train"].x.shape[-1]]: None}
+    report.warnings = []
+    return report
 
 
 def _check_folder(source: str, folder: Path, duplicates: bool) -> DataReport:
@@ -148,7 +167,7 @@ def _check_collection(source: str, collection: Collection, duplicates: bool) -> 
     report = DataReport(
         source, collection.kind, {split: len(items) for split, items in collection.splits.items()}
     )
-    if collection.kind == "points":
+    if collection.kind != "images":
         report.dim = train.x.shape[1]
     else:
         _, height, width, channels = train.x.shape
@@ -167,6 +186,10 @@ def _check_collection(source: str, collection: Collection, duplicates: bool) -> 
             ]
         )
     report.warnings = _warnings(report)
+    if train.links is not None:
+        report.links = len(train.links)
+        if alone := int((degrees(train.links, len(train)) == 0).sum()):
+            report.warnings.append(f"{alone:,} nodes have no link: only features tell of them")
     return report
 
 
@@ -215,7 +238,7 @@ def _warnings(report: DataReport) -> list[str]:
             f"classes are uneven: {most} has {report.classes[most]:,} items, "
             f"{least} has {report.classes[least]:,}"
         )
-    if count < FEW:
+    if count < FEW and report.kind != "graph":
         found.append(f"only {count:,} training items: expect the generator to memorise them")
     return found
 

@@ -19,18 +19,20 @@ INK = np.array([31, 84, 140], dtype=np.float64)
 PAPER = 255.0
 
 
-def grid(images: AnyArray, *, enlarge: bool = True) -> Image.Image:
+def grid(images: AnyArray, *, columns: int | None = None, enlarge: bool = True) -> Image.Image:
     """Return uint8 images (N, H, W, C), C = 1, 3 or 4, as one picture, row by row.
 
     Args:
         images: at least one image.
+        columns: images in a row; None: so many that the picture is about square.
         enlarge: repeat the pixels of small images, so that people see them.
     """
     count, height, width, channels = images.shape
     factor = max(1, round(TILE / max(height, width))) if enlarge else 1
     tiles = images.repeat(factor, axis=1).repeat(factor, axis=2)
     gap = GAP if count > 1 else 0
-    columns = math.ceil(math.sqrt(count * height / width))
+    if columns is None:
+        columns = math.ceil(math.sqrt(count * height / width))
     columns = min(max(columns, 1), count)
     rows = math.ceil(count / columns)
     step_y, step_x = height * factor + gap, width * factor + gap
@@ -50,7 +52,7 @@ def scatter(points: AnyArray, view: tuple[float, float, float, float] | None) ->
     """
     plane = np.asarray(points, np.float64)[:, :2]
     plane = plane[np.isfinite(plane).all(axis=1)]
-    left, bottom, right, top = view if view is not None else _square(plane)
+    left, bottom, right, top = view if view is not None else square_view(plane)
     unit = (plane - [left, bottom]) / [right - left, top - bottom]
     across, up = (unit * CANVAS).T
     x, y = np.floor(across).astype(np.int64), np.floor(CANVAS - up).astype(np.int64)
@@ -78,8 +80,9 @@ def _inked(ink: AnyArray) -> Image.Image:
     return Image.fromarray(np.rint(share * INK + (1 - share) * PAPER).astype(np.uint8))
 
 
-def _square(plane: AnyArray) -> tuple[float, float, float, float]:
-    """Return a square view with a margin around the middle 99.8 % of the points."""
+def square_view(points: AnyArray) -> tuple[float, float, float, float]:
+    """Return a square (left, bottom, right, top) around the middle 99.8 % of points (N, D)."""
+    plane = points[:, :2]
     if len(plane) == 0:
         return (-1.0, -1.0, 1.0, 1.0)
     low, high = np.quantile(plane, [0.001, 0.999], axis=0)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ganvas.errors import UsageError
 
-Kind = Literal["points", "images"]
+Kind = Literal["points", "images", "graph"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,18 +19,20 @@ class Items:
     """One split, in data units.
 
     Attributes:
-        x: points (N, D) float32, or images (N, H, W, C) uint8.
+        x: points (N, D) float32, images (N, H, W, C) uint8, or features (N, F) float32 of nodes.
         label: class of each item, (N,) int64, or None.
+        links: pairs of linked items (E, 2) int64, i < j, of a graph whose nodes they are, or None.
     """
 
     x: npt.NDArray[Any]
     label: npt.NDArray[np.int64] | None = None
+    links: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.x)
 
     def take(self, index: npt.NDArray[np.int64]) -> Items:
-        """Return the items at ``index``, in that order."""
+        """Return the items at ``index``, in that order, without links."""
         return Items(self.x[index], None if self.label is None else self.label[index])
 
 
@@ -44,8 +46,11 @@ class Collection:
 
     @property
     def kind(self) -> Kind:
-        """Whether the items are points or images."""
-        return "points" if self.splits["train"].x.ndim == 2 else "images"
+        """Whether the items are points, images, or the nodes of a graph."""
+        train = self.splits["train"]
+        if train.links is not None:
+            return "graph"
+        return "points" if train.x.ndim == 2 else "images"
 
 
 def class_order(names: Sequence[str]) -> tuple[str, ...]:

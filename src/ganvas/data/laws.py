@@ -76,7 +76,7 @@ class Law:
         if self.factors is not None:
             noise = (self.factors[component] * noise[:, None, :]).sum(axis=2)
         else:
-            noise = noise * (self.sigma or 0.0)
+            noise *= self.sigma or 0.0
         points = self.centres[component]
         points[:, : noise.shape[1]] += noise
         return points.astype(np.float32), component

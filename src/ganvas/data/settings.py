@@ -15,6 +15,21 @@ Channels = Literal["auto", "grey", "rgb", "rgba"]
 Colour = tuple[int, int, int]
 
 
+class AffineSettings(Settings):
+    """How `affine_digits` and `affine_mnist` turn and move their digits.
+
+    Attributes:
+        degrees: each digit is turned by a whole number of degrees, at most so many either way.
+        canvas: edge of the black square that it is pasted on.
+        shift: largest distance from the left and from the top; None: whatever fits (12 for digits
+            of 28 on 40; the paper's code stops at 11).
+    """
+
+    degrees: int = Field(default=20, ge=0, le=180)
+    canvas: Pixels = 40
+    shift: int | None = Field(default=None, ge=0)
+
+
 class DataSettings(Settings):
     """Where data comes from and how it is made uniform.
 
@@ -30,10 +45,12 @@ class DataSettings(Settings):
         mirror: flip each training image left to right with probability one half.
         labels: serve labels where there are some.
         hold_out: fraction of the items kept out of training as split "test", where the source
-            brings no test split of its own.
+            brings no test split of its own. Of a graph: of its links, and half as many more for
+            validation.
         skip_broken: leave unreadable files out with a warning instead of refusing the folder.
-        standardise: points only: subtract the mean and divide by the root mean variance over
-            the axes. None: yes for the user's points, no for laws.
+        standardise: points: subtract the mean and divide by the root mean variance over the axes;
+            None: yes for the user's points, no for laws. A graph's features: divide by their size.
+        affine: affine digits only: turns and shifts. None: those of the paper.
     """
 
     source: str = Field(min_length=1)
@@ -46,6 +63,7 @@ class DataSettings(Settings):
     hold_out: float = Field(default=0.0, ge=0, lt=1)
     skip_broken: bool = False
     standardise: bool | None = None
+    affine: AffineSettings | None = None
 
     @field_validator("background")
     @classmethod

@@ -7,12 +7,15 @@ endless training stream, and how to turn rows of such a block into network units
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ganvas.data.graphs import HeldOut
 from ganvas.data.items import Collection, Items
 from ganvas.data.laws import REFERENCE_SEED, Law
 from ganvas.data.spec import DataSpec, Images, Points
@@ -35,11 +38,13 @@ class Batch:
         x: float32 (N, *shape).
         label: class of each item, int64 (N,), or None.
         index: position of each item in its split, int64 (N,), or None for drawn items.
+        links: pairs of linked items (E, 2) int64, of a graph whose nodes they are, or None.
     """
 
     x: Tensor
     label: Tensor | None = None
     index: Tensor | None = None
+    links: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -50,6 +55,7 @@ class Batch:
             self.x.to(device, non_blocking=True),
             None if self.label is None else self.label.to(device, non_blocking=True),
             None if self.index is None else self.index.to(device, non_blocking=True),
+            None if self.links is None else self.links.to(device, non_blocking=True),
         )
 
 
@@ -60,11 +66,13 @@ class Source(ABC):
         spec: what networks are built from.
         splits: names of the splits; "train" first.
         law: the law that points are drawn from, where it is known.
+        held_out: of a graph, the pairs of nodes that training does not see, by split.
     """
 
     spec: DataSpec
     splits: tuple[str, ...]
     law: Law | None = None
+    held_out: Mapping[str, HeldOut] = MappingProxyType({})
 
     @abstractmethod
     def items(self, split: str) -> Items:

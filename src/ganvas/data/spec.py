@@ -8,6 +8,7 @@ Network units are what networks see: standardised points (N, D) and images (N, C
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -73,12 +74,14 @@ class Points(Settings):
         points = tensor.detach().cpu().to(torch.float64).numpy()
         return (points * self.scale + np.array(self.shift)).astype(np.float32)
 
-    def picture(self, array: AnyArray) -> Image.Image:
+    def picture(self, array: AnyArray, columns: int | None = None) -> Image.Image:
         """Return a scatter plot of the first two coordinates, or a histogram of the only one."""
         return draw.histogram(array) if self.dim == 1 else draw.scatter(array, self.view)
 
-    def save(self, array: AnyArray, path: Path) -> None:
+    def save(self, array: AnyArray, path: Path, columns: int | None = None) -> None:
         """Save points in data units as .npy, as .npz (array "points"), or drawn as .png.
+
+        Points have no columns of pictures; the argument is there because images have.
 
         Raises:
             UsageError: the suffix is none of these.
@@ -127,22 +130,23 @@ class Images(Settings):
         levels = tensor.detach().float().add(1).mul(127.5).round().clamp(0, 255)
         return levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
-    def picture(self, array: AnyArray) -> Image.Image:
-        """Return a grid of uint8 images (N, H, W, C)."""
-        return draw.grid(array)
+    def picture(self, array: AnyArray, columns: int | None = None) -> Image.Image:
+        """Return a grid of uint8 images (N, H, W, C), so many in a row."""
+        return draw.grid(array, columns=columns)
 
-    def save(self, array: AnyArray, path: Path) -> None:
+    def save(self, array: AnyArray, path: Path, columns: int | None = None) -> None:
         """Save uint8 images (N, H, W, C).
 
-        The path says how: .npy, .npz (array "images"), one grid as .png, .jpg or .webp, or, without
-        a suffix, a folder of numbered .png files.
+        The path says how: .npy, .npz (array "images"), one grid as .png, .jpg or .webp with so many
+        columns, or, without a suffix, a folder of numbered .png files.
 
         Raises:
             UsageError: the suffix is none of these, or the folder holds files already.
         """
         if path.suffix:
             suffixes = (".png", ".jpg", ".webp")
-            _save_array(array, path, "images", pictures=suffixes, picture=self.picture)
+            picture = partial(self.picture, columns=columns)
+            _save_array(array, path, "images", pictures=suffixes, picture=picture)
             return
         if path.is_dir() and any(path.iterdir()):
             raise UsageError(f"{path} holds files already; give a new or empty folder.")
@@ -152,7 +156,57 @@ class Images(Settings):
             draw.grid(pixels[None], enlarge=False).save(path / f"{number:0{digits}d}.png")
 
 
-Domain = Annotated[Points | Images, Field(discriminator="kind")]
+class Graph(Settings):
+    """Nodes of an undirected graph, by their features: ``network = data / scale``.
+
+    Links are no part of a node; they travel beside the features (`Items.links`, `Batch.links`).
+
+    Attributes:
+        features: how many each node has.
+        scale: root mean square of the features that are not 0: 1 for words that are there or not.
+    """
+
+    kind: Literal["graph"] = "graph"
+    features: int = Field(ge=1)
+    scale: float = Field(default=1.0, gt=0)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one node in network units: (features,)."""
+        return (self.features,)
+
+    def stage(self, array: AnyArray) -> Tensor:
+        """Return the tensor that a device keeps: float32 (N, features) in network units."""
+        return torch.from_numpy((np.asarray(array, np.float64) / self.scale).astype(np.float32))
+
+    def normalise(self, staged: Tensor) -> Tensor:
+        """Return staged features in network units: they are."""
+        return staged
+
+    def encode(self, array: AnyArray) -> Tensor:
+        """Return features (N, features) in network units, float32."""
+        return self.stage(array)
+
+    def decode(self, tensor: Tensor) -> AnyArray:
+        """Return features in data units, (N, features) float32."""
+        return (tensor.detach().cpu().to(torch.float64).numpy() * self.scale).astype(np.float32)
+
+    def picture(self, array: AnyArray) -> Image.Image:
+        """Return a grey picture of the features, a row a node, dark where they are large."""
+        share = np.abs(array) / max(float(np.abs(array).max()), 1e-30)
+        grey = np.rint(255 * (1 - share)).astype(np.uint8)
+        return draw.grid(grey[None, :, :, None], enlarge=False)
+
+    def save(self, array: AnyArray, path: Path, columns: int | None = None) -> None:
+        """Save features in data units as .npy, as .npz (array "features"), or drawn as .png.
+
+        Raises:
+            UsageError: the suffix is none of these.
+        """
+        _save_array(array, path, "features", pictures=(".png",), picture=self.picture)
+
+
+Domain = Annotated[Points | Images | Graph, Field(discriminator="kind")]
 """One kind of data: its units, saving and showing."""
 
 
@@ -180,7 +234,7 @@ class DataSpec(Settings):
         return self
 
     @property
-    def kind(self) -> Literal["points", "images"]:
+    def kind(self) -> Literal["points", "images", "graph"]:
         """The kind of data."""
         return self.domain.kind
 

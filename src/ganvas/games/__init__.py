@@ -31,7 +31,9 @@ PARTS = frozenset(
         "objectives",
         "penalties",
         "priors",
+        "remembering",
         "remedies",
+        "representatives",
     }
 )
 """Files here that are no systems, but what systems are made of."""

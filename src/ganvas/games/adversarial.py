@@ -20,6 +20,7 @@ from ganvas.data.feed import Feed
 from ganvas.data.source import Batch
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
+from ganvas.games.augmentation import Augment
 from ganvas.games.constraints import Constraint
 from ganvas.games.objectives import NonSaturating, Objective
 from ganvas.games.penalties import (
@@ -41,6 +42,7 @@ from ganvas.games.remedies import (
     packed_spec,
     tell,
 )
+from ganvas.games.remembering import Remembering, remember
 from ganvas.networks import DiscriminatorConfig, GeneratorConfig
 from ganvas.networks.base import Discriminator, Generator
 from ganvas.nn import Mixing, Tracking
@@ -88,8 +90,10 @@ class AdversarialConfig(Settings):
         accumulate: parts into which a batch is cut; their gradients are added up.
         packing: samples that the discriminator judges together, as one (PacGAN).
         instance_noise: standard deviation of the noise on all that the discriminator is shown.
+        augment: random changes of all images that the discriminator is shown.
         minibatch: what the discriminator is told of a sample's batch.
         virtual_batch_norm: bind the generator's batch norms to a reference batch.
+        memory: a memory of clusters in the place of the discriminator's linear score (memoryGAN).
         feature_matching: let the generator match mean features, instead of or beside its loss.
         historical_averaging: λ of each player's distance from the mean of its past.
     """
@@ -110,8 +114,10 @@ class AdversarialConfig(Settings):
     accumulate: int = Field(default=1, ge=1)
     packing: int = Field(default=1, ge=1)
     instance_noise: Scheduled = 0.0
+    augment: Augment | None = None
     minibatch: Minibatch | None = None
     virtual_batch_norm: VirtualBatchNorm | None = None
+    memory: Remembering | None = None
     feature_matching: FeatureMatching | None = None
     historical_averaging: float = Field(default=0.0, ge=0)
 
@@ -154,7 +160,9 @@ class Adversarial(Game):
             it has layers that follow or mix what they see (batch norm, power iteration, minibatch
             discrimination).
         packing, instance_noise, matching: the remedies of these names (`games.remedies`).
+        augment: random changes of images, if any (`games.augmentation`).
         history: past weights of each player, with historical averaging.
+        remembers: whether the discriminator's head is a memory, which follows what it judges.
         at_once: whether one pass gives logits and all gradients that are penalised (R1 with R2).
         lazy: steps between turns of the penalties; 0 if they are part of every turn.
         followers: other players whose buffers follow the data in the generator's turn.
@@ -178,6 +186,9 @@ class Adversarial(Game):
         self.lazy = config.penalty_every if self.penalties and config.penalty_every > 1 else 0
         self.packing = config.packing
         self.instance_noise = config.instance_noise
+        self.augment = config.augment
+        if self.augment is not None:
+            self.augment.check(spec)
         self.matching = config.feature_matching
         self.generator: Generator = config.generator.build(spec, config.latent.dim, self.classes)
         self.discriminator: Discriminator = config.discriminator.build(
@@ -190,6 +201,9 @@ class Adversarial(Game):
             )
         if config.minibatch is not None:
             tell(config.minibatch, self.discriminator)
+        if config.memory is not None:
+            config.memory.install(self.discriminator)
+        self.remembers = config.memory is not None
         if self.constraint is not None:
             self.constraint.install(self.discriminator)
         self.players = {
@@ -237,7 +251,10 @@ class Adversarial(Game):
             for x, x_fake in zip(real, fake, strict=True):
                 loss, noted = self.discriminator_loss(x, x_fake, turn)
                 discriminator.minimise(loss)
+            self.charge(discriminator, turn.progress)
             self.look_back(discriminator)
+            if self.remembers and not turn.steps["discriminator"]:
+                discriminator.skip()  # an empty memory has no slope
         if self.lazy and turn.due(self.lazy):
             with self.in_parts(turn("discriminator", lazy=self.lazy)) as discriminator:
                 for x, x_fake in zip(real, fake, strict=True):
@@ -246,6 +263,8 @@ class Adversarial(Game):
                     noted |= parts
         if self.constraint is not None:
             self.constraint.enforce(self.discriminator)
+        if self.remembers:
+            noted |= remember(self.discriminator, real, fake)
         return noted
 
     def generator_step(self, real: Parts, turn: Turns) -> None:
@@ -344,7 +363,10 @@ class Adversarial(Game):
         return list(zip(z, labels, strict=True))
 
     def shown(self, batch: Batch, turn: Turns) -> Batch:
-        """Return samples as the discriminator sees them: noisy and in packs, if it is to be so."""
+        """Return samples as the discriminator sees them: changed, noisy, in packs, if at all."""
+        if self.augment is not None:
+            p = value_at(self.augment.probability, turn.progress)
+            batch = Batch(self.augment.change(batch.x, p, turn.noise), batch.label)
         spread = value_at(self.instance_noise, turn.progress)
         if spread:
             noise = turn.noise.normal(*batch.x.shape)
@@ -357,6 +379,12 @@ class Adversarial(Game):
             past = cast(History, self.history[seat.name])
             loss = past.loss(seat.player.parameters)
             seat.minimise(loss * self.accumulate, name="history")
+
+    def charge(self, update: Turn, progress: float) -> None:
+        """Add what the constraint costs, where it is paid for rather than enforced."""
+        cost = self.constraint and self.constraint.cost(self.discriminator, progress)
+        if cost is not None:
+            update.minimise(cost * self.accumulate, name="constraint")
 
     def judge(self, batch: Batch) -> Verdict:
         """Return what the discriminator says of samples and their labels."""

@@ -1,4 +1,8 @@
-"""Constraints on the discriminator's weights: put in place once, enforced after every step."""
+"""Constraints on the discriminator's weights.
+
+Each is put in place once (`install`) and then built into the weights, enforced after every step
+(`enforce`), or paid for in the discriminator's loss (`cost`).
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ganvas.config import Settings
-from ganvas.nn import sn
+from ganvas.config import Scheduled, Settings, value_at
+from ganvas.errors import UsageError
+from ganvas.nn import SpectralNorm, orthonormality, sn, weight_norm
 
 
 class Clip(Settings):
@@ -29,6 +34,9 @@ class Clip(Settings):
     def enforce(self, network: nn.Module) -> None:
         """Clip after a step."""
         clip_(network, self.bound)
+
+    def cost(self, network: nn.Module, progress: float) -> Tensor | None:
+        """Return None: it costs nothing."""
 
     def statistics(self, network: nn.Module) -> dict[str, Tensor]:
         """Return the share of weights that stand at the bound."""
@@ -53,6 +61,9 @@ class Sphere(Settings):
         """Project after a step."""
         project_(network, self.radius)
 
+    def cost(self, network: nn.Module, progress: float) -> Tensor | None:
+        """Return None: it costs nothing."""
+
     def statistics(self, network: nn.Module) -> dict[str, Tensor]:
         """Return nothing."""
         return {}
@@ -75,12 +86,79 @@ class Spectral(Settings):
     def enforce(self, network: nn.Module) -> None:
         """Do nothing: the weights are normalised wherever they are used."""
 
+    def cost(self, network: nn.Module, progress: float) -> Tensor | None:
+        """Return None: it costs nothing."""
+
     def statistics(self, network: nn.Module) -> dict[str, Tensor]:
         """Return nothing."""
         return {}
 
 
-Constraint = Annotated[Clip | Sphere | Spectral, Field(discriminator="kind")]
+class Weight(Settings):
+    """Each output's weights have a direction and a length of their own (`nn.weight_norm`)."""
+
+    kind: Literal["weight"] = "weight"
+
+    def install(self, network: nn.Module) -> None:
+        """Split all weights; the network computes what it did.
+
+        Raises:
+            UsageError: its layers are spectrally normalised.
+        """
+        _refuse_spectral(network, "weight")
+        weight_norm(network)
+
+    def enforce(self, network: nn.Module) -> None:
+        """Do nothing: the weights are put together wherever they are used."""
+
+    def cost(self, network: nn.Module, progress: float) -> Tensor | None:
+        """Return None: it costs nothing."""
+
+    def statistics(self, network: nn.Module) -> dict[str, Tensor]:
+        """Return nothing."""
+        return {}
+
+
+class Orthonormal(Settings):
+    """λ Σ‖WᵀW − I‖²_F over all layers in the discriminator's loss (Brock et al. 2016).
+
+    Attributes:
+        weight: λ.
+    """
+
+    kind: Literal["orthonormal"] = "orthonormal"
+    weight: Scheduled = 0.01
+
+    def install(self, network: nn.Module) -> None:
+        """Leave the weights as they are.
+
+        Raises:
+            UsageError: the layers are spectrally normalised.
+        """
+        _refuse_spectral(network, "orthonormal")
+
+    def enforce(self, network: nn.Module) -> None:
+        """Do nothing: the loss pulls at the weights."""
+
+    def cost(self, network: nn.Module, progress: float) -> Tensor | None:
+        """Return the weighted sum, a 0-d tensor."""
+        return value_at(self.weight, progress) * orthonormality(network)
+
+    def statistics(self, network: nn.Module) -> dict[str, Tensor]:
+        """Return the sum without its weight."""
+        return {"orthonormality": orthonormality(network).detach()}
+
+
+Constraint = Annotated[Clip | Sphere | Spectral | Weight | Orthonormal, Field(discriminator="kind")]
+
+
+def _refuse_spectral(network: nn.Module, kind: str) -> None:
+    """Refuse a network whose layers are normalised already: a second rule would be a mixture."""
+    if any(isinstance(layer, SpectralNorm) for layer in network.modules()):
+        raise UsageError(
+            f"game.constraint.kind={kind} is for a discriminator without spectral normalisation; "
+            "set game.discriminator.spectral=false"
+        )
 
 
 @torch.no_grad()

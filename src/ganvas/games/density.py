@@ -59,3 +59,37 @@ def herd(candidates: Tensor, count: int, bandwidth: Tensor | float) -> Tensor:
         taken[index] = True
         sums = sums + kernel(candidates[index][None])[0]
     return torch.stack(chosen)
+
+
+def perturbed(centres: Tensor, count: int, bandwidth: Tensor | float) -> Tensor:
+    """Return ``count`` draws (count, k) from the density of Gaussians of one width at (n, k)."""
+    generator = torch.Generator(centres.device).manual_seed(0)
+    rows = torch.randint(len(centres), (count,), generator=generator, device=centres.device)
+    noise = torch.randn(count, centres.shape[1], generator=generator, device=centres.device)
+    return centres[rows] + torch.as_tensor(bandwidth, dtype=centres.dtype) * noise
+
+
+def kmeans(candidates: Tensor, count: int, rounds: int = 10) -> Tensor:
+    """Return the rows of ``count`` different candidates (n, k), each nearest to a k-means centre.
+
+    Centres start as k-means++ draws them (Arthur & Vassilvitskii 2007) and move by Lloyd's rule.
+    """
+    generator = torch.Generator(candidates.device).manual_seed(0)
+    centres = candidates[:1]
+    apart = torch.full_like(candidates[:, 0], torch.inf)
+    while len(centres) < count:
+        apart = torch.minimum(apart, (candidates - centres[-1]).square().sum(1))
+        drawn = torch.multinomial(apart.clamp_min(1e-30), 1, generator=generator)
+        centres = torch.cat([centres, candidates[drawn]])
+    for _ in range(rounds):
+        own = torch.cdist(candidates, centres).argmin(1)
+        sizes = torch.bincount(own, minlength=count)[:, None]
+        sums = torch.zeros_like(centres).index_add(0, own, candidates)
+        centres = torch.where(sizes > 0, sums / sizes.clamp_min(1), centres)
+    free = torch.cdist(centres, candidates)
+    chosen: list[Tensor] = []
+    for distances in free:
+        index = distances.argmin()
+        free[:, index] = torch.inf
+        chosen.append(index)
+    return torch.stack(chosen)

@@ -20,8 +20,9 @@ from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
 from ganvas.games import matching
 from ganvas.games.adversarial import Adversarial, AdversarialConfig, Parts
-from ganvas.games.density import herd, leave_one_out_bandwidth, log_density
+from ganvas.games.density import leave_one_out_bandwidth, log_density
 from ganvas.games.priors import Normal, Prior
+from ganvas.games.representatives import Choice, Pairs, Summary, Trail, bounded, chosen, entropy
 from ganvas.networks import (
     DiscriminatorConfig,
     EncoderConfig,
@@ -34,8 +35,8 @@ from ganvas.nn import gather, world_size
 from ganvas.play import Adam, Noise, OptimiserConfig, Player, Stage, Turns
 
 BANDWIDTH_POINTS = 2_000
-CLIP = 0.1, 10.0
-"""Weights stay within these multiples of their mean."""
+SAME = 1e-3
+"""Share of pairs of real samples that are as near as a sample and its repetition."""
 
 
 class DIWGANConfig(AdversarialConfig):
@@ -49,12 +50,12 @@ class DIWGANConfig(AdversarialConfig):
         representatives: reals that are met, at least ``train.batch``; of more than that, each step
             meets a random part.
         candidates: encoded training items among which representatives are chosen.
-        choose: how: by herding, or at random.
+        choose: how: by herding, by draws from their density, by k-means, or at random.
         pairing: exact, auction, sinkhorn (rounded to pairs), soft (its plan), or identity (none).
         huber: distances below it count quadratically; 0 for never.
         weigh_fakes: by the density of recent fakes, by its ratio to the data's, or not.
         weigh_reals: by the running distance of a real's own partner, of its nearest fake, or not.
-        memory: batches of fakes that are remembered.
+        past: batches of fakes that are remembered.
     """
 
     latent: Prior = Normal(dim=256)
@@ -71,55 +72,12 @@ class DIWGANConfig(AdversarialConfig):
     alpha: Scheduled = 1.0
     representatives: int = Field(default=128, ge=2)
     candidates: int = Field(default=4000, ge=2, le=10_000)
-    choose: Literal["herding", "random"] = "herding"
+    choose: Choice = "herding"
     pairing: Literal["exact", "auction", "sinkhorn", "soft", "identity"] = "exact"
     huber: float = Field(default=0.0, ge=0)
     weigh_fakes: Literal["density", "ratio", "off"] = "density"
     weigh_reals: Literal["paired", "nearest", "off"] = "paired"
-    memory: int = Field(default=10, ge=1)
-
-
-class Summary(nn.Module):
-    """What is kept of the data: latents' normalisation, density, representatives and their weights.
-
-    Args:
-        size: number of representatives.
-        code: k, width of the latents.
-    """
-
-    shift: Tensor
-    scale: Tensor
-    bandwidth: Tensor
-    representatives: Tensor
-    distances: Tensor
-
-    def __init__(self, size: int, code: int) -> None:
-        super().__init__()
-        self.register_buffer("shift", torch.zeros(code))
-        self.register_buffer("scale", torch.ones(code))
-        self.register_buffer("bandwidth", torch.ones(()))
-        self.register_buffer("representatives", torch.zeros(size, code))
-        self.register_buffer("distances", torch.ones(size))
-
-
-class Trail(nn.Module):
-    """What training remembers of fakes: the latents of recent batches, and potentials of matching.
-
-    Args:
-        rows: latents that can be remembered, the newest last.
-        size: number of representatives.
-        code: k, width of the latents.
-    """
-
-    recent: Tensor
-    filled: Tensor
-    potential: Tensor
-
-    def __init__(self, rows: int, size: int, code: int) -> None:
-        super().__init__()
-        self.register_buffer("recent", torch.zeros(rows, code))
-        self.register_buffer("filled", torch.zeros((), dtype=torch.long))
-        self.register_buffer("potential", torch.zeros(size))
+    past: int = Field(default=10, ge=1)
 
 
 class DIWGAN(Adversarial):
@@ -146,7 +104,7 @@ class DIWGAN(Adversarial):
             [self.encoder, self.decoder], config.autoencoder_optimiser
         )
         self.summary = Summary(config.representatives, k)
-        self.trail = Trail(config.memory * config.representatives, config.representatives, k)
+        self.trail = Trail(config.past * config.representatives, config.representatives, k)
 
     # ---- before the game ------------------------------------------------------------------------
 
@@ -187,14 +145,13 @@ class DIWGAN(Adversarial):
         self.summary.shift.copy_(codes.mean(0))
         self.summary.scale.copy_(codes.std(0).clamp_min(1e-6))
         codes = (codes - self.summary.shift) / self.summary.scale
-        self.summary.bandwidth.copy_(leave_one_out_bandwidth(codes[:BANDWIDTH_POINTS]))
+        some = codes[:BANDWIDTH_POINTS]
+        self.summary.bandwidth.copy_(leave_one_out_bandwidth(some))
+        self.summary.border.copy_(torch.pdist(some).quantile(SAME))
         size = len(self.summary.representatives)
-        rows = (
-            herd(codes, size, self.summary.bandwidth)
-            if config.choose == "herding"
-            else torch.arange(size, device=codes.device)
+        self.summary.representatives.copy_(
+            chosen(config.choose, codes, size, self.summary.bandwidth)
         )
-        self.summary.representatives.copy_(codes[rows])
 
     # ---- the game -------------------------------------------------------------------------------
 
@@ -221,7 +178,7 @@ class DIWGAN(Adversarial):
             rows = self._rows(len(every), turn)
             reals = self.summary.representatives[rows]
             cost = torch.cdist(reals, every)
-            fakes_weight = self.fake_weights(every)
+            fakes_weight = self.fake_weights(every, *self.trail.known())
             reals_weight = self.real_weights(rows)
             mine = slice(turn.ranks.rank * len(s), (turn.ranks.rank + 1) * len(s))
             plan = self.pair(cost, rows)
@@ -239,7 +196,7 @@ class DIWGAN(Adversarial):
             met = cost.min(1).values if self.settings.weigh_reals == "nearest" else paired
             self.summary.distances[rows] = 0.9 * self.summary.distances[rows] + 0.1 * met
             self.trail.recent.copy_(torch.cat([self.trail.recent[len(every) :], every]))
-            most = self.settings.memory * len(every)
+            most = self.settings.past * len(every)
             self.trail.filled.copy_((self.trail.filled + len(every)).clamp_max(most))
         return loss, {
             "distance": paired.mean(),
@@ -276,13 +233,17 @@ class DIWGAN(Adversarial):
                 partner = matching.rounded(plan, cost.T)
         return torch.zeros_like(cost).scatter_(0, partner[None], 1.0)
 
-    def fake_weights(self, every: Tensor) -> Tensor:
-        """Return w_g (B,): how usual each fake is among the recent ones; 1 before there are any."""
+    def fake_weights(self, every: Tensor, past: Tensor, known: Tensor) -> Tensor:
+        """Return w_g (B,): how usual each fake is among past ones; 1 before there are any.
+
+        Args:
+            every: normalised latents of the batch, (B, k).
+            past: of earlier fakes, (P, k).
+            known: which rows of ``past`` there are, (P,) bool.
+        """
         if self.settings.weigh_fakes == "off":
             return every.new_ones(len(every))
         k = every.shape[1]
-        past = self.trail.recent
-        known = torch.arange(len(past), device=past.device) >= len(past) - self.trail.filled
         count = known.sum().clamp_min(1)
         mean = (past * known[:, None]).sum(0) / count
         spread = (((past - mean).square() * known[:, None]).sum(0) / count).mean().sqrt()
@@ -293,7 +254,7 @@ class DIWGAN(Adversarial):
         if self.settings.weigh_fakes == "ratio":
             log_p = log_density(every, self.summary.representatives, self.summary.bandwidth) - log_p
         raw = torch.exp((log_p - log_p.max()) / max(2, k))
-        return torch.where(self.trail.filled > 0, bounded(raw), torch.ones_like(raw))
+        return torch.where(known.any(), bounded(raw), torch.ones_like(raw))
 
     def real_weights(self, rows: Tensor) -> Tensor:
         """Return w_r (B,): how far each real has been from its partner lately, over the mean."""
@@ -334,15 +295,58 @@ class DIWGAN(Adversarial):
 
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return what the autoencoder makes of samples, (N, *shape)."""
-        return self.decoder(self.encode(x))
+        return self.decode(self.encode(x))
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Return what the autoencoder makes of latents (N, k), (N, *shape)."""
+        return self.decoder(code)
 
     def model(self) -> dict[str, nn.Module]:
         """Return the networks and the summary of the data."""
         return {name: part for name, part in super().model().items() if name != "trail"}
 
-    def log_density(self, x: Tensor) -> Tensor:
-        """Return log p̂_r of samples, (N,): the density of the representatives' latents."""
-        return log_density(self.normalised(x), self.summary.representatives, self.summary.bandwidth)
+    def log_density(self, x: Tensor, among: Tensor | None = None) -> Tensor:
+        """Return the log density of samples' latents, (N,): log p̂_r, that of the representatives.
+
+        Given other samples ``among`` (M, *shape) it is theirs: log p̂_G for the generator's.
+        """
+        centres = self.summary.representatives if among is None else self.normalised(among)
+        return log_density(self.normalised(x), centres, self.summary.bandwidth)
+
+    def pairs(self, x: Tensor, past: Tensor) -> Pairs:
+        """Return how fakes (B, *shape) would be paired and weighted in a step of training.
+
+        Args:
+            x: as many fakes as a batch, at most one for each representative.
+            past: fakes of which the usual ones weigh more, (P, *shape).
+        """
+        fakes, size = self.normalised(x), len(self.summary.representatives)
+        rows = torch.arange(size, device=x.device)
+        if len(x) < size:
+            share = Noise(0, x.device).uniform(size)
+            rows = share.argsort()[: len(x)]
+        reals = self.summary.representatives[rows]
+        cost = torch.cdist(reals, fakes)
+        fake = matching.exact(cost)
+        known = torch.ones(len(past), dtype=torch.bool, device=x.device)
+        return Pairs(
+            rows=rows,
+            columns=fake,
+            reals=reals,
+            fakes=fakes[fake],
+            distances=cost.gather(1, fake[:, None])[:, 0],
+            real_weights=self.real_weights(rows),
+            fake_weights=self.fake_weights(fakes, self.normalised(past), known)[fake],
+        )
+
+    def repeated(self, x: Tensor) -> Tensor:
+        """Return the pairs (P, 2) of samples (N, *shape) nearer than nearly all pairs of reals.
+
+        Of real samples 0.1 % of the pairs are that near; a collapsed generator has many more.
+        """
+        latents = self.normalised(x)
+        near = torch.cdist(latents, latents) <= self.summary.border
+        return near.triu(1).nonzero()
 
     def uncovered(self) -> Tensor:
         """Return w_r of every representative, (R,): above 1 where the generator hardly comes."""
@@ -350,18 +354,4 @@ class DIWGAN(Adversarial):
 
     def represented(self) -> Tensor:
         """Return the representatives decoded, (R, *shape): a summary of the data."""
-        return self.decoder(self.summary.representatives * self.summary.scale + self.summary.shift)
-
-
-def bounded(weights: Tensor) -> Tensor:
-    """Return weights with mean 1, clipped to 0.1 to 10 of their mean before."""
-    mean = weights.mean().clamp_min(1e-30)
-    clipped = (weights / mean).clamp(*CLIP)
-    return clipped / clipped.mean()
-
-
-def entropy(weights: Tensor) -> Tensor:
-    """Return the entropy of weights over that of equal ones: 1 if all are alike."""
-    share = weights / weights.sum()
-    n = torch.tensor(float(len(weights)), device=weights.device)
-    return -(share * share.clamp_min(1e-30).log()).sum() / n.log()
+        return self.decode(self.summary.representatives * self.summary.scale + self.summary.shift)

@@ -105,7 +105,11 @@ class Joint(Game):
 
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return G(E(x)), with the extra noise in the middle of its prior."""
-        return self.generator(self.with_middle(self.encode(x)))
+        return self.decode(self.encode(x))
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Return the samples (N, *shape) of codes (N, K), extra noise in the middle."""
+        return self.generator(self.with_middle(code))
 
     def cycle(self, z: Tensor) -> Tensor:
         """Return E(G(z)), (N, K), for latents (N, K + eps_dim)."""

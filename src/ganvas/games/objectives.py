@@ -59,6 +59,35 @@ class NonSaturating(_Classification):
         return F.softplus(-fake).mean()
 
 
+class ReverseKL(_Classification):
+    """The same discriminator, and both generator losses added up (memoryGAN's code)."""
+
+    kind: Literal["reverse_kl"] = "reverse_kl"
+
+    def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
+        """Return E log(1 − D(x̃)) − E log D(x̃) = −E logit: KL(p_G‖p) at the best D."""
+        return -fake.mean()
+
+
+class UpDown(Settings):
+    """E D(x̃) − E D(x) and −E D(x̃), D = σ(logit): probabilities without logs (memoryGAN's code)."""
+
+    kind: Literal["updown"] = "updown"
+    needs_real: ClassVar[bool] = False
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return the difference of the mean probabilities of being real."""
+        return fake.sigmoid().mean() - real.sigmoid().mean()
+
+    def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
+        """Return −E D(x̃)."""
+        return -fake.sigmoid().mean()
+
+    def estimates(self, real: Tensor, fake: Tensor, loss: Tensor) -> dict[str, Tensor]:
+        """Return the lower bound −L_D of the total variation between data and fakes."""
+        return {"estimate/tv": -loss}
+
+
 class LeastSquares(Settings):
     """½E(D(x) − b)² + ½E(D(x̃) − a)², and ½E(D(x̃) − c)² for the generator (Mao et al. 2017).
 
@@ -163,6 +192,13 @@ class Relativistic(Settings):
 
 
 Objective = Annotated[
-    Minimax | NonSaturating | LeastSquares | Hinge | Wasserstein | Relativistic,
+    Minimax
+    | NonSaturating
+    | ReverseKL
+    | UpDown
+    | LeastSquares
+    | Hinge
+    | Wasserstein
+    | Relativistic,
     Field(discriminator="kind"),
 ]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ganvas.config import Settings
 from ganvas.data.source import Batch
-from ganvas.data.spec import DataSpec, Images, Points
+from ganvas.data.spec import DataSpec, Graph, Images, Points
 from ganvas.errors import UsageError
 from ganvas.games.priors import Prior
 from ganvas.networks.base import BatchHead, Discriminator, Generator, Head
@@ -37,6 +37,8 @@ def packed_spec(spec: DataSpec, packing: int) -> DataSpec:
             domain = points.model_copy(update=wider)
         case Images() as images:
             domain = images.model_copy(update={"channels": images.channels * packing})
+        case Graph():
+            raise UsageError("game.packing joins items that come alone; nodes of a graph do not.")
     return spec.model_copy(update={"domain": domain})
 
 

@@ -6,24 +6,28 @@ Where there are labels, with the projection head and class-conditional batch nor
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 from pydantic import Field
 
 from ganvas.config import Schedule
 from ganvas.data.feed import Feed
+from ganvas.data.source import Batch
 from ganvas.data.spec import DataSpec
 from ganvas.games.adversarial import Adversarial, AdversarialConfig, Labels, Statistics
 from ganvas.games.constraints import Constraint, Spectral
 from ganvas.games.objectives import Hinge, Objective
+from ganvas.games.penalties import logits_and_gradient, squared_norms
 from ganvas.games.priors import Normal, Prior
+from ganvas.games.remedies import pack
 from ganvas.networks import (
     DiscriminatorConfig,
     GeneratorConfig,
     ResNetDiscriminator,
     ResNetGenerator,
 )
-from ganvas.nn import singular_values
+from ganvas.nn import lipschitz, singular_values
 from ganvas.play import Adam, OptimiserConfig, Turns
 
 LINEAR_TO_ZERO = Schedule(start=2e-4, end=0.0, shape="linear")
@@ -33,7 +37,8 @@ class SNGANConfig(AdversarialConfig):
     """The CIFAR-10 settings: hinge, five steps, generator batch 2m, Adam 2e-4 falling to 0.
 
     Attributes:
-        monitor_every: rounds between exact singular values of all layers in the log; 0 for never.
+        monitor_every: rounds between exact singular values of all layers, and what they say of the
+            whole discriminator's slope, in the log; 0 for never.
     """
 
     latent: Prior = Normal(dim=128)
@@ -73,7 +78,25 @@ class SNGAN(Adversarial):
                 self.generator_step(real, turn)  # L_G = −E f(x̃, y) on 2m fakes, y uniform
             # L_D = E max(0, 1 − f(x, y)) + E max(0, 1 + f(x̃, ỹ)), ỹ uniform, not the batch's
             noted = self.discriminator_step(real, turn)
+            if step == 0 and self.monitor_every and turn.due(self.monitor_every):
+                turn.log(**self.monitor(real[0]))
         turn.log(**noted)
-        if self.monitor_every and turn.due(self.monitor_every):
-            values = singular_values(self.discriminator)
-            turn.log(**{f"sigma/{name}": value for name, value in values.items()})
+
+    def monitor(self, real: Batch) -> dict[str, float]:
+        """Return each layer's largest singular value, and how steep f can be and is.
+
+        ``lipschitz/bound`` is K from the layers' norms, ``lipschitz/found`` the greatest ‖∇f(x)‖
+        among real samples, ``lipschitz/tightness`` their ratio, at most 1.
+        """
+        noted = {f"sigma/{name}": s for name, s in singular_values(self.discriminator).items()}
+        bound = lipschitz(self.discriminator)
+        if math.isinf(bound):  # it has layers whose steepness depends on what they see
+            return noted
+        seen = pack(real, self.packing)
+        _, gradient = logits_and_gradient(self.discriminator, seen.x, seen.label)
+        found = squared_norms(gradient.detach()).max().sqrt().item()
+        return noted | {
+            "lipschitz/bound": bound,
+            "lipschitz/found": found,
+            "lipschitz/tightness": found / bound,
+        }

@@ -13,6 +13,7 @@ from ganvas.data.source import Batch
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
 from ganvas.games.adversarial import Adversarial, AdversarialConfig, Parts, Statistics
+from ganvas.games.constraints import Orthonormal
 from ganvas.games.objectives import Minimax, Objective
 from ganvas.games.penalties import join, penalise
 from ganvas.games.priors import Normal, Prior
@@ -65,6 +66,11 @@ class Unrolled(Adversarial):
             raise UsageError(
                 "the discriminator is unrolled on a whole batch: set game.accumulate=1 and, if "
                 "memory is short, a smaller train.batch or game.second_order=false"
+            )
+        if isinstance(config.constraint, Orthonormal):
+            raise UsageError(
+                "an unrolled discriminator steps on its adversarial loss and penalties alone; set "
+                "game.constraint=null, or another kind than orthonormal"
             )
         if self.discriminator.labels == "auxiliary":
             raise UsageError(

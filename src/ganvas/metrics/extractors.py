@@ -16,13 +16,18 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.errors import UsageError, did_you_mean
-from ganvas.metrics.digit_classifier import DigitNet, load_digit_net
+from ganvas.metrics.classifiers import AFFINE_DIGITS, CLOTHING, DIGITS, Shipped
 from ganvas.metrics.extractor import Extractor, Look, hash_of, scaled, scaling
 
 PIXELS: Final = "pixels"
-DIGIT_CLASSIFIER: Final = "digit-classifier"
+DIGIT_CLASSIFIER: Final = DIGITS.name
+CLOTHING_CLASSIFIER: Final = CLOTHING.name
+AFFINE_DIGIT_CLASSIFIER: Final = AFFINE_DIGITS.name
 RANDOM_CONV: Final = "random-conv"
 LITE0: Final = "efficientnet-lite0"
+
+PADDING: Final = 4
+"""Images larger than a shipped classifier takes by at most this are cropped, not scaled."""
 
 OWN_PREFIX: Final = "own:"
 """Stands before the names of users' networks, so that none can pass for another."""
@@ -52,43 +57,71 @@ class Pixels:
         return max(1, round(factor * height)), max(1, round(factor * width))
 
 
-class DigitClassifier:
-    """The shipped digit classifier: 128 penultimate features and ten probabilities.
+class ShippedClassifier:
+    """A classifier from the package: penultimate features and ten probabilities.
 
-    For grey images, white ink on black, of 28x28. Frames of up to 32x32 are cropped at the
-    centre, which undoes the customary padding; other sizes are scaled.
+    For grey images as in its data set, bright on black. Frames up to 4 pixels larger than its own
+    are cropped at the centre, which undoes the customary padding; other sizes are scaled.
+
+    Args:
+        path: other weights for the same network.
+        device: on which to compute.
     """
 
-    name = DIGIT_CLASSIFIER
-    _size = (DigitNet.size, DigitNet.size)
+    known: Shipped
 
     def __init__(self, path: Path | None = None, device: str | torch.device = "cpu") -> None:
-        net, self.weights, self.accuracy = load_digit_net(path)
+        net, self.weights, self.accuracy = self.known.load(path)
         self._net = net.to(device)
+        self._edge = net.size
+
+    @property
+    def name(self) -> str:
+        """The network's own name."""
+        return self.known.name
 
     def resize(self, height: int, width: int, channels: int) -> str:
-        """Return the crop or scale that brings such images to 28x28."""
+        """Return the crop or scale that brings such images to the network's size."""
+        edge = self._edge
         if channels != 1:
             raise UsageError(
-                f"the digit classifier takes grey images, these have {channels} channels; "
+                f"the {self.name} takes grey images, these have {channels} channels; "
                 f"use extractor {RANDOM_CONV} or {LITE0}"
             )
-        if (height, width) != (28, 28) and self._crops(height, width):
-            return f"centre crop {height}x{width} to 28x28"
-        return scaling((height, width), self._size)
+        if (height, width) != (edge, edge) and self._crops(height, width):
+            return f"centre crop {height}x{width} to {edge}x{edge}"
+        return scaling((height, width), (edge, edge))
 
-    @staticmethod
-    def _crops(height: int, width: int) -> bool:
-        return min(height, width) >= 28 and max(height, width) <= 32
+    def _crops(self, height: int, width: int) -> bool:
+        return min(height, width) >= self._edge and max(height, width) <= self._edge + PADDING
 
     def look(self, images: Tensor) -> Look:
-        """Return features (N, 128) and probabilities (N, 10) of (N, 1, H, W) images."""
+        """Return features (N, F) and probabilities (N, 10) of (N, 1, H, W) images."""
         height, width = images.shape[-2:]
+        edge = self._edge
         if self._crops(height, width):
-            top, left = (height - 28) // 2, (width - 28) // 2
-            images = images[..., top : top + 28, left : left + 28]
-        features = self._net.hidden(scaled(images, self._size))
+            top, left = (height - edge) // 2, (width - edge) // 2
+            images = images[..., top : top + edge, left : left + edge]
+        features = self._net.hidden(scaled(images, (edge, edge)))
         return Look(features, self._net.head(features).softmax(1))
+
+
+class DigitClassifier(ShippedClassifier):
+    """Of handwritten digits, 28×28: 128 features."""
+
+    known = DIGITS
+
+
+class ClothingClassifier(ShippedClassifier):
+    """Of the ten classes of Fashion-MNIST, 28×28: 96 features."""
+
+    known = CLOTHING
+
+
+class AffineDigitClassifier(ShippedClassifier):
+    """Of digits turned and moved on canvases of 40×40: 64 features."""
+
+    known = AFFINE_DIGITS
 
 
 class RandomConv:
@@ -228,6 +261,8 @@ class OwnExtractor:
 
 
 EXTRACTORS: Final[dict[str, Callable[[int, str | torch.device], Extractor]]] = {
+    AFFINE_DIGIT_CLASSIFIER: lambda channels, device: AffineDigitClassifier(device=device),
+    CLOTHING_CLASSIFIER: lambda channels, device: ClothingClassifier(device=device),
     DIGIT_CLASSIFIER: lambda channels, device: DigitClassifier(device=device),
     LITE0: lambda channels, device: EfficientNetLite0(device=device),
     PIXELS: lambda channels, device: Pixels(),
@@ -235,8 +270,17 @@ EXTRACTORS: Final[dict[str, Callable[[int, str | torch.device], Extractor]]] = {
 }
 """Makes each named extractor for images of so many channels on a device."""
 
-DIGIT_SETS: Final = frozenset({"digits", "mnist"})
-"""Data sets on which the digit classifier is the default."""
+CLASSIFIERS: Final = {
+    "digits": DIGIT_CLASSIFIER,
+    "mnist": DIGIT_CLASSIFIER,
+    "fashion_mnist": CLOTHING_CLASSIFIER,
+    "affine_digits": AFFINE_DIGIT_CLASSIFIER,
+    "affine_mnist": AFFINE_DIGIT_CLASSIFIER,
+}
+"""The classifier that is the default of each data set that has its own."""
+
+DIGIT_SETS: Final = frozenset({"digits", "mnist", "affine_digits", "affine_mnist"})
+"""Data sets of digits: their mirror images are none."""
 
 
 def open_extractor(name: str, *, channels: int, device: str | torch.device = "cpu") -> Extractor:
@@ -254,14 +298,12 @@ def open_extractor(name: str, *, channels: int, device: str | torch.device = "cp
 
 
 def default_extractor(data: str, *, channels: int, device: str | torch.device = "cpu") -> Extractor:
-    """Return the offline default for a data set: the digit classifier for digits, else random-conv.
+    """Return the offline default for a data set: its own classifier, or else random-conv.
 
     Args:
-        data: name of the data set; other grey 28x28 sets (clothing, say) are no digits.
+        data: name of the data set.
         channels: of its images.
         device: on which to compute.
     """
-    digits = data in DIGIT_SETS and channels == 1
-    return open_extractor(
-        DIGIT_CLASSIFIER if digits else RANDOM_CONV, channels=channels, device=device
-    )
+    own = CLASSIFIERS.get(data) if channels == 1 else None
+    return open_extractor(own or RANDOM_CONV, channels=channels, device=device)

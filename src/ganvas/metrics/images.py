@@ -19,7 +19,7 @@ from ganvas.metrics.extractors import DIGIT_CLASSIFIER, Pixels, open_extractor
 from ganvas.metrics.frechet import frechet_of_features
 from ganvas.metrics.inception_score import class_shares, inception_score, mean_confidence
 from ganvas.metrics.kid import SUBSETS, kernel_distance, subset_size
-from ganvas.metrics.prdc import coverage, prdc
+from ganvas.metrics.prdc import coverage, fitting, prdc
 from ganvas.metrics.protocol import Protocol, Score, by_name, settings
 
 Split = Literal["held-out", "train"]
@@ -47,7 +47,7 @@ class ImageEvaluation:
         held_out: real images that were not trained on.
         against: the reference split; held-out images if there are any.
         data: name of the data set, for the protocol.
-        neighbours: k of precision, recall, density and coverage.
+        neighbours: k of precision, recall, density and coverage; fewer if a set is too small.
         seed: with which the samples were drawn.
         device: on which the extractor's networks lie.
         batch: images passed through the extractor at once.
@@ -154,8 +154,9 @@ class ImageEvaluation:
         ``coverage_ratio`` compares equally many samples and real images against the same
         reference: how much of what real images cover do the samples cover?
         """
-        x, y, k = self._limited(self.fake), self._limited(self.reference), self.neighbours
+        x, y = self._limited(self.fake), self._limited(self.reference)
         real = None if self.real is None else self._limited(self.real)
+        k = fitting(self.neighbours, *(len(one) for one in (x, y, real) if one is not None))
         floors = {} if real is None else prdc(y, real, k)._asdict()
         for name, value in prdc(y, x, k)._asdict().items():
             floor = floors.get(name)

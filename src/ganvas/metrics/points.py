@@ -12,7 +12,7 @@ from ganvas.metrics import modes
 from ganvas.metrics.distances import mmd, wasserstein_assignment
 from ganvas.metrics.floors import point_floors
 from ganvas.metrics.measures import GRID_SAMPLES, TRANSPORT_SAMPLES, point_measures
-from ganvas.metrics.prdc import prdc
+from ganvas.metrics.prdc import fitting, prdc
 from ganvas.metrics.protocol import Protocol, Score, settings
 
 KERNEL_SAMPLES = 2_000
@@ -82,7 +82,8 @@ def evaluate_point_set(
         reference: real points, of split ``reference_name``.
         real: other real points, which play the perfect generator and set the floors.
         reference_name: data set and split, for the protocol.
-        neighbours: k of precision, recall, density and coverage in plain coordinates.
+        neighbours: k of precision, recall, density and coverage in plain coordinates; fewer if a
+            set is too small.
         seed: with which the samples were drawn.
 
     Coordinates enter as they are: scale them first if their units differ.
@@ -91,10 +92,10 @@ def evaluate_point_set(
     if y.ndim != 2 or not np.isfinite(y).all():
         raise UsageError(f"reference points must be finite and of shape (M, d), got {y.shape}")
     x = modes.finite_points(samples, y.shape[1])
-    found = _set_measures(x, y, neighbours)
-    floors: dict[str, float] = {}
-    if real is not None:
-        floors = _set_measures(modes.finite_points(real, y.shape[1])[: len(x)], y, neighbours)
+    fresh = None if real is None else modes.finite_points(real, y.shape[1])[: len(x)]
+    k = fitting(neighbours, *(len(one) for one in (x, y, fresh) if one is not None))
+    found = _set_measures(x, y, k)
+    floors = {} if fresh is None else _set_measures(fresh, y, k)
     transport, kernel = _counts(x, y)
     used = {"w1": (transport, transport), "mmd": (kernel, kernel)}
     return {
@@ -107,7 +108,7 @@ def evaluate_point_set(
                 reference=reference_name,
                 reference_samples=used.get(name, (len(x), len(y)))[1],
                 seed=seed,
-                settings=() if name in used else settings(k=neighbours),
+                settings=() if name in used else settings(k=k),
             ),
         )
         for name, value in found.items()

@@ -60,6 +60,11 @@ def prdc(real: Tensor, fake: Tensor, k: int = 5) -> Prdc:
     )
 
 
+def fitting(k: int, *counts: int) -> int:
+    """Return ``k``, or as many neighbours as every vector of the smallest set has."""
+    return max(1, min(k, *(count - 1 for count in counts)))
+
+
 def coverage(real: Tensor, fake: Tensor, k: int = 5) -> float:
     """Return the share of real balls that hold a fake, with half the work of `prdc`."""
     x, y = wide(real), wide(fake)

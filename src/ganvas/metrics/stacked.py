@@ -13,9 +13,12 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from ganvas.data.items import Items
 from ganvas.errors import UsageError
-from ganvas.metrics.digit_classifier import refuse_below
+from ganvas.metrics.classifiers import refuse_below
+from ganvas.metrics.digit_classifier import DigitNet
 from ganvas.metrics.extractor import Extractor, Images, Look, checked_images, extract
+from ganvas.metrics.extractors import DigitClassifier
 from ganvas.metrics.floors import histogram_measures, stacked_floors
 from ganvas.metrics.neighbours import nearest
 from ganvas.metrics.protocol import Protocol, Score, by_name
@@ -112,6 +115,18 @@ def predicted(classifier: Extractor, images: Images) -> Index:
     if probabilities is None:
         raise UsageError(f"extractor {classifier.name} does not classify; use one that does")
     return probabilities.argmax(1).numpy()
+
+
+def stack_classifier(digits: Items, device: torch.device | str = "cpu") -> Extractor:
+    """Return what tells single digits apart: the shipped network, or neighbours of small ones.
+
+    Args:
+        digits: labelled training images of single digits, (N, H, W, 1).
+        device: of the network.
+    """
+    if digits.x.shape[1] >= DigitNet.size or digits.label is None:
+        return DigitClassifier(device=device)
+    return NearestNeighbour(digits.x, digits.label)
 
 
 def stacked_digits(images: Images, classifier: Extractor) -> Index:

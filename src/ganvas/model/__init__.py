@@ -2,17 +2,25 @@
 
 from ganvas.model.card import Provenance
 from ganvas.model.files import disk_errors, explain, write_whole
-from ganvas.model.model import CannotError, Model
+from ganvas.model.links import missing_links
+from ganvas.model.model import Model
+from ganvas.model.neighbours import Neighbours, nearest
+from ganvas.model.slots import Slots
 from ganvas.model.storage import MODEL, load, save_model
+from ganvas.model.trained import CannotError
 
 __all__ = [
     "MODEL",
     "CannotError",
     "Model",
+    "Neighbours",
     "Provenance",
+    "Slots",
     "disk_errors",
     "explain",
     "load",
+    "missing_links",
+    "nearest",
     "save_model",
     "write_whole",
 ]

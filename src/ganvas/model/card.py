@@ -100,6 +100,9 @@ def _usage(config: dict[str, Any]) -> list[str]:
     lines: list[str] = []
     if "sample" in config["capabilities"]:
         lines.append(f"x = model.sample(16, seed=0)  # {units}")
+    if data["domain"]["kind"] == "graph":
+        lines.append("z = model.encode(x, links=links)  # x (nodes, features), links (E, 2)")
+        lines.append("p = model.predict(x, links=links, pairs=pairs)  # pairs (M, 2)")
     if "score" in config["capabilities"]:
         lines.append("scores = model.score(x)  # higher: more like real data")
     return lines
@@ -110,6 +113,8 @@ def _describe(data: dict[str, Any]) -> str:
     if _is_image(data):
         shape = f"{domain['height']} × {domain['width']}, {domain['channels']} channels"
         what = f"images of {shape}"
+    elif domain["kind"] == "graph":
+        what = f"nodes of a graph with {domain['features']:,} features"
     else:
         what = f"points with {domain['dim']} coordinates"
     amount = f"{data['size']:,}" if data["size"] else "an endless supply of"

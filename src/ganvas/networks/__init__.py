@@ -29,6 +29,8 @@ from ganvas.networks.joint import (
     MLPEncoder,
     MLPJoint,
 )
+from ganvas.networks.memory_dcgan import MemoryDCGANDiscriminator, MemoryDCGANGenerator
+from ganvas.networks.memory_resnet import MemoryResNetDiscriminator, MemoryResNetGenerator
 from ganvas.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganvas.networks.presets import PRESETS, AnyDiscriminator, AnyGenerator
 from ganvas.networks.r3 import R3Discriminator, R3Generator
@@ -64,6 +66,10 @@ __all__ = [
     "MLPEncoder",
     "MLPGenerator",
     "MLPJoint",
+    "MemoryDCGANDiscriminator",
+    "MemoryDCGANGenerator",
+    "MemoryResNetDiscriminator",
+    "MemoryResNetGenerator",
     "Place",
     "R3Discriminator",
     "R3Generator",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganvas.errors import UsageError
-from ganvas.nn import MinibatchDeviation, MinibatchDiscrimination, lookup, one_hot
+from ganvas.nn import Memory, MinibatchDeviation, MinibatchDiscrimination, lookup, one_hot
 
 Labels = Literal["none", "concat", "projection", "auxiliary"]
 """How a discriminator uses class labels, if the data have any.
@@ -74,7 +76,7 @@ class Discriminator(nn.Module):
         labels: how labels are used; "none" whenever there are no classes.
     """
 
-    head: Head | BatchHead
+    head: Head | BatchHead | MemoryHead
 
     def __init__(self, classes: int, labels: Labels) -> None:
         super().__init__()
@@ -92,6 +94,10 @@ class Discriminator(nn.Module):
     def classify(self, h: Tensor) -> Tensor:
         """Return class logits (N, K) from features, of a network with an auxiliary head."""
         return self.head.classify(h)
+
+    def lipschitz(self) -> float:
+        """Return K with |f(x, y) − f(x', y)| ≤ K‖x − x'‖ for every label y; infinite if unknown."""
+        return math.inf
 
     def with_label_maps(self, x: Tensor, y: Tensor | None) -> Tensor:
         """Return x (N, C, …) followed by K constant maps with the labels' weights."""
@@ -144,6 +150,11 @@ class Head(nn.Module):
             score = score + (lookup(self.table.weight, labels_of(y, self.classes)) * h).sum(1)
         return score if self.scale == 1 else score * self.scale
 
+    def lipschitz(self) -> float:
+        """Return the norm of the score's slope; with a table of classes max_y ‖ψ + v_y‖."""
+        rows = self.score.weight if self.table is None else self.score.weight + self.table.weight
+        return abs(self.scale) * rows.square().sum(1).max().sqrt().item()
+
     def classify(self, h: Tensor) -> Tensor:
         """Return class logits (N, K).
 
@@ -180,6 +191,47 @@ class BatchHead(nn.Module):
     def classify(self, h: Tensor) -> Tensor:
         """Return class logits (N, K) of the plain head."""
         return self.plain.classify(h)
+
+
+class MemoryHead(nn.Module):
+    """A head that looks samples up among what was seen before (memoryGAN, Kim et al. 2018).
+
+    The logit is that of p(y=1|q), the share of real slots near the unit query q. It fits any
+    discriminator and any adversarial loss; whoever trains it must also `Memory.update` it.
+
+    Args:
+        memory: what was seen before.
+        width: F, width of the features. They are the queries themselves if ``project`` is false.
+        project: put a linear layer without bias between features and queries.
+    """
+
+    def __init__(self, memory: Memory, width: int, project: bool = True) -> None:
+        super().__init__()
+        self.memory = memory
+        self.project = nn.Linear(width, memory.dim, bias=False) if project else nn.Identity()
+
+    def raw(self, h: Tensor) -> Tensor:
+        """Return queries of any length, (N, M), for features (N, F)."""
+        return self.project(h)
+
+    def query(self, h: Tensor) -> Tensor:
+        """Return unit queries q, (N, M), for features (N, F)."""
+        return F.normalize(self.raw(h).to(self.memory.keys.dtype), dim=1)
+
+    def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return logits (N,) for features (N, F)."""
+        return self.memory.logit(self.query(h))
+
+    def classify(self, h: Tensor) -> Tensor:
+        """Refuse: a memory knows real from fake only.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            "A memory head does not classify: set game.discriminator.labels=concat, or game.memory="
+            "null."
+        )
 
 
 Output = Literal["none", "tanh", "sigmoid"]

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganvas.errors import UsageError
-from ganvas.nn import BatchNorm, ConditionalBatchNorm, LayerNorm
+from ganvas.nn import BatchNorm, ConditionalBatchNorm, LayerNorm, lipschitz
 
 if TYPE_CHECKING:
     from ganvas.data.spec import DataSpec
@@ -97,6 +97,10 @@ class Down(nn.Module):
             x = F.pad(x, (0, self.odd[0], 0, self.odd[1]))
         return self.conv(x)
 
+    def lipschitz(self) -> float:
+        """Return the convolution's bound; padding adds nothing."""
+        return lipschitz(self.conv)
+
 
 class Up(nn.Module):
     """Transposed convolution to exactly ``size``: what overshoots by doubling is cropped."""
@@ -124,3 +128,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the block's maps; labels reach conditional norms."""
         return self.act(normalise(self.norm, self.conv(x), y))
+
+    def lipschitz(self) -> float:
+        """Return the product of the bounds of its three parts."""
+        return lipschitz(self.conv) * lipschitz(self.norm) * lipschitz(self.act)

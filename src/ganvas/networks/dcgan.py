@@ -27,7 +27,7 @@ from ganvas.networks.convolutional import (
     norm,
     normalise,
 )
-from ganvas.nn import Activation, Init, activation, fan, initialise, sn
+from ganvas.nn import Activation, Init, activation, fan, initialise, lipschitz, sn
 
 if TYPE_CHECKING:
     from ganvas.data.spec import DataSpec
@@ -234,3 +234,7 @@ class DCGANDiscriminatorNet(Discriminator):
     def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the last maps, flattened: (N, channels · height · width of level S)."""
         return self.blocks(self.with_label_maps(x, y)).flatten(1)
+
+    def lipschitz(self) -> float:
+        """Return the product of the layers' norms."""
+        return lipschitz(self.blocks) * lipschitz(self.head)

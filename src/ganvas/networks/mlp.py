@@ -19,6 +19,7 @@ from ganvas.nn import (
     activation,
     fan,
     initialise,
+    lipschitz,
     sn,
 )
 
@@ -153,3 +154,9 @@ class MLPDiscriminatorNet(Discriminator):
         if self.waves is not None:
             h = self.waves(h)
         return self.hidden(self.with_label_maps(h, y))
+
+    def lipschitz(self) -> float:
+        """Return the product of the layers' norms and the factor on the input."""
+        if self.waves is not None:
+            return math.inf
+        return abs(self.input_scale) * lipschitz(self.hidden) * lipschitz(self.head)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from ganvas.networks.bottleneck import BottleneckDiscriminator, BottleneckGenerator
 from ganvas.networks.cgan_mlp import CganMLPDiscriminator, CganMLPGenerator
 from ganvas.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganvas.networks.memory_dcgan import MemoryDCGANDiscriminator, MemoryDCGANGenerator
+from ganvas.networks.memory_resnet import MemoryResNetDiscriminator, MemoryResNetGenerator
 from ganvas.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganvas.networks.r3 import R3Discriminator, R3Generator
 from ganvas.networks.resnet import ResNetDiscriminator, ResNetGenerator
@@ -20,6 +22,8 @@ AnyGenerator = (
     | ResNetGenerator
     | BottleneckGenerator
     | R3Generator
+    | MemoryDCGANGenerator
+    | MemoryResNetGenerator
 )
 AnyDiscriminator = (
     MLPDiscriminator
@@ -28,6 +32,8 @@ AnyDiscriminator = (
     | ResNetDiscriminator
     | BottleneckDiscriminator
     | R3Discriminator
+    | MemoryDCGANDiscriminator
+    | MemoryResNetDiscriminator
 )
 
 PRESETS: dict[str, tuple[AnyGenerator, AnyDiscriminator]] = {
@@ -126,6 +132,8 @@ PRESETS: dict[str, tuple[AnyGenerator, AnyDiscriminator]] = {
     ),
     # R3GAN's shape at small width (28×28×3, latent 64).
     "smR": (R3Generator(), R3Discriminator()),
+    # R3GAN's own width, 96 groups in its 3×3 convolutions (latent 64).
+    "r3gan": (R3Generator(width=768), R3Discriminator(width=768)),
     # WGAN-GP's CIFAR-10 ResNet (32×32×3, latent 128): 1,204,483 and 1,053,825.
     "resnetW": (
         ResNetGenerator(),
@@ -160,4 +168,19 @@ PRESETS: dict[str, tuple[AnyGenerator, AnyDiscriminator]] = {
             width=64, growth="double", bottom=4, plain=1, head_bias=False, spectral=True
         ),
     ),
+    # memoryGAN's; latents are [K_c, z] of M + dim z numbers. Fashion-MNIST (28×28, latent 258):
+    # 6,958,337 and 1,705,664 without a head.
+    "fashionM": (
+        MemoryDCGANGenerator(width=128, growth="constant", stages=2, hidden=1024),
+        MemoryDCGANDiscriminator(),
+    ),
+    # affine-MNIST (40×40, latent 258): 2,334,849 and 2,377,792.
+    "affineM": (
+        MemoryDCGANGenerator(pointwise=True),
+        MemoryDCGANDiscriminator(pointwise=True),
+    ),
+    # CIFAR-10 (32×32×3, latent 528): 2,024,707 and 2,103,808.
+    "cifarM": (MemoryResNetGenerator(), MemoryResNetDiscriminator()),
+    # The DCGAN beside it (latent 128): 1,205,507 and 1,316,609.
+    "cifarM0": (MemoryResNetGenerator(), MemoryResNetDiscriminator(query=None, style="batch")),
 }

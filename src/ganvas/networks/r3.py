@@ -26,7 +26,7 @@ from ganvas.config import Settings
 from ganvas.errors import UsageError
 from ganvas.networks.base import Discriminator, Generator, Head, Labels, labels_of
 from ganvas.networks.convolutional import Size, image_shape, ladder
-from ganvas.nn import BilinearDown, BilinearUp, lookup
+from ganvas.nn import BilinearDown, BilinearUp, lipschitz, lookup
 
 if TYPE_CHECKING:
     from ganvas.data.spec import DataSpec
@@ -142,6 +142,10 @@ class R3Block(nn.Module):
         h = F.leaky_relu(self.mix(h), self.slope)
         return x + self.contract(h)
 
+    def lipschitz(self) -> float:
+        """Return 1 plus the bound of the branch."""
+        return 1 + math.prod(lipschitz(part) for part in (self.expand, self.mix, self.contract))
+
 
 class R3GeneratorNet(Generator):
     """z [, label embedding] → basis ⊙ linear → levels, each doubled bilinearly → 1×1 → crop."""
@@ -196,6 +200,10 @@ class R3DiscriminatorNet(Discriminator):
             x = F.pad(x, self.padding)
         x = self.levels(self.first(self.with_label_maps(x, y)))
         return self.basis(x).flatten(1)
+
+    def lipschitz(self) -> float:
+        """Return the product of the bounds of all parts; padding adds nothing."""
+        return math.prod(map(lipschitz, (self.first, self.levels, self.basis, self.head)))
 
 
 def _change(inputs: int, outputs: int) -> nn.Module:

@@ -21,7 +21,7 @@ from ganvas.config import Settings
 from ganvas.errors import UsageError
 from ganvas.networks.base import Discriminator, Generator, Head, Labels, labels_of
 from ganvas.networks.convolutional import Norm, halvings, image_shape, norm, normalise
-from ganvas.nn import downsample_average, initialise, lookup, sn, upsample_nearest
+from ganvas.nn import downsample_average, initialise, lipschitz, lookup, sn, upsample_nearest
 
 if TYPE_CHECKING:
     from ganvas.data.spec import DataSpec
@@ -180,6 +180,16 @@ class ResidualBlock(nn.Module):
             x = self.shortcut(x)
         return h + (upsample_nearest(x) if self.resample == "up" else x)
 
+    def lipschitz(self) -> float:
+        """Return the sum of the bounds of branch and shortcut.
+
+        Doubling repeats each pixel four times (norm 2), and averages of four halve the norm.
+        """
+        resampled = {"none": 1.0, "up": 2.0, "down": 0.5}[self.resample]
+        parts = (self.norm1, self.conv1, self.norm2, self.conv2)
+        shortcut = 1.0 if self.shortcut is None else lipschitz(self.shortcut)
+        return resampled * (math.prod(lipschitz(part) for part in parts) + shortcut)
+
 
 class ResNetGeneratorNet(Generator):
     """z → linear → 4×4 → up blocks → BN ReLU conv tanh."""
@@ -253,8 +263,9 @@ class ResNetDiscriminatorNet(Discriminator):
             for index, (inputs, outputs, resample) in enumerate(plan)
         )
         self.pool: Pool = config.pool
-        area = (shape[1] >> downs) * (shape[2] >> downs) if config.pool == "flatten" else 1
-        self.head = Head(widths[-1] * area, self.classes, self.labels, bias=config.head_bias)
+        self.area = (shape[1] >> downs) * (shape[2] >> downs)
+        width = widths[-1] * (self.area if config.pool == "flatten" else 1)
+        self.head = Head(width, self.classes, self.labels, bias=config.head_bias)
         initialise(self.stem, "glorot")
         initialise(self.head, "glorot")
         sn(self, config.spectral)
@@ -275,3 +286,9 @@ class ResNetDiscriminatorNet(Discriminator):
                 return F.relu(x).mean((2, 3))
             case "flatten":
                 return x.flatten(1)
+
+    def lipschitz(self) -> float:
+        """Return the product of the bounds of stem, blocks, pooling and score."""
+        pooled = {"sum": self.area**0.5, "mean": self.area**-0.5, "flatten": 1.0}[self.pool]
+        blocks = math.prod(lipschitz(block) for block in self.blocks)
+        return lipschitz(self.stem) * blocks * pooled * lipschitz(self.head)

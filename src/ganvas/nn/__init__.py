@@ -21,6 +21,8 @@ from ganvas.nn.layers import (
     activation,
     fan,
 )
+from ganvas.nn.lipschitz import lipschitz
+from ganvas.nn.memory import Lookup, Memory
 from ganvas.nn.minibatch import MinibatchDeviation, MinibatchDiscrimination, Mixing
 from ganvas.nn.norm import (
     BatchNorm,
@@ -34,6 +36,7 @@ from ganvas.nn.spectral import SpectralNorm, orthonormality, singular_values, sn
 from ganvas.nn.sphere import HypersphericalUniform, Source, draws_from, geodesic, to_front, turn_to
 from ganvas.nn.tracking import Tracking, held, set_tracking
 from ganvas.nn.vmf import PowerSpherical, VonMisesFisher
+from ganvas.nn.weight_norm import weight_norm
 
 __all__ = [
     "Activation",
@@ -49,7 +52,9 @@ __all__ = [
     "HypersphericalUniform",
     "Init",
     "LayerNorm",
+    "Lookup",
     "MaxOut",
+    "Memory",
     "MinibatchDeviation",
     "MinibatchDiscrimination",
     "Mixing",
@@ -71,6 +76,7 @@ __all__ = [
     "geodesic",
     "held",
     "initialise",
+    "lipschitz",
     "log_bessel",
     "log_normaliser",
     "log_sphere_area",
@@ -86,5 +92,6 @@ __all__ = [
     "turn_to",
     "upsample_nearest",
     "vmf_kl_to_uniform",
+    "weight_norm",
     "world_size",
 ]

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from ganvas.nn.weights import CONVOLUTIONS, TRANSPOSED, WEIGHTED, weight_of, weighted_layers
 
-Init = Literal["default", "normal", "dcgan", "uniform", "orthogonal", "he", "glorot", "wgan_gp"]
+Init = Literal[
+    "default", "normal", "truncated", "dcgan", "uniform", "orthogonal", "he", "glorot", "wgan_gp"
+]
 """Names of the rules; see `initialise`."""
 
 
@@ -25,6 +27,7 @@ def initialise(module: nn.Module, how: Init, scale: float | None = None) -> None
 
     - "default": what torch gave them, biases too.
     - "normal", "uniform": mean 0 and standard deviation ``scale`` (0.02).
+    - "truncated": "normal" before what lies beyond 2 ``scale`` is drawn anew (TensorFlow).
     - "dcgan": "normal", and gains of normalisation layers N(1, scale²) (both DCGAN codes).
     - "orthogonal": orthonormal rows or columns, times ``scale`` (1).
     - "he": uniform with variance 2/fan_in (He et al. 2015).
@@ -38,6 +41,8 @@ def initialise(module: nn.Module, how: Init, scale: float | None = None) -> None
     match how:
         case "normal" | "dcgan":
             _fill(module, lambda weight, _: weight.normal_(0.0, std))
+        case "truncated":
+            _fill(module, lambda w, _: nn.init.trunc_normal_(w, 0.0, std, -2 * std, 2 * std))
         case "uniform":
             _fill(module, lambda weight, _: _uniform(weight, std))
         case "orthogonal":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganvas.config import Settings
 from ganvas.data.feed import Feed
@@ -17,7 +17,9 @@ from ganvas.play.turn import Turns
 
 Play = Callable[[Feed, Turns], None]
 
-CAPABILITIES = ("sample", "score", "encode", "reconstruct", "posterior", "predict", "edit")
+CAPABILITIES = (
+    *("sample", "score", "encode", "reconstruct", "posterior", "slots", "predict", "edit"),
+)
 """What a trained model may be asked for; a game has those that its class defines."""
 
 
@@ -76,6 +78,24 @@ class Game(nn.Module):
     def model(self) -> dict[str, nn.Module]:
         """Return the submodules that inference needs, by their attribute names."""
         return dict(self.named_children())
+
+    def settle(self, z: Tensor) -> Tensor:
+        """Return latents (N, …) between others as the generator knows them; by default unchanged.
+
+        Of latents with a discrete part, a mixture of two is no latent: it settles on the nearest.
+        """
+        return z
+
+    def gauge(self, x: Tensor) -> dict[str, float]:
+        """Return numbers of the game's own for the log; by default none.
+
+        Args:
+            x: held-out samples (N, *shape), over which numbers are means, if they depend on them.
+
+        Returns:
+            Values by names ``group/name``; a group shares a chart in the report.
+        """
+        return {}
 
     @classmethod
     def capabilities(cls) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganvas.errors import GanvasError
 from ganvas.play.ranks import Ranks
 
 
@@ -60,5 +61,16 @@ class Noise:
         return {"generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go to a position that `state_dict` gave."""
-        self.generator.set_state(state["generator"].cpu())
+        """Go to a position that `state_dict` gave.
+
+        Raises:
+            GanvasError: it is a position in the random numbers of another kind of device.
+        """
+        position = state["generator"].cpu()
+        if position.shape != self.generator.get_state().shape:
+            raise GanvasError(
+                f"the random numbers of this checkpoint were not drawn on a {self.device.type}, "
+                "and every kind of device draws others: resume where the run began (see "
+                "train.accelerator), or begin a new one with its networks: ganvas train --from"
+            )
+        self.generator.set_state(position)

@@ -204,10 +204,7 @@ class Turns:
 
     def take_statistics(self) -> dict[str, float]:
         """Return the means of all numbers noted since the last call (synchronises)."""
-        means = {
-            name: torch.stack([v.to(values[-1].device) for v in values]).float().mean()
-            for name, values in self.statistics.items()
-        }
+        means = {name: _stack(values).float().mean() for name, values in self.statistics.items()}
         self.statistics = {}
         return {name: float(mean) for name, mean in means.items()}
 
@@ -219,7 +216,7 @@ class Turns:
             "rate": self.rate,
             "steps": dict(self.steps),
             "cancelled": self.cancelled,
-            "statistics": {k: torch.stack(v) for k, v in self.statistics.items()},
+            "statistics": {k: _stack(v) for k, v in self.statistics.items()},
             "optimisers": {k: p.optimiser.state_dict() for k, p in self.players.items()},
         }
 
@@ -231,3 +228,8 @@ class Turns:
         self.statistics = {k: list(v.unbind()) for k, v in state["statistics"].items()}
         for name, player in self.players.items():
             player.optimiser.load_state_dict(state["optimisers"][name])
+
+
+def _stack(values: list[Tensor]) -> Tensor:
+    """Stack noted numbers, some of which may come from a checkpoint, and so from the host."""
+    return torch.stack([value.to(values[-1].device) for value in values])

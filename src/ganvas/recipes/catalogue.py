@@ -21,6 +21,8 @@ class Summary:
     name: str
     about: str
     source: str
+    conditional: bool = False
+    """Whether it needs labels."""
 
 
 def names() -> list[str]:
@@ -34,11 +36,14 @@ def summaries() -> list[Summary]:
     for name in names():
         about: Any = ""
         source: Any = ""
+        conditional: Any = False
         for layer in layers(name):
             about = layer.tree.get("about", about)
-            data: Any = layer.tree.get("data")
-            source = data.get("source", source) if data else source
-        found.append(Summary(name, str(about), str(source)))
+            data: Any = layer.tree.get("data") or {}
+            game: Any = layer.tree.get("game") or {}
+            source = data.get("source", source)
+            conditional = game.get("conditional", conditional)
+        found.append(Summary(name, str(about), str(source), bool(conditional)))
     return found
 
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ganvas.config import Schedule
 from ganvas.data.spec import DataSpec
-from ganvas.train.overrides import Remedy
+from ganvas.train.overrides import Remedy, Setup, tree_of
 from ganvas.train.remedies import Causes, Verdict, remedies
 from ganvas.train.signs import STARVED, Case, Row, case_of, latest, usual
 
@@ -26,6 +27,8 @@ AGAIN = 0.1
 
 PATIENT = ("dropping modes", "discriminator overpowered")
 """Of these a run is warned only once earlier looks show that nothing improves."""
+SETTLED = 0.1
+"""Once a learning rate has fallen to this share of its first value, lost modes have come back."""
 
 SAMENESS = 0.3
 """Collapsed: samples differ less than this, in units of how much real items differ."""
@@ -43,6 +46,8 @@ MEMORY = 0.65
 """It prefers training items to held-out ones this often: it knows them by heart."""
 BLIND = 0.6
 """The discriminator tells samples from data less often than this."""
+UNEVEN = 0.85
+"""The weights of DIW-GAN's reals have a lower entropy than this, of that of equal ones."""
 ORDERS = 100.0
 """Diverging: a norm or loss has grown by this factor, to more than `LARGE`."""
 LARGE = 10.0
@@ -58,6 +63,7 @@ class Diagnosis:
         remedies: best first; none for a healthy run.
         played: share of the run's current stage that is over, None if unknown.
         numbers: of the look that was judged.
+        annealing: whether a learning rate is still high, and will have fallen by the end.
     """
 
     verdict: Verdict
@@ -65,6 +71,7 @@ class Diagnosis:
     remedies: list[Remedy] = field(default_factory=list[Remedy])
     played: float | None = None
     numbers: Mapping[str, float] = field(default_factory=dict[str, float])
+    annealing: bool = False
 
     @property
     def young(self) -> bool:
@@ -79,6 +86,7 @@ class Diagnosis:
             "remedies": [remedy.to_json() for remedy in self.remedies],
             "played": self.played,
             "numbers": dict(self.numbers),
+            "annealing": self.annealing,
         }
 
     def warning(self, rows: Sequence[Row]) -> str | None:
@@ -92,6 +100,8 @@ class Diagnosis:
             return None
         looks = sum(any(name.startswith("coverage/") for name in row) for row in logged)
         if self.verdict in PATIENT and looks < 2:
+            return None
+        if self.verdict == "dropping modes" and self.annealing:
             return None
         now = logged[-1]["round"]
         again = AGAIN * now / max(self.played or 1.0, YOUNG)
@@ -121,16 +131,20 @@ def diagnose(
     """
     case = case_of(rows, numbers, config, spec)
     young = case.played is not None and case.played < YOUNG
+    annealing = _annealing(case.played, Setup(config, spec, system))
     for verdict, rule in RULES[:1] if young else RULES:
         if evidence := rule(case):
+            if verdict == "dropping modes" and annealing:
+                evidence.append("learning rates are still high: modes may come back as they fall")
             return Diagnosis(
                 verdict,
                 evidence,
                 remedies(verdict, _causes(case), config, spec, system),
                 case.played,
                 case.now.numbers,
+                annealing,
             )
-    return Diagnosis("healthy", _health(case), [], case.played, case.now.numbers)
+    return Diagnosis("healthy", _health(case), [], case.played, case.now.numbers, annealing)
 
 
 Rule = Callable[[Case], list[str]]
@@ -208,10 +222,10 @@ def overpowered(case: Case) -> list[str]:
 
 def dropping(case: Case) -> list[str]:
     """Modes, classes or regions of the data that samples leave out."""
-    now = case.now
+    now, unmet = case.now, _unmet(case)
     if not now.poor or case.improving or (now.blurred and not case.done):
-        return []
-    found = [now.words()]
+        return unmet
+    found = [now.words(), *unmet]
     missing = now.get("coverage/classes_missing")
     if missing:
         found.append(f"{_count(round(missing), 'class', 'classes')} (almost) never shown")
@@ -225,6 +239,18 @@ def dropping(case: Case) -> list[str]:
     return found
 
 
+def _unmet(case: Case) -> list[str]:
+    """Say whether a few representatives of the data have most of the weight (DIW-GAN)."""
+    values = case.series("entropy/reals").get("entropy/reals", [])
+    even = latest(values)
+    if even is None or even >= UNEVEN:
+        return []
+    return [
+        f"a few representatives of the data are hardly met: the entropy of their weights is "
+        f"{even:.2f} of that of equal ones"
+    ]
+
+
 RULES: list[tuple[Verdict, Rule]] = [
     ("diverging", diverging),
     ("collapsed", collapsed),
@@ -232,6 +258,14 @@ RULES: list[tuple[Verdict, Rule]] = [
     ("dropping modes", dropping),
 ]
 """In the order in which they are asked; of a young run only the first."""
+
+
+def _annealing(played: float | None, setup: Setup) -> bool:
+    """Whether a learning rate is still above a tenth of its first value, and will fall below."""
+    if played is None:
+        return False
+    rates = [Schedule.model_validate(rate) for rate in setup.rates().values() if tree_of(rate)]
+    return any(rate.end <= SETTLED * rate.start < rate.at(played) for rate in rates)
 
 
 def _causes(case: Case) -> Causes:

@@ -89,6 +89,17 @@ class Setup:
             return ()
         return ("game.discriminator.fourier=64", f"game.discriminator.fourier_scale={scale}")
 
+    def method(self) -> str:
+        """Return which method of the benchmark the run is nearest to."""
+        losses = {"minimax": "gan", "hinge": "hinge", "least_squares": "lsgan"}
+        plain = self.system in ("gan", "cgan", "dcgan")
+        return losses.get(self.kind("objective"), "nsgan") if plain else self.system
+
+    def start_anew(self, system: str) -> str:
+        """Return the command that trains another system on the same data."""
+        source = shlex.quote(str(self.data.get("source") or self.spec.name))
+        return f"ganvas train {system}/{self.spec.kind} --data {source} --out runs/{system}"
+
     def penalty_weight(self) -> str:
         """Return γ for a first try: it grows with the number of pixels (Karras et al. 2020)."""
         if isinstance(self.spec.domain, Images):

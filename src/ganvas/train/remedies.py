@@ -1,21 +1,21 @@
 """What to change when a run goes wrong: exact overrides of its own recipe, best first.
 
-The order in each plan is that of expected value in the field's own comparisons and in trials on
-the benchmark's laws: relativistic pairing with both zero-centred penalties keeps modes that every
-other loss drops (Huang et al. 2024, table 1), a penalty alone steadies most games (Mescheder et al.
-2018), then come steps, rates and batch sizes. A remedy is left out where the recipe has no such
-setting, or has it already.
+Against dropped modes those remedies come first that the mode-coverage benchmark measured, by how
+many more modes they keep than the game that is played (`ganvas.train.found`), and only those that
+keep more. The others follow in the order of the field's own comparisons: a penalty alone steadies
+most games (Mescheder et al. 2018), then come steps, rates and batch sizes. A remedy is left out
+where the recipe has no such setting, or has it already.
 """
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ganvas.data.spec import DataSpec, Images
 from ganvas.metrics.extractors import DIGIT_SETS
+from ganvas.train.found import found
 from ganvas.train.overrides import Remedy, Setup, show, times, tree_of, whole
 
 Verdict = Literal[
@@ -23,6 +23,8 @@ Verdict = Literal[
 ]
 MOST = 5
 """Remedies proposed at once."""
+MEASURED = 3
+"""Of these, so many of those that the benchmark has measured."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,17 @@ def remedies(
         system: the run's.
     """
     setup = Setup(config, spec, system)
-    found = [proposal(setup) for proposal in _plan(verdict, causes)]
-    return [remedy for remedy in dict.fromkeys(found) if remedy is not None][:MOST]
+    proposed = [proposal(setup) for proposal in _plan(verdict, causes, setup)]
+    return [remedy for remedy in dict.fromkeys(proposed) if remedy is not None][:MOST]
 
 
-def _plan(verdict: Verdict, causes: Causes) -> list[Proposal]:
+def _plan(verdict: Verdict, causes: Causes, setup: Setup) -> list[Proposal]:
     if verdict == "diverging":
         return [halve_rates, penalise, press, full_precision, calm, enlarge, switch]
     if verdict == "collapsed":
         seeing: list[Proposal] = [strengthen] if causes.weak else []
-        return [unsaturate, pair, switch, penalise, press, *seeing, sharpen, halve_rates, enlarge]
+        others = [switch, penalise, press, *seeing, sharpen, halve_rates, enlarge]
+        return [unsaturate, *measured(setup), *others]
     if verdict == "discriminator overpowered":
         first: list[Proposal] = [unsaturate] if causes.starved else []
         first += [mirror] if causes.memorised else []
@@ -78,18 +81,35 @@ def _plan(verdict: Verdict, causes: Causes) -> list[Proposal]:
         unfinished: list[Proposal] = [lengthen] if causes.rising else []
         if causes.blurred:
             return [*unfinished, decay, lengthen, average, sharpen, relax]
-        return [
-            *unfinished,
-            unsaturate,
-            pair,
-            switch,
-            penalise,
-            press,
-            sharpen,
-            enlarge,
-            halve_rates,
-        ]
+        others = [switch, penalise, press, sharpen, enlarge, halve_rates]
+        return [*unfinished, unsaturate, *measured(setup), *others]
     return []
+
+
+def measured(setup: Setup) -> list[Proposal]:
+    """Return the remedies that kept more modes than a run's own game, best first, with numbers.
+
+    None for R3GAN: its own recipes keep all modes of all laws (``benchmarks/points.py``). None for
+    graphs, whose links are predicted, not drawn.
+    """
+    if setup.system == "r3gan" or setup.spec.kind == "graph":
+        return []
+    played, kind = setup.method(), setup.spec.kind
+    gains = {method: found().gain(method, kind, played) for method in BENCHMARKED}
+    better = {method: gain for method, gain in gains.items() if gain is not None and gain > 0}
+    order = sorted(better, key=lambda method: -better[method])
+    return [_cited(BENCHMARKED[method], method, played) for method in order[:MEASURED]]
+
+
+def _cited(proposal: Proposal, method: str, played: str) -> Proposal:
+    def cited(setup: Setup) -> Remedy | None:
+        remedy = proposal(setup)
+        if remedy is None:
+            return None
+        numbers = found().words(method, setup.spec.kind, played)
+        return replace(remedy, why=f"{remedy.why}; in the benchmark {numbers}")
+
+    return cited
 
 
 # ---- the loss and its penalties -----------------------------------------------------------------
@@ -101,7 +121,8 @@ def pair(setup: Setup) -> Remedy | None:
         return None
     if setup.kind("objective") == "relativistic" and setup.penalised("r2"):
         return None
-    weight = setup.penalty_weight()
+    # On points what the benchmark measured; R1 alone wants less.
+    weight = "1.0" if setup.spec.kind == "points" else setup.penalty_weight()
     settings = ["game.objective={kind: relativistic}"]
     for name in ("r1", "r2"):
         if not setup.penalised(name):
@@ -119,7 +140,7 @@ def pair(setup: Setup) -> Remedy | None:
         settings.append("game.labels={fakes: batch, generator: batch}")
     return Remedy(
         "pairing every sample with a real one, with R1 and R2, leaves no gain in a few modes",
-        (*settings, *setup.without_batch_norm(), *setup.finer(scale=2)),
+        (*settings, *setup.without_batch_norm()),
     )
 
 
@@ -175,6 +196,51 @@ def unsaturate(setup: Setup) -> Remedy | None:
         "the minimax loss has no slope where samples are bad; its non-saturating twin has",
         ("game.objective={kind: nonsaturating}",),
     )
+
+
+# ---- options and other systems ------------------------------------------------------------------
+
+
+def pack(setup: Setup) -> Remedy | None:
+    """Pairs of samples judged together."""
+    batch = setup.train.get("batch", 1)
+    if setup.game.get("packing") != 1 or setup.game.get("conditional") or batch % 2:
+        return None
+    return Remedy(
+        "packs of two, judged together, show the discriminator sameness", ("game.packing=2",)
+    )
+
+
+def tell(setup: Setup) -> Remedy | None:
+    """Minibatch discrimination."""
+    if "minibatch" not in setup.game or setup.game["minibatch"]:
+        return None
+    return Remedy(
+        "minibatch discrimination tells how alike the samples of a batch are",
+        ("game.minibatch={kind: discrimination, kernels: 8, dim: 4}",),
+    )
+
+
+def match(setup: Setup) -> Remedy | None:
+    """Feature matching."""
+    if "feature_matching" not in setup.game or setup.game["feature_matching"]:
+        return None
+    return Remedy(
+        "matching mean features gives the generator the whole batch as its aim",
+        ("game.feature_matching={weight: 1.0, alone: true}",),
+    )
+
+
+def unroll(setup: Setup) -> Remedy | None:
+    """Another system: the generator looks ahead."""
+    why = "a generator that sees the discriminator's next steps does not chase one mode"
+    return None if setup.system == "unrolled" else Remedy(why, command=setup.start_anew("unrolled"))
+
+
+def reconstruct(setup: Setup) -> Remedy | None:
+    """Another system: noise that must be found again."""
+    why = "noise that has to be recovered from the samples cannot be mapped to few of them"
+    return None if setup.system == "veegan" else Remedy(why, command=setup.start_anew("veegan"))
 
 
 # ---- rates, steps, batches ----------------------------------------------------------------------
@@ -286,10 +352,20 @@ def mirror(setup: Setup) -> Remedy | None:
 
 def switch(setup: Setup) -> Remedy | None:
     """The steadiest system there is."""
-    if setup.system == "r3gan":
+    if setup.system == "r3gan" or setup.spec.kind == "graph":
         return None
-    source = shlex.quote(str(setup.data.get("source") or setup.spec.name))
     return Remedy(
         "R3GAN with its own networks and schedules is the least likely to lose modes",
-        command=f"ganvas train r3gan/{setup.spec.kind} --data {source} --out runs/r3gan",
+        command=setup.start_anew("r3gan"),
     )
+
+
+BENCHMARKED: dict[str, Proposal] = {
+    "r3gan": pair,
+    "pacgan": pack,
+    "mbd": tell,
+    "feature-matching": match,
+    "unrolled": unroll,
+    "veegan": reconstruct,
+}
+"""Methods of the benchmark that are remedies of a run, and how they are proposed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -66,7 +67,7 @@ class Watch:
 
     @torch.no_grad()
     def look(self, game: Game) -> Numbers:
-        """Return ``coverage/…`` and, of a game with a discriminator, ``discriminator/…``."""
+        """Return ``coverage/…``, ``discriminator/…`` if there is one, and what the game gauges."""
         device = next((p.device for p in game.parameters()), torch.device("cpu"))
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(WATCH_SEED + self._seed)
@@ -91,7 +92,8 @@ class Watch:
             first = slice(0, len(self._real))
             scores = _in_parts(game, "score", fake[first], None if y is None else y[first])
             numbers |= self._judged(game, scores, device)
-        return numbers
+        x = self._source.spec.domain.encode(self._real.x).to(device)
+        return numbers | _gauged(game, x)
 
     @property
     def _real(self) -> Items:
@@ -146,6 +148,15 @@ def _labels(game: Game, items: Items, device: torch.device) -> Tensor | None:
 def _call(game: Game, verb: str, *arguments: Any) -> Tensor:
     """Call a capability, which `Game` itself does not have."""
     return cast(Tensor, getattr(game, verb)(*arguments))
+
+
+def _gauged(game: Game, x: Tensor) -> Numbers:
+    """Return the game's own numbers about x (N, …), means over batches, as far as finite."""
+    numbers: Numbers = {}
+    for part in torch.split(x, BATCH):
+        for name, value in game.gauge(part).items():
+            numbers[name] = numbers.get(name, 0.0) + value * len(part) / len(x)
+    return {name: float(f"{v:.6g}") for name, v in numbers.items() if math.isfinite(v)}
 
 
 def _in_parts(game: Game, verb: str, x: Tensor, y: Tensor | None) -> Tensor:

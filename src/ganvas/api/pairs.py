@@ -1,0 +1,119 @@
+"""How a DIW-GAN's samples meet the data: pairs, weights and repetitions, of a trained model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganvas.errors import UsageError
+from ganvas.games.diwgan import DIWGAN
+from ganvas.games.representatives import entropy
+from ganvas.model import Model
+from ganvas.model.trained import Array
+from ganvas.report.pairs import Floats, Matched, pair_figure
+
+MOST = 512
+"""Pairs at once: what exact matching solves quickly, and a figure can show."""
+JUDGED = 1000
+"""Samples among which repetitions are sought."""
+USUAL = 2560
+"""Samples that say what is usual for the generator."""
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """A batch of samples and the representatives that they are matched with.
+
+    Attributes:
+        distance: mean over the pairs, in latents whose standard deviation is 1.
+        real_entropy: of the reals' weights over that of equal ones; low if few hold most of it.
+        fake_entropy: the same of the fakes'.
+        repeated: share of pairs of samples as near as 0.1 % of the pairs of reals are.
+        reals: the representatives decoded, in data units, heaviest first.
+        real_weights: theirs.
+        matched: what the figure shows.
+    """
+
+    distance: float
+    real_entropy: float
+    fake_entropy: float
+    repeated: float
+    reals: Array
+    real_weights: Floats
+    matched: Matched
+
+    @property
+    def figure(self) -> str:
+        """The figure as SVG text."""
+        return pair_figure(self.matched)
+
+
+@torch.no_grad()
+def meet(model: Model, seed: int = 0) -> Meeting:
+    """Pair a batch of a DIW-GAN's samples with its representatives, as a step of training does.
+
+    Raises:
+        UsageError: the model is of another system.
+    """
+    game = model.game
+    if not isinstance(game, DIWGAN):
+        raise UsageError(
+            f"pairs are those of a model of diwgan, and this is one of {model.system}; "
+            "ganvas project finds the samples nearest to any model's data"
+        )
+    x = model.sample(USUAL, seed=seed)
+    inputs = model.domain.encode(x).to(model.device)
+    count = min(len(game.summary.representatives), MOST)
+    found = game.pairs(inputs[:count], inputs[count:])
+    order = found.columns.cpu().numpy()
+    reals = model.domain.decode(game.represented())
+    rows = found.rows.cpu().numpy()
+    twice = game.repeated(inputs[:JUDGED]).cpu().numpy()
+    share = len(twice) / (JUDGED * (JUDGED - 1) / 2)
+    if model.spec.kind == "points" and x.shape[1] > 1:
+        plane = reals[rows, :2], x[order, :2]
+        axes = ("first coordinate", "second coordinate")
+        pictures = repeats = None
+    else:
+        plane = _principal(game.summary.representatives, found.reals, found.fakes)
+        axes = ("first principal latent", "second principal latent")
+        images = model.spec.kind == "images"
+        pictures = np.stack([reals[rows], x[order]], 1) if images else None
+        repeats = x[twice] if images else None
+    everywhere = _numbers(game.uncovered())
+    heavy = np.argsort(-everywhere)
+    return Meeting(
+        distance=float(found.distances.mean()),
+        real_entropy=float(entropy(game.uncovered())),
+        fake_entropy=float(entropy(found.fake_weights)),
+        repeated=share,
+        reals=reals[heavy],
+        real_weights=everywhere[heavy],
+        matched=Matched(
+            reals=plane[0].astype(np.float64),
+            fakes=plane[1].astype(np.float64),
+            real_weights=_numbers(found.real_weights),
+            fake_weights=_numbers(found.fake_weights),
+            axes=axes,
+            pictures=pictures,
+            repeats=repeats,
+            repeated=f"{100 * share:.2g} % of pairs of samples are repetitions, 0.1 % of reals",
+        ),
+    )
+
+
+def _principal(basis: Tensor, reals: Tensor, fakes: Tensor) -> tuple[Floats, Floats]:
+    """Return latents in the plane of the representatives' first two principal directions."""
+    middle = basis.mean(0)
+    _, _, directions = cast(tuple[Tensor, Tensor, Tensor], torch.linalg.svd(basis - middle))
+    plane = basis.new_zeros(basis.shape[1], 2)
+    plane[:, : min(2, len(directions))] = directions[:2].T
+    return _numbers((reals - middle) @ plane), _numbers((fakes - middle) @ plane)
+
+
+def _numbers(values: Tensor) -> Floats:
+    return values.double().cpu().numpy()

@@ -1,0 +1,35 @@
+"""The items that a run was trained on, and those that it was not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ganvas.data.open import open_data
+from ganvas.data.source import REFERENCE, ArraySource, Source
+from ganvas.data.spec import AnyArray
+from ganvas.recipes import load_recipe
+from ganvas.train.folder import CONFIG, RunFolder
+
+
+def training_items(run: str | Path) -> AnyArray:
+    """Return the training items of a run in data units; of endless data, the fixed reference set.
+
+    Raises:
+        UsageError: there is no run, or its data are gone.
+    """
+    source = _source(run)
+    return source.items("train" if isinstance(source, ArraySource) else REFERENCE).x
+
+
+def held_out_items(run: str | Path) -> AnyArray:
+    """Return the last split of a run's data: held-out items, or the training items without any.
+
+    Raises:
+        UsageError: there is no run, or its data are gone.
+    """
+    source = _source(run)
+    return source.items(source.splits[-1]).x
+
+
+def _source(run: str | Path) -> Source:
+    return open_data(load_recipe(RunFolder.open(Path(run)).path / CONFIG).data)

@@ -1,0 +1,99 @@
+"""Items that commands are given, and arrays that they write about them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganvas.errors import UsageError
+
+if TYPE_CHECKING:
+    from ganvas.data.items import Collection
+    from ganvas.model import Model
+    from ganvas.model.trained import Array
+
+ARRAYS = (".npy", ".npz")
+
+Items = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="A .npy or .npz array, a picture, or a folder of them."),
+]
+
+
+def read_items(path: Path, model: Model) -> Array:
+    """Return items in data units, of the model's shape.
+
+    Raises:
+        UsageError: nothing is there, or it does not fit the model.
+    """
+    return _read(path, model, labels=False).splits["train"].x
+
+
+def read_labelled(path: Path, model: Model) -> tuple[Array, Array | None]:
+    """Return items as `read_items` does, and their classes (N,) if there are any.
+
+    Of data with held-out items it is those.
+    """
+    splits = _read(path, model, labels=True).splits
+    items = splits.get("test", splits["train"])
+    return items.x, items.label
+
+
+def _read(path: Path, model: Model, labels: bool) -> Collection:
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    from ganvas.data import items
+    from ganvas.data.catalogue import read
+    from ganvas.data.pixels import FORMS, Form, conform
+    from ganvas.data.settings import DataSettings
+
+    if model.spec.kind == "points":
+        return read(DataSettings(source=str(path)))
+    channels, height, width = model.spec.shape
+    colour = FORMS[channels]
+    settings = DataSettings.model_validate(
+        {
+            "source": str(path),
+            "size": (height, width),
+            "resize": "fit-crop",
+            "channels": colour,
+            "labels": labels,
+        }
+    )
+    if path.is_dir() or path.suffix.lower() in (".npy", ".npz") or not path.is_file():
+        return read(settings)
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+            form = Form((height, width), "fit-crop", colour, settings.colour)
+            x = np.array(conform(picture, form))[None]
+        return items.Collection(str(path), {"train": items.Items(x)})
+    except (UnidentifiedImageError, OSError) as error:
+        raise UsageError(f"{path} is no picture that can be read: {error}") from None
+
+
+def check_array_file(out: Path) -> None:
+    """Refuse an --out that is no array file, before any work is done.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if out.suffix not in ARRAYS:
+        raise UsageError(f"--out {out}: expected a .npy or .npz file")
+
+
+def write_array(out: Path, name: str, values: Array) -> None:
+    """Write an array as .npy, or as .npz under its name."""
+    import numpy as np
+
+    from ganvas.model import disk_errors
+
+    with disk_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if out.suffix == ".npy":
+            np.save(out, values)
+        else:
+            np.savez(out, allow_pickle=False, **{name: values})

@@ -1,0 +1,103 @@
+"""``ganvas predict``: which nodes of a graph belong together."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganvas.cli.options import Game, ModelFolder, load_model
+from ganvas.cli.speech import say
+from ganvas.errors import UsageError
+
+if TYPE_CHECKING:
+    from ganvas.data.graphs import Pairs
+    from ganvas.data.items import Items
+    from ganvas.model import Model
+    from ganvas.model.trained import Array
+
+Graph = Annotated[
+    str,
+    typer.Argument(
+        metavar="GRAPH", help="A .npz file, links.csv, a folder with it, or a graph's name."
+    ),
+]
+
+
+def predict(
+    run: ModelFolder,
+    graph: Graph,
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="A .csv table, or .npz arrays pairs, probability.")
+    ],
+    pairs: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A .npy array (M, 2) of nodes; by default all others."),
+    ] = None,
+    count: Annotated[
+        int, typer.Option(help="How many of all pairs without a link: the likeliest.", min=1)
+    ] = 100,
+    game: Game = None,
+) -> None:
+    """Write how likely links are: of given pairs, or the likeliest that the graph lacks.
+
+    Nodes are numbered from 0, in the order of their rows.
+
+    Example: ganvas predict runs/graph mine.npz --count 20 --out links.csv
+    """
+    from ganvas.model import disk_errors, missing_links
+
+    if out.suffix not in (".csv", ".npz"):
+        raise UsageError(f"--out {out}: expected a .csv or .npz file for pairs")
+    model = load_model(run, game)
+    items, links = read_graph(graph, model)
+    if pairs is None:
+        wanted, chances = missing_links(model, items.x, links, count)
+    else:
+        wanted = _read_pairs(pairs)
+        chances = model.predict(items.x, links=links, pairs=wanted)
+    with disk_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _write(out, wanted, chances)
+    say(f"{len(wanted):,} pairs: {out}")
+
+
+def read_graph(name: str, model: Model) -> tuple[Items, Pairs]:
+    """Return the nodes and links of a graph for a model of graphs.
+
+    Raises:
+        UsageError: nothing is there, or the data or the model are of another kind.
+    """
+    from ganvas.data.catalogue import read
+    from ganvas.data.settings import DataSettings
+
+    items = read(DataSettings(source=name)).splits["train"]
+    if model.spec.kind != "graph" or items.links is None:
+        found = "no graph" if items.links is None else "a graph"
+        raise UsageError(f"{name} is {found}, and the model was trained on {model.spec.kind}")
+    return items, items.links
+
+
+def _read_pairs(path: Path) -> Array:
+    import numpy as np
+
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--pairs {path} cannot be read as a .npy file: {error}") from None
+
+
+def _write(out: Path, pairs: Array, chances: Array) -> None:
+    import numpy as np
+
+    if out.suffix == ".npz":
+        np.savez(out, pairs=pairs, probability=chances)
+        return
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(("source", "target", "probability"))
+    table.writerows((i, j, f"{p:.6f}") for (i, j), p in zip(pairs, chances, strict=True))
+    out.write_text(text.getvalue())

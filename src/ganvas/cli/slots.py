@@ -1,0 +1,142 @@
+"""``ganvas slots`` and ``ganvas nearest``: what a memory holds, and what is near to what."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganvas.cli.items import read_items
+from ganvas.cli.options import Game, ModelFolder, Seed, load_model
+from ganvas.cli.speech import say, table
+from ganvas.errors import UsageError
+
+if TYPE_CHECKING:
+    from ganvas.model import Model
+    from ganvas.model.trained import Array
+
+PICTURES = (".png", ".jpg", ".webp")
+LISTED = 10
+"""Slots that are printed."""
+
+
+def slots(
+    run: ModelFolder,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A .svg page, a .png grid with a row for each slot, or .json."
+        ),
+    ] = None,
+    count: Annotated[
+        int, typer.Option(help="Slots shown, those drawn most often first.", min=1)
+    ] = 24,
+    each: Annotated[int, typer.Option(help="Samples of each slot.", min=1)] = 4,
+    seed: Seed = 0,
+    game: Game = None,
+) -> None:
+    """Show what the slots of a model's memory hold: samples, count, age, real or fake.
+
+    A page also shows the prior over slots along training; the JSON has all slots.
+
+    Example: ganvas slots runs/memory --out slots.svg
+    """
+    if out is not None and out.suffix not in (".svg", ".json", *PICTURES):
+        raise UsageError(f"--out {out}: expected a .svg page, a .png grid or a .json file")
+    from ganvas.api import slots as pages
+    from ganvas.model import write_whole
+
+    model = load_model(run, game)
+    memory, held = model.slots, model.slots.table()
+    if out is not None and out.suffix == ".json":
+        write_whole(out, json.dumps(pages.slots_json(memory), indent=1).encode())
+    elif out is not None and out.suffix == ".svg":
+        page = pages.browser_figure(model, count, each, seed=seed, run=run)
+        write_whole(out, page.encode())
+    elif out is not None:
+        _save_rows(model, [s.index for s in held if s.real][:count], each, seed, out)
+    say(pages.summary(memory))
+    rows = [
+        (str(s.index), "real" if s.real else "fake", f"{s.prior:.2%}", f"{s.count:.4g}", str(s.age))
+        for s in held[:LISTED]
+    ]
+    say(table(rows, ("slot", "of", "p(c)", "count", "age")))
+    if out is not None:
+        say(f"slots: {out}")
+
+
+def nearest(
+    run: ModelFolder,
+    items: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]",
+            help="A .npy or .npz array, a picture, or a folder of them; without it, samples.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A .png with a row for each item, an array of rows, or .json."
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option(help="Samples, where no FILE is given.", min=1)] = 8,
+    neighbours: Annotated[int, typer.Option(help="Neighbours of each item.", min=1)] = 7,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Where to look instead of in the run's training data."),
+    ] = None,
+    seed: Seed = 0,
+    game: Game = None,
+) -> None:
+    """Find the training items nearest to samples, or to your own items, as the model sees them.
+
+    Near means a large cosine of their codes: are samples copies of training items?
+
+    Example: ganvas nearest runs/memory --count 8 --out nearest.png
+    """
+    import numpy as np
+
+    from ganvas.api.run_items import training_items
+    from ganvas.model import disk_errors, write_whole
+    from ganvas.model import nearest as find
+
+    model = load_model(run, game)
+    x = model.sample(count, seed=seed) if items is None else read_items(items, model)
+    known = training_items(run) if data is None else read_items(data, model)
+    found = find(model, x, known, neighbours)
+    if out is not None and out.suffix == ".json":
+        content = {"index": found.index.tolist(), "cosine": found.similarity.tolist()}
+        write_whole(out, json.dumps(content).encode())
+    elif out is not None:
+        rows = np.concatenate([x[:, None], known[found.index]], axis=1)
+        with disk_errors(out):
+            model.domain.save(rows.reshape(-1, *x.shape[1:]), out, columns=neighbours + 1)
+    best = found.similarity[:, 0]
+    about = f"mean {best.mean():.4f}, largest {best.max():.4f}"
+    say(f"cosine with the nearest of {len(known):,} items: {about}")
+    if out is not None:
+        say(f"nearest items: {out}")
+        return
+    pairs = zip(found.index.tolist(), found.similarity.tolist(), strict=True)
+    lines = [
+        (str(item), " ".join(map(str, row)), " ".join(f"{cosine:.4f}" for cosine in cosines))
+        for item, (row, cosines) in enumerate(pairs)
+    ]
+    say(table(lines, ("item", "nearest", "cosine")))
+
+
+def _save_rows(model: Model, chosen: list[int], each: int, seed: int, out: Path) -> None:
+    """Write samples of slots as a picture with a row for each."""
+    import numpy as np
+
+    from ganvas.model import disk_errors
+
+    if not chosen:
+        raise UsageError("no slot holds real samples so far, so there is nothing to show: train on")
+    samples: Array = np.concatenate([model.slots.sample(slot, each, seed=seed) for slot in chosen])
+    with disk_errors(out):
+        model.domain.save(samples, out, columns=each)

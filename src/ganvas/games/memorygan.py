@@ -1,0 +1,249 @@
+"""memoryGAN: a discriminator that remembers, and a generator told which memory to draw (2018)."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ganvas.config import Scheduled, Settings, value_at
+from ganvas.data.feed import Feed
+from ganvas.data.source import Source
+from ganvas.data.spec import DataSpec
+from ganvas.errors import GanvasError
+from ganvas.games.objectives import Minimax, NonSaturating, ReverseKL, UpDown
+from ganvas.games.priors import Normal, Prior
+from ganvas.games.remembering import Remembering, held_out_scores
+from ganvas.latent.slots import readings, settled
+from ganvas.metrics.protocol import Score
+from ganvas.networks import (
+    DCGANDiscriminator,
+    DCGANGenerator,
+    DiscriminatorConfig,
+    GeneratorConfig,
+)
+from ganvas.networks.base import Discriminator, Generator, MemoryHead
+from ganvas.nn import Memory
+from ganvas.play import Adam, Game, Noise, OptimiserConfig, Player, Turns
+
+Losses = Annotated[Minimax | NonSaturating | ReverseKL | UpDown, Field(discriminator="kind")]
+
+
+class Jitter(Settings):
+    """Random brightness and contrast of real images, as the code has them on CIFAR-10.
+
+    Attributes:
+        brightness: largest shift either way, in network units: 16 of 255 levels.
+        contrast: smallest and largest factor on the distance from each channel's mean.
+    """
+
+    brightness: float = Field(default=32 / 255, ge=0)
+    contrast: tuple[float, float] = (0.8, 1.2)
+
+    def apply(self, x: Tensor, noise: Noise) -> Tensor:
+        """Return images (N, C, H, W), each changed in its own way, within [−1, 1]."""
+        n, (low, high) = len(x), self.contrast
+        x = x + noise.uniform(n, 1, 1, 1, low=-self.brightness, high=self.brightness)
+        mean = x.mean((2, 3), keepdim=True)
+        return (mean + noise.uniform(n, 1, 1, 1, low=low, high=high) * (x - mean)).clamp(-1, 1)
+
+
+class MemoryGANConfig(Settings):
+    """What memoryGAN can be told.
+
+    Attributes:
+        latent: the prior of z.
+        generator: the network; its input is [K_c, z].
+        discriminator: the query network μ; its head becomes the memory.
+        generator_optimiser, discriminator_optimiser: how they step.
+        objective: the pair of losses: minimax is the paper's; nonsaturating ("alternative"),
+            reverse_kl and updown are its code's.
+        memory: the memory; null for the ablation "– Memory", the plain game with a plain head.
+        mcgn: give G a real slot's key; false for the ablation "– MCGN", where G is given z alone.
+        information: λ, weight of the mutual information of keys and samples.
+        information_form: cosine of query and key (the paper), or mse of the raw query (its code).
+        jitter: brightness and contrast of real images.
+        update_in_generator_step: let the memory follow the fakes of G's turn, too (the code).
+    """
+
+    latent: Prior = Normal(dim=2)
+    generator: GeneratorConfig = DCGANGenerator()
+    discriminator: DiscriminatorConfig = DCGANDiscriminator()
+    generator_optimiser: OptimiserConfig = Adam(lr=2e-4, beta1=0.5, beta2=0.999)
+    discriminator_optimiser: OptimiserConfig = Adam(lr=2e-4, beta1=0.5, beta2=0.999)
+    objective: Losses = Minimax()
+    memory: Remembering | None = Remembering()
+    mcgn: bool = True
+    information: Scheduled = 0.01
+    information_form: Literal["cosine", "mse"] = "cosine"
+    update_in_generator_step: bool = False
+    jitter: Jitter | None = None
+
+
+class MemoryGAN(Game):
+    """D(x) = p(y=1|x) is read from a memory of clusters of real and fake samples.
+
+    G is given the key of a real slot c ~ P(c|v=1), the discrete part of what it draws, and z, the
+    continuous part. The memory learns by EM, the query network by gradients.
+
+    Attributes:
+        keyed: whether G is given keys.
+    """
+
+    system: ClassVar[str] = "memorygan"
+    Config = MemoryGANConfig
+    averaged: ClassVar[tuple[str, ...]] = ("generator",)
+
+    def __init__(self, config: MemoryGANConfig, spec: DataSpec) -> None:
+        super().__init__(config, spec)
+        self.latent = config.latent
+        self.objective = config.objective
+        self.information = config.information
+        self.form = config.information_form
+        self.update_in_generator_step = config.update_in_generator_step
+        self.jitter = config.jitter
+        self.discriminator: Discriminator = config.discriminator.build(spec)
+        if config.memory is not None:
+            config.memory.install(self.discriminator)
+        self.keyed = config.mcgn and config.memory is not None
+        width = self.latent.dim + (self.memory.dim if self.keyed else 0)
+        self.generator: Generator = config.generator.build(spec, width)
+        self.players = {
+            "generator": Player(self.generator, config.generator_optimiser),
+            "discriminator": Player(self.discriminator, config.discriminator_optimiser),
+        }
+
+    # ---- training -------------------------------------------------------------------------------
+
+    def round(self, data: Feed, turn: Turns) -> None:
+        """Play one iteration of Algorithm 1: the query network, the memory, the generator."""
+        x = data.next().x
+        if self.jitter is not None:
+            x = self.jitter.apply(x, turn.noise)
+        z = self.prior(len(x), turn.noise)  # c ~ P(c|v=1), [K_c, z]
+        with turn("discriminator") as discriminator:
+            with torch.no_grad():
+                x_fake = self.generator(z)
+            h, h_fake = self.discriminator.features(x), self.discriminator.features(x_fake)
+            on_real, on_fake = self.discriminator.head(h), self.discriminator.head(h_fake)
+            loss = self.objective.discriminator(on_real, on_fake)
+            information = self.information_loss(h_fake, z, turn)
+            discriminator.minimise(loss + information)  # Eq. 8
+            if self.head is not None and not turn.steps["discriminator"]:
+                discriminator.skip()  # an empty memory has no slope
+            self.remember(h, h_fake, turn)  # Eq. 5
+        z = self.prior(len(x), turn.noise)
+        with turn("generator") as generator:
+            h_fake = self.discriminator.features(self.generator(z))
+            loss = self.confusion(self.discriminator.head(h_fake))
+            generator.minimise(loss + self.information_loss(h_fake, z, turn))
+        if self.update_in_generator_step:
+            self.remember(h[:0], h_fake, turn)
+
+    def confusion(self, on_fake: Tensor) -> Tensor:
+        """Return the generator's adversarial loss: E log(1 − D(x̃)), or the objective chosen."""
+        return self.objective.generator(None, on_fake)
+
+    def information_loss(self, h: Tensor, z: Tensor, turn: Turns) -> Tensor:
+        """Return λÎ, Î = −E κ K_cᵀ μ(G([K_c, z])), of fakes' features and latents  (Eq. 7)."""
+        if self.head is None or not self.keyed:
+            return z.new_zeros(())
+        keys = z[:, : self.memory.dim]
+        if self.form == "mse":
+            loss = (self.head.raw(h) - keys).square().mean()
+        else:
+            loss = -self.memory.kappa * (keys * self.head.query(h)).sum(1).mean()
+        return value_at(self.information, turn.progress) * loss
+
+    def remember(self, h: Tensor, h_fake: Tensor, turn: Turns) -> None:
+        """Let the memory follow what D has just seen, by EM; no gradients."""
+        if self.head is None:
+            return
+        with torch.no_grad():
+            change = self.memory.update(self.head.query(h), self.head.query(h_fake))
+        turn.log(**change.statistics(self.memory))
+
+    # ---- what a trained model can do ------------------------------------------------------------
+
+    @property
+    def head(self) -> MemoryHead | None:
+        """The discriminator's head if it remembers, else None."""
+        head = self.discriminator.head
+        return head if isinstance(head, MemoryHead) else None
+
+    @property
+    def memory(self) -> Memory:
+        """The memory.
+
+        Raises:
+            GanvasError: this is the ablation without one.
+        """
+        if self.head is None:
+            raise GanvasError("this model was trained without a memory (game.memory=null)")
+        return self.head.memory
+
+    def slots(self, n: int, noise: Noise) -> Tensor:
+        """Return real slots c ~ P(c|v=1), int64 (n,)  (Eq. 6)."""
+        return self.memory.draw(noise.uniform(n).to(self.memory.keys.device))
+
+    def prior(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
+        """Return n latents [K_c, z]; below 1, ``truncation`` draws z towards the middle."""
+        z = self.latent.draw(n, noise)
+        if truncation != 1:
+            z = self.latent.centre + truncation * (z - self.latent.centre)
+        return self.with_keys(self.slots(n, noise), z) if self.keyed else z
+
+    def with_keys(self, slots: Tensor, z: Tensor) -> Tensor:
+        """Return latents [K_c, z] for slots (N,) and z (N, Z), where the keys lie."""
+        keys = self.memory.keys[slots].to(z.dtype)
+        return torch.cat([keys, z.to(keys.device)], dim=1)
+
+    def sample(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return samples (N, *shape) in network units for latents [K_c, z]."""
+        return self.generator(z)
+
+    def settle(self, z: Tensor) -> Tensor:
+        """Return mixtures [K̂, z] of latents with each K̂ replaced by the key it settles on."""
+        return settled(self.memory, z) if self.keyed else z
+
+    def from_slots(self, slots: Tensor, z: Tensor) -> Tensor:
+        """Return samples (N, *shape) of chosen slots (N,), for z (N, Z).
+
+        Raises:
+            GanvasError: this generator is given no slots.
+        """
+        if not self.keyed:
+            raise GanvasError("this generator was trained without slots (game.mcgn=false)")
+        return self.generator(self.with_keys(slots, z))
+
+    def query(self, x: Tensor) -> Tensor:
+        """Return the unit queries of samples, (N, M).
+
+        Raises:
+            GanvasError: there is no memory to be queried.
+        """
+        if self.head is None:
+            raise GanvasError("this model was trained without a memory (game.memory=null)")
+        return self.head.query(self.discriminator.features(x))
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the unit queries of samples, (N, M)."""
+        return self.query(x)
+
+    def posterior(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return p(c|x) over all slots, (N, slots)  (Eq. 1)."""
+        return self.memory.posterior(self.query(x))
+
+    def score(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the logit of p(y=1|x), (N,); high means real."""
+        return self.discriminator(x)
+
+    def gauge(self, x: Tensor) -> dict[str, float]:
+        """Return the likelihood of held-out samples (N, *shape), and the shape of the prior."""
+        return {} if self.head is None else readings(self.memory, self.query(x))
+
+    def measures(self, source: Source, seed: int) -> dict[str, Score]:
+        """Return the likelihood of held-out items, and the effective number of slots."""
+        return {} if self.head is None else held_out_scores(self.memory, self.query, source, seed)

@@ -1,0 +1,195 @@
+"""A trained game with its weights: latents, labels, and calls into it, in data units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ganvas.data.graphs import tidy
+from ganvas.data.spec import DataSpec, Domain
+from ganvas.errors import GanvasError, UsageError
+from ganvas.model.card import Provenance
+from ganvas.model.labels import Labels, class_indices
+from ganvas.play import CAPABILITIES, Game, Noise
+
+BLOCK = 64
+"""Latents are drawn in blocks of this many, each from its own seed: the first samples of a seed are
+the same however many are asked for, and in chunks of whatever size."""
+
+Array = npt.NDArray[Any]
+
+
+class CannotError(GanvasError, AttributeError):
+    """A model was asked for something that its system cannot do."""
+
+
+class Trained:
+    """What `Model` stands on.
+
+    Attributes:
+        game: the networks, in evaluation mode.
+        provenance: recipe, data, length of training, scores.
+        device: where it computes.
+    """
+
+    def __init__(
+        self, game: Game, provenance: Provenance, device: str | torch.device = "auto"
+    ) -> None:
+        self.device = choose_device(device)
+        self.game = game.to(self.device).eval().requires_grad_(False)
+        self.provenance = provenance
+
+    @property
+    def spec(self) -> DataSpec:
+        """What the model was trained on: shape, classes, name."""
+        return self.game.spec
+
+    @property
+    def domain(self) -> Domain:
+        """The kind and units of its samples; shows and saves them."""
+        return self.spec.domain
+
+    @property
+    def system(self) -> str:
+        """The name of its system."""
+        return self.game.system
+
+    @staticmethod
+    def capabilities_of(game: type[Game]) -> tuple[str, ...]:
+        """Return the verbs that a model of ``game`` has."""
+        own = game.capabilities()
+        return (*own, "interpolate") if "sample" in own else own
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """The verbs that this model has."""
+        return self.capabilities_of(type(self.game))
+
+    def __getattr__(self, name: str) -> Any:
+        if name in CAPABILITIES:
+            raise self._cannot(name)
+        raise AttributeError(f"'{type(self).__name__}' has no attribute '{name}'")
+
+    def __repr__(self) -> str:
+        return f"Model({self.system}, {self.spec.name}, can {', '.join(self.capabilities)})"
+
+    # ---- latents and labels ---------------------------------------------------------------------
+
+    @property
+    def conditional(self) -> bool:
+        """Whether samples have a class that can be chosen."""
+        return bool(getattr(self.game, "classes", 0))
+
+    @torch.inference_mode()
+    def latents(
+        self, n: int, seed: int = 0, truncation: float = 1.0
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the latents (n, …) and classes (n,) or None of ``n`` samples, on the CPU."""
+        z: list[Tensor] = []
+        y: list[Tensor] = []
+        for block in range(-(-n // BLOCK)):
+            noise = Noise(block_seed(seed, block))
+            z.append(self._call("prior", BLOCK, noise, truncation).cpu())
+            if self.conditional:
+                y.append(noise.integers(BLOCK, self.spec.classes))
+        return torch.cat(z)[:n], torch.cat(y)[:n] if y else None
+
+    @torch.inference_mode()
+    def generate(self, z: Tensor, y: Tensor | None = None, batch: int = 256) -> Array:
+        """Return the samples of latents (n, …) and classes (n,), in data units."""
+        chunks: list[Array] = []
+        for part in parts(len(z), batch):
+            labels = None if y is None else y[part].to(self.device)
+            chunks.append(self.domain.decode(self._call("sample", z[part].to(self.device), labels)))
+        return np.concatenate(chunks)
+
+    def _settled(self, z: Tensor, drawn: Tensor | None, label: Labels, batch: int) -> Array:
+        """Return the samples of latents between others, of one class throughout."""
+        y = self._labels(label, len(z))
+        if y is None and drawn is not None:
+            y = drawn.expand(len(z))
+        return self.generate(self.game.settle(z.to(self.device)), y, batch)
+
+    def _end(self, end: int | Array, truncation: float) -> tuple[Tensor, Tensor | None]:
+        if isinstance(end, int | np.integer):
+            z, y = self.latents(1, int(end), truncation)
+            return z[0], None if y is None else y[0]
+        z, y = self.latents(1, 0, truncation)
+        latent = torch.as_tensor(np.asarray(end), dtype=z.dtype)
+        if latent.shape != z.shape[1:]:
+            raise UsageError(
+                f"expected a seed or a latent of shape {tuple(z.shape[1:])}, got one of shape "
+                f"{tuple(latent.shape)}"
+            )
+        return latent, None if y is None else y[0]
+
+    def _labels(self, label: Labels, n: int) -> Tensor | None:
+        if label is None:
+            return None
+        if not self.conditional:
+            raise UsageError("this model was trained without classes; leave the label out")
+        return class_indices(label, n, self.spec)
+
+    # ---- calls into the game --------------------------------------------------------------------
+
+    def _each(self, verb: str, x: Array, label: Labels, batch: int) -> Iterator[Tensor]:
+        """Give what the game says of ``x``, a batch at a time."""
+        self._require(verb)
+        self._check_shape(x)
+        y = self._labels(label, len(x))
+        for part in parts(len(x), batch):
+            inputs = self.domain.encode(x[part]).to(self.device)
+            yield self._call(verb, inputs, None if y is None else y[part].to(self.device))
+
+    def _graph(self, x: Array, links: Array | None) -> tuple[Tensor, Tensor]:
+        """Return features and links of a graph as networks see them."""
+        self._check_shape(x)
+        if links is None:
+            raise UsageError("nodes are encoded with their links: give links, pairs of rows of x")
+        pairs = torch.from_numpy(tidy(links, len(x)))
+        return self.domain.encode(x).to(self.device), pairs.to(self.device)
+
+    def _call(self, verb: str, *arguments: Any) -> Tensor:
+        return getattr(self.game, verb)(*arguments)
+
+    def _require(self, verb: str) -> None:
+        if verb not in self.capabilities:
+            raise self._cannot(verb)
+
+    def _cannot(self, verb: str) -> CannotError:
+        can = ", ".join(self.capabilities) or "nothing"
+        return CannotError(f"a model of {self.system} cannot {verb}; it can: {can}")
+
+    def _check_shape(self, x: Array) -> None:
+        wanted = self.spec.shape
+        if self.spec.kind == "images":  # (C, H, W) in network units
+            wanted = (*wanted[1:], wanted[0])
+        if x.shape[1:] != wanted or not len(x):
+            shape = ", ".join(map(str, wanted))
+            raise UsageError(f"expected data of shape (n, {shape}), got {x.shape}")
+
+
+def block_seed(seed: int, block: int) -> int:
+    """Return the 32-bit seed of one block: torch's CPU generator hears no more bits than that."""
+    if seed < 0:
+        raise UsageError(f"a seed is a whole number from 0 on, not {seed}")
+    return int(np.random.SeedSequence(seed, spawn_key=(block,)).generate_state(1)[0])
+
+
+def parts(n: int, batch: int) -> Iterator[slice]:
+    """Give the slices of n items that go through a network at once."""
+    for start in range(0, n, max(batch, 1)):
+        yield slice(start, min(start + batch, n))
+
+
+def choose_device(device: str | torch.device) -> torch.device:
+    """Return the device of this name; ``auto`` is an accelerator if there is one."""
+    if device != "auto":
+        return torch.device(device)
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return found or torch.device("cpu")
