@@ -21,6 +21,7 @@ PARTS = frozenset(
     {
         "__init__",
         "adversarial",
+        "augmentation",
         "constraints",
         "density",
         "held_out",
