@@ -21,6 +21,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "fashion_mnist": (28, 28, 1),
     "mnist": (28, 28, 1),
     "smnist_fixed": (28, 28, 3),
+    "affine_mnist": (40, 40, 1),
 }
 """Sets that need not be there; noise of the same form stands in for them."""
 

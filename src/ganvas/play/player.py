@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
@@ -151,8 +151,11 @@ def _on_device(state: dict[str, Any], like: Tensor) -> list[tuple[str, Tensor]]:
     ]
 
 
+_length = cast(Callable[[Tensor], Tensor], torch.linalg.vector_norm)
+
+
 def _norm(gradients: list[Tensor]) -> Tensor:
     dense = [g.coalesce().values() if g.is_sparse else g for g in gradients]
     if dense[0].device.type == "cpu":  # one by one is faster there than all at once
-        return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in dense]))
+        return _length(torch.stack([_length(gradient) for gradient in dense]))
     return torch.nn.utils.get_total_norm(dense)
