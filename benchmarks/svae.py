@@ -95,6 +95,14 @@ def circle(latent: str, dim: int, seed: int, kl_weight: float) -> Row:
     }
 
 
+def evenly_spread() -> float:
+    """Return the correlation that the true angles' ranks, spread evenly over the circle, reach."""
+    _, _, truth = hidden_circle("circle").with_angles(2000, np.random.default_rng(99))
+    even = np.empty(len(truth))
+    even[truth.argsort()] = np.linspace(0, 2 * np.pi, len(truth), endpoint=False)
+    return abs(circular_correlation(even, truth))
+
+
 def labels(z1: str, z2: str, dims: tuple[int, int], seed: int, rounds: int, alpha: float) -> Row:
     overrides = [
         f"game.z1={{kind: {z1}, dim: {dims[0]}}}",
@@ -187,6 +195,7 @@ def main() -> None:
         for seed, (latent, dim, weight) in product(range(arguments.seeds), CIRCLE):
             settings = {"latent": latent, "dim": dim, "seed": seed, "kl_weight": weight}
             keep({"part": "circle", **settings}, partial(circle, **settings))
+        print(f"angles spread perfectly evenly would reach {evenly_spread():.3f}")
     if arguments.part == "labels":
         for seed, (z1, z2) in product(range(arguments.seeds), STACKS):
             settings = {"z1": z1, "z2": z2, "dims": arguments.dims, "seed": seed}

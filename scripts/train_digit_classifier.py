@@ -82,6 +82,24 @@ def accuracy(net: nn.Module, images: Tensor, labels: Tensor) -> float:
     return torch.cat(hits).double().mean().item()
 
 
+def publish(
+    net: nn.Module,
+    tensors: dict[str, Tensor],
+    required: float,
+    test: tuple[Tensor, Tensor, str],
+    path: Path,
+    said: dict[str, str],
+) -> None:
+    """Write a network's tensors, with what is said of them, if it is as accurate as required."""
+    images, labels, digest = test
+    reached = accuracy(net, images, labels)
+    print(f"test accuracy {reached:.4f} (required {required})")
+    refuse_below(reached, required, "the network just trained")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path, said | {"test_accuracy": f"{reached:.4f}", "test_sha256": digest})
+    print(f"wrote {path} ({path.stat().st_size:,} bytes)")
+
+
 def main() -> None:
     """Train, check and write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -93,23 +111,14 @@ def main() -> None:
     data = mnist(DataSettings(source="mnist"))
     images, labels, train_hash = read(data, "train")
     net = train(images, labels, options.epochs, options.seed)
-    test_images, test_labels, test_hash = read(data, "test")
-    reached = accuracy(net, test_images, test_labels)
-    print(f"test accuracy {reached:.4f} (required {DIGITS.required})")
-    refuse_below(reached, DIGITS.required, "the network just trained")
-
-    metadata = {
-        "test_accuracy": f"{reached:.4f}",
+    said = {
         "command": "python scripts/train_digit_classifier.py"
         f" --epochs {options.epochs} --seed {options.seed}",
         "data": "MNIST, 60,000 training images; accuracy on the 10,000 test images",
         "train_sha256": train_hash,
-        "test_sha256": test_hash,
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.contiguous() for name, value in net.state_dict().items()}
-    save_file(tensors, options.out, metadata)
-    print(f"wrote {options.out} ({options.out.stat().st_size:,} bytes)")
+    publish(net, tensors, DIGITS.required, read(data, "test"), options.out, said)
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def test_every_system_with_scores_has_the_command(
     assert len(said.out.splitlines()) == 2
     said = ganvas("posterior", trained, tmp_path / "x.npy", "--out", tmp_path / "p.npy")
     assert said.code == 1
-    assert "a model of gan cannot posterior; it can: sample, score" in said.error
+    assert "a model of gan has no 'posterior'; it has: sample, score" in said.error
 
 
 def test_posterior_as_an_array_and_as_a_figure(ganvas: Ganvas, memory: Path, photos: Path) -> None:
@@ -184,7 +184,7 @@ def test_training_items_are_their_own_nearest(ganvas: Ganvas, memory: Path, tmp_
 def test_nearest_of_systems_without_an_encoder(ganvas: Ganvas, trained: Path) -> None:
     said = ganvas("nearest", trained)
     assert said.code == 1
-    assert "a model of gan cannot encode" in said.error
+    assert "a model of gan has no 'encode'" in said.error
 
 
 # ---- mistakes ---------------------------------------------------------------------------------

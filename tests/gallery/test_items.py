@@ -14,7 +14,17 @@ import pytest
 import torch
 
 from ganvas.errors import UsageError
-from ganvas.gallery import catalogue, critics, fits, losses, modes, pictures, theory, transport
+from ganvas.gallery import (
+    catalogue,
+    critics,
+    fits,
+    losses,
+    modes,
+    optimal,
+    pictures,
+    theory,
+    transport,
+)
 from ganvas.gallery.exhibit import Exhibit, Row, render
 from ganvas.gallery.page import write_page
 from ganvas.nn import MinibatchDiscrimination
@@ -302,11 +312,11 @@ def test_a_slow_item(name: str, tmp_path: Path):
             assert 0.8 < v("ring8, λ = 10: mean ‖∇f‖ between data and fakes") < 1.15
         case "optimal":
             assert v("D: mean |D′| on the fakes over its maximum") < 1e-2
-            assert v("f: mean slope on the fakes over that half-way") > 0.2
+            assert v("f: mean slope on the fakes over that half-way") == pytest.approx(1, rel=0.2)
             assert v("f: share of the view where it rises towards the data") == 1
             for gap in (2, 4):
                 ratio = v(f"f: estimate at Δ = {gap} over that at Δ = 1")
-                assert ratio == pytest.approx(gap, rel=0.2)
+                assert ratio == pytest.approx(gap, rel=0.15)
         case "gradients":
             assert v("clipping, c = 0.1: decades from the last layer to the first") > 1
             assert v("clipping, c = 0.01: decades from the last layer to the first") < -5
@@ -315,6 +325,15 @@ def test_a_slow_item(name: str, tmp_path: Path):
             assert v("clipping, c = 0.01: share of weights beyond 0.9 c") > 0.7
         case _:
             pytest.fail(f"{name} is slow and has no test")
+
+
+def test_a_saturated_critic_is_no_straight_line():
+    """Bounds twice as wide: the sheet's checks of slope and of scale must fail, both."""
+    wide = 2 * optimal.BOUND
+    critic = optimal.trained("wgan", optimal.FAKE, 0, bound=wide)
+    assert optimal.near(critic, optimal.FAKE).mean() / critic.slope[len(critic.x) // 2] < 0.8
+    near, far = (optimal.trained("wgan", optimal.REAL + d, 0, bound=wide).value for d in (1, 4))
+    assert far / near < 0.85 * 4
 
 
 # ---- catalogue and page -------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def test_projection_finds_own_samples_and_reports_the_error(tmp_path: Path) -> N
 
 def test_a_model_without_an_encoder_says_what_it_can(tmp_path: Path) -> None:
     model = saved(tmp_path, "gan", "ring8")
-    with pytest.raises(CannotError, match="a model of gan cannot encode; it can: sample"):
+    with pytest.raises(CannotError, match="a model of gan has no 'encode'; it has: sample"):
         model.encode(np.zeros((1, 2), np.float32))
     with pytest.raises(UsageError, match=r"expected data of shape \(n, 2\)"):
         saved(tmp_path / "b", "ali", "ring8").encode(np.zeros((1, 3), np.float32))

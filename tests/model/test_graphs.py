@@ -77,5 +77,5 @@ def test_what_does_not_fit_is_said(model: Model, graph: Items) -> None:
         model.predict(graph.x, links=graph.links, pairs=np.array([[0, 300]]))
     with pytest.raises(UsageError, match="give pairs"):
         model.predict(graph.x, links=graph.links)
-    with pytest.raises(CannotError, match="cannot sample; it can: encode, predict"):
+    with pytest.raises(CannotError, match="has no 'sample'; it has: encode, predict"):
         model.sample(1)

@@ -214,7 +214,7 @@ def test_a_model_says_what_it_can(model: Model) -> None:
 
 @pytest.mark.parametrize("verb", ["slots", "edit"])
 def test_what_it_cannot_it_says_in_one_line(model: Model, verb: str) -> None:
-    message = f"a model of gan cannot {verb}; it can: sample, score, interpolate"
+    message = f"a model of gan has no '{verb}'; it has: sample, score, interpolate"
     with pytest.raises(GanvasError, match=message):
         getattr(model, verb)
     assert not hasattr(model, verb)

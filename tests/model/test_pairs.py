@@ -17,6 +17,7 @@ from ganvas.cli.app import run
 from ganvas.errors import UsageError
 from ganvas.model import Model, load, save_model
 from ganvas.recipes import load_recipe
+from ganvas.report.figures import Picture
 from ganvas.report.pairs import Matched, pair_figure, strip
 from tests.games.tables import TINY, play
 
@@ -70,7 +71,8 @@ def test_strips_set_the_second_picture_below_the_first() -> None:
     pictures = np.zeros((3, 2, 4, 4, 1), np.uint8)
     pictures[:, 1] = 100
     (mark,) = strip("", pictures).marks
-    pixels = getattr(mark, "pixels")  # noqa: B009
+    assert isinstance(mark, Picture)
+    pixels = mark.pixels
     assert (pixels[:4, :4] == 0).all()
     assert (pixels[4:8, :4] == 100).all()
     assert (pixels[8:] == 255).all()

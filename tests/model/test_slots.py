@@ -241,7 +241,7 @@ def test_other_systems_have_squares_but_no_slots(tmp_path: Path) -> None:
     square = model.square([0, 1, 2, 3], 4)
     corners = np.concatenate([model.sample(1, seed=seed) for seed in range(4)])
     np.testing.assert_allclose(square[[0, 3, 12, 15]], corners, atol=1e-5)
-    with pytest.raises(CannotError, match="a model of gan cannot slots"):
+    with pytest.raises(CannotError, match="a model of gan has no 'slots'"):
         _ = model.slots
     with pytest.raises(UsageError, match="four corners"):
         model.square([0, 1, 2], 4)

@@ -1,6 +1,8 @@
 """A discriminator and a critic, each trained to optimality between two Gaussians (WGAN, figure 2).
 
-One-dimensional, three hidden layers of 64 units: the paper does not say its laws and networks.
+One-dimensional, three hidden layers of 64 tanh units: the paper does not say its laws and networks.
+Units that are odd leave the critic one optimum, all weights at their bounds with signs that agree;
+with ReLUs it ends in one of many, by the signs that it began with.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ Floats = NDArray[np.float64]
 REAL, FAKE, SPREAD = -2.0, 2.0, 0.5
 """Means of data and fakes, and the deviation of both."""
 STEPS = 1000
-BOUND = 0.1
+BOUND = 0.05
+"""Of the weights of three layers of 64: sums stay within what tanh passes almost unbent. Twice as
+much saturates them, and the critic is a step between the means."""
 SHIFTS = (1.0, 2.0, 4.0)
 VIEW = 4.0
 """The line is shown from −4 to 4, and networks see x/4, from −1 to 1: biases are clipped, too, so a
@@ -42,7 +46,7 @@ class Curve(NamedTuple):
     value: float
 
 
-def trained(kind: str, fake: float, seed: int, steps: int = STEPS) -> Curve:
+def trained(kind: str, fake: float, seed: int, steps: int = STEPS, bound: float = BOUND) -> Curve:
     """Train the discriminator of a GAN ("gan"), or a clipped critic ("wgan"), on fixed laws.
 
     Args:
@@ -50,6 +54,7 @@ def trained(kind: str, fake: float, seed: int, steps: int = STEPS) -> Curve:
         fake: mean of the fakes.
         seed: of networks and draws.
         steps: taken by the discriminator alone.
+        bound: of a clipped critic's weights.
     """
     rng = np.random.default_rng(seed)
     made = table(
@@ -59,8 +64,8 @@ def trained(kind: str, fake: float, seed: int, steps: int = STEPS) -> Curve:
         batch=128,
         latent={"kind": "normal", "dim": 1},
         generator=mlp(2),
-        discriminator=mlp(64, 64, 64, activation="relu"),
-        **_rules(kind),
+        discriminator=mlp(64, 64, 64, activation="tanh"),
+        **_rules(kind, bound),
     )
     drawn = Noise(seed)
 
@@ -72,11 +77,11 @@ def trained(kind: str, fake: float, seed: int, steps: int = STEPS) -> Curve:
     return _on_grid(made, -sum(tail) / len(tail), kind == "gan")
 
 
-def _rules(kind: str) -> dict[str, Any]:
+def _rules(kind: str, bound: float) -> dict[str, Any]:
     if kind == "gan":
         return {"discriminator_optimiser": ADAM}
     falling = {"kind": "rmsprop", "lr": {"start": 2e-3, "end": 1e-5}}
-    return {"constraint": {"kind": "clip", "bound": BOUND}, "discriminator_optimiser": falling}
+    return {"constraint": {"kind": "clip", "bound": bound}, "discriminator_optimiser": falling}
 
 
 def _on_grid(made: Table, value: float, probability: bool) -> Curve:
@@ -111,9 +116,12 @@ def optimal(seed: int) -> Exhibit:
         Row(
             "f: mean slope on the fakes over that half-way",
             float(near(critic, FAKE).mean()) / half_way,
+            1.0,
         ),
         Row(
-            "f: share of the view where it rises towards the data", float((critic.slope < 0).mean())
+            "f: share of the view where it rises towards the data",
+            float((critic.slope < 0).mean()),
+            1.0,
         ),
         *(
             Row(f"f: estimate at Δ = {gap:g} over that at Δ = 1", values[gap] / unit, gap)
@@ -155,9 +163,8 @@ def optimal(seed: int) -> Exhibit:
     return Exhibit(
         "Both networks are trained to optimality between fixed Gaussians. The discriminator is "
         "sure of both and flat under the fakes: nothing tells them where to go. The clipped critic "
-        "is steepest half-way, where all mass has to pass, and keeps about half of that slope on "
-        "the fakes; it points to the data everywhere, and up to a constant its value is W₁ "
-        "(Arjovsky et al. 2017, figure 2).",
+        "is almost a straight line: its slope points to the data everywhere, and up to a constant "
+        "its value is W₁ (Arjovsky et al. 2017, figure 2).",
         figure("Optimal discriminator and critic between two Gaussians", panels),
         rows,
         {

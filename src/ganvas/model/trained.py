@@ -163,7 +163,7 @@ class Trained:
 
     def _cannot(self, verb: str) -> CannotError:
         can = ", ".join(self.capabilities) or "nothing"
-        return CannotError(f"a model of {self.system} cannot {verb}; it can: {can}")
+        return CannotError(f"a model of {self.system} has no '{verb}'; it has: {can}")
 
     def _check_shape(self, x: Array) -> None:
         wanted = self.spec.shape
