@@ -128,18 +128,23 @@ def _weights(network: nn.Module) -> Floats:
     return torch.cat([layer.weight.detach().reshape(-1) for layer in layers]).double().numpy()
 
 
+def _study(law: str, kind: str, seed: int, panels: list[Panel], rows: list[Row]) -> None:
+    """Add the picture and the numbers of one critic on one law."""
+    critic = trained(law, kind, seed)
+    panels.append(_surface(f"{LAWS[law]}, {KINDS[kind]}", critic))
+    rows += [
+        Row(f"{law}, {kind}: R² of a parabola", critic.quadratic),
+        Row(f"{law}, {kind}: share of the gap near the data", critic.near),
+        Row(f"{law}, {kind}: mean ‖∇f‖ between data and fakes", critic.steepness),
+    ]
+
+
 def surfaces(seed: int) -> Exhibit:
     """Draw the level sets of critics trained to the end, clipped and penalised, on three laws."""
     rows, panels = list[Row](), list[Panel]()
     for kind in ("clip", "gp"):
         for law in LAWS:
-            critic = trained(law, kind, seed)
-            panels.append(_surface(f"{LAWS[law]}, {KINDS[kind]}", critic))
-            rows += [
-                Row(f"{law}, {kind}: R² of a parabola", critic.quadratic),
-                Row(f"{law}, {kind}: share of the gap near the data", critic.near),
-                Row(f"{law}, {kind}: mean ‖∇f‖ between data and fakes", critic.steepness),
-            ]
+            _study(law, kind, seed, panels, rows)
     steep = trained("ring8", "gp10", seed).steepness
     rows.append(Row("ring8, λ = 10: mean ‖∇f‖ between data and fakes", steep, 1.0))
     return Exhibit(
@@ -189,13 +194,7 @@ def three_ways(seed: int) -> Exhibit:
     rows, panels = list[Row](), list[Panel]()
     for law in ("ring8", "grid25"):
         for kind in KINDS:
-            critic = trained(law, kind, seed)
-            panels.append(_surface(f"{LAWS[law]}, {KINDS[kind]}", critic))
-            rows += [
-                Row(f"{law}, {kind}: R² of a parabola", critic.quadratic),
-                Row(f"{law}, {kind}: share of the gap near the data", critic.near),
-                Row(f"{law}, {kind}: mean ‖∇f‖ between data and fakes", critic.steepness),
-            ]
+            _study(law, kind, seed, panels, rows)
     numbers = dict[str, Any]()
     for colour, (kind, name) in enumerate(KINDS.items()):
         weights = trained("ring8", kind, seed).weights

@@ -7,11 +7,10 @@ with its family as ``kind``, the name of a preset, or a mapping with a ``preset`
 
 from __future__ import annotations
 
-from typing import Annotated, Any, cast
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from ganvas.errors import did_you_mean
 from ganvas.networks.base import Discriminator, Generator, Head, Labels
 from ganvas.networks.bottleneck import BottleneckDiscriminator, BottleneckGenerator
 from ganvas.networks.cgan_mlp import CganMLPDiscriminator, CganMLPGenerator
@@ -32,6 +31,7 @@ from ganvas.networks.joint import (
 from ganvas.networks.memory_dcgan import MemoryDCGANDiscriminator, MemoryDCGANGenerator
 from ganvas.networks.memory_resnet import MemoryResNetDiscriminator, MemoryResNetGenerator
 from ganvas.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganvas.networks.named import by_name
 from ganvas.networks.presets import PRESETS, AnyDiscriminator, AnyGenerator
 from ganvas.networks.r3 import R3Discriminator, R3Generator
 from ganvas.networks.resnet import ResNetDiscriminator, ResNetGenerator
@@ -80,33 +80,12 @@ __all__ = [
     "inference",
 ]
 
-
-def _expanded(role: int, value: Any) -> Any:
-    """Replace the name of a preset, alone or under the key ``preset``, by its settings."""
-    if isinstance(value, str):
-        value = {"preset": value}
-    if not isinstance(value, dict) or "preset" not in value:
-        return cast(Any, value)
-    changes = dict(cast(dict[str, Any], value))
-    name = changes.pop("preset")
-    if name not in PRESETS:
-        raise ValueError(
-            f"unknown network '{name}'.{did_you_mean(str(name), PRESETS)} "
-            f"Networks with a name: {', '.join(PRESETS)}."
-        )
-    return {**PRESETS[name][role].model_dump(), **changes}
-
-
 GeneratorConfig = Annotated[
-    Annotated[AnyGenerator, Field(discriminator="kind")],
-    BeforeValidator(lambda value: _expanded(0, value), json_schema_input_type=AnyGenerator | str),
+    Annotated[AnyGenerator, Field(discriminator="kind")], by_name(PRESETS, 0, AnyGenerator)
 ]
 """Settings of any generator, or the name of a preset."""
 
 DiscriminatorConfig = Annotated[
-    Annotated[AnyDiscriminator, Field(discriminator="kind")],
-    BeforeValidator(
-        lambda value: _expanded(1, value), json_schema_input_type=AnyDiscriminator | str
-    ),
+    Annotated[AnyDiscriminator, Field(discriminator="kind")], by_name(PRESETS, 1, AnyDiscriminator)
 ]
 """Settings of any discriminator, or the name of a preset."""

@@ -10,13 +10,13 @@ import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 
 import torch
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
-from ganvas.errors import did_you_mean
 from ganvas.networks.convolutional import image_shape
 from ganvas.networks.dcgan import DCGANDiscriminator
 from ganvas.networks.mlp import MLPBody
+from ganvas.networks.named import by_name
 from ganvas.nn import Init, initialise
 
 if TYPE_CHECKING:
@@ -207,30 +207,12 @@ JOINT_PRESETS: dict[str, tuple[AnyEncoder, AnyJoint]] = {
 }
 
 
-def _expanded(role: int, value: Any) -> Any:
-    """Replace the name of a preset, alone or under the key ``preset``, by its settings."""
-    if isinstance(value, str):
-        value = {"preset": value}
-    if not isinstance(value, dict) or "preset" not in value:
-        return cast(Any, value)
-    changes = dict(cast(dict[str, Any], value))
-    name = changes.pop("preset")
-    if name not in JOINT_PRESETS:
-        raise ValueError(
-            f"unknown network '{name}'.{did_you_mean(str(name), JOINT_PRESETS)} "
-            f"Networks with a name: {', '.join(JOINT_PRESETS)}."
-        )
-    return {**JOINT_PRESETS[name][role].model_dump(), **changes}
-
-
 EncoderConfig = Annotated[
-    Annotated[AnyEncoder, Field(discriminator="kind")],
-    BeforeValidator(lambda value: _expanded(0, value), json_schema_input_type=AnyEncoder | str),
+    Annotated[AnyEncoder, Field(discriminator="kind")], by_name(JOINT_PRESETS, 0, AnyEncoder)
 ]
 """Settings of an encoder, or the name of a preset."""
 
 JointConfig = Annotated[
-    Annotated[AnyJoint, Field(discriminator="kind")],
-    BeforeValidator(lambda value: _expanded(1, value), json_schema_input_type=AnyJoint | str),
+    Annotated[AnyJoint, Field(discriminator="kind")], by_name(JOINT_PRESETS, 1, AnyJoint)
 ]
 """Settings of a judge of pairs, or the name of a preset."""
