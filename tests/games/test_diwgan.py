@@ -13,7 +13,14 @@ from torch import Tensor
 from ganvas.data.laws import law
 from ganvas.errors import UsageError
 from ganvas.games import matching
-from ganvas.games.density import herd, kmeans, leave_one_out_bandwidth, log_density, perturbed
+from ganvas.games.density import (
+    herd,
+    kmeans,
+    leave_one_out_bandwidth,
+    log_density,
+    log_sum_exp,
+    perturbed,
+)
 from ganvas.games.representatives import bounded, entropy
 from ganvas.play import Noise
 from tests.games.tables import SMALL_IMAGES, TINY, play
@@ -365,6 +372,17 @@ def test_the_bandwidth_is_that_of_a_mode_not_of_the_ring() -> None:
     scaled = (points - points.mean(0)) / points.std(0)
     sigma = 0.01 / float(points.std(0).mean())
     assert 0.2 * sigma <= leave_one_out_bandwidth(scaled).item() <= sigma
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dim", [0, 1])
+def test_terms_that_underflow_are_left_out_of_no_sum(dtype: torch.dtype, dim: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    exponents = -(10 ** torch.empty(50, 400, dtype=dtype).uniform_(-2, 4, generator=generator))
+    exponents[:, 3] = -torch.inf
+    assert log_sum_exp(exponents, dim).equal(exponents.logsumexp(dim))
+    nothing = torch.full((2, 2), -torch.inf, dtype=dtype)
+    assert log_sum_exp(nothing, dim).equal(nothing[0])
 
 
 def test_log_density_is_a_mixture_of_gaussians() -> None:

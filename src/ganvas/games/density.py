@@ -9,6 +9,17 @@ from torch import Tensor
 
 CHUNK = 1024
 """Rows compared at once."""
+NEGLIGIBLE = 80.0
+"""Exponents this far below the largest add less than single or double precision can hold."""
+
+
+def log_sum_exp(exponents: Tensor, dim: int = 1) -> Tensor:
+    """Return log Σ exp(e) of exponents (N, M) along a dimension, as `torch.logsumexp` does.
+
+    Terms that underflow take a CPU ten times as long as others: here none does.
+    """
+    floor = exponents.amax(dim, keepdim=True) - NEGLIGIBLE
+    return torch.logsumexp(torch.maximum(exponents, floor), dim)
 
 
 def log_density(x: Tensor, centres: Tensor, bandwidth: Tensor | float) -> Tensor:
@@ -17,7 +28,7 @@ def log_density(x: Tensor, centres: Tensor, bandwidth: Tensor | float) -> Tensor
     width = torch.as_tensor(bandwidth, dtype=x.dtype, device=x.device)
     constant = math.log(len(centres)) + k * (width.log() + 0.5 * math.log(2 * math.pi))
     parts = [
-        torch.logsumexp(-torch.cdist(part, centres).square() / (2 * width**2), 1)
+        log_sum_exp(-torch.cdist(part, centres).square() / (2 * width**2))
         for part in torch.split(x, CHUNK)
     ]
     return torch.cat(parts) - constant
@@ -33,7 +44,7 @@ def leave_one_out_bandwidth(x: Tensor, low: float = 0.003, high: float = 1.0) ->
     squared = torch.cdist(x, x).square()
     squared.fill_diagonal_(torch.inf)
     widths = torch.logspace(math.log10(low), math.log10(high), 24, dtype=x.dtype, device=x.device)
-    scores = [torch.logsumexp(-squared / (2 * w**2), 1).mean() - k * w.log() for w in widths]
+    scores = [log_sum_exp(-squared / (2 * w**2)).mean() - k * w.log() for w in widths]
     return widths[int(torch.stack(scores).nan_to_num(-torch.inf).argmax())]
 
 

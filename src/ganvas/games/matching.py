@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy import optimize
 from torch import Tensor
 
+from ganvas.games.density import log_sum_exp
+
 SURE = 0.9
 """Share of a row's mass from which on its pair is taken as it is."""
 
@@ -102,8 +104,8 @@ def sinkhorn(
     for stage in range(stages):
         epsilon = middle * 0.01 ** (stage / max(stages - 1, 1))
         for _ in range(rounds):
-            f = -epsilon * torch.logsumexp((g - cost) / epsilon, 1)
-            g = -epsilon * torch.logsumexp((f[:, None] - cost) / epsilon, 0)
+            f = -epsilon * log_sum_exp((g - cost) / epsilon)
+            g = -epsilon * log_sum_exp((f[:, None] - cost) / epsilon, 0)
     return torch.exp((f[:, None] + g - cost) / epsilon), g
 
 
