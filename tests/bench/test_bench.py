@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +22,7 @@ from ganvas.cli.app import run as cli
 from ganvas.data.open import open_data
 from ganvas.errors import GanvasError, UsageError
 from ganvas.play import build
+from ganvas.train.folder import RunFolder
 
 TINY = Tier(points=20, stacked=10, seeds=2)
 
@@ -68,6 +75,59 @@ def test_a_run_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     resumed, whole = attempt(job, mark, tmp_path / "a"), attempt(job, mark, tmp_path / "b")
     assert resumed["rounds"] == whole["rounds"] == 20
     assert resumed["scores"] == whole["scores"]
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_run_that_is_interrupted_is_no_row(tmp_path: Path) -> None:
+    results = tmp_path / "rows.jsonl"
+    jobs = plan(["ring8"], ["nsgan"], [], "smoke", 1)
+
+    def interrupt() -> None:
+        if within(60, lambda: any(run.rows() for run in folders(tmp_path / "runs"))):
+            signal.raise_signal(signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(jobs, results, tmp_path / "runs")
+    thread.join()
+    assert read_rows([results]) == []
+    assert [0 < last_saved(run) < 2000 for run in folders(tmp_path / "runs")] == [True]
+
+
+@pytest.mark.slow
+def test_workers_save_and_stop_when_their_parent_is_killed(tmp_path: Path) -> None:
+    words = ["bench", "modes", "--tier", "smoke", "--data", "ring8", "--method", "nsgan"]
+    words += ["--method", "gan", "--jobs", "2", "--out", str(tmp_path / "runs")]
+    words += ["--results", str(tmp_path / "rows.jsonl")]
+    parent = subprocess.Popen([sys.executable, "-m", "ganvas", *words], stdout=subprocess.DEVNULL)
+
+    def runs() -> list[RunFolder]:
+        return folders(tmp_path / "runs")
+
+    assert within(60, lambda: len(runs()) == 2 and all(run.rows() for run in runs()))
+    parent.kill()
+    parent.wait()
+    assert within(60, lambda: all("interrupted" in str(run.rows()[-1]) for run in runs()))
+    assert all(0 < last_saved(run) < 2000 for run in runs())
+
+
+def folders(out: Path) -> list[RunFolder]:
+    return [RunFolder(path) for path in out.glob("*")]
+
+
+def last_saved(run: RunFolder) -> int:
+    return int(run.list_checkpoints()[-1].stem)
+
+
+def within(seconds: float, true: Callable[[], bool]) -> bool:
+    """Whether something comes true in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if true():
+            return True
+        time.sleep(0.05)
+    return False
 
 
 @pytest.mark.usefixtures("tiny")

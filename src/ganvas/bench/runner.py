@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
 import platform
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +95,7 @@ def _results(
             yield job, attempt(job, settings, out)
         return
     context = get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+    with ProcessPoolExecutor(processes, context, _end_with_parent) as pool:
         running: dict[Future[Row], Job] = {
             pool.submit(attempt, job, settings, out): job for job, settings in waiting
         }
@@ -100,6 +103,17 @@ def _results(
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 yield running.pop(future), future.result()
+
+
+def _end_with_parent() -> None:
+    """Let this worker save its run and stop as soon as the process that it works for is gone."""
+
+    def watch() -> None:
+        if (parent := parent_process()) is not None:
+            parent.join()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def attempt(job: Job, fingerprint: str, out: Path) -> Row:
@@ -116,7 +130,11 @@ def attempt(job: Job, fingerprint: str, out: Path) -> Row:
 
 
 def played(job: Job, fingerprint: str, out: Path) -> Row:
-    """Train a job to its end, or the rest of it, and measure it."""
+    """Train a job to its end, or the rest of it, and measure it.
+
+    Raises:
+        KeyboardInterrupt: a signal ended the run before; its checkpoint is kept.
+    """
     import torch
 
     from ganvas import api
@@ -127,9 +145,11 @@ def played(job: Job, fingerprint: str, out: Path) -> Row:
     folder = out / f"{job.name}-{fingerprint}"
     started = time.monotonic()
     if RunFolder(folder).list_checkpoints():
-        api.resume(folder, quiet=True)
+        ending = api.resume(folder, quiet=True)
     else:
-        api.train(recipe, folder, overwrite=folder.exists(), quiet=True)
+        ending = api.train(recipe, folder, overwrite=folder.exists(), quiet=True)
+    if ending.outcome == "interrupted":
+        raise KeyboardInterrupt  # it is saved: no row before it has been played to its end
     rows = RunFolder(folder).rows()
     measured = measure(folder, job)
     logged = [row for row in rows if "time" in row]
