@@ -63,14 +63,14 @@ def measured(game: Any, source: Any) -> Row:
     return {name: round(score.value, 5) for name, score in game.measures(source, 0).items()}
 
 
-def likelihood(latent: str, dim: int, seed: int, rounds: int) -> Row:
+def likelihood(data: str, latent: str, dim: int, seed: int, rounds: int) -> Row:
     overrides = [
         f"game.latent.kind={latent}",
         f"game.latent.dim={dim}",
         f"train.rounds={rounds}",
         "game.evaluation.items=500",
     ]
-    game, source, seconds = train("svae/digits", overrides, seed)
+    game, source, seconds = train(f"svae/{data}", overrides, seed)
     return {"train_seconds": round(seconds), **measured(game, source)}
 
 
@@ -134,7 +134,7 @@ def keep(row: Row, make: Callable[[], Row]) -> None:
 
 
 KEYS = {
-    "likelihood": ("latent", "dim", "rounds"),
+    "likelihood": ("data", "latent", "dim", "rounds"),
     "circle": ("latent", "dim", "kl_weight"),
     "labels": ("z1", "z2", "dims", "alpha", "rounds"),
     "proposals": ("dim", "kappa"),
@@ -185,6 +185,7 @@ def commit() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("part", choices=["likelihood", "circle", "labels", "proposals", "table"])
+    parser.add_argument("--data", choices=["digits", "mnist"], default="digits")
     parser.add_argument("--dims", type=int, nargs="+", default=[2, 5, 20])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=2500)
@@ -209,7 +210,8 @@ def main() -> None:
         print(tables())
     if arguments.part == "likelihood":
         for seed, dim, latent in product(range(arguments.seeds), arguments.dims, ("normal", "vmf")):
-            settings = {"latent": latent, "dim": dim, "seed": seed, "rounds": arguments.rounds}
+            settings = {"data": arguments.data, "latent": latent, "dim": dim, "seed": seed}
+            settings |= {"rounds": arguments.rounds}
             keep({"part": "likelihood", **settings}, partial(likelihood, **settings))
 
 
