@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -100,7 +101,9 @@ def test_workers_save_and_stop_when_their_parent_is_killed(tmp_path: Path) -> No
     words = ["bench", "modes", "--tier", "smoke", "--data", "ring8", "--method", "nsgan"]
     words += ["--method", "gan", "--jobs", "2", "--out", str(tmp_path / "runs")]
     words += ["--results", str(tmp_path / "rows.jsonl")]
-    parent = subprocess.Popen([sys.executable, "-m", "ganvas", *words], stdout=subprocess.DEVNULL)
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "ganvas", *words], stdout=subprocess.DEVNULL, start_new_session=True
+    )
 
     def runs() -> list[RunFolder]:
         return folders(tmp_path / "runs")
@@ -110,6 +113,16 @@ def test_workers_save_and_stop_when_their_parent_is_killed(tmp_path: Path) -> No
     parent.wait()
     assert within(60, lambda: all("interrupted" in str(run.rows()[-1]) for run in runs()))
     assert all(0 < last_saved(run) < 2000 for run in runs())
+    assert within(30, lambda: not alive(parent.pid))
+
+
+def alive(group: int) -> bool:
+    """Whether any process of a group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def folders(out: Path) -> list[RunFolder]:

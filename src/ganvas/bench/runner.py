@@ -97,7 +97,7 @@ def _results(
     context = get_context("spawn")
     with ProcessPoolExecutor(processes, context, _end_with_parent) as pool:
         running: dict[Future[Row], Job] = {
-            pool.submit(attempt, job, settings, out): job for job, settings in waiting
+            pool.submit(_work, job, settings, out): job for job, settings in waiting
         }
         while running:
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -114,6 +114,15 @@ def _end_with_parent() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _work(job: Job, fingerprint: str, out: Path) -> Row:
+    """Attempt a job in a worker; with nobody left to tell of it, leave."""
+    try:
+        return attempt(job, fingerprint, out)
+    finally:
+        if (parent := parent_process()) is not None and not parent.is_alive():
+            os._exit(1)  # the queue of a pool outlives its owner: a worker would wait for ever
 
 
 def attempt(job: Job, fingerprint: str, out: Path) -> Row:
