@@ -1,6 +1,6 @@
-"""S-VAE against N-VAE on packaged digits, and the other numbers of docs/systems/svae.md.
+"""S-VAE against N-VAE on digits, likelihood and neighbours, and the other numbers of docs/systems/svae.md.
 
-    python benchmarks/svae.py likelihood --dims 2 5 20 --seeds 3   # and of 5 neighbours
+    python benchmarks/svae.py likelihood --data mnist --dims 2 5 20 --rounds 25000
     python benchmarks/svae.py circle --seeds 3                     # three clusters on a circle
     python benchmarks/svae.py labels --seeds 2                     # M1 + M2 with 100 labels
     python benchmarks/svae.py proposals                            # the paper's table 5
