@@ -1,4 +1,4 @@
-"""S-VAE against N-VAE on digits, likelihood and neighbours, and the other numbers of docs/systems/svae.md.
+"""S-VAE against N-VAE on digits, and the other numbers of docs/systems/svae.md.
 
     python benchmarks/svae.py likelihood --data mnist --dims 2 5 20 --rounds 25000
     python benchmarks/svae.py circle --seeds 3                     # three clusters on a circle

@@ -224,7 +224,7 @@ def test_a_model_without_samples_has_no_interpolation() -> None:
     model = Model(Mute(Settings(), POINTS), Provenance(), "cpu")
     assert model.capabilities == ()
     for ask in (lambda: model.sample(1), lambda: model.interpolate(0, 1)):
-        with pytest.raises(GanvasError, match=r"cannot .*; it can: nothing"):
+        with pytest.raises(GanvasError, match=r"has no .*; it has: nothing"):
             ask()
 
 
