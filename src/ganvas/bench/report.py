@@ -17,6 +17,7 @@ from scipy import stats
 from ganvas.bench.rows import Row
 from ganvas.bench.tables import METHODS, PUBLISHED, Published, known
 from ganvas.errors import UsageError
+from ganvas.model import write_whole
 
 MEASURES = (
     ("modes", "modes"),
@@ -322,8 +323,7 @@ def write(rows: Sequence[Row], tier: str, out: Path | None) -> str:
         makers[".html"] = page
     if out.suffix not in makers:
         raise UsageError(f"--out {out}: expected a .md, .csv, .json or .html file")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(makers[out.suffix](found), encoding="utf-8")
+    write_whole(out, makers[out.suffix](found).encode())
     return str(out)
 
 

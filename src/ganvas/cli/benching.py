@@ -115,10 +115,11 @@ def found(
 
     from ganvas.bench.found import distil
     from ganvas.bench.rows import read_rows
+    from ganvas.model import write_whole
 
     lines = results.read_text("utf-8").count("\n")
     summary = distil(read_rows([results]), lines)
-    out.write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
+    write_whole(out, (json.dumps(summary, indent=2) + "\n").encode())
     say(f"{len(summary['tables'])} tables from {lines} lines of {results}: {out}")
 
 

@@ -13,9 +13,8 @@ from ganvas.cli.speech import say
 from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from ganvas.model import Model
+    from ganvas.model.trained import Array
 
 
 def latents(
@@ -41,7 +40,7 @@ def latents(
 
     Example: ganvas latents runs/svae digits --out latents.svg
     """
-    from ganvas.model import disk_errors
+    from ganvas.model import disk_errors, write_whole
 
     model = load_model(run, game)
     wanted = ".png" if items is None else ".svg"
@@ -50,25 +49,23 @@ def latents(
         raise UsageError(f"--out {out}: {what} become a {wanted}")
     if items is None:
         with disk_errors(out):
-            _grid(model, edge, label).save(out)
+            model.domain.save(_grid(model, edge, label), out)
         say(f"samples of {edge} × {edge} latents: {out}")
         return
     x, classes = read_labelled(items, model)
     from ganvas.report.latents import latent_figure
 
     figure = latent_figure(model.encode(x), classes, model.spec.class_names, _on_sphere(model))
-    with disk_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(figure, encoding="utf-8")
+    write_whole(out, figure.encode())
     say(f"latents of {len(x)} items: {out}")
 
 
-def _grid(model: Model, edge: int, label: str | None) -> Image.Image:
+def _grid(model: Model, edge: int, label: str | None) -> Array:
     from ganvas.latent.manifold import plane_grid, sphere_grid
 
     width = model.latents(1)[0].shape[1]
     z = sphere_grid(edge, width) if _on_sphere(model) else plane_grid(edge, width)
-    return model.domain.picture(model.decode(z.numpy(), label=label))
+    return model.decode(z.numpy(), label=label)
 
 
 def _on_sphere(model: Model) -> bool:

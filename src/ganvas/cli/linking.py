@@ -48,7 +48,7 @@ def predict(
 
     Example: ganvas predict runs/graph mine.npz --count 20 --out links.csv
     """
-    from ganvas.model import disk_errors, missing_links
+    from ganvas.model import missing_links
 
     if out.suffix not in (".csv", ".npz"):
         raise UsageError(f"--out {out}: expected a .csv or .npz file for pairs")
@@ -59,9 +59,7 @@ def predict(
     else:
         wanted = _read_pairs(pairs)
         chances = model.predict(items.x, links=links, pairs=wanted)
-    with disk_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        _write(out, wanted, chances)
+    _write(out, wanted, chances)
     say(f"{len(wanted):,} pairs: {out}")
 
 
@@ -93,11 +91,15 @@ def _read_pairs(path: Path) -> Array:
 def _write(out: Path, pairs: Array, chances: Array) -> None:
     import numpy as np
 
+    from ganvas.model import write_whole
+
     if out.suffix == ".npz":
-        np.savez(out, pairs=pairs, probability=chances)
+        content = io.BytesIO()
+        np.savez(content, pairs=pairs, probability=chances)
+        write_whole(out, content.getvalue())
         return
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(("source", "target", "probability"))
     table.writerows((i, j, f"{p:.6f}") for (i, j), p in zip(pairs, chances, strict=True))
-    out.write_text(text.getvalue())
+    write_whole(out, text.getvalue().encode())

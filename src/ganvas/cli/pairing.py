@@ -29,15 +29,13 @@ def pairs(
     Example: ganvas pairs runs/diw --out pairs.svg --summary representatives.npy
     """
     from ganvas.api.pairs import meet
-    from ganvas.model import disk_errors
+    from ganvas.model import disk_errors, write_whole
 
     if out.suffix != ".svg":
         raise UsageError(f"--out {out}: expected a name that ends in .svg")
     model = load_model(run, game)
     found = meet(model, seed)
-    with disk_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(found.figure, "utf-8")
+    write_whole(out, found.figure.encode())
     say(
         table(
             [
