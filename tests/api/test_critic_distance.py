@@ -72,6 +72,15 @@ def test_few_items_are_known_by_heart_the_longer_the_better() -> None:
     assert gap(600, 120) < 0.5 * gap(60, 120)
 
 
+@pytest.mark.parametrize("change", ["game.penalty_every=2", "game.accumulate=2"])
+def test_penalties_that_are_lazy_and_parts_of_batches_count_as_in_training(change: str) -> None:
+    changes = ("game.penalties.gradient.weight=30", change)
+    steep = between(*clouds(400, 3.0), small("game.penalties.gradient.weight=0.001"), steps=150)
+    found = between(*clouds(400, 3.0), small(*changes), steps=150)
+    assert steep.slope > 2
+    assert found.slope == pytest.approx(1, rel=0.15)
+
+
 def test_the_frozen_generator_is_left_alone() -> None:
     game, _, _ = play("wgan", "ring8")
     before = [p.clone() for p in game.generator.parameters()]

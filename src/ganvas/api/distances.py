@@ -141,7 +141,7 @@ def train_to_optimality(
     The generator is never asked. Schedules run over the ``steps``.
 
     Returns:
-        The objective's first estimate of each step, or the negative loss if it has none.
+        The objective's first estimate of each step, or its negative loss if it has none.
     """
     noise = Noise(seed, x.device)
     turns = Turns(game.players, noise)
@@ -151,14 +151,11 @@ def train_to_optimality(
     for number in range(steps):
         turns.round, turns.progress = number, number / steps
         drawn = (Batch(items[noise.integers(batch, len(items))]) for items in (x, y))
-        real, fake = (game.shown(items, turns) for items in drawn)
-        with turns("discriminator") as turn:
-            loss, noted = game.discriminator_loss(real, fake, turns)
-            turn.minimise(loss)
-        if game.constraint is not None:
-            game.constraint.enforce(game.discriminator)
+        real, fake = ([game.shown(part, turns) for part in game.cut(items)] for items in drawn)
+        noted = game.discriminator_turn(real, fake, turns)
         estimates = [v for name, v in noted.items() if name.startswith("estimate/")]
-        values.append((estimates or [-loss])[0].detach())
+        values.append(estimates[0] if estimates else -turns.statistics["loss/discriminator"][-1])
+        turns.statistics = {}
     game.eval()
     return [float(value) for value in values]
 

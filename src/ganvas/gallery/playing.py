@@ -84,13 +84,9 @@ class Table(NamedTuple):
             self.turns.round, self.turns.progress = number, number / steps
             real = self.feed.next()
             fake = Batch(fakes(real.x, self.turns.noise))
-            with self.turns("discriminator") as turn:
-                loss, _ = self.game.discriminator_loss(real, fake, self.turns)
-                turn.minimise(loss)
-            if self.game.constraint is not None:
-                self.game.constraint.enforce(self.game.discriminator)
-            losses.append(loss.detach())
-        self.turns.statistics = {}
+            self.game.discriminator_turn([real], [fake], self.turns)
+            losses += self.turns.statistics["loss/discriminator"]
+            self.turns.statistics = {}
         return [float(loss) for loss in losses]
 
     def samples(self, n: int, seed: int = 1) -> NDArray[np.float32]:

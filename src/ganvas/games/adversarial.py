@@ -242,11 +242,15 @@ class Adversarial(Game):
 
     def discriminator_step(self, real: Parts, turn: Turns) -> Statistics:
         """Update the discriminator on real samples x and fresh fakes x̃ = G(z); say what it saw."""
-        noted = Statistics()
         with torch.no_grad():
             latents = self.latents(real, self.labels.fakes, turn.noise)
             fake = [Batch(self.generator(z, y), y) for z, y in latents]
             real, fake = ([self.shown(x, turn) for x in parts] for parts in (real, fake))
+        return self.discriminator_turn(real, fake, turn)
+
+    def discriminator_turn(self, real: Parts, fake: Parts, turn: Turns) -> Statistics:
+        """Update the discriminator on samples as it is shown them, in `accumulate` parts each."""
+        noted = Statistics()
         with self.in_parts(turn("discriminator")) as discriminator:
             for x, x_fake in zip(real, fake, strict=True):
                 loss, noted = self.discriminator_loss(x, x_fake, turn)
@@ -339,7 +343,14 @@ class Adversarial(Game):
 
     def real(self, data: Feed) -> Parts:
         """Return the next real batch, cut into `accumulate` parts."""
-        batch = data.next()
+        return self.cut(data.next())
+
+    def cut(self, batch: Batch) -> Parts:
+        """Return a batch in `accumulate` parts, with labels if conditional.
+
+        Raises:
+            UsageError: it cannot be shared out evenly.
+        """
         if len(batch) % self.accumulate:
             raise UsageError(
                 f"game.accumulate={self.accumulate} does not divide the {len(batch)} samples that "
