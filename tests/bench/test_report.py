@@ -91,6 +91,21 @@ def test_verdicts_against_published_numbers() -> None:
     assert lines([row("vbn", 0, 1, 1)], "cpu")[0].verdict == "no published number"
 
 
+def test_what_papers_counted_otherwise_is_compared_by_their_rule() -> None:
+    # Literally within 10 σ there is no sample of the law itself, so our own columns ask for its
+    # shell; the published 5.5 modes and 28.29 % of VEEGAN are literal.
+    tight = row("veegan", 0, 0, 0)
+    for n in ("2500", "10000"):
+        tight["scores"][n] = {"modes": 0, "hq_cal": 0, "modes_literal": 8, "hq10_literal": 20}
+        tight["floors"][n] = {"modes": 10, "hq_cal": 99.8, "hq10_literal": 0, "kl_modes": 0.001}
+    found = lines([tight | {"data": "mix1200"}], "cpu")
+    assert found[0].verdict == "modes: beats, hq: below"
+    text = markdown(found)
+    assert "A perfect generator: HQ 99.8, within 10 σ 0, KL 0.001. Papers count" in text
+    assert "| modes within 10 σ | within 10 σ % |" in text
+    assert "JSD grid − floor" not in text  # no run has it
+
+
 def test_orderings_by_welchs_interval() -> None:
     found = lines(ROWS, "cpu")
     assert ordering(found, "gan", "unrolled", "modes_strict").startswith("gan < unrolled: holds")

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from ganvas.bench.report import Line, groups_of, header, orderings, protocol, table_row
+from ganvas.bench.report import Line, groups_of, header, orderings, protocol, shown, table_row
 from ganvas.bench.rows import Row
 from ganvas.bench.tables import STACKS
 from ganvas.data import draw
@@ -42,10 +42,10 @@ def page(found: Sequence[Line]) -> str:
 
 def section(data: str, preset: str, group: Sequence[Line]) -> str:
     """Return one data set's table, curves and panels."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in header())
+    head = "".join(f"<th>{escape(name)}</th>" for name in header(group))
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in table_row(line)) + "</tr>"
-        for line in group
+        "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in cells) + "</tr>"
+        for cells in (table_row(line, shown(group)) for line in group)
     )
     notes = "".join(f"<li>{escape(text)}</li>" for text in orderings(group))
     return (
