@@ -274,6 +274,23 @@ def test_mlp_draws_points_and_scales_them():
     assert plain(z).shape == (4, 2)
 
 
+def test_output_noise_has_its_learned_deviation_in_each_coordinate():
+    net = MLPGenerator(widths=(8,), output_noise=0.3).build(points(2), 2 + 3)
+    z = torch.randn(16, 5)
+    still = torch.cat([z[:, :3], torch.zeros(16, 2)], 1)
+    assert torch.allclose(net(z) - net(still), 0.3 * z[:, 3:], atol=1e-6)
+    net(z).pow(2).sum().backward()
+    by_hand = (2 * net(z) * z[:, 3:]).sum(0)  # d/dσ Σ (m + σε)²
+    assert net.noise is not None
+    assert net.noise.grad is not None
+    assert torch.allclose(net.noise.grad, by_hand, rtol=1e-4)
+
+
+def test_output_noise_needs_a_latent_for_each_coordinate():
+    with pytest.raises(UsageError, match=r"game\.latent\.dim=2: .* Try: game\.latent\.dim=4"):
+        MLPGenerator(output_noise=0.3).build(points(2), 2)
+
+
 def test_he_mlps_have_a_glorot_output():
     net = MLPGenerator(widths=(512, 512), init="he").build(images(1, 16, 16), 128)
     hidden = net.hidden[2].weight

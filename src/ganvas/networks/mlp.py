@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import torch
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from ganvas.config import Settings
+from ganvas.errors import UsageError
 from ganvas.networks.base import Discriminator, Generator, Head, Labels, Output, OutputUnit
 from ganvas.nn import (
     Activation,
@@ -79,10 +81,14 @@ class MLPGenerator(MLPBody):
     Attributes:
         output: last non-linearity.
         output_scale: factor after it.
+        output_noise: add noise of this standard deviation to every coordinate, in network units,
+            and learn one for each (Dieng et al. 2019, section 3). The last numbers of z are the
+            noise, one a coordinate: few layers' worth of z cannot fill hundreds of dimensions.
     """
 
     output: Output = "none"
     output_scale: float = 1.0
+    output_noise: PositiveFloat | None = None
 
     def build(self, spec: DataSpec, latent: int, classes: int = 0) -> MLPGeneratorNet:
         """Return the network for a kind of data."""
@@ -121,14 +127,28 @@ class MLPGeneratorNet(Generator):
         self, config: MLPGenerator, shape: tuple[int, ...], latent: int, classes: int
     ) -> None:
         super().__init__(latent, classes, shape)
-        self.hidden = config.layers(latent + classes)
-        self.last = nn.Linear(config.widths[-1], math.prod(shape))
+        outputs = math.prod(shape)
+        self.noise = None
+        self.inputs = latent
+        if config.output_noise is not None:
+            self.noise = nn.Parameter(torch.full((outputs,), config.output_noise))
+            self.inputs = latent - outputs
+            if self.inputs < 1:
+                raise UsageError(
+                    f"game.latent.dim={latent}: with output_noise, each of the {outputs:,} "
+                    f"coordinates takes a number of z for itself, so z needs more than "
+                    f"{outputs:,}. Try: game.latent.dim={outputs + 2}"
+                )
+        self.hidden = config.layers(self.inputs + classes)
+        self.last = nn.Linear(config.widths[-1], outputs)
         self.output = OutputUnit(config.output, config.output_scale)
         config.initialise(self.hidden, self.last)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return samples (N, *shape) for latent vectors (N, latent)."""
-        x = self.output(self.last(self.hidden(self.with_one_hot(z, y))))
+        x = self.output(self.last(self.hidden(self.with_one_hot(z[:, : self.inputs], y))))
+        if self.noise is not None:
+            x = x + self.noise * z[:, self.inputs :]
         return x.unflatten(1, self.shape)
 
 
