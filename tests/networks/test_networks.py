@@ -280,7 +280,7 @@ def test_output_noise_has_its_learned_deviation_in_each_coordinate():
     still = torch.cat([z[:, :3], torch.zeros(16, 2)], 1)
     assert torch.allclose(net(z) - net(still), 0.3 * z[:, 3:], atol=1e-6)
     net(z).pow(2).sum().backward()
-    by_hand = (2 * net(z) * z[:, 3:]).sum(0)  # d/dσ Σ (m + σε)²
+    by_hand = (2 * net(z) * z[:, 3:]).sum(0)  # d/dσ of Σ (m + σε)²
     assert net.noise is not None
     assert net.noise.grad is not None
     assert torch.allclose(net.noise.grad, by_hand, rtol=1e-4)

@@ -82,8 +82,8 @@ class MLPGenerator(MLPBody):
         output: last non-linearity.
         output_scale: factor after it.
         output_noise: add noise of this standard deviation to every coordinate, in network units,
-            and learn one for each (Dieng et al. 2019, section 3). The last numbers of z are the
-            noise, one a coordinate: few layers' worth of z cannot fill hundreds of dimensions.
+            and learn one for each (as Dieng et al. 2019, without their entropy). The last numbers
+            of z are that noise; a few numbers of z alone cannot fill many dimensions.
     """
 
     output: Output = "none"
