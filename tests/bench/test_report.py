@@ -138,6 +138,8 @@ def test_markdown_says_its_protocol_and_csv_holds_numbers() -> None:
     assert first["published"]["source"] == "VEEGAN, table 1"
     assert "| 49,538 |" in text
     assert markdown([]) == "No finished runs of this tier."
+    staged = markdown(lines([row("diwgan", 0, 8, 8) | {"rounds": 13_001}], "cpu"))
+    assert "10,000 generator updates (13,001 rounds with the stages before the game)" in staged
 
 
 def test_the_page_is_whole(tmp_path: Path) -> None:

@@ -117,6 +117,16 @@ def test_a_collapse_is_warned_of_and_stops_the_run_if_asked(run_folder: Path) ->
     assert f"round 6: warning: {warning['message']}" in shown
 
 
+def test_nobody_warns_of_a_generator_whose_training_has_not_begun(run_folder: Path) -> None:
+    stages = ("game.autoencoder_rounds=6", "game.representatives=8", "game.candidates=16")
+    stop = "train.guard.on_collapse=stop"
+    recipe = load_recipe("diwgan/ring8_sheet", (*TINY, *stages, stop, "train.rounds=1"))
+    loop, _ = run(recipe, run_folder)
+    rows = loop.folder.rows()
+    assert loop.rounds == 6 + 1 + 1
+    assert [row["stage"] for row in rows if "coverage/modes" in row] == ["main"]
+
+
 def test_a_point_picture_is_a_scatter_plot_of_fixed_latents(tmp_path: Path) -> None:
     game = built(load_recipe("gan/ring8", TINY)).eval()
     picture = Pictures(seed=0)

@@ -15,7 +15,7 @@ from typing import Any
 from scipy import stats
 
 from ganvas.bench.rows import Row
-from ganvas.bench.tables import METHODS, PUBLISHED, Published, known
+from ganvas.bench.tables import METHODS, PUBLISHED, TIERS, Published, known
 from ganvas.errors import UsageError
 from ganvas.model import write_whole
 
@@ -287,9 +287,11 @@ def protocol(group: Sequence[Line]) -> str:
         for name, title in FLOORS
         if row["floors"][n].get(name) is not None
     ]
-    rounds = sorted({r["rounds"] for r in rows})
+    updates = TIERS[row["tier"]].rounds(row["data"], row["preset"])
+    longer = sorted({r["rounds"] for r in rows if r["rounds"] > updates})
+    staged = f" ({longer[-1]:,} rounds with the stages before the game)" if longer else ""
     return (
-        f"{' or '.join(f'{r:,}' for r in rounds)} generator updates, last iterate, "
+        f"{updates:,} generator updates{staged}, last iterate, "
         f"{int(n):,} samples, seeds {row['sample_seed'] - row['seed']} + run; commit {commits}; "
         f"{row['machine']}, torch {row['torch']}, one thread a run. "
         f"A perfect generator: {', '.join(floor)}."

@@ -111,8 +111,8 @@ class DIWGAN(Adversarial):
     def stages(self) -> list[Stage]:
         """Return the autoencoder's training, one round that chooses representatives, the game."""
         return [
-            Stage("autoencoder", self.learn_codes, self.settings.autoencoder_rounds),
-            Stage("representatives", self.choose, 1),
+            Stage("autoencoder", self.learn_codes, self.settings.autoencoder_rounds, prepares=True),
+            Stage("representatives", self.choose, 1, prepares=True),
             Stage("main", self.round),
         ]
 

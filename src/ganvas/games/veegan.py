@@ -55,7 +55,7 @@ class VEEGAN(Joint):
         """Return the pretraining of F, if any, and the game."""
         main = Stage("main", self.round)
         length = self.settings.pretraining
-        return [Stage("pretrain", self.pretrain, length), main] if length else [main]
+        return [Stage("pretrain", self.pretrain, length, prepares=True), main] if length else [main]
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one iteration of Algorithm 1."""

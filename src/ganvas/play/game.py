@@ -31,11 +31,13 @@ class Stage:
         name: how logs and checkpoints call it.
         play: plays one round.
         rounds: its length; None for the recipe's own horizon (one stage at most).
+        prepares: the generator is not trained yet, so nobody looks whether it drops modes.
     """
 
     name: str
     play: Play
     rounds: int | None = None
+    prepares: bool = False
 
 
 class Game(nn.Module):

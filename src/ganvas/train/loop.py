@@ -186,7 +186,8 @@ class Loop:
             self._roll_back("too many steps had gradients that are not finite")
             return None
         finding = None
-        if settings.watch_every and (n % settings.watch_every == 0 or ends):
+        watched = settings.watch_every and not self.stages[self.stage].prepares
+        if watched and (n % settings.watch_every == 0 or ends):
             finding = self._look()
         row = self._log(finding) if n % settings.log_every == 0 or ends else None
         if settings.sample_every and (n % settings.sample_every == 0 or ends):
