@@ -42,10 +42,11 @@ def page(found: Sequence[Line]) -> str:
 
 def section(data: str, preset: str, group: Sequence[Line]) -> str:
     """Return one data set's table, curves and panels."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in header(group))
+    measures = shown(group)
+    head = "".join(f"<th>{escape(name)}</th>" for name in header(measures))
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in cells) + "</tr>"
-        for cells in (table_row(line, shown(group)) for line in group)
+        "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in table_row(line, measures)) + "</tr>"
+        for line in group
     )
     notes = "".join(f"<li>{escape(text)}</li>" for text in orderings(group))
     return (

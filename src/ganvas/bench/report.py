@@ -191,21 +191,25 @@ def ordering(found: Sequence[Line], smaller: str, larger: str, measure: str) -> 
 # ---- writing ------------------------------------------------------------------------------------
 
 
-def shown(group: Sequence[Line]) -> list[tuple[str, str]]:
-    """Return the measures, with their titles, that any line of a table has."""
+Measures = Sequence[tuple[str, str]]
+"""Names and titles of columns."""
+
+
+def shown(group: Sequence[Line]) -> Measures:
+    """Return the measures that any line of a table has."""
     return [(name, title) for name, title in MEASURES if any(line.cell(name) for line in group)]
 
 
-def header(group: Sequence[Line]) -> list[str]:
-    """Return the columns of a table."""
+def header(measures: Measures) -> list[str]:
+    """Return the columns of a table with these measures."""
     return [
         *("method", "seeds"),
-        *(title for _, title in shown(group)),
+        *(title for _, title in measures),
         *("best modes", "rounds to all modes", "s/run", "G params", "published", "verdict"),
     ]
 
 
-def table_row(line: Line, measures: Sequence[tuple[str, str]]) -> list[str]:
+def table_row(line: Line, measures: Measures) -> list[str]:
     """Return the cells of one line, with these measures."""
     full = line.of(lambda row: row["full_coverage"])
     reached = f"{full.mean:,.0f} ({full.count} of {len(line.rows)})" if full else "never"
@@ -253,7 +257,8 @@ def markdown(found: Sequence[Line]) -> str:
         "",
     ]
     for (data, preset), group in groups_of(found).items():
-        columns = header(group)
+        measures = shown(group)
+        columns = header(measures)
         parts += [
             f"### {data}, networks `{preset}`",
             "",
@@ -261,7 +266,7 @@ def markdown(found: Sequence[Line]) -> str:
             "",
             "| " + " | ".join(columns) + " |",
             "|" + "---|" * len(columns),
-            *("| " + " | ".join(table_row(line, shown(group))) + " |" for line in group),
+            *("| " + " | ".join(table_row(line, measures)) + " |" for line in group),
             "",
         ]
         parts += [f"- {text}" for text in orderings(group)]
