@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import subprocess
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
+
+from common import Row, spread, trained
 
 POINTS = ["modes", "modes_strict", "hq", "kl_modes", "sigma_ratio", "seconds"]
 UNPENALISED = ["game.penalties.r1=null", "game.penalties.r2=null"]
@@ -40,35 +38,21 @@ ABLATIONS = {
 RESULTS = Path(__file__).parent / "results" / "ablations.jsonl"
 
 
-def key(row: dict[str, Any]) -> tuple[Any, ...]:
+def key(row: Row) -> tuple[Any, ...]:
     """Return what tells a run from others."""
     return row["recipe"], row["variant"], tuple(row["overrides"]), row["seed"], row["rounds"]
 
 
-def played(job: dict[str, Any], folder: Path) -> dict[str, Any]:
+def played(job: Row, folder: Path) -> Row:
     """Train one variant with one seed; return its row."""
     rounds = [f"train.rounds={job['rounds']}"] if job["rounds"] else []
-    command = [
-        *(sys.executable, "-m", "ganvas", "train", job["recipe"], "--out", str(folder)),
-        *("--overwrite", f"seed={job['seed']}", "train.threads=1", *rounds, *job["overrides"]),
-    ]
-    start = time.monotonic()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    seconds = time.monotonic() - start
-    scores = json.loads((folder / "evaluation.json").read_text())["scores"]
-    environment = json.loads((folder / "environment.json").read_text())
-    del environment["command"]  # the paths in it mean nothing elsewhere
-    found = {name: scores[name]["value"] for name in POINTS if name in scores}
-    return {
-        **job,
-        **found,
-        "samples": scores["modes"]["protocol"]["samples"],
-        "seconds": round(seconds, 1),
-        "environment": environment,
-    }
+    row = trained(job["recipe"], folder, [f"seed={job['seed']}", *rounds, *job["overrides"]])
+    scores = row.pop("scores")
+    row.pop("floors")
+    return job | {name: scores[name] for name in POINTS if name in scores} | row
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def table(rows: list[Row]) -> str:
     """Return Markdown: a line a variant."""
     lines = [
         f"| variant | seeds | {' | '.join(POINTS)} |",
@@ -79,14 +63,6 @@ def table(rows: list[dict[str, Any]]) -> str:
         cells = [spread([row[name] for row in mine if row[name] is not None]) for name in POINTS]
         lines.append(f"| {variant} | {len(mine)} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def spread(values: list[float]) -> str:
-    """Return mean ± standard deviation, or a dash of nothing."""
-    if not values:
-        return "–"
-    deviation = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.3g}{deviation}"
 
 
 def main() -> None:
@@ -112,11 +88,10 @@ def main() -> None:
     ]
     left = [job for job in jobs if key(job) not in done]
 
-    def play(item: tuple[int, dict[str, Any]]) -> dict[str, Any]:
-        return played(item[1], arguments.out / str(item[0]))
-
     with ThreadPoolExecutor(arguments.jobs) as pool, RESULTS.open("a") as file:
-        for row in pool.map(play, enumerate(left)):
+        runs = [pool.submit(played, job, arguments.out / str(n)) for n, job in enumerate(left)]
+        for run in as_completed(runs):  # each is kept as it ends, whatever becomes of the others
+            row = run.result()
             done[key(row)] = row
             file.write(json.dumps(row) + "\n")
             file.flush()

@@ -25,12 +25,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+
+from common import commit, spread
 
 VARIANTS = {"memoryGAN": "", "- EM": "_no_em", "- MCGN": "_no_mcgn", "- Memory": "_no_memory"}
 """The recipes' names after ``memorygan/DATA``."""
@@ -197,22 +198,10 @@ def slots_along(rows: list[dict[str, Any]], rounds: int) -> list[float] | None:
     return [round(found[min(found, key=lambda r: abs(r - mark))], 1) for mark in marks]
 
 
-def commit() -> str:
-    """Return the commit that is checked out."""
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-
-
 def kept() -> list[dict[str, Any]]:
     """Return the lines that are there."""
     lines = RESULTS.read_text().splitlines() if RESULTS.is_file() else []
     return [json.loads(line) for line in lines]
-
-
-def spread(values: list[float]) -> str:
-    """Return mean ± standard deviation."""
-    deviation = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.3g}{deviation}"
 
 
 def table(data: str, rounds: int, tuned: list[str]) -> str:

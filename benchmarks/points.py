@@ -10,61 +10,31 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import subprocess
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+
+from common import Row, spread, trained
 
 LAWS = ["ring8", "grid25", "rand25", "cube27"]
 MEASURES = ["modes", "modes_strict", "hq", "sigma_ratio", "kl_modes"]
 RESULTS = Path(__file__).parent / "results" / "points.jsonl"
 
 
-def train(law: str, seed: int, out: Path) -> dict[str, Any]:
-    """Train one recipe with one seed, and return what was measured."""
-    folder, timing = out / f"{law}-{seed}", out / f"{law}-{seed}.seconds"
-    if not timing.exists():
-        start = time.monotonic()
-        subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "ganvas",
-                "train",
-                f"r3gan/{law}",
-                "--out",
-                str(folder),
-                "--overwrite",
-                f"seed={seed}",
-                "train.threads=1",
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        timing.write_text(f"{time.monotonic() - start:.0f}")
-    scores = json.loads((folder / "evaluation.json").read_text())["scores"]
-    environment = json.loads((folder / "environment.json").read_text())
-    del environment["command"]  # the paths in it mean nothing elsewhere
-    found = {name: scores[name]["value"] for name in MEASURES}
+def train(law: str, seed: int, out: Path) -> Row:
+    """Train one recipe with one seed, or take up what is there; return what was measured."""
+    noted = out / f"{law}-{seed}.json"
+    if not noted.exists():
+        row = trained(f"r3gan/{law}", out / f"{law}-{seed}", [f"seed={seed}"])
+        noted.write_text(json.dumps(row))
+    row = json.loads(noted.read_text())
+    scores, floors = row.pop("scores"), row.pop("floors")
     return {
         "recipe": f"r3gan/{law}",
         "seed": seed,
-        "seconds": float(timing.read_text()),
-        **found,
-        "floors": {name: scores[name]["floor"] for name in MEASURES},
-        "samples": scores["hq"]["protocol"]["samples"],
-        "environment": environment,
-        "commit": commit(),
+        **{name: scores[name] for name in MEASURES},
+        "floors": {name: floors[name] for name in MEASURES},
+        **row,
     }
-
-
-def commit() -> str:
-    """Return the commit that is checked out."""
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def main() -> None:
@@ -84,12 +54,6 @@ def main() -> None:
         mine = [run for run in runs if run["recipe"] == f"r3gan/{law}"]
         cells = [spread([run[name] for run in mine]) for name in [*MEASURES, "seconds"]]
         print(f"| {law} | {' | '.join(cells)} |")
-
-
-def spread(values: list[float]) -> str:
-    """Return mean ± standard deviation."""
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.mean(values):.3g} ± {deviation:.2g}"
 
 
 if __name__ == "__main__":

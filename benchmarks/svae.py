@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
 from functools import partial
@@ -25,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from common import Row, commit
 
 from ganvas.data.feed import Feed
 from ganvas.data.laws import law as hidden_circle
@@ -37,7 +37,6 @@ from ganvas.recipes import load_recipe
 RESULTS = Path(__file__).parent / "results" / "svae.jsonl"
 CIRCLE = [("vmf", 1, 1.0), ("normal", 2, 1.0), ("normal", 2, 0.01), ("normal", 2, 0.0)]
 STACKS = [("normal", "normal"), ("vmf", "vmf"), ("vmf", "normal")]
-Row = dict[str, Any]
 
 
 def train(recipe: str, overrides: list[str], seed: int) -> tuple[Game, Any, float]:
@@ -174,12 +173,6 @@ def rows() -> list[Row]:
     if not RESULTS.is_file():
         return []
     return [json.loads(line) for line in RESULTS.read_text("utf-8").splitlines()]
-
-
-def commit() -> str:
-    """Return the commit that is checked out."""
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def main() -> None:

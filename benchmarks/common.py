@@ -1,0 +1,49 @@
+"""What the benchmarks share: training a recipe, and how its numbers are told."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def trained(recipe: str, folder: Path, overrides: list[str]) -> Row:
+    """Train a recipe on one thread; return all scores with their floors, and how it was done."""
+    command = [
+        *(sys.executable, "-m", "ganvas", "train", recipe, "--out", str(folder), "--overwrite"),
+        *("train.threads=1", *overrides),
+    ]
+    start = time.monotonic()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    seconds = time.monotonic() - start
+    scores = json.loads((folder / "evaluation.json").read_text())["scores"]
+    environment = json.loads((folder / "environment.json").read_text())
+    del environment["command"]  # the paths in it mean nothing elsewhere
+    return {
+        "seconds": round(seconds, 1),
+        "scores": {name: score["value"] for name, score in scores.items()},
+        "floors": {name: score["floor"] for name, score in scores.items()},
+        "samples": scores["modes"]["protocol"]["samples"],
+        "environment": environment,
+        "commit": commit(),
+    }
+
+
+def commit() -> str:
+    """Return the commit that is checked out."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def spread(values: list[float]) -> str:
+    """Return mean ± standard deviation; a dash of nothing."""
+    if not values:
+        return "–"
+    deviation = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.3g}{deviation}"
