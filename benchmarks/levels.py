@@ -17,18 +17,25 @@ import numpy as np
 
 import ganvas
 from ganvas.data.laws import law
+from ganvas.errors import GanvasError
 
-SAMPLES, HEAD = 4_000, 700
+SAMPLES, HEAD, COORDINATES = 4_000, 700, 1_200
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("runs", type=Path, nargs="+")
     levels = law("mix1200").centres[:, -1]
+    arguments = parser.parse_args()
     print("| run | reached | off its level, 5 / 50 / 95 % | noise, head | noise, tail |")
     print("|---|---|---|---|---|")
-    for run in parser.parse_args().runs:
-        x = np.asarray(ganvas.load(run).sample(SAMPLES, seed=0), dtype=np.float64)
+    for run in arguments.runs:
+        try:
+            x = np.asarray(ganvas.load(run).sample(SAMPLES, seed=0), dtype=np.float64)
+        except GanvasError as error:
+            parser.error(str(error))
+        if x.shape != (SAMPLES, COORDINATES):
+            parser.error(f"{run} draws {x.shape[1:]}, not the {COORDINATES:,} numbers of mix1200")
         mean = x[:, HEAD:].mean(1)
         nearest = np.abs(mean[:, None] - levels).argmin(1)
         reached = (np.bincount(nearest, minlength=len(levels)) >= 0.02 * SAMPLES).sum()

@@ -142,6 +142,11 @@ def test_markdown_says_its_protocol_and_csv_holds_numbers() -> None:
     assert "10,000 generator updates (13,001 rounds with the stages before the game)" in staged
 
 
+def test_a_misspelt_tier_is_no_empty_report() -> None:
+    with pytest.raises(UsageError, match=r"no tier 'cpux'\. Did you mean 'cpu'\?"):
+        write(ROWS, "cpux", None)
+
+
 def test_the_page_is_whole(tmp_path: Path) -> None:
     out = tmp_path / "a" / "modes.html"
     assert write(ROWS, "cpu", out) == str(out)

@@ -203,6 +203,11 @@ def test_mistakes_on_the_command_line(toy: str, override: str, expected: list[st
     assert "pydantic" not in message
 
 
+def test_a_setting_of_a_kind_names_the_kind_where_none_is_written() -> None:
+    message = complaint("r3gan/digits", "game.generator.output_noise=0.1")
+    assert message.endswith(" It belongs to game.generator.kind=mlp.")
+
+
 def test_the_example_can_be_typed(toy: str) -> None:
     message = complaint(toy, "train.batch=many")
     command = message.partition("For example: ")[2]

@@ -342,9 +342,9 @@ def write(rows: Sequence[Row], tier: str, out: Path | None) -> str:
     """Return the Markdown tables, or write a file and say so.
 
     Raises:
-        UsageError: the file is of no known type.
+        UsageError: there is no such tier, or the file is of no known type.
     """
-    found = lines(rows, tier)
+    found = lines(rows, known("tier", tier, TIERS))
     if out is None:
         return markdown(found)
     makers: dict[str, Callable[[Sequence[Line]], str]] = {

@@ -89,6 +89,8 @@ class Complaints:
         beside = self.shape.keys(parent)
         inside = ".".join(map(str, parent))
         prefix = f"{inside}." if inside else ""
+        if kinds := self.shape.owners(place):  # without a tag, the settings of all kinds are beside
+            return f" It belongs to {' or '.join(f'{prefix}{kind}' for kind in kinds)}."
         if hint := did_you_mean(str(wrong), beside):
             return hint.replace("'", f"'{prefix}", 1)
         elsewhere = [leaf for leaf in self.shape.leaves() if leaf[-1] == wrong]

@@ -69,6 +69,16 @@ class Shape:
         """Return the keys that a mapping at ``path`` may have."""
         return [key for node in self.alternatives(path) for key in node.get("properties", {})]
 
+    def owners(self, path: Sequence[str | int]) -> list[str]:
+        """Return the tags (``kind=deep``) of the alternatives that have a setting at ``path``."""
+        return [
+            f"{name}={child['const']}"
+            for node in self.alternatives(path[:-1])
+            if path[-1] in node.get("properties", {})
+            for name, child in node["properties"].items()
+            if "const" in child
+        ]
+
     def allows_null(self, path: Sequence[str | int]) -> bool:
         """Whether null is a value at ``path``; true where nothing is known."""
         nodes = self.alternatives(path)
