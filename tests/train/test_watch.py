@@ -312,3 +312,17 @@ def test_a_finished_run_is_diagnosed_afresh() -> None:
     assert found.played == 1
     assert found.numbers["coverage/modes"] == 4
     json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_a_generator_whose_training_has_not_begun_is_not_judged() -> None:
+    recipe = load_recipe("diwgan/ring8_sheet", ["game.autoencoder_rounds=1000"])
+    source = open_data(recipe.data)
+    game = build(recipe.game_type, recipe.game_config, source.spec, 0).eval()
+    rows = [{**row, "stage": "autoencoder"} for row in log(900)]
+    found = diagnose_run(game, source, rows, recipe.tree())
+    assert (found.verdict, found.numbers) == ("healthy", {})
+    assert found.evidence == [
+        "the run is in its stage 'autoencoder': the generator is not trained yet"
+    ]
+    begun = [*rows, *log(recipe.train.rounds or 1)]
+    assert diagnose_run(game, source, begun, recipe.tree()).verdict == "collapsed"

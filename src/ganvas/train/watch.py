@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -133,10 +134,21 @@ def diagnose_run(
         config: the recipe as a tree of plain values.
         seed: the run's seed.
     """
+    preparing = _preparing(game, rows)
     numbers: Numbers = {}
-    if "sample" in game.capabilities():
+    if "sample" in game.capabilities() and not preparing:
         numbers = Watch(source, seed, lambda: rows, config).look(game)
-    return diagnose(rows, numbers, config, source.spec, game.system)
+    found = diagnose(rows, numbers, config, source.spec, game.system)
+    if preparing and found.verdict == "healthy":
+        evidence = f"the run is in its stage '{preparing}': the generator is not trained yet"
+        return replace(found, evidence=[evidence])
+    return found
+
+
+def _preparing(game: Game, rows: Sequence[Row]) -> str | None:
+    """Return the stage that a run is in, if it comes before the generator's training."""
+    now = next((row["stage"] for row in reversed(rows) if "stage" in row), None)
+    return now if any(s.prepares for s in game.stages() if s.name == now) else None
 
 
 def _labels(game: Game, items: Items, device: torch.device) -> Tensor | None:
