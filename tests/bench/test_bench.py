@@ -21,6 +21,7 @@ from ganvas.bench.runner import attempt, watched
 from ganvas.bench.tables import PUBLISHED, Tier, default_preset
 from ganvas.cli.app import run as cli
 from ganvas.data.open import open_data
+from ganvas.data.spec import Points
 from ganvas.errors import GanvasError, UsageError
 from ganvas.play import build
 from ganvas.train.folder import RunFolder
@@ -182,6 +183,14 @@ def test_all_methods_of_a_preset_share_networks_batch_and_updates() -> None:
         generator = recipe.game.model_dump()["generator"]
         assert generator["widths"] == (128, 128), name
         assert recipe.game.model_dump()["latent"]["dim"] == 255
+
+
+@pytest.mark.parametrize("data", ["ring8", "grid25", "rand25", "cube27", "mix1200"])
+def test_all_methods_see_the_law_in_its_own_units(data: str) -> None:
+    for name in present():
+        domain = open_data(Job(data, name, "toyV", "cpu", 0).recipe().data).spec.domain
+        assert isinstance(domain, Points)
+        assert (domain.scale, set(domain.shift)) == (1, {0}), name
 
 
 def test_an_option_that_is_off_changes_no_fingerprint() -> None:
