@@ -26,6 +26,7 @@ from ganvas.errors import GanvasError, UsageError
 from ganvas.play import build
 from ganvas.train.folder import RunFolder
 
+POINT_PRESETS = ("toyV", "toyU", "toyP")
 TINY = Tier(points=20, stacked=10, seeds=2)
 
 
@@ -202,6 +203,12 @@ def test_an_option_that_is_off_changes_no_fingerprint() -> None:
     assert job.fingerprint(other) != mark
     quiet = recipe.train.model_copy(update={"keep": 7})
     assert job.fingerprint(recipe.model_copy(update={"train": quiet})) == mark
+
+
+def test_every_method_and_preset_has_a_fingerprint_of_its_own() -> None:
+    jobs = [Job("ring8", name, preset, "cpu", 0) for name in present() for preset in POINT_PRESETS]
+    marks = {job.fingerprint(job.recipe()): job.name for job in jobs}
+    assert len(marks) == len(jobs)  # gan and hinge differ in the kind of their objective only
 
 
 def test_native_takes_the_methods_own_recipe() -> None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from ganvas.bench.tables import (
     BATCH_NORMED,
@@ -19,6 +19,7 @@ from ganvas.bench.tables import (
 )
 from ganvas.errors import UsageError
 from ganvas.recipes import Recipe, load_recipe, names
+from ganvas.recipes.layers import TAGS
 
 LOOK_EVERY = 500
 """Rounds between looks at coverage: the grid on which first full coverage is dated."""
@@ -100,11 +101,23 @@ class Job:
 
         Defaults are left out, so that an option which is added later, and off, changes no hash.
         """
-        tree = recipe.model_dump(mode="json", exclude_defaults=True, exclude={"about", "name"})
+        left_out = {"about", "name"}
+        brief = recipe.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
+        tree = _tagged(brief, recipe.model_dump(mode="json"))
         tree["game"]["system"] = recipe.system
         tree["train"] = {k: v for k, v in tree["train"].items() if f"train.{k}" not in QUIET}
         text = json.dumps(tree, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _tagged(brief: Any, whole: Any) -> Any:
+    """Put back what kind of thing each mapping is: its default, and yet the choice itself."""
+    if isinstance(brief, dict):
+        inner = {k: _tagged(v, whole[k]) for k, v in cast(dict[str, Any], brief).items()}
+        return {tag: whole[tag] for tag in TAGS if tag in whole} | inner
+    if isinstance(brief, list):
+        return [_tagged(b, w) for b, w in zip(cast(list[Any], brief), whole, strict=True)]
+    return brief
 
 
 def plan(
