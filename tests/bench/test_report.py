@@ -142,6 +142,19 @@ def test_markdown_says_its_protocol_and_csv_holds_numbers() -> None:
     assert "10,000 generator updates (13,001 rounds with the stages before the game)" in staged
 
 
+def test_stacks_have_their_modes_along_training() -> None:
+    stacked = [
+        {**r, "data": "digits_stack", "preset": "dig"} for r in ROWS if r["method"] != "veegan"
+    ]
+    later = [[r + 500, modes] for r, modes in stacked[-1]["curve"]]
+    staged = {**stacked[-1], "method": "diwgan", "seed": 0, "curve": later}
+    table = markdown(lines([*stacked, staged], "cpu"))
+    assert "| modes after rounds | 500 | 1,000 | 1,500 |" in table
+    assert "| gan | 1 | 2 | – |" in table  # means of 1, 2 and 3, and of half as many
+    assert "| diwgan | – | 4 | 8 |" in table
+    assert "modes after rounds" not in markdown(lines(ROWS, "cpu"))
+
+
 def test_a_misspelt_tier_is_no_empty_report() -> None:
     with pytest.raises(UsageError, match=r"no tier 'cpux'\. Did you mean 'cpu'\?"):
         write(ROWS, "cpux", None)

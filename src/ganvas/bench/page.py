@@ -10,7 +10,16 @@ from importlib.resources import files
 
 import numpy as np
 
-from ganvas.bench.report import Line, groups_of, header, orderings, protocol, shown, table_row
+from ganvas.bench.report import (
+    Line,
+    curve,
+    groups_of,
+    header,
+    orderings,
+    protocol,
+    shown,
+    table_row,
+)
 from ganvas.bench.rows import Row
 from ganvas.bench.tables import STACKS
 from ganvas.data import draw
@@ -61,14 +70,11 @@ def section(data: str, preset: str, group: Sequence[Line]) -> str:
 
 def curves(group: Sequence[Line]) -> str:
     """Return modes against rounds, mean over seeds, a few methods a chart."""
-    series: list[Series] = []
-    for line in group:
-        runs = [row["curve"] for row in line.rows if row["curve"]]
-        length = min((len(curve) for curve in runs), default=0)
-        if length:
-            rounds = [float(point[0]) for point in runs[0][:length]]
-            means = np.mean([[point[1] for point in curve[:length]] for curve in runs], 0)
-            series.append(Series(line.method, rounds, [float(value) for value in means]))
+    series = [
+        Series(line.method, [float(rounds) for rounds in means], list(means.values()))
+        for line in group
+        if (means := curve(line))
+    ]
     charts = [
         line_chart(
             series[start : start + COLOURS],

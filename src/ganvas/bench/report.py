@@ -15,7 +15,7 @@ from typing import Any
 from scipy import stats
 
 from ganvas.bench.rows import Row
-from ganvas.bench.tables import METHODS, PUBLISHED, TIERS, Published, known
+from ganvas.bench.tables import METHODS, PUBLISHED, STACKS, TIERS, Published, known
 from ganvas.errors import UsageError
 from ganvas.model import write_whole
 
@@ -270,8 +270,33 @@ def markdown(found: Sequence[Line]) -> str:
             "",
         ]
         parts += [f"- {text}" for text in orderings(group)]
-        parts += [""]
+        parts += ["", *along_training(group), ""] if data in STACKS else [""]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def along_training(group: Sequence[Line]) -> list[str]:
+    """Return a table of modes against rounds, stages before the game included: a line a method."""
+    curves = {line.method: curve(line) for line in group}
+    looks = sorted({rounds for means in curves.values() for rounds in means})
+    return [
+        f"| modes after rounds | {' | '.join(f'{rounds:,}' for rounds in looks)} |",
+        "|" + "---|" * (len(looks) + 1),
+        *(
+            f"| {method} | {' | '.join(_brief(means.get(rounds)) for rounds in looks)} |"
+            for method, means in curves.items()
+        ),
+    ]
+
+
+def _brief(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
+def curve(line: Line) -> dict[int, float]:
+    """Return modes by round, means over the seeds of a method, as far as all were looked at."""
+    runs = [row["curve"] for row in line.rows if row["curve"]]
+    looks = zip(*runs, strict=False)
+    return {look[0][0]: statistics.fmean(modes for _, modes in look) for look in looks}
 
 
 def orderings(group: Sequence[Line]) -> list[str]:
