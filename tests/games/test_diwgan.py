@@ -352,11 +352,40 @@ def test_auction_and_sinkhorn_are_within_one_per_cent(warm: bool) -> None:
     column, _ = matching.auction(cost, prices)
     assert sorted(column.tolist()) == list(range(256))
     assert total(cost, column) <= best * 1.01
-    plan, _ = matching.sinkhorn(cost, potential)
+    plan, potential = matching.sinkhorn(cost, potential)
     torch.testing.assert_close(plan.sum(0), torch.ones(256), atol=1e-3, rtol=1e-3)
-    column = matching.rounded(plan, cost)
+    column = matching.rounded(plan, cost, potential)
     assert sorted(column.tolist()) == list(range(256))
     assert total(cost, column) <= best * 1.01
+    unsure = matching.rounded(torch.full_like(plan, 1 / 256), cost, potential)
+    assert total(cost, unsure) == pytest.approx(best)
+
+
+def plan_in_logarithms(cost: Tensor, stages: int = 5, rounds: int = 20) -> Tensor:
+    """Sinkhorn's updates as they are written, in double precision."""
+    cost = cost.double()
+    f = g = torch.zeros_like(cost[0])
+    epsilon = middle = cost.median()
+    for stage in range(stages):
+        epsilon = middle * 0.01 ** (stage / (stages - 1))
+        for _ in range(rounds):
+            f = -epsilon * ((g - cost) / epsilon).logsumexp(1)
+            g = -epsilon * ((f[:, None] - cost) / epsilon).logsumexp(0)
+    return torch.exp((f[:, None] + g - cost) / epsilon)
+
+
+@pytest.mark.parametrize("outlier", [0.0, 30.0, 1000.0])
+@pytest.mark.parametrize("modes", [1, 8])
+def test_the_fast_plan_is_that_of_plain_updates(modes: int, outlier: float) -> None:
+    generator = torch.Generator().manual_seed(1)
+    x, y = (torch.randn(200, 2, generator=generator) for _ in range(2))
+    if modes > 1:  # tight and far apart, shares alike on one side only
+        x = 0.01 * x + torch.arange(200)[:, None] % modes
+        y = 0.01 * y + (torch.rand(200, 1, generator=generator) * modes).floor()
+    y[0] += outlier
+    cost = torch.cdist(x, y)
+    plan, _ = matching.sinkhorn(cost)
+    torch.testing.assert_close(plan.double(), plan_in_logarithms(cost), atol=2e-3, rtol=0)
 
 
 # ---- densities and representatives ----------------------------------------------------------

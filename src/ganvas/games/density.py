@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 CHUNK = 1024
-"""Rows compared at once."""
+"""Rows compared at once, or fewer: see `_parts`."""
+CACHED = 1 << 18
+"""Numbers that a CPU keeps near; larger tables cost it several times as much per number."""
 NEGLIGIBLE = 80.0
 """Exponents this far below the largest add less than single or double precision can hold."""
 
@@ -18,20 +20,38 @@ def log_sum_exp(exponents: Tensor, dim: int = 1) -> Tensor:
 
     Terms that underflow take a CPU ten times as long as others: here none does.
     """
-    floor = exponents.amax(dim, keepdim=True) - NEGLIGIBLE
-    return torch.logsumexp(torch.maximum(exponents, floor), dim)
+    top = exponents.amax(dim, keepdim=True)
+    finite = top.clamp_min(torch.finfo(exponents.dtype).min)
+    terms = (exponents - finite).clamp_min_(-NEGLIGIBLE).exp_()
+    return terms.sum(dim).log_() + top.squeeze(dim)
 
 
-def log_density(x: Tensor, centres: Tensor, bandwidth: Tensor | float) -> Tensor:
-    """Return the log density (N,) of points (N, k) under Gaussians of one width at (M, k)."""
+def _parts(x: Tensor, others: int) -> tuple[Tensor, ...]:
+    """Split points (N, k) that are each compared with so many others."""
+    cached = max(64, CACHED // others) if x.device.type == "cpu" else CHUNK
+    return torch.split(x, min(CHUNK, cached))
+
+
+def log_density(
+    x: Tensor, centres: Tensor, bandwidth: Tensor | float, known: Tensor | None = None
+) -> Tensor:
+    """Return the log density (N,) of points (N, k) under Gaussians of one width at (M, k).
+
+    Args:
+        x: where.
+        centres: of the Gaussians.
+        bandwidth: their width.
+        known: which of the centres there are, (M,) bool; None: all. Where none is, -inf.
+    """
     k = x.shape[1]
     width = torch.as_tensor(bandwidth, dtype=x.dtype, device=x.device)
-    constant = math.log(len(centres)) + k * (width.log() + 0.5 * math.log(2 * math.pi))
+    exists = torch.ones_like(centres[:, 0], dtype=torch.bool) if known is None else known
+    least = torch.where(exists, 0.0, -torch.inf).to(x.dtype)
     parts = [
-        log_sum_exp(-torch.cdist(part, centres).square() / (2 * width**2))
-        for part in torch.split(x, CHUNK)
+        log_sum_exp(torch.addcmul(least, torch.cdist(part, centres).square(), -0.5 / width**2))
+        for part in _parts(x, len(centres))
     ]
-    return torch.cat(parts) - constant
+    return torch.cat(parts) - exists.sum().log() - k * (width.log() + 0.5 * math.log(2 * math.pi))
 
 
 def leave_one_out_bandwidth(x: Tensor, low: float = 0.003, high: float = 1.0) -> Tensor:
@@ -59,7 +79,7 @@ def herd(candidates: Tensor, count: int, bandwidth: Tensor | float) -> Tensor:
     def kernel(x: Tensor) -> Tensor:
         return torch.exp(-torch.cdist(x, candidates).square() / (2 * width**2))
 
-    wanted = torch.cat([kernel(part).mean(1) for part in torch.split(candidates, CHUNK)])
+    wanted = torch.cat([kernel(part).mean(1) for part in _parts(candidates, len(candidates))])
     sums = torch.zeros_like(wanted)
     taken = torch.zeros(len(candidates), dtype=torch.bool, device=candidates.device)
     chosen: list[Tensor] = []

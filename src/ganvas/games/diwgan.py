@@ -20,7 +20,7 @@ from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
 from ganvas.games import matching
 from ganvas.games.adversarial import Adversarial, AdversarialConfig, Parts
-from ganvas.games.density import leave_one_out_bandwidth, log_density, log_sum_exp
+from ganvas.games.density import leave_one_out_bandwidth, log_density
 from ganvas.games.priors import Normal, Prior
 from ganvas.games.representatives import Choice, Pairs, Summary, Trail, bounded, chosen, entropy
 from ganvas.networks import (
@@ -230,7 +230,7 @@ class DIWGAN(Adversarial):
                 self.trail.potential[rows] = potential
                 if self.settings.pairing == "soft":
                     return plan.T / plan.sum(1)
-                partner = matching.rounded(plan, cost.T)
+                partner = matching.rounded(plan, cost.T, potential)
         return torch.zeros_like(cost).scatter_(0, partner[None], 1.0)
 
     def fake_weights(self, every: Tensor, past: Tensor, known: Tensor) -> Tensor:
@@ -249,8 +249,7 @@ class DIWGAN(Adversarial):
         spread = (((past - mean).square() * known[:, None]).sum(0) / count).mean().sqrt()
         scott = 0.25 * spread * count ** (-1.0 / (k + 4))
         width = torch.maximum(self.summary.bandwidth, scott.to(self.summary.bandwidth.dtype))
-        exponent = -torch.cdist(every, past).square() / (2 * width**2)
-        log_p = log_sum_exp(exponent.masked_fill(~known, -torch.inf))
+        log_p = log_density(every, past, width, known)
         if self.settings.weigh_fakes == "ratio":
             log_p = log_density(every, self.summary.representatives, self.summary.bandwidth) - log_p
         raw = torch.exp((log_p - log_p.max()) / max(2, k))

