@@ -68,6 +68,9 @@ def test_means_and_intervals() -> None:
     assert single is not None
     assert single.half_width == math.inf
     assert str(single) == "4"
+    assert [str(cell([x])) for x in (0.12345, 996.4, 999.6, 1000.0)] == [
+        *("0.123", "996", "1,000", "1,000")
+    ]
 
 
 def test_lines_are_grouped_ordered_and_less_their_floor() -> None:

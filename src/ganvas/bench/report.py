@@ -53,6 +53,13 @@ SAME_SHARE = 0.05
 """Means closer than this share of a published number are within noise whatever their spread."""
 
 
+def brief(value: float | None) -> str:
+    """Return three digits, or all of a number of thousands; a dash where there is none."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
+
+
 @dataclass(frozen=True)
 class Cell:
     """A mean over seeds.
@@ -76,7 +83,7 @@ class Cell:
         return t * self.deviation / math.sqrt(self.count)
 
     def __str__(self) -> str:
-        return f"{self.mean:.3g}" + (f" ± {self.deviation:.2g}" if self.count > 1 else "")
+        return brief(self.mean) + (f" ± {self.deviation:.2g}" if self.count > 1 else "")
 
 
 @dataclass(frozen=True)
@@ -282,14 +289,10 @@ def along_training(group: Sequence[Line]) -> list[str]:
         f"| modes after rounds | {' | '.join(f'{rounds:,}' for rounds in looks)} |",
         "|" + "---|" * (len(looks) + 1),
         *(
-            f"| {method} | {' | '.join(_brief(means.get(rounds)) for rounds in looks)} |"
+            f"| {method} | {' | '.join(brief(means.get(rounds)) for rounds in looks)} |"
             for method, means in curves.items()
         ),
     ]
-
-
-def _brief(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}"
 
 
 def curve(line: Line) -> dict[int, float]:
