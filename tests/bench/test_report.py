@@ -145,6 +145,12 @@ def test_markdown_says_its_protocol_and_csv_holds_numbers() -> None:
     assert "10,000 generator updates (13,001 rounds with the stages before the game)" in staged
 
 
+def test_recipes_of_their_own_length_say_so() -> None:
+    own = [{**r, "preset": "native", "tier": "paper"} for r in ROWS[:2]]
+    table = markdown(lines(own, "paper"))
+    assert "As many rounds as each recipe has, at most 10,000, last iterate" in table
+
+
 def test_stacks_have_their_modes_along_training() -> None:
     stacked = [
         {**r, "data": "digits_stack", "preset": "dig"} for r in ROWS if r["method"] != "veegan"

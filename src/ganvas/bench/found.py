@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from ganvas.bench.rows import Row
+from ganvas.bench.tables import METHODS
 
 TIER = "cpu"
 
 
 def distil(rows: Sequence[Row], lines: int) -> dict[str, Any]:
     """Return mean strict modes by data set and method, of the tier that compares all methods.
+
+    Only tables with all methods count: gains over different data sets cannot be ranked.
 
     Args:
         rows: of the benchmark, failed ones among them.
@@ -37,6 +40,7 @@ def distil(rows: Sequence[Row], lines: int) -> dict[str, Any]:
                 },
             }
             for (data, preset), methods in sorted(groups.items())
+            if methods.keys() >= METHODS.keys()
         ],
     }
 

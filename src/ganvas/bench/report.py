@@ -320,16 +320,23 @@ def protocol(group: Sequence[Line]) -> str:
         for name, title in FLOORS
         if row["floors"][n].get(name) is not None
     ]
-    updates = TIERS[row["tier"]].rounds(row["data"], row["preset"])
-    longer = sorted({r["rounds"] for r in rows if r["rounds"] > updates})
-    staged = f" ({longer[-1]:,} rounds with the stages before the game)" if longer else ""
     return (
-        f"{updates:,} generator updates{staged}, last iterate, "
+        f"{_length(rows)}, last iterate, "
         f"{int(n):,} samples, seeds {row['sample_seed'] - row['seed']} + run; commit {commits}; "
         f"{row['machine']}, torch {row['torch']}, one thread a run. "
         f"A perfect generator: {', '.join(floor)}."
         + (WITHIN_TEN if LITERAL["hq"] in row["floors"][n] else "")
     )
+
+
+def _length(rows: Sequence[Row]) -> str:
+    """Return in words how long the runs of a table were."""
+    longest = max(row["rounds"] for row in rows)
+    updates = TIERS[rows[0]["tier"]].rounds(rows[0]["data"], rows[0]["preset"])
+    if updates is None:
+        return f"As many rounds as each recipe has, at most {longest:,}"
+    staged = f" ({longest:,} rounds with the stages before the game)" if longest > updates else ""
+    return f"{updates:,} generator updates{staged}"
 
 
 def as_json(found: Sequence[Line]) -> str:

@@ -51,7 +51,8 @@ def log_density(
         log_sum_exp(torch.addcmul(least, torch.cdist(part, centres).square(), -0.5 / width**2))
         for part in _parts(x, len(centres))
     ]
-    return torch.cat(parts) - exists.sum().log() - k * (width.log() + 0.5 * math.log(2 * math.pi))
+    constant = exists.sum().to(x.dtype).log() + k * (width.log() + 0.5 * math.log(2 * math.pi))
+    return torch.cat(parts) - constant
 
 
 def leave_one_out_bandwidth(x: Tensor, low: float = 0.003, high: float = 1.0) -> Tensor:

@@ -15,7 +15,7 @@ from ganvas.games.density import log_sum_exp
 SURE = 0.9
 """Share of a row's mass from which on its pair is taken as it is."""
 
-NEGLIGIBLE = -60.0
+FAINTEST = -60.0
 """Logarithm of the least number in a plan: products with smaller ones underflow, which is slow."""
 VANISHED = 1e-30
 """No sum of a row or column is taken for less."""
@@ -110,7 +110,7 @@ def sinkhorn(
         epsilon = middle * 0.01 ** (stage / max(stages - 1, 1))
         f = -epsilon * log_sum_exp((g - cost) / epsilon)
         g = -epsilon * log_sum_exp((f[:, None] - cost) / epsilon, 0)
-        plan = ((f[:, None] + g - cost) / epsilon).clamp_min_(NEGLIGIBLE).exp_()
+        plan = ((f[:, None] + g - cost) / epsilon).clamp_min_(FAINTEST).exp_()
         row, column = torch.ones_like(f), torch.ones_like(g)
         for _ in range(rounds - 1):
             row = 1 / (plan @ column).clamp_min(VANISHED)

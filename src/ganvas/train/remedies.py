@@ -231,16 +231,13 @@ def match(setup: Setup) -> Remedy | None:
     )
 
 
-def unroll(setup: Setup) -> Remedy | None:
-    """Another system: the generator looks ahead."""
-    why = "a generator that sees the discriminator's next steps does not chase one mode"
-    return None if setup.system == "unrolled" else Remedy(why, command=setup.start_anew("unrolled"))
+def anew(system: str, why: str) -> Proposal:
+    """Return the proposal of another system, with its own networks and from the start."""
 
+    def proposal(setup: Setup) -> Remedy | None:
+        return None if setup.system == system else Remedy(why, command=setup.start_anew(system))
 
-def reconstruct(setup: Setup) -> Remedy | None:
-    """Another system: noise that must be found again."""
-    why = "noise that has to be recovered from the samples cannot be mapped to few of them"
-    return None if setup.system == "veegan" else Remedy(why, command=setup.start_anew("veegan"))
+    return proposal
 
 
 # ---- rates, steps, batches ----------------------------------------------------------------------
@@ -365,7 +362,17 @@ BENCHMARKED: dict[str, Proposal] = {
     "pacgan": pack,
     "mbd": tell,
     "feature-matching": match,
-    "unrolled": unroll,
-    "veegan": reconstruct,
+    "wgan-gp": anew(
+        "wgan-gp", "a critic of limited slope measures a distance, which grows with what is missing"
+    ),
+    "unrolled": anew(
+        "unrolled", "a generator that sees the discriminator's next steps does not chase one mode"
+    ),
+    "veegan": anew(
+        "veegan", "noise that has to be recovered from the samples cannot be mapped to few of them"
+    ),
+    "diwgan": anew(
+        "diwgan", "weights on both sides draw the generator to items that it hardly ever meets"
+    ),
 }
 """Methods of the benchmark that are remedies of a run, and how they are proposed."""
