@@ -21,6 +21,7 @@ from ganvas.networks import (
     ResNetDiscriminator,
     ResNetGenerator,
 )
+from ganvas.networks.memory_dcgan import SlimNorm
 from ganvas.nn import BatchNorm, set_tracking, singular_values
 from tests.networks.specs import images, points
 
@@ -361,3 +362,24 @@ def test_generators_export_with_any_batch_size(name):
     torch.testing.assert_close(program(z, LABELS), net(z, LABELS))
     z, y = torch.randn(5, LATENT), torch.tensor([0, 1, 2, 1, 0])
     torch.testing.assert_close(program(z, y), net(z, y))
+
+
+@pytest.mark.parametrize("momentum", [0.001, 0.1, 1.0])
+def test_slim_norms_forget_their_start(momentum: float) -> None:
+    """In evaluation stand weighted means of the batches alone, to a twentieth of ε."""
+    norm, noise = SlimNorm(4, momentum), torch.Generator().manual_seed(0)
+    x = torch.randn(64, 4, generator=noise)
+    torch.testing.assert_close(norm.eval()(x), x / 1.001**0.5)
+    batches = [0.02 * torch.randn(64, 4, generator=noise) + 0.01 for _ in range(20)]
+    for batch in batches:
+        norm.train()(batch)
+    weights = torch.tensor([momentum * (1 - momentum) ** (19 - i) for i in range(20)])
+    weights = weights / weights.sum()
+    mean = weights @ torch.stack([batch.mean(0) for batch in batches])
+    var = weights @ torch.stack([batch.var(0) for batch in batches])
+    found = norm.statistics()
+    torch.testing.assert_close(found[0], mean, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(found[1], var, rtol=0, atol=5e-5)
+    assert (norm.running_var > 0.9).all() == (momentum == 0.001)
+    expected = (batches[0] - mean) / (var + 1e-3).sqrt()
+    torch.testing.assert_close(norm.eval()(batches[0]), expected, rtol=0.05, atol=1e-3)

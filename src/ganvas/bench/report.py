@@ -399,7 +399,6 @@ def write(rows: Sequence[Row], tier: str, out: Path | None) -> str:
 
 def floors(data: str, count: int) -> list[tuple[str, str, str]]:
     """Return each measure of so many samples of the law itself, with its spread."""
-    from ganvas.bench.tables import STACKS
     from ganvas.data.laws import law
     from ganvas.metrics.floors import point_floors, stacked_floors
 

@@ -6,6 +6,7 @@ TensorFlow slim's, with an offset and no gain; what stands before a norm has no 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
@@ -22,11 +23,22 @@ if TYPE_CHECKING:
 
 
 class SlimNorm(BatchNorm):
-    """Batch norm with an offset and no gain, ε = 1e-3."""
+    """Batch norm with an offset and no gain, ε = 1e-3, whose evaluation is free of its start.
+
+    At the paper's momentum of .001 the initial variance, 1, still weighs 5 % after 3,000 batches,
+    and that of the data can be a thousand times smaller. Its share is taken out, as Adam does.
+    """
 
     def __init__(self, channels: int, momentum: float) -> None:
         super().__init__(channels, eps=1e-3, momentum=momentum, affine=False)
+        self.decay = math.log1p(-min(momentum, 1.0 - 1e-9))
         self.bias = nn.Parameter(torch.zeros(channels))
+
+    def statistics(self) -> tuple[Tensor, Tensor]:
+        """Return means of the batches alone, and 0 and 1 before the first."""
+        share = -torch.expm1(self.decay * self.num_batches_tracked.to(self.running_mean))
+        share = share.clamp_min(1e-12)
+        return self.running_mean / share, (1.0 + (self.running_var - 1.0) / share).clamp_min(0.0)
 
 
 class _Slim(Settings):

@@ -68,6 +68,10 @@ class BatchNorm(Tracking):
         self.running_var.fill_(1.0)
         self.num_batches_tracked.zero_()
 
+    def statistics(self) -> tuple[Tensor, Tensor]:
+        """Return the mean and variance (C,) that stand for a batch's own in evaluation."""
+        return self.running_mean, self.running_var
+
     def forward(self, x: Tensor) -> Tensor:
         """Return ``x`` normalised, scaled and shifted."""
         return self._normalise(x, self.weight, self.bias)
@@ -76,7 +80,7 @@ class BatchNorm(Tracking):
         if self.virtual is not None:
             return self.virtual(x, weight, bias, self.eps)
         if not (self.training or self.batch_eval):
-            mean, var = self.running_mean, self.running_var
+            mean, var = self.statistics()
             return F.batch_norm(x, mean, var, weight, bias, False, 0.0, self.eps)
         share = self._share() if self.updates else 0.0
         if self.training and self.synchronised and world_size() > 1:
