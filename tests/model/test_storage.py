@@ -158,6 +158,8 @@ def test_settings_of_another_version(tmp_path: Path) -> None:
 def test_no_model_there(tmp_path: Path) -> None:
     assert "does not exist" in refusal(tmp_path / "nowhere")
     assert "has no model in it" in refusal(tmp_path)
+    (tmp_path / "notes.txt").touch()
+    assert "is a file" in refusal(tmp_path / "notes.txt")
     (tmp_path / "config.yaml").write_text("")
     assert f"ganvas resume {tmp_path}" in refusal(tmp_path)
 

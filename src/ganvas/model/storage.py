@@ -100,7 +100,11 @@ def find(folder: Path) -> Path:
             f"the run {folder} has no model yet: it stopped before its first checkpoint; "
             f"go on with: ganvas resume {folder}"
         )
-    what = "has no model in it" if folder.is_dir() else "does not exist"
+    what = (
+        "has no model in it" if folder.is_dir()
+        else "is a file" if folder.exists()
+        else "does not exist"
+    )  # fmt: skip
     raise UsageError(f"{folder} {what}; give a folder that ganvas train wrote (its --out)")
 
 
