@@ -2,7 +2,7 @@
 
     python benchmarks/svae.py likelihood --data mnist --dims 2 5 20 --rounds 25000
     python benchmarks/svae.py circle --seeds 3                     # three clusters on a circle
-    python benchmarks/svae.py labels --seeds 2                     # M1 + M2 with 100 labels
+    python benchmarks/svae.py labels --dims 10 10 --alpha 50       # M1 + M2 with 100 labels
     python benchmarks/svae.py proposals                            # the paper's table 5
     python benchmarks/svae.py table                                # what was found, in Markdown
 
@@ -39,21 +39,35 @@ CIRCLE = [("vmf", 1, 1.0), ("normal", 2, 1.0), ("normal", 2, 0.01), ("normal", 2
 STACKS = [("normal", "normal"), ("vmf", "vmf"), ("vmf", "normal")]
 
 
-def train(recipe: str, overrides: list[str], seed: int) -> tuple[Game, Any, float]:
-    """Train a recipe's game in this process; return it, its data and the seconds of CPU it took."""
+def unseen(rounds: int, game: Game, source: Any) -> None:
+    """Look at nothing."""
+
+
+def train(
+    recipe: str, overrides: list[str], seed: int, look: Callable[[int, Game, Any], None] = unseen
+) -> tuple[Game, Any, float]:
+    """Train a recipe's game in this process; return it, its data and the seconds of CPU it took.
+
+    ``look`` gets the number of rounds so far, the game and the data after every tenth of the
+    rounds; its time is not counted.
+    """
     made = load_recipe(recipe, [*overrides, f"seed={seed}"])
     source = open_data(made.data)
     game = build(made.game_type, made.game_config, source.spec, seed).train()
     feed = Feed(source, batch=made.train.batch, seed=seed)
     turns = Turns(game.players, Noise(seed))
     turns.hold()
-    start = time.process_time()
+    spent, start = 0.0, time.process_time()
     rounds = made.train.rounds or 0
     for number in range(rounds):
         turns.round, turns.progress = number, number / rounds
         game.round(feed, turns)
         turns.statistics = {}
-    spent = time.process_time() - start
+        if (number + 1) % max(rounds // 10, 1) == 0:
+            spent += time.process_time() - start
+            look(number + 1, game, source)
+            start = time.process_time()
+    spent += time.process_time() - start
     return game.eval().requires_grad_(False), source, spent
 
 
@@ -102,15 +116,23 @@ def evenly_spread() -> float:
     return abs(circular_correlation(even, truth))
 
 
-def labels(z1: str, z2: str, dims: tuple[int, int], seed: int, rounds: int, alpha: float) -> Row:
+def labels(
+    data: str, z1: str, z2: str, dims: tuple[int, int], seed: int, rounds: int, alpha: float
+) -> Row:
+    along: dict[int, float] = {}
+
+    def look(rounds: int, game: Game, source: Any) -> None:
+        along[rounds] = measured(game.eval(), source)["accuracy"]
+        game.train()
+
     overrides = [
         f"game.z1={{kind: {z1}, dim: {dims[0]}}}",
         f"game.z2={{kind: {z2}, dim: {dims[1]}}}",
         f"game.alpha={alpha}",
         f"train.rounds={rounds}",
     ]
-    game, source, seconds = train("svae-m2/digits", overrides, seed)
-    return {"train_seconds": round(seconds), **measured(game, source)}
+    game, source, seconds = train(f"svae-m2/{data}", overrides, seed, look)
+    return {"train_seconds": round(seconds), **measured(game, source), "along": along}
 
 
 def proposals(dim: int, kappa: float, samples: int = 10_000) -> Row:
@@ -135,7 +157,7 @@ def keep(row: Row, make: Callable[[], Row]) -> None:
 KEYS = {
     "likelihood": ("data", "latent", "dim", "rounds"),
     "circle": ("latent", "dim", "kl_weight"),
-    "labels": ("z1", "z2", "dims", "alpha", "rounds"),
+    "labels": ("data", "z1", "z2", "dims", "alpha", "rounds"),
     "proposals": ("dim", "kappa"),
 }
 
@@ -147,7 +169,7 @@ def tables() -> str:
         found = [row for row in rows() if row["part"] == part]
         if not found:
             continue
-        skip = {"part", "seed", "torch", "commit", "samples", *keys}
+        skip = {"part", "seed", "torch", "commit", "samples", "along", *keys}
         columns = [name for name in found[0] if name not in skip]
         groups: dict[str, list[Row]] = {}
         for row in found:
@@ -192,8 +214,8 @@ def main() -> None:
         print(f"angles spread perfectly evenly would reach {evenly_spread():.3f}")
     if arguments.part == "labels":
         for seed, (z1, z2) in product(range(arguments.seeds), STACKS):
-            settings = {"z1": z1, "z2": z2, "dims": arguments.dims, "seed": seed}
-            settings |= {"rounds": arguments.rounds, "alpha": arguments.alpha}
+            settings = {"data": arguments.data, "z1": z1, "z2": z2, "dims": arguments.dims}
+            settings |= {"seed": seed, "rounds": arguments.rounds, "alpha": arguments.alpha}
             keep({"part": "labels", **settings}, partial(labels, **settings))
     if arguments.part == "proposals":
         for dim, kappa in product((5, 10, 20, 40, 100), (1.0, 10.0, 100.0, 1000.0, 10_000.0)):
