@@ -22,8 +22,8 @@ DIGITS = open_data(DataSettings(source="digits8", hold_out=0.2))
 STACKS = [("normal", "normal"), ("vmf", "vmf"), ("vmf", "normal")]
 
 
-def game(z1: str = "vmf", z2: str = "normal", **settings: Any) -> SVAEM2:
-    spaces = {"z1": {"kind": z1, "dim": 4}, "z2": {"kind": z2, "dim": 3}}
+def game(z1: str = "vmf", z2: str = "normal", dim: int = 4, **settings: Any) -> SVAEM2:
+    spaces = {"z1": {"kind": z1, "dim": dim}, "z2": {"kind": z2, "dim": 3}}
     networks = {"encoder": MLP, "decoder": MLP, "between": MLP}
     config = SVAEM2Config.model_validate(networks | spaces | {"labels": 50} | settings)
     return cast(SVAEM2, build(SVAEM2, config, DIGITS.spec, 0))
@@ -92,6 +92,30 @@ def test_every_network_learns_from_every_term() -> None:
     assert {key.split(".")[0] for key in moved} == {
         *("encoder", "decoder", "classifier", "style", "content")
     }
+
+
+def spread_gradients(gradient: str, chunks: int = 40, n: int = 500) -> Tensor:
+    """Return independent estimates of the labelled objective's slope in the spread of q(z1|x)."""
+    one = game("vmf", "normal", dim=1, gradient=gradient, alpha=50.0)
+    with torch.no_grad():  # a classifier that cares where z1 is
+        for weight in one.classifier.parameters():
+            weight.mul_(6)
+    x = one.settings.likelihood.inputs(images(1)).expand(n, -1, -1, -1)
+    y = torch.full((n,), 3)
+    bias = cast(Tensor, cast(Any, one.encoder).spread.bias)
+    found: list[Tensor] = []
+    for seed in range(chunks):
+        objective = one.supervised(x, y, Noise(seed)).objective.mean()
+        found.append(torch.autograd.grad(objective, bias)[0].squeeze())
+    return torch.stack(found)
+
+
+def test_gradients_of_the_labelled_objective_are_exact() -> None:
+    """The classification loss is an expectation over z1 as well: g_cor is of the whole sum."""
+    exact, corrected, path = map(spread_gradients, ("implicit", "corrected", "path"))
+    error = ((exact.var() + corrected.var()) / len(exact)).sqrt().item()
+    assert corrected.mean().item() == pytest.approx(exact.mean().item(), abs=4 * error)
+    assert abs(path.mean() - exact.mean()).item() > 8 * error
 
 
 def test_labelled_items_are_few_balanced_and_shared_by_processes() -> None:

@@ -80,6 +80,14 @@ class Shown(NamedTuple):
     log_likelihood: Tensor
 
 
+class Supervised(NamedTuple):
+    """Of labelled items, (N,) each: what is maximised, the bound ℒ in it, and −log q(y|z1)."""
+
+    objective: Tensor
+    elbo: Tensor
+    classification: Tensor
+
+
 class SVAEM2(Game):
     """One player of five networks.
 
@@ -117,9 +125,7 @@ class SVAEM2(Game):
         unlabelled = self.settings.likelihood.observe(data.next().x, turn.noise)
         with turn("vae") as vae:
             # Every image's z1 is drawn once; labelled and unlabelled ones apart.
-            shown = self.show(labelled, turn.noise)
-            bound = self.bound(shown, one_hot(y, self.classes, x.dtype)[:, None], turn.noise)
-            supervised = self.complete(shown, bound.squeeze(1))
+            known = self.supervised(labelled, y, turn.noise)
 
             hidden = self.show(unlabelled, turn.noise)
             every = torch.eye(self.classes).to(x).expand(len(unlabelled), -1, -1)
@@ -129,14 +135,22 @@ class SVAEM2(Game):
             mixed = (weights.exp() * (bounds - weights)).sum(1)
             unsupervised = self.complete(hidden, mixed)
 
-            logits = self.classifier(shown.drawn.z)
-            classification = F.cross_entropy(logits, y)
             vae.minimise(
-                -supervised.mean() - unsupervised.mean() + self.settings.alpha * classification,
-                labelled_elbo=supervised.mean(),
+                -known.objective.mean() - unsupervised.mean(),
+                labelled_elbo=known.elbo.mean(),
                 unlabelled_elbo=unsupervised.mean(),
-                classification=classification,
+                classification=known.classification.mean(),
             )
+
+    def supervised(self, x: Tensor, y: Tensor, noise: Noise) -> Supervised:
+        """Return ℒ − α · classification loss of observed (N, *shape) with classes y (N,)."""
+        shown = self.show(x, noise)
+        bound = self.bound(shown, one_hot(y, self.classes, x.dtype)[:, None], noise).squeeze(1)
+        classification = F.cross_entropy(self.classifier(shown.drawn.z), y, reduction="none")
+        cost = self.settings.alpha * classification
+        # Both are expectations over z1: its gradient is completed for their sum.
+        objective = self.complete(shown, bound - cost)
+        return Supervised(objective, objective + cost, classification)
 
     def show(self, x: Tensor, noise: Noise) -> Shown:
         """Return one draw of z1 ~ q(z1|x) for each of (N, *shape)."""
