@@ -39,6 +39,10 @@ PARTS = {
     "fashion-compile": Part("r3gan/fashion_mnist", ("train.compile=true",), "the same, compiled"),
     "mnist-sngan": Part("sngan/mnist", about="SN-GAN, class-conditional, on full MNIST"),
     "mnist-wgan-gp": Part("wgan-gp/mnist", about="WGAN-GP on full MNIST"),
+    "memorygan": Part("memorygan/fashion_mnist", about="memoryGAN at the paper's settings"),
+    "memorygan-em": Part("memorygan/fashion_mnist_no_em", about="its ablations: - EM"),
+    "memorygan-mcgn": Part("memorygan/fashion_mnist_no_mcgn", about="- MCGN"),
+    "memorygan-memory": Part("memorygan/fashion_mnist_no_memory", about="- Memory, a DCGAN"),
     "digits": Part("r3gan/digits", about="the default recipe"),
 }
 
@@ -81,7 +85,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.list or arguments.part is None:
         for name, part in PARTS.items():
-            print(f"{name:16} {part.recipe:24} {part.about}")
+            print(f"{name:16} {part.recipe:32} {part.about}")
         return
     if arguments.accelerator == "cuda" and not torch.cuda.is_available():
         sys.exit("there is no CUDA device here; try --accelerator cpu")
