@@ -17,13 +17,15 @@ OPTIMISERS = [
     Adam(lr=0.05, beta1=0.5, beta2=0.9),
     RMSProp(lr=0.05),
 ]
+LAZY = [0, 4]
+"""Intervals of lazy turns: rate, betas, alpha and momentum are corrected by k/(k+1), if any."""
 
 
-def made(settings: OptimiserConfig) -> tuple[nn.Module, Player, Turns]:
+def made(settings: OptimiserConfig, lazy: int = 0) -> tuple[nn.Module, Player, Turns]:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)).double()
-    player = Player(net, settings)
+    player = Player(net, settings, lazy=lazy)
     turn = Turns({"d": player}, Noise(0))
     turn.hold()
     for _ in range(3):  # some history, so that live moments matter
@@ -36,11 +38,12 @@ X = torch.randn(6, 3, dtype=torch.float64, generator=torch.Generator().manual_se
 Y = torch.randn(6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
 
 
+@pytest.mark.parametrize("lazy", LAZY)
 @pytest.mark.parametrize("settings", OPTIMISERS, ids=repr)
 def test_k_steps_ahead_equal_k_real_steps_and_leave_the_live_player_alone(
-    settings: OptimiserConfig,
+    settings: OptimiserConfig, lazy: int
 ) -> None:
-    net, player, turn = made(settings)
+    net, player, turn = made(settings, lazy)
     weights = copy.deepcopy(net.state_dict())
     moments = copy.deepcopy(player.optimiser.state_dict())
     ahead = turn.lookahead("d", lambda d: (d(X) - 1).square().mean(), steps=3)
@@ -56,9 +59,12 @@ def test_k_steps_ahead_equal_k_real_steps_and_leave_the_live_player_alone(
     assert torch.allclose(seen, net(Y), rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("lazy", LAZY)
 @pytest.mark.parametrize("settings", OPTIMISERS, ids=repr)
-def test_second_order_gradient_matches_finite_differences(settings: OptimiserConfig) -> None:
-    _, _, turn = made(settings)
+def test_second_order_gradient_matches_finite_differences(
+    settings: OptimiserConfig, lazy: int
+) -> None:
+    _, _, turn = made(settings, lazy)
 
     def through(shift: torch.Tensor, second_order: bool = True) -> torch.Tensor:
         ahead = turn.lookahead(

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from ganvas.config import value_at
 from ganvas.errors import GanvasError
 from ganvas.nn import all_reduce, world_size
-from ganvas.play.optim import SGD, Adam, RMSProp
+from ganvas.play.optim import SGD, Adam, Group, RMSProp
 from ganvas.play.player import Player
 
 Network = Callable[..., Any]
@@ -34,8 +33,8 @@ class Lookahead:
         self._module = player.networks[0]
         self._settings = player.settings
         self._second_order = second_order
-        self._rate = rate * player.correction
-        self._progress = progress
+        self._group: Group = {}  # what the optimiser would be told before each of these steps
+        self._settings.apply(self._group, progress, rate, player.correction)
         live = dict(self._module.named_parameters())
         self._shapes = {name: p.shape for name, p in live.items()}
         self._sizes = [p.numel() for p in live.values()]
@@ -59,20 +58,19 @@ class Lookahead:
 
     def _displacement(self, moments: dict[str, Any], g: Tensor) -> Tensor:
         """What the real optimiser would subtract, as a differentiable function of ``g``."""
-        settings = self._settings
-        lr = value_at(settings.lr, self._progress) * self._rate
+        settings, group = self._settings, self._group
+        lr = group["lr"]
         if isinstance(settings, SGD) and not settings.weight_decay:
-            momentum = value_at(settings.momentum, self._progress)
-            if momentum:
+            if momentum := group["momentum"]:
                 buffer = moments.get("momentum_buffer")
                 g = moments["momentum_buffer"] = g if buffer is None else momentum * buffer + g
             return lr * g
         if isinstance(settings, RMSProp) and not settings.momentum:
             square = moments.get("square_avg", torch.zeros_like(g))
-            square = moments["square_avg"] = torch.lerp(g * g, square, settings.alpha)
+            square = moments["square_avg"] = torch.lerp(g * g, square, group["alpha"])
             return lr * g / (_sqrt(square) + settings.eps)
         if isinstance(settings, Adam) and not settings.weight_decay:
-            beta1, beta2 = settings.beta1, value_at(settings.beta2, self._progress)
+            beta1, beta2 = group["betas"]
             t = moments["step"] = moments.get("step", 0) + 1
             first = moments.get("exp_avg", torch.zeros_like(g))
             second = moments.get("exp_avg_sq", torch.zeros_like(g))
