@@ -37,6 +37,19 @@ def some_means(n: int, m: int) -> Tensor:
     return torch.nn.functional.normalize(torch.randn(n, m, generator=generator(9)), dim=1)
 
 
+class Ends:
+    """Uniform numbers that are all the same."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def uniform(self, n: int, *shape: int) -> Tensor:
+        return torch.full((n, *shape), self.value)
+
+    def normal(self, n: int, *shape: int) -> Tensor:
+        return torch.randn(n, *shape, generator=generator())
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("gradient", ["corrected", "path", "implicit"])
 @pytest.mark.parametrize("m", [2, 3, 5, 20, 100, 512])
@@ -221,6 +234,33 @@ def test_each_element_keeps_its_own_first_proposal() -> None:
     assert single.z.shape == (1, 6)
     assert single.score is not None
     assert single.score.shape == (1,)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("gradient", ["corrected", "path", "implicit"])
+@pytest.mark.parametrize("m", [2, 3, 5])
+@pytest.mark.parametrize("uniform", [0.0, 1 - 2**-24])
+def test_the_ends_of_the_uniform_numbers_have_finite_slopes(
+    family: type[Axial], gradient: Gradient, m: int, uniform: float
+) -> None:
+    scale = torch.logspace(-3, 4, 32, requires_grad=True)
+    drawn = family(pole(m).expand(32, m), scale).draw((), Ends(uniform), gradient)
+    f = drawn.z[:, 0]
+    (slope,) = torch.autograd.grad((f + drawn.correction(f)).sum(), scale)
+    assert drawn.z.isfinite().all()
+    assert slope.isfinite().all()
+
+
+def test_the_slope_of_the_closed_form_at_zero_is_that_of_the_smallest_number() -> None:
+    """μᵀz = 1 + log(u + (1 − u) exp(−2κ)) / κ, differentiated in double precision."""
+    scale = torch.tensor([12.0, 20.0, 300.0], requires_grad=True)
+    drawn = VonMisesFisher(pole(3).expand(3, 3), scale).draw((), Ends(0.0))
+    (slope,) = torch.autograd.grad(drawn.z[:, 0].sum(), scale)
+    kappa = scale.detach().double().requires_grad_()
+    u = torch.tensor(2.0**-24, dtype=torch.float64)
+    along = 1 + (u + (1 - u) * (-2 * kappa).exp()).log() / kappa
+    (exact,) = torch.autograd.grad(along.sum(), kappa)
+    torch.testing.assert_close(slope.double(), exact, rtol=1e-3, atol=0)
 
 
 def test_turning_is_orthogonal_and_defined_at_the_poles() -> None:

@@ -57,6 +57,9 @@ class VonMisesFisher(Axial):
             return super()._radii(noise, count, gradient)
         first, *rest = self.batch_shape
         u = noise.uniform(first, *rest, count).to(self.scale)
+        # A uniform number may be exactly 0 (once in 2²⁴), where w would have an infinite slope.
+        edge = torch.finfo(u.dtype).eps / 2
+        u = u.clamp(edge, 1 - edge)
         kappa = self.scale.unsqueeze(-1)
         # w = −log(u + (1 − u) exp(−2κ)) / κ, which tends to 2(1 − u) as κ → 0.
         inner = (1 - u) * torch.expm1(-2 * kappa.clamp(min=1e-6))
