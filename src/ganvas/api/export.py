@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.errors import GanvasError, UsageError
-from ganvas.model import CannotError, Model, write_whole
+from ganvas.files import write_whole
+from ganvas.model import CannotError, Model
 
 TOLERANCE = 1e-4
 """Largest difference between graph and model; outputs are of order 1."""

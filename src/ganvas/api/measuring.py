@@ -14,6 +14,7 @@ from ganvas.data.affine import AffineSource
 from ganvas.data.open import open_data
 from ganvas.data.source import REFERENCE, Source, StackSource
 from ganvas.data.spec import AnyArray, Images
+from ganvas.files import disk_errors
 from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.extractors import default_extractor
 from ganvas.metrics.gaussianity import gaussianity
@@ -21,7 +22,7 @@ from ganvas.metrics.images import evaluate_images
 from ganvas.metrics.points import evaluate_point_set, evaluate_points
 from ganvas.metrics.protocol import Protocol, Score
 from ganvas.metrics.stacked import evaluate_stacked, stack_classifier
-from ganvas.model import Model, disk_errors, load, save_model
+from ganvas.model import Model, load, save_model
 from ganvas.play import Noise
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.report import write_report

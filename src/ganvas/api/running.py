@@ -17,7 +17,7 @@ from ganvas.api.measuring import evaluate
 from ganvas.api.transfer import start_from as take_over
 from ganvas.data.open import open_data
 from ganvas.errors import GanvasError, UsageError
-from ganvas.model import disk_errors, write_whole
+from ganvas.files import disk_errors, write_whole
 from ganvas.play import build
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.recipes.overrides import as_words, parse_overrides

@@ -17,7 +17,7 @@ from scipy import stats
 from ganvas.bench.rows import Row
 from ganvas.bench.tables import METHODS, PUBLISHED, STACKS, TIERS, Published, known
 from ganvas.errors import UsageError
-from ganvas.model import write_whole
+from ganvas.files import write_whole
 
 MEASURES = (
     ("modes", "modes"),

@@ -98,7 +98,7 @@ def run(arguments: Sequence[str]) -> int:
         complain("interrupted")
         return INTERRUPTED
     except OSError as error:
-        from ganvas.model import explain
+        from ganvas.files import explain
 
         complain(str(explain(error)))
         return FAILURE

@@ -115,7 +115,7 @@ def found(
 
     from ganvas.bench.found import distil
     from ganvas.bench.rows import read_rows
-    from ganvas.model import write_whole
+    from ganvas.files import write_whole
 
     lines = results.read_text("utf-8").count("\n")
     summary = distil(read_rows([results]), lines)

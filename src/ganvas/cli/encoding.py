@@ -95,7 +95,7 @@ def _save(model: Model, x: Array, answers: Array, out: Path) -> None:
     """Write answers; as a picture of images, each beside the item it belongs to."""
     import numpy as np
 
-    from ganvas.model import disk_errors
+    from ganvas.files import disk_errors
 
     shown = answers
     if out.suffix in (".png", ".jpg", ".webp") and model.spec.kind == "images":

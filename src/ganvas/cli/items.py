@@ -89,11 +89,10 @@ def write_array(out: Path, name: str, values: Array) -> None:
     """Write an array as .npy, or as .npz under its name."""
     import numpy as np
 
-    from ganvas.model import disk_errors
+    from ganvas.files import replacing
 
-    with disk_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(out) as file:
         if out.suffix == ".npy":
-            np.save(out, values)
+            np.save(file, values)
         else:
-            np.savez(out, allow_pickle=False, **{name: values})
+            np.savez(file, allow_pickle=False, **{name: values})

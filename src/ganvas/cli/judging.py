@@ -83,7 +83,7 @@ def posterior(
         say(f"{len(shares)} posteriors over {shares.shape[1]} components: {out}")
         return
     from ganvas.api.slots import posterior_figure
-    from ganvas.model import write_whole
+    from ganvas.files import write_whole
 
     write_whole(out, posterior_figure(model, x[:count], slots, top=top, seed=seed).encode())
     say(f"posteriors of {min(count, len(x))} items over {slots} slots: {out}")

@@ -40,7 +40,7 @@ def latents(
 
     Example: ganvas latents runs/svae digits --out latents.svg
     """
-    from ganvas.model import disk_errors, write_whole
+    from ganvas.files import disk_errors, write_whole
 
     model = load_model(run, game)
     wanted = ".png" if items is None else ".svg"

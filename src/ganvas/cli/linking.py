@@ -91,7 +91,7 @@ def _read_pairs(path: Path) -> Array:
 def _write(out: Path, pairs: Array, chances: Array) -> None:
     import numpy as np
 
-    from ganvas.model import write_whole
+    from ganvas.files import write_whole
 
     if out.suffix == ".npz":
         content = io.BytesIO()

@@ -29,7 +29,7 @@ def pairs(
     Example: ganvas pairs runs/diw --out pairs.svg --summary representatives.npy
     """
     from ganvas.api.pairs import meet
-    from ganvas.model import disk_errors, write_whole
+    from ganvas.files import disk_errors, write_whole
 
     if out.suffix != ".svg":
         raise UsageError(f"--out {out}: expected a name that ends in .svg")

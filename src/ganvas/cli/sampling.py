@@ -49,7 +49,7 @@ def sample(
 
     Example: ganvas sample runs/ring --count 1000 --seed 7 --out points.npy
     """
-    from ganvas.model import disk_errors
+    from ganvas.files import disk_errors
 
     model = load_model(run, game)
     if slot is None:
@@ -101,7 +101,7 @@ def interpolate(
     Example: ganvas interpolate runs/digits --corners 3,4,5,6 --steps 8 --out square.png
     """
     from ganvas.cli.items import read_items
-    from ganvas.model import disk_errors
+    from ganvas.files import disk_errors
 
     four = None if corners is None else _seeds(corners)
     way = (how or (How.SLERP if four is None else How.LERP)).value

@@ -46,7 +46,7 @@ def slots(
     if out is not None and out.suffix not in (".svg", ".json", *PICTURES):
         raise UsageError(f"--out {out}: expected a .svg page, a .png grid or a .json file")
     from ganvas.api import slots as pages
-    from ganvas.model import write_whole
+    from ganvas.files import write_whole
 
     model = load_model(run, game)
     memory, held = model.slots, model.slots.table()
@@ -101,7 +101,7 @@ def nearest(
     import numpy as np
 
     from ganvas.api.run_items import training_items
-    from ganvas.model import disk_errors, write_whole
+    from ganvas.files import disk_errors, write_whole
     from ganvas.model import nearest as find
 
     model = load_model(run, game)
@@ -133,7 +133,7 @@ def _save_rows(model: Model, chosen: list[int], each: int, seed: int, out: Path)
     """Write samples of slots as a picture with a row for each."""
     import numpy as np
 
-    from ganvas.model import disk_errors
+    from ganvas.files import disk_errors
 
     if not chosen:
         raise UsageError("no slot holds real samples so far, so there is nothing to show: train on")

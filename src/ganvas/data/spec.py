@@ -22,6 +22,7 @@ from torch import Tensor
 from ganvas.config import Settings
 from ganvas.data import draw
 from ganvas.errors import UsageError
+from ganvas.files import replacing
 
 AnyArray = npt.NDArray[Any]
 
@@ -255,13 +256,13 @@ def _save_array(
     known = (".npy", ".npz", *pictures)
     if path.suffix not in known:
         raise UsageError(f"Cannot save {key} as '{path.name}': expected {', '.join(known)}.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".npy":
-        np.save(path, array)
-    elif path.suffix == ".npz":
-        np.savez_compressed(path, allow_pickle=False, **{key: array})
-    else:
-        shown = picture(array)
-        if path.suffix == ".jpg":
-            shown = shown.convert("RGB")
-        shown.save(path)
+    with replacing(path) as file:
+        if path.suffix == ".npy":
+            np.save(file, array)
+        elif path.suffix == ".npz":
+            np.savez_compressed(file, allow_pickle=False, **{key: array})
+        else:
+            shown = picture(array)
+            if path.suffix == ".jpg":
+                shown = shown.convert("RGB")
+            shown.save(file, Image.registered_extensions()[path.suffix])

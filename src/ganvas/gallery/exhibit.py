@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from ganvas.model import write_whole
+from ganvas.files import write_whole
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ganvas.files import disk_errors, write_whole
 from ganvas.gallery.catalogue import ITEMS
-from ganvas.model import disk_errors, write_whole
 
 PAGE = "index.md"
 HEAD = """# Gallery

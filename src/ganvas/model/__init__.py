@@ -1,7 +1,6 @@
 """Trained models: saved as safetensors with a card, loaded without the training code path."""
 
 from ganvas.model.card import Provenance
-from ganvas.model.files import disk_errors, explain, write_whole
 from ganvas.model.links import missing_links
 from ganvas.model.model import Model
 from ganvas.model.neighbours import Neighbours, nearest
@@ -16,11 +15,8 @@ __all__ = [
     "Neighbours",
     "Provenance",
     "Slots",
-    "disk_errors",
-    "explain",
     "load",
     "missing_links",
     "nearest",
     "save_model",
-    "write_whole",
 ]

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from ganvas.data.spec import DataSpec
 from ganvas.errors import GanvasError, UsageError
+from ganvas.files import disk_errors, write_whole
 from ganvas.games import find_game, systems
 from ganvas.model.card import Provenance, card
-from ganvas.model.files import disk_errors, write_whole
 from ganvas.model.model import Model
 from ganvas.play import Game, build
 

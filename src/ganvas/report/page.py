@@ -7,7 +7,6 @@ and there is no script, which a content security policy in the page itself also 
 from __future__ import annotations
 
 import base64
-import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
+from ganvas.files import write_whole
 from ganvas.report.charts import bar_chart, number
 from ganvas.report.curves import charts
 from ganvas.report.overfitting import gaps
@@ -42,13 +42,11 @@ def write_report(folder: Path) -> Path:
 
     Raises:
         UsageError: there is no such folder.
-        OSError: the page cannot be written.
+        GanvasError: the page cannot be written.
     """
     page = render(read_run(folder))
     path = folder / FILE
-    unfinished = path.with_name(f".{FILE}.writing")
-    unfinished.write_text(page, encoding="utf-8")
-    os.replace(unfinished, path)
+    write_whole(path, page.encode())
     return path
 
 

@@ -18,7 +18,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ganvas.errors import GanvasError
-from ganvas.model import write_whole
+from ganvas.files import write_whole
 
 FORMAT = "ganvas-checkpoint-1"
 
@@ -70,7 +70,7 @@ def unpack(tensors: dict[str, Tensor], skeleton: Any) -> Any:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file of a run folder whole or not at all (see `ganvas.model.write_whole`)."""
+    """Write a file of a run folder whole or not at all (see `ganvas.files.write_whole`)."""
     try:
         write_whole(path, content)
     except GanvasError as error:

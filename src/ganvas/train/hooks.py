@@ -15,7 +15,8 @@ from torch import Tensor
 
 from ganvas.data.source import Source
 from ganvas.data.spec import Images
-from ganvas.model import Provenance, save_model, write_whole
+from ganvas.files import write_whole
+from ganvas.model import Provenance, save_model
 from ganvas.play import Game, Noise
 from ganvas.train.board import Board
 from ganvas.train.console import Progress
