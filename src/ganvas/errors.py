@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
+import shlex
 from collections.abc import Iterable
+
+ADDRESS = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
+"""``module:Class`` of a game of the user's own."""
 
 
 class GanvasError(Exception):
@@ -28,3 +33,8 @@ def did_you_mean(word: str, options: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the nearest option, or an empty string."""
     found = nearest(word, options)
     return f" Did you mean '{found}'?" if found else ""
+
+
+def flag(system: str) -> str:
+    """Return what a command about this system needs: `` --game module:Class``, or nothing."""
+    return f" --game {shlex.quote(system)}" if ADDRESS.fullmatch(system) else ""

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ganvas.errors import UsageError
-from ganvas.games import find_game, systems
+from ganvas.games import address, find_game, is_own, own_game, permitted, systems
 from ganvas.play import Game
 
 OWN = """
@@ -51,15 +51,48 @@ def test_own_game_in_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "my_own_rules.py").write_text(OWN)
-    game = find_game("my_own_rules:Mine")
+    game = own_game("my_own_rules:Mine")
     assert game.system == "mine"
     assert issubclass(game, Game)
+    assert own_game(game) is game
+    assert is_own(game)
+    assert not is_own(find_game("gan"))
+    assert address(game) == "my_own_rules:Mine"
     with pytest.raises(UsageError, match="Did you mean 'Mine'"):
-        find_game("my_own_rules:Mines")
+        own_game("my_own_rules:Mines")
     with pytest.raises(UsageError, match="has no game 'Helper'"):
-        find_game("my_own_rules:Helper")
+        own_game("my_own_rules:Helper")
     with pytest.raises(UsageError, match="cannot import 'not_there'"):
-        find_game("not_there:Mine")
+        own_game("not_there:Mine")
+    with pytest.raises(UsageError, match="expected MODULE:CLASS"):
+        own_game("my_own_rules")
+
+
+def test_a_name_imports_nothing_unless_the_user_says_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "loud_rules.py").write_text(f"import loud_mark\n{OWN}")
+    (tmp_path / "loud_mark.py").write_text("")
+    with pytest.raises(UsageError, match="add --game loud_rules:Mine"):
+        find_game("loud_rules:Mine")
+    with pytest.raises(UsageError, match="leave --game out"):
+        find_game("loud_rules:Mine", find_game("gan"))
+    assert "loud_mark" not in sys.modules
+    game = find_game("loud_rules:Mine", "loud_rules:Mine")
+    assert find_game("loud_rules:Mine", game) is game
+    with pytest.raises(UsageError, match="game.system=loud_rules:Mine"):
+        find_game("gan", game)
+
+
+def test_a_game_is_known_by_the_package_that_shows_it(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "shown_rules.py").write_text(OWN)
+    (tmp_path / "showing_rules.py").write_text("from shown_rules import Mine\n")
+    game = own_game("showing_rules:Mine")
+    assert address(game) == "shown_rules:Mine"
+    assert find_game("showing_rules:Mine", game) is game
+    assert permitted("showing_rules:Mine", [find_game("gan"), game]) is game
+    assert permitted("gan", [game]) is None
 
 
 def test_a_broken_own_game_shows_its_own_error(tmp_path, monkeypatch):
@@ -67,7 +100,7 @@ def test_a_broken_own_game_shows_its_own_error(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "needs_more.py").write_text("import surely_not_installed\n")
     with pytest.raises(ModuleNotFoundError, match="surely_not_installed"):
-        find_game("needs_more:Mine")
+        own_game("needs_more:Mine")
 
 
 def test_listing_systems_needs_no_torch():

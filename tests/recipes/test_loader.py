@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,13 @@ from ganvas.train.settings import Average
 from tests.recipes.conftest import TOY
 from tests.recipes.games import Toy, ToyConfig
 
+load = partial(load_recipe, game=Toy)
+"""Loads recipes of a game that is none of ganvas' own."""
 
-def complaint(recipe: str, *overrides: str) -> str:
+
+def complaint(recipe: str, *overrides: str, game: type[Toy] | None = None) -> str:
     with pytest.raises(UsageError) as caught:
-        load_recipe(recipe, overrides)
+        load_recipe(recipe, overrides, game=game)
     assert caught.value.exit_code == 2
     return str(caught.value)
 
@@ -26,7 +30,7 @@ def complaint(recipe: str, *overrides: str) -> str:
 
 
 def test_a_recipe_is_complete_and_typed(toy: str) -> None:
-    recipe = load_recipe(toy)
+    recipe = load(toy)
     assert recipe.system == "tests.recipes.games:Toy"
     assert recipe.game_type is Toy
     assert type(recipe.game_config) is ToyConfig
@@ -37,16 +41,16 @@ def test_a_recipe_is_complete_and_typed(toy: str) -> None:
 
 
 def test_yaml_round_trip(toy: str, tmp_path: Path) -> None:
-    recipe = load_recipe(toy, ["game.strength={start: 1e-3, end: 1e-5}", "seed=7", "game.clip=.1"])
+    recipe = load(toy, ["game.strength={start: 1e-3, end: 1e-5}", "seed=7", "game.clip=.1"])
     again = tmp_path / "config.yaml"
     again.write_text(recipe.to_yaml())
-    assert load_recipe(again) == recipe
-    assert load_recipe(again).to_yaml() == recipe.to_yaml()
+    assert load(again) == recipe
+    assert load(again).to_yaml() == recipe.to_yaml()
 
 
 def test_the_schema_is_a_valid_json_schema_that_accepts_the_recipe(toy: str) -> None:
-    recipe = load_recipe(toy)
-    schema = recipe_type(recipe.system).model_json_schema()
+    recipe = load(toy)
+    schema = recipe_type(recipe.system, recipe.game_type).model_json_schema()
     text = json.dumps(schema)
     names = {reference.split('"')[0] for reference in text.split('"#/$defs/')[1:]}
     assert names <= schema["$defs"].keys()
@@ -59,7 +63,7 @@ def test_the_schema_is_a_valid_json_schema_that_accepts_the_recipe(toy: str) -> 
 
 
 def test_overrides_of_every_type(toy: str) -> None:
-    recipe = load_recipe(
+    recipe = load(
         toy,
         [
             "train.batch=8",
@@ -84,29 +88,29 @@ def test_overrides_of_every_type(toy: str) -> None:
 
 
 def test_null_goes_back_to_the_default_where_it_is_no_value(toy: str) -> None:
-    assert load_recipe(toy, ["train.batch=null"]).train.batch == 64
-    assert load_recipe(toy, ["game.generator=null"]).game_config.generator.widths == (16,)
+    assert load(toy, ["train.batch=null"]).train.batch == 64
+    assert load(toy, ["game.generator=null"]).game_config.generator.widths == (16,)
 
 
 def test_another_kind_brings_its_own_settings(toy: str) -> None:
-    recipe = load_recipe(toy, ["game.generator.layers=2", "game.generator.kind=deep"])
+    recipe = load(toy, ["game.generator.layers=2", "game.generator.kind=deep"])
     assert recipe.game_config.generator.layers == 2
 
 
 def test_part_of_a_default_can_be_changed(toy: str) -> None:
-    assert load_recipe(toy, ["train.average.ramp_up=0.5"]).train.average == Average(ramp_up=0.5)
-    optimiser = load_recipe(toy, ["game.second.lr=0.5"]).game_config.second
+    assert load(toy, ["train.average.ramp_up=0.5"]).train.average == Average(ramp_up=0.5)
+    optimiser = load(toy, ["game.second.lr=0.5"]).game_config.second
     assert optimiser == Adam(lr=0.5, beta1=0.9)  # the system's default, not the class's
 
 
 def test_one_horizon_replaces_the_other(toy: str) -> None:
-    recipe = load_recipe(toy, ["train.kimg=2.5"])
+    recipe = load(toy, ["train.kimg=2.5"])
     assert (recipe.train.rounds, recipe.train.kimg) == (None, 2.5)
 
 
 def test_a_recipe_builds_on_another(toy: str, tmp_path: Path) -> None:
     (tmp_path / "derived.yaml").write_text("base: toy.yaml\nabout: derived\ntrain: {kimg: 3}\n")
-    derived = load_recipe(tmp_path / "derived.yaml")
+    derived = load(tmp_path / "derived.yaml")
     assert derived.about == "derived"
     assert (derived.train.rounds, derived.train.kimg, derived.train.batch) == (None, 3, 32)
 
@@ -123,21 +127,21 @@ def test_own_data_replace_the_source_and_survive_a_change_of_folder(
 ) -> None:
     (tmp_path / "mine").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert load_recipe(toy, data="mine").data.source == str(tmp_path / "mine")
-    assert load_recipe(toy, data="grid25").data.source == "grid25"
-    assert load_recipe(toy, ["data.source=cube27"], data="mine").data.source == "cube27"
+    assert load(toy, data="mine").data.source == str(tmp_path / "mine")
+    assert load(toy, data="grid25").data.source == "grid25"
+    assert load(toy, ["data.source=cube27"], data="mine").data.source == "cube27"
 
 
 def test_own_data_drop_what_only_the_other_kind_understands(toy: str, tmp_path: Path) -> None:
     of_points, of_images = ["data.standardise=true"], ["data.mirror=true", "data.size=8"]
     base = tmp_path / "base.yaml"
     base.write_text(TOY.replace("{source: ring8}", "{source: x, standardise: true, mirror: true}"))
-    images = load_recipe(base, data=tmp_path).data
+    images = load(base, data=tmp_path).data
     assert (images.standardise, images.mirror) == (None, True)
-    points = load_recipe(base, data="mine.npy").data
+    points = load(base, data="mine.npy").data
     assert (points.standardise, points.mirror) == (True, False)
-    assert load_recipe(toy, of_points, data=tmp_path).data.standardise  # said, so not dropped
-    assert load_recipe(toy, of_images, data="grid25").data.size == 8
+    assert load(toy, of_points, data=tmp_path).data.standardise  # said, so not dropped
+    assert load(toy, of_images, data="grid25").data.size == 8
 
 
 # ---- mistakes --------------------------------------------------------------------------------
@@ -194,7 +198,7 @@ def test_missing_file(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_on_the_command_line(toy: str, override: str, expected: list[str]) -> None:
-    message = complaint(toy, override)
+    message = complaint(toy, override, game=Toy)
     for part in expected:
         assert part in message
     assert "\n" not in message
@@ -209,16 +213,16 @@ def test_a_setting_of_a_kind_names_the_kind_where_none_is_written() -> None:
 
 
 def test_the_example_can_be_typed(toy: str) -> None:
-    message = complaint(toy, "train.batch=many")
+    message = complaint(toy, "train.batch=many", game=Toy)
     command = message.partition("For example: ")[2]
-    assert command == f"ganvas train {toy} --out DIR train.batch=32"
-    load_recipe(toy, [command.split()[-1]])
+    assert command == f"ganvas train {toy} --game tests.recipes.games:Toy --out DIR train.batch=32"
+    load(toy, [command.split()[-1]])
 
 
 def test_mistakes_in_a_file_name_the_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(TOY.replace("batch: 32", "batch: 0").replace("about", "abuot"))
-    lines = complaint(str(path)).splitlines()
+    lines = complaint(str(path), game=Toy).splitlines()
     assert len(lines) == 2
     assert all(f"(from {path})" in line for line in lines)
     assert "Did you mean 'about'?" in lines[0] + lines[1]
@@ -228,6 +232,27 @@ def test_a_recipe_without_a_system_says_so(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("data: {source: ring8}\ntrain: {rounds: 1}\n")
     assert "game.system is missing" in complaint(str(path))
+
+
+def test_a_recipe_alone_runs_no_code(toy: str) -> None:
+    message = complaint(toy)
+    assert message.startswith(f"game.system (from {toy}): tests.recipes.games:Toy is a game")
+    assert "add --game tests.recipes.games:Toy" in message
+    assert "\n" not in message
+    assert load_recipe(toy, game="tests.recipes.games:Toy") == load(toy)
+    derived = Path(toy).with_name("derived.yaml")
+    derived.write_text("base: toy.yaml\n")
+    assert f"(from {toy})" in complaint(str(derived))
+    assert "add --game a:B" in complaint("gan/ring8", "game.system=a:B")
+
+
+def test_a_game_of_ones_own_is_what_the_recipe_means(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("data: {source: ring8}\ntrain: {rounds: 1}\n")
+    recipe = load(path)
+    assert recipe.system == "tests.recipes.games:Toy"  # the flag says it, and it is recorded
+    assert "system: tests.recipes.games:Toy" in recipe.to_yaml()
+    assert "the game is gan" in complaint("gan/ring8", game=Toy)
 
 
 def test_an_unknown_system_says_so(toy: str) -> None:

@@ -17,13 +17,16 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.source import REFERENCE, ArraySource, Batch
 from ganvas.data.spec import AnyArray, Points
 from ganvas.errors import UsageError
+from ganvas.games import permitted
 from ganvas.games.adversarial import Adversarial
 from ganvas.games.penalties import input_gradient, interpolates, squared_norms
 from ganvas.metrics.distances import wasserstein_assignment
 from ganvas.model import MODEL, load
+from ganvas.model.storage import code_of, find, read
 from ganvas.model.trained import choose_device
-from ganvas.play import Noise, Turns, build
+from ganvas.play import Game, Noise, Turns, build
 from ganvas.recipes import Recipe, load_recipe
+from ganvas.recipes.loader import named_system
 
 SAMPLES = 10_000
 """Drawn from a model; a law has as many fixed ones."""
@@ -70,6 +73,7 @@ def distance(
     steps: int = 2000,
     seed: int = 0,
     device: str = "auto",
+    games: Sequence[str | type[Game]] = (),
 ) -> Estimate:
     """Train a critic between two sets of samples, half of each, and judge the other halves.
 
@@ -83,18 +87,20 @@ def distance(
         steps: of the critic.
         seed: of the networks, of the halves and of all draws.
         device: where it is trained.
+        games: of the user's own, ``module:Class`` or classes, that a run or the recipe is of.
 
     Raises:
         UsageError: a set is missing or broken, both differ in shape, or the recipe has no critic.
     """
-    items = [gathered(one, seed) for one in (first, second)]
+    items = [gathered(one, seed, games) for one in (first, second)]
     if items[0].shape[1:] != items[1].shape[1:]:
         raise UsageError(
             f"items of one shape are compared: those of {first} are {items[0].shape[1:]}, those of "
             f"{second} {items[1].shape[1:]}"
         )
     kind = "points" if items[0].ndim == 2 else "images"
-    chosen = load_recipe(recipe or f"wgan-gp/{kind}", overrides)
+    name = recipe or f"wgan-gp/{kind}"
+    chosen = load_recipe(name, overrides, game=permitted(named_system(name), games))
     return between(items[0], items[1], chosen, steps=steps, seed=seed, device=device)
 
 
@@ -160,15 +166,18 @@ def train_to_optimality(
     return [float(value) for value in values]
 
 
-def gathered(name: str | Path, seed: int) -> AnyArray:
+def gathered(name: str | Path, seed: int, games: Sequence[str | type[Game]] = ()) -> AnyArray:
     """Return the items (N, …), in data units, of a data set, or of a model's generator.
+
+    A model of a game of the user's own is loaded if ``games`` has it.
 
     Raises:
         UsageError: there is neither.
     """
     path = Path(name)
     if any((folder / MODEL).is_file() for folder in (path, path / "model")):
-        return load(path).sample(SAMPLES, seed=seed)
+        code = code_of(read(find(path))[0])
+        return load(path, permitted(code, games)).sample(SAMPLES, seed=seed)
     source = open_data(DataSettings(source=str(name), labels=False))
     return source.items(REFERENCE if REFERENCE in source.splits else "train").x
 

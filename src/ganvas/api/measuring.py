@@ -23,7 +23,7 @@ from ganvas.metrics.points import evaluate_point_set, evaluate_points
 from ganvas.metrics.protocol import Protocol, Score
 from ganvas.metrics.stacked import evaluate_stacked, stack_classifier
 from ganvas.model import Model, load, save_model
-from ganvas.play import Noise
+from ganvas.play import Game, Noise
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.report import write_report
 from ganvas.train.folder import CONFIG, RunFolder
@@ -40,7 +40,11 @@ CODES = 10_000
 
 
 def evaluate(
-    run: str | Path, samples: int | None = None, seed: int | None = None
+    run: str | Path,
+    samples: int | None = None,
+    seed: int | None = None,
+    *,
+    game: str | type[Game] | None = None,
 ) -> dict[str, Score]:
     """Measure a run's model, and keep the scores in its folder, report and model card.
 
@@ -48,6 +52,7 @@ def evaluate(
         run: the run folder.
         samples: how many are drawn; None: as the recipe says.
         seed: with which they are drawn; None: as the recipe says.
+        game: the run's game, ``module:Class`` or the class, if it is one of the user's own.
 
     Returns:
         Scores by name; each carries the protocol under which it may be compared.
@@ -56,7 +61,7 @@ def evaluate(
         UsageError: there is no run or no model, or the data are gone.
         GanvasError: some samples are not finite.
     """
-    folder, recipe, model, source = _open(run)
+    folder, recipe, model, source = _open(run, game)
     n = samples or recipe.evaluate.samples
     used = recipe.evaluate.seed if seed is None else seed
     scores = measure(model, source, n, used)
@@ -70,13 +75,15 @@ def evaluate(
     return scores
 
 
-def diagnose(run: str | Path) -> Diagnosis:
+def diagnose(run: str | Path, *, game: str | type[Game] | None = None) -> Diagnosis:
     """Look afresh at a run's model and log, and keep the verdict in its folder and report.
+
+    Of a run of a game of the user's own, ``game`` is that game: ``module:Class`` or the class.
 
     Raises:
         UsageError: there is no run or no model, or the data are gone.
     """
-    folder, recipe, model, source = _open(run)
+    folder, recipe, model, source = _open(run, game)
     found = diagnose_run(model.game, source, folder.rows(), recipe.tree(), recipe.seed)
     _keep(folder, {"verdict": {"name": found.verdict, "evidence": list(found.evidence)}})
     return found
@@ -185,9 +192,11 @@ def _class_shares(scores: dict[str, Score], names: list[str]) -> dict[str, float
     return {own.get(int(number), number): share for number, share in shares.items()}
 
 
-def _open(run: str | Path) -> tuple[RunFolder, Recipe, Model, Source]:
+def _open(
+    run: str | Path, game: str | type[Game] | None
+) -> tuple[RunFolder, Recipe, Model, Source]:
     folder = RunFolder.open(Path(run))
-    recipe = load_recipe(folder.path / CONFIG)
+    recipe = load_recipe(folder.path / CONFIG, game=game)
     model = load(folder.path, game=recipe.game_type)
     return folder, recipe, model, open_data(recipe.data)
 

@@ -7,29 +7,36 @@ from pathlib import Path
 from ganvas.data.open import open_data
 from ganvas.data.source import REFERENCE, ArraySource, Source
 from ganvas.data.spec import AnyArray
+from ganvas.play import Game
 from ganvas.recipes import load_recipe
 from ganvas.train.folder import CONFIG, RunFolder
 
+Own = str | type[Game] | None
 
-def training_items(run: str | Path) -> AnyArray:
+
+def training_items(run: str | Path, game: Own = None) -> AnyArray:
     """Return the training items of a run in data units; of endless data, the fixed reference set.
+
+    Of a run of a game of the user's own, ``game`` is that game: ``module:Class`` or the class.
 
     Raises:
         UsageError: there is no run, or its data are gone.
     """
-    source = _source(run)
+    source = _source(run, game)
     return source.items("train" if isinstance(source, ArraySource) else REFERENCE).x
 
 
-def held_out_items(run: str | Path) -> AnyArray:
+def held_out_items(run: str | Path, game: Own = None) -> AnyArray:
     """Return the last split of a run's data: held-out items, or the training items without any.
+
+    Of a run of a game of the user's own, ``game`` is that game: ``module:Class`` or the class.
 
     Raises:
         UsageError: there is no run, or its data are gone.
     """
-    source = _source(run)
+    source = _source(run, game)
     return source.items(source.splits[-1]).x
 
 
-def _source(run: str | Path) -> Source:
-    return open_data(load_recipe(RunFolder.open(Path(run)).path / CONFIG).data)
+def _source(run: str | Path, game: Own) -> Source:
+    return open_data(load_recipe(RunFolder.open(Path(run)).path / CONFIG, game=game).data)

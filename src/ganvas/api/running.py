@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,10 @@ from ganvas.api.environment import describe_environment
 from ganvas.api.measuring import evaluate
 from ganvas.api.transfer import start_from as take_over
 from ganvas.data.open import open_data
-from ganvas.errors import GanvasError, UsageError
+from ganvas.errors import GanvasError, UsageError, flag
 from ganvas.files import disk_errors, write_whole
-from ganvas.play import build
+from ganvas.games import address, is_own
+from ganvas.play import Game, build
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.recipes.overrides import as_words, parse_overrides
 from ganvas.report import write_report
@@ -65,6 +66,7 @@ def train(
     overwrite: bool = False,
     start_from: str | Path | None = None,
     quiet: bool = False,
+    game: str | type[Game] | Mapping[str, Any] | None = None,
     **overrides: Any,
 ) -> Ending:
     """Train a recipe into a new run folder.
@@ -76,6 +78,8 @@ def train(
         overwrite: replace a run folder that is there.
         start_from: a run or model folder whose networks are taken over where they fit.
         quiet: show no progress.
+        game: a game of the user's own, ``module:Class`` or the class, which no file can ask for;
+            or, as a mapping, changes to the recipe's ``game``.
         overrides: changes to a named recipe, nested or dotted: ``train={"rounds": 100}``,
             ``**{"train.batch": 64}``.
 
@@ -83,29 +87,38 @@ def train(
         UsageError: the recipe, a setting, the data or ``out`` is wrong; nothing was written.
         GanvasError: training cannot go on.
     """
+    if isinstance(game, Mapping):
+        overrides, game = {"game": game, **overrides}, None
     if not isinstance(recipe, Recipe):
-        recipe = load_recipe(recipe, as_words(overrides), data)
-    elif overrides or data is not None:
+        recipe = load_recipe(recipe, as_words(overrides), data, game)
+    elif overrides or game is not None or data is not None:
         raise UsageError("changes go with a recipe's name; this recipe is loaded already")
     return _run(recipe, Path(out), _Start(overwrite, start_from), quiet)
 
 
-def resume(run: str | Path, overrides: Sequence[str] = (), *, quiet: bool = False) -> Ending:
+def resume(
+    run: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    quiet: bool = False,
+    game: str | type[Game] | None = None,
+) -> Ending:
     """Continue a run from its last checkpoint, to its horizon unless ``train.stop_at`` is given.
 
     Args:
         run: the run folder.
         overrides: ``key=value`` words; only settings of `RESUMABLE`.
         quiet: show no progress.
+        game: the run's game, ``module:Class`` or the class, if it is one of the user's own.
 
     Raises:
         UsageError: there is no run, or a setting may not change.
         GanvasError: no checkpoint can be read, or training cannot go on.
     """
     folder = RunFolder.open(Path(run))
-    _refuse_other_settings(overrides, folder.path)
-    before = load_recipe(folder.path / CONFIG)
-    recipe = load_recipe(folder.path / CONFIG, ["train.stop_at=null", *overrides])
+    _refuse_other_settings(overrides, folder.path, "" if game is None else address(game))
+    before = load_recipe(folder.path / CONFIG, game=game)
+    recipe = load_recipe(folder.path / CONFIG, ["train.stop_at=null", *overrides], game=game)
     return _run(recipe, folder.path, None, quiet, _change_of_horizon(before, recipe))
 
 
@@ -171,7 +184,7 @@ def _run(
                 samples = f"{recipe.evaluate.samples:,} samples"
                 drawn = "sample" in game.capabilities()
                 console.print(f"measuring {samples if drawn else 'the model'}")
-            evaluate(path)
+            evaluate(path, game=recipe.game_type if is_own(recipe.game_type) else None)
     return Ending(outcome, path, loop.rounds)
 
 
@@ -243,7 +256,7 @@ def _crash_report(folder: RunFolder, recipe: Recipe) -> Generator[None]:
         raise
 
 
-def _refuse_other_settings(overrides: Sequence[str], run: Path) -> None:
+def _refuse_other_settings(overrides: Sequence[str], run: Path, system: str) -> None:
     for word in overrides:
         parse_overrides([word])
         key = word.partition("=")[0].strip()
@@ -251,5 +264,6 @@ def _refuse_other_settings(overrides: Sequence[str], run: Path) -> None:
             allowed = ", ".join(sorted(RESUMABLE))
             raise UsageError(
                 f"{key} cannot change when a run goes on: that would be another run. Start one: "
-                f"ganvas train {run / CONFIG} --out DIR {word}. What may change: {allowed}"
+                f"ganvas train {run / CONFIG}{flag(system)} --out DIR {word}. "
+                f"What may change: {allowed}"
             )

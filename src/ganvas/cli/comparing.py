@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ganvas.cli.measuring import AsJson
-from ganvas.cli.options import Seed, Settings
+from ganvas.cli.options import Games, Seed, Settings
 from ganvas.cli.speech import say, table
 
 
@@ -28,6 +28,7 @@ def distance(
     steps: Annotated[int, typer.Option(help="Steps of the critic.", min=1)] = 2000,
     seed: Seed = 0,
     as_json: AsJson = False,
+    game: Games = None,
 ) -> None:
     """Train a critic between two sets until it is optimal, and say how far they are apart.
 
@@ -37,7 +38,9 @@ def distance(
     """
     from ganvas import api
 
-    found = api.distance(first, second, recipe, settings or (), steps=steps, seed=seed)
+    found = api.distance(
+        first, second, recipe, settings or (), steps=steps, seed=seed, games=game or ()
+    )
     if as_json:
         numbers = {k: v for k, v in vars(found).items() if k != "critic"}
         say(json.dumps({"value": found.value, **numbers}))

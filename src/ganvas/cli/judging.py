@@ -76,7 +76,7 @@ def posterior(
     from ganvas.api.run_items import held_out_items
 
     model = load_model(run, game)
-    x = held_out_items(run) if items is None else read_items(items, model)
+    x = held_out_items(run, game) if items is None else read_items(items, model)
     if out.suffix != ".svg":
         shares = model.posterior(x)
         write_array(out, "posterior", shares)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganvas.cli.options import Game
 from ganvas.cli.speech import say, table
 from ganvas.errors import UsageError
 
@@ -21,6 +22,7 @@ def recipes(
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON schema of its settings.")
     ] = False,
+    game: Game = None,
 ) -> None:
     """List the recipes, or show one with all its settings.
 
@@ -31,7 +33,7 @@ def recipes(
     if name is not None:
         from ganvas.recipes.loader import load_recipe
 
-        recipe = load_recipe(name)
+        recipe = load_recipe(name, game=game)
         text = json.dumps(type(recipe).model_json_schema(), indent=2)
         say(text if schema else recipe.to_yaml().rstrip())
         return

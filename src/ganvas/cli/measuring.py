@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganvas.cli.options import Run
+from ganvas.cli.options import Game, Games, Run
 from ganvas.cli.speech import say, table
-from ganvas.errors import UsageError
+from ganvas.errors import UsageError, flag
 
 if TYPE_CHECKING:
     from ganvas.metrics.protocol import Score
@@ -27,6 +28,7 @@ def evaluate(
         int | None, typer.Option(help="Their seed; by default as the recipe says.", min=0)
     ] = None,
     as_json: AsJson = False,
+    game: Game = None,
 ) -> None:
     """Measure a trained model; every score comes with its protocol.
 
@@ -34,7 +36,7 @@ def evaluate(
     """
     from ganvas import api
 
-    scores = api.evaluate(run, count, seed)
+    scores = api.evaluate(run, count, seed, game=game)
     if as_json:
         say(json.dumps([json.loads(score.to_json()) for score in scores.values()], indent=2))
         return
@@ -45,6 +47,7 @@ def evaluate(
 def compare(
     first: Run,
     second: Annotated[Path, typer.Argument(metavar="DIR", help="Another run folder.")],
+    game: Games = None,
 ) -> None:
     """Compare two evaluated runs: their settings and their scores.
 
@@ -52,7 +55,7 @@ def compare(
     """
     from ganvas.metrics.protocol import require_comparable
 
-    changes = differences(first, second)
+    changes = differences(first, second, game or ())
     say(table(changes, ("setting", str(first), str(second))) if changes else "the same settings")
     scores = [_scores(run) for run in (first, second)]
     shared = [name for name in scores[0] if name in scores[1]]
@@ -66,14 +69,14 @@ def compare(
     say(table(rows, ("score", str(first), str(second), "change")))
 
 
-def diagnose(run: Run, as_json: AsJson = False) -> None:
+def diagnose(run: Run, as_json: AsJson = False, game: Game = None) -> None:
     """Say whether a run is healthy, why, and what to change.
 
     Example: ganvas diagnose runs/ring
     """
     from ganvas import api
 
-    found = api.diagnose(run)
+    found = api.diagnose(run, game=game)
     if as_json:
         say(json.dumps(found.to_json(), indent=2))
         return
@@ -82,22 +85,28 @@ def diagnose(run: Run, as_json: AsJson = False) -> None:
         say(f"  {line}")
     if found.remedies:
         say("what to try, the most promising first:")
-    again = f"ganvas train {run / 'config.yaml'} --out DIR"
+    again = f"ganvas train {run / 'config.yaml'}{flag(game or '')} --out DIR"
     for number, remedy in enumerate(found.remedies, 1):
         say(f"  {number}. {remedy.why}")
         say(f"     {remedy.command or f'{again} {remedy.text}'}")
 
 
-def differences(first: Path, second: Path) -> list[tuple[str, str, str]]:
-    """Return the settings in which two runs differ, each with both values."""
+def differences(first: Path, second: Path, games: Sequence[str] = ()) -> list[tuple[str, str, str]]:
+    """Return the settings in which two runs differ, each with both values.
+
+    Of runs of the user's own games, ``games`` names them.
+    """
+    from ganvas.games import permitted
     from ganvas.recipes import load_recipe
     from ganvas.recipes.layers import leaves
+    from ganvas.recipes.loader import named_system
     from ganvas.recipes.text import show
     from ganvas.train.folder import CONFIG, RunFolder
 
     trees: list[dict[str, Any]] = []
     for run in (first, second):
-        recipe = load_recipe(RunFolder.open(run).path / CONFIG)
+        config = RunFolder.open(run).path / CONFIG
+        recipe = load_recipe(config, game=permitted(named_system(config), games))
         trees.append({".".join(path): value for path, value in leaves(recipe.tree())})
     a, b = trees
     keys = [*a, *(key for key in b if key not in a)]

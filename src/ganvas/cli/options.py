@@ -12,7 +12,18 @@ if TYPE_CHECKING:
 
 Game = Annotated[
     str | None,
-    typer.Option(metavar="MODULE:CLASS", help="The game, if it is one of your own."),
+    typer.Option(
+        metavar="MODULE:CLASS",
+        help="The game, if it is one of your own; no name in a file runs code.",
+    ),
+]
+Games = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--game",
+        metavar="MODULE:CLASS",
+        help="A game of your own that one of both is of; may be repeated.",
+    ),
 ]
 Run = Annotated[
     Path, typer.Argument(metavar="DIR", help="A run folder: the --out of ganvas train.")
@@ -41,7 +52,6 @@ Truncation = Annotated[
 
 def load_model(folder: Path, game: str | None, device: str = "auto") -> Model:
     """Return the model of a run or model folder, of a known system or of the game named."""
-    from ganvas.games import find_game
     from ganvas.model import load
 
-    return load(folder, find_game(game) if game else None, device)
+    return load(folder, game, device)

@@ -63,6 +63,7 @@ def codes(
     rounds: Annotated[
         int | None, typer.Option(help="Of each autoencoder; the recipe's own without.", min=1)
     ] = None,
+    game: Game = None,
 ) -> None:
     """Train autoencoders of growing width, and say which is wide enough for the data.
 
@@ -71,5 +72,5 @@ def codes(
     from ganvas.api.codes import wide_enough, widths
     from ganvas.recipes import load_recipe
 
-    errors = widths(load_recipe(recipe, settings or [], data), rounds, say=say)
+    errors = widths(load_recipe(recipe, settings or [], data, game), rounds, say=say)
     say(f"wide enough: game.code={wide_enough(errors)}")

@@ -106,7 +106,7 @@ def nearest(
 
     model = load_model(run, game)
     x = model.sample(count, seed=seed) if items is None else read_items(items, model)
-    known = training_items(run) if data is None else read_items(data, model)
+    known = training_items(run, game) if data is None else read_items(data, model)
     found = find(model, x, known, neighbours)
     if out is not None and out.suffix == ".json":
         content = {"index": found.index.tolist(), "cosine": found.similarity.tolist()}

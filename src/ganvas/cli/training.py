@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganvas.cli.options import Run, Settings
+from ganvas.cli.options import Game, Run, Settings
 from ganvas.cli.speech import say
-from ganvas.errors import UsageError
+from ganvas.errors import UsageError, flag
 
 if TYPE_CHECKING:
     from ganvas.api import Ending
@@ -34,6 +34,7 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run that is in --out.")
     ] = False,
+    game: Game = None,
 ) -> None:
     """Train a recipe into a new run folder.
 
@@ -42,7 +43,7 @@ def train(
     from ganvas import api
     from ganvas.recipes import load_recipe
 
-    loaded = load_recipe(recipe, settings or [], data)
+    loaded = load_recipe(recipe, settings or [], data, game)
     if dry_run:
         from ganvas.cli.plan import plan
 
@@ -50,32 +51,32 @@ def train(
         return
     if out is None:
         raise UsageError(
-            f"train needs a folder to write to, for example: ganvas train {recipe} "
-            f"--out runs/{loaded.name.replace('/', '-')}"
+            "train needs a folder to write to, for example: ganvas train "
+            f"{recipe}{flag(loaded.system)} --out runs/{loaded.name.replace('/', '-')}"
         )
     ending = api.train(loaded, out, overwrite=overwrite, start_from=start_from)
-    _conclude(ending)
+    _conclude(ending, loaded.system)
 
 
-def resume(run: Run, settings: Settings = None) -> None:
+def resume(run: Run, settings: Settings = None, game: Game = None) -> None:
     """Continue a run from its last checkpoint to its horizon.
 
     Example: ganvas resume runs/ring train.stop_at=3000
     """
     from ganvas import api
 
-    _conclude(api.resume(run, settings or []))
+    _conclude(api.resume(run, settings or [], game=game), game or "")
 
 
-def _conclude(ending: Ending) -> None:
+def _conclude(ending: Ending, system: str) -> None:
     """Say how it ended and what to do next."""
-    folder = ending.folder
+    folder, own = ending.folder, flag(system)
     how = {
         "finished": f"finished at round {ending.rounds:,}",
-        "stopped": f"stopped at round {ending.rounds:,}; go on with: ganvas resume {folder}",
+        "stopped": f"stopped at round {ending.rounds:,}; go on with: ganvas resume {folder}{own}",
         "converged": f"came to rest at round {ending.rounds:,} (train.stop_on)",
-        "interrupted": f"saved at round {ending.rounds:,}; go on with: ganvas resume {folder}",
-        "collapsed": f"collapsed at round {ending.rounds:,}; see: ganvas diagnose {folder}",
+        "interrupted": f"saved at round {ending.rounds:,}; go on with: ganvas resume {folder}{own}",
+        "collapsed": f"collapsed at round {ending.rounds:,}; see: ganvas diagnose {folder}{own}",
     }[ending.outcome]
     lines = [how]
     pictures = sorted((folder / "samples").glob("[0-9]*.png"))

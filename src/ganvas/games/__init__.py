@@ -1,18 +1,21 @@
 """Games: the rules of each system, one file per system.
 
-Nothing is registered: system ``wgan-gp`` is the class in ``ganvas/games/wgan_gp.py`` that says so,
-and a game of one's own is ``module:Class``, importable from the current folder.
+Nothing is registered: system ``wgan-gp`` is the class in ``ganvas/games/wgan_gp.py`` that says so.
+A game of one's own is ``module:Class``, importable from the current folder. Files may say so, but
+only the user's own words (``--game``, or ``game=`` in Python) have it imported: a recipe or run
+that somebody else made runs no code.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from ganvas.errors import UsageError, did_you_mean
+from ganvas.errors import ADDRESS, UsageError, did_you_mean, flag
 
 if TYPE_CHECKING:
     from ganvas.play import Game
@@ -46,36 +49,62 @@ def systems() -> list[str]:
     return sorted(stem.replace("_", "-") for stem in stems)
 
 
-def find_game(system: str) -> type[Game]:
-    """Return the game of a system: a name such as ``wgan-gp``, or ``module:Class``.
+def find_game(system: str, own: str | type[Game] | None = None) -> type[Game]:
+    """Return the game of a system, given its name in a recipe, a run or a model.
+
+    Args:
+        system: a name such as ``wgan-gp``, or the address ``module:Class`` of a game of one's own.
+        own: such a game, which the user named: its address or the class itself.
 
     Raises:
-        UsageError: there is no such system, module or class.
+        UsageError: there is no such system, or it is one of one's own and the user did not name it.
     """
-    if ":" in system:
-        return _own_game(system)
+    if own is not None:
+        if not means(system, own):
+            raise UsageError(
+                f"the game is {system}, and --game names {address(own)}: leave --game out, or say "
+                f"game.system={address(own)}"
+            )
+        return own_game(own)
+    if ADDRESS.fullmatch(system):
+        raise UsageError(
+            f"{system} is a game of one's own, and a name in a file runs no code: if you trust it, "
+            f"add{flag(system)} (in Python: game='{system}')"
+        )
     if system not in systems():
         raise UsageError(
             f"there is no system '{system}'.{did_you_mean(system, systems())} Systems are "
-            f"{', '.join(systems())}; your own game is named as module:Class"
+            f"{', '.join(systems())}; your own game is named as --game module:Class"
         )
     module = import_module(f"{__name__}.{system.replace('-', '_')}")
     return next(game for game in _games_in(module) if game.system == system)
 
 
-def _own_game(system: str) -> type[Game]:
-    """Import a game that stands in the current folder or in an installed package."""
-    name, _, wanted = system.partition(":")
+def own_game(own: str | type[Game]) -> type[Game]:
+    """Return a game that stands in the current folder or in an installed package.
+
+    Args:
+        own: its address ``module:Class``, which is imported: the user's word, never a file's; a
+            class is taken as it is.
+
+    Raises:
+        UsageError: there is no such module or class.
+    """
+    if not isinstance(own, str):
+        return own
+    if not ADDRESS.fullmatch(own):
+        raise UsageError(f"--game {own}: expected MODULE:CLASS, such as my_game:MyGame")
+    name, _, wanted = own.partition(":")
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
         module = import_module(name)
     except ModuleNotFoundError as error:
-        if error.name != name.partition(".")[0] and error.name != name:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise  # the module is there, and something that it imports is not
         raise UsageError(
-            f"cannot import '{name}' for system '{system}': there is no such package, and no "
+            f"cannot import '{name}' for --game {own}: there is no such package, and no "
             f"{name.replace('.', '/')}.py in {here}"
         ) from None
     games = {game.__name__: game for game in _games_in(module)}
@@ -86,6 +115,31 @@ def _own_game(system: str) -> type[Game]:
             f"{', '.join(games) or 'none'}"
         )
     return games[wanted]
+
+
+def address(game: str | type[Game]) -> str:
+    """Return ``module:Class`` of a game, which recipes and models record."""
+    return game if isinstance(game, str) else f"{game.__module__}:{game.__qualname__}"
+
+
+def means(system: str, own: str | type[Game]) -> bool:
+    """Whether the ``system`` of a recipe or model is this game of one's own; imports only ``own``.
+
+    A class may be known by several addresses: of its module, and of a package that shows it.
+    """
+    game = own_game(own)
+    module, _, name = system.partition(":")
+    return system in (own, address(game)) or getattr(sys.modules.get(module), name, None) is game
+
+
+def permitted(system: str, games: Iterable[str | type[Game]]) -> str | type[Game] | None:
+    """Return which of several games of one's own a run or model means by its ``system``, if any."""
+    return next((game for game in games if means(system, game)), None)
+
+
+def is_own(game: type[Game]) -> bool:
+    """Whether a game is none of ganvas' own, so that it is loaded only if the user names it."""
+    return not game.__module__.startswith(f"{__name__}.")
 
 
 def _games_in(module: ModuleType) -> list[type[Game]]:

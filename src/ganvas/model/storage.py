@@ -19,9 +19,9 @@ from safetensors.torch import save as write_tensors
 from torch import Tensor
 
 from ganvas.data.spec import DataSpec
-from ganvas.errors import GanvasError, UsageError
+from ganvas.errors import GanvasError, UsageError, flag
 from ganvas.files import disk_errors, write_whole
-from ganvas.games import find_game, systems
+from ganvas.games import address, find_game, is_own, own_game, systems
 from ganvas.model.card import Provenance, card
 from ganvas.model.model import Model
 from ganvas.play import Game, build
@@ -42,6 +42,7 @@ def save_model(folder: Path, game: Game, provenance: Provenance | None = None) -
     config = {
         "format": FORMAT,
         "system": game.system,
+        "code": address(type(game)) if is_own(type(game)) else "",
         "game": game.config.model_dump(mode="json"),
         "data": game.spec.model_dump(mode="json"),
         "provenance": provenance.model_dump(mode="json"),
@@ -56,13 +57,14 @@ def save_model(folder: Path, game: Game, provenance: Provenance | None = None) -
 
 
 def load(
-    folder: str | Path, game: type[Game] | None = None, device: str | torch.device = "auto"
+    folder: str | Path, game: str | type[Game] | None = None, device: str | torch.device = "auto"
 ) -> Model:
     """Return the trained model in ``folder``, ready to sample.
 
     Args:
         folder: a run folder or its ``model`` folder.
-        game: the class of the system, if it is one of your own; others are known by name.
+        game: the system's class or its address ``module:Class``, if it is one of your own; others
+            are known by name.
         device: where it computes; ``auto`` takes an accelerator if there is one.
 
     Raises:
@@ -134,17 +136,23 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return cast(dict[str, Any], config), tensors
 
 
-def _game_type(config: dict[str, Any], game: type[Game] | None, path: Path) -> type[Game]:
-    system = str(config["system"])
-    if game is not None:
+def code_of(config: dict[str, Any]) -> str:
+    """Return the address ``module:Class`` of a model's game, if it is one of the user's own."""
+    return str(config.get("code", ""))
+
+
+def _game_type(config: dict[str, Any], own: str | type[Game] | None, path: Path) -> type[Game]:
+    system, code = str(config["system"]), code_of(config)
+    if own is not None:
+        game = own_game(own)
         if game.system != system:
             raise UsageError(f"{path} is a model of {system}, and {game.__name__} is {game.system}")
         return game
-    if system not in systems():
+    if code or system not in systems():
         raise UsageError(
             f"{path} is a model of '{system}', which is none of ganvas' own systems; code is never "
-            "loaded by a name in a file, so pass its class: ganvas.load(folder, game=MyGame), or "
-            "on the command line --game module:MyGame"
+            "loaded by a name in a file, so name its class: ganvas.load(folder, game=MyGame), or "
+            f"on the command line{flag(code) or ' --game module:MyGame'}"
         )
     return find_game(system)
 

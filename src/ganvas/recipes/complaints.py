@@ -20,7 +20,7 @@ class Complaints:
     """Turns validation errors of merged settings into sentences.
 
     Args:
-        recipe: how the user named the recipe, for the example command.
+        recipe: how the user named the recipe, and --game if need be, for the example command.
         merged: the settings, which know their origins.
         shape: what settings there are.
         before: the settings without the command line's, whose values serve as examples.

@@ -10,7 +10,9 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from ganvas.data.laws import LAW_NAMES
-from ganvas.errors import UsageError
+from ganvas.errors import UsageError, flag
+from ganvas.games import address, find_game
+from ganvas.play import Game
 from ganvas.recipes.catalogue import is_file_name, layers
 from ganvas.recipes.complaints import Complaints
 from ganvas.recipes.layers import Layer, Merged, at, leaves, merge
@@ -21,7 +23,10 @@ from ganvas.recipes.text import Tree
 
 
 def load_recipe(
-    name: str | Path, overrides: Sequence[str] = (), data: str | Path | None = None
+    name: str | Path,
+    overrides: Sequence[str] = (),
+    data: str | Path | None = None,
+    game: str | type[Game] | None = None,
 ) -> Recipe:
     """Return the recipe called ``name`` with changes on top.
 
@@ -31,6 +36,8 @@ def load_recipe(
             setting back to its default where null is no value of its own.
         data: takes the place of the recipe's ``data.source``; the user's own data say their
             shape, channels and labels themselves.
+        game: a game of the user's own, ``module:Class`` or the class. Without it, a recipe that
+            names one is refused: no file decides which code is run.
 
     Raises:
         UsageError: the recipe does not exist, or a setting is wrong; the message has one line for
@@ -43,7 +50,16 @@ def load_recipe(
     changes = [parse_overrides(overrides)]
     if data is not None:
         changes.insert(0, _data_layer(data))
-    kind = recipe_type(_system(merge([*stack, *changes]), name))
+    before = merge([*stack, *changes])
+    if game is not None and _named(before) is None:
+        changes.append(Layer({"game": {"system": address(game)}}, COMMAND_LINE))
+        before = merge([*stack, *changes])
+    system = _system(before, name)
+    try:
+        kind = recipe_type(system, find_game(system, game))
+    except UsageError as error:
+        origin = before.origin(("game", "system")) or name
+        raise UsageError(f"game.system (from {origin}): {error}") from None
     schema = _schema(kind)
     stack.insert(0, Layer(Shape(schema, {}).defaults(), "the defaults"))
     merged = merge([*stack, *changes])
@@ -52,7 +68,9 @@ def load_recipe(
     try:
         return kind.model_validate(merged.tree)
     except ValidationError as error:
-        raise Complaints(name, merged, shape, before=merge(stack)).about(error) from None
+        raise Complaints(f"{name}{flag(system)}", merged, shape, before=merge(stack)).about(
+            error
+        ) from None
 
 
 @cache
@@ -61,11 +79,21 @@ def _schema(kind: type[Recipe]) -> Tree:
     return kind.model_json_schema()
 
 
-def _system(merged: Merged, name: str) -> str:
-    """Return the system that the settings name; everything else depends on it."""
+def named_system(name: str | Path) -> str:
+    """Return the system that a recipe names, which need not exist; empty if it names none."""
+    return _named(merge(layers(str(name)))) or ""
+
+
+def _named(merged: Merged) -> str | None:
+    """Return the system that the settings name, if they do; everything else depends on it."""
     game: Any = merged.tree.get("game")
     system = cast(Tree, game).get("system") if isinstance(game, dict) else None
-    if isinstance(system, str):
+    return system if isinstance(system, str) else None
+
+
+def _system(merged: Merged, name: str) -> str:
+    system = _named(merged)
+    if system is not None:
         return system
     raise UsageError(
         f"game.system is missing (from {merged.origin(('game',)) or name}): expected the name of a "

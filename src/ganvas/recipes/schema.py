@@ -6,13 +6,12 @@ Its ``game`` part has the settings of one system, so each system has its own rec
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, create_model
 
 from ganvas.config import Settings
 from ganvas.data.settings import DataSettings
-from ganvas.games import find_game
 from ganvas.play import Game
 from ganvas.recipes.text import write
 from ganvas.train.settings import TrainSettings
@@ -43,7 +42,10 @@ class Recipe(Settings):
         game: the system and its own settings.
         train: how long and on what.
         evaluate: how the result is measured.
+        game_type: the class that knows the system's rules.
     """
+
+    game_type: ClassVar[type[Game]]
 
     model_config = ConfigDict(title="Recipe")
 
@@ -61,11 +63,6 @@ class Recipe(Settings):
         return str(getattr(self.game, "system", ""))
 
     @property
-    def game_type(self) -> type[Game]:
-        """The class that knows the system's rules."""
-        return find_game(self.system)
-
-    @property
     def game_config(self) -> Settings:
         """The system's own settings, as the class `game_type` takes them."""
         return self.game_type.Config.model_validate(self.game.model_dump(exclude={"system"}))
@@ -81,15 +78,13 @@ class Recipe(Settings):
 
 
 @cache
-def recipe_type(system: str) -> type[Recipe]:
-    """Return the type of recipes of one system.
-
-    Raises:
-        UsageError: there is no such system.
-    """
-    config = find_game(system).Config
+def recipe_type(system: str, kind: type[Game]) -> type[Recipe]:
+    """Return the type of recipes of one system, which is called so in them."""
     named: Any = (Literal[system], system)  # pyright: ignore[reportInvalidTypeForm]
+    config = kind.Config
     game: type[Settings] = create_model(
         config.__name__, __base__=config, __doc__=config.__doc__, system=named
     )
-    return create_model("Recipe", __base__=Recipe, __doc__=Recipe.__doc__, game=(game, ...))
+    made = create_model("Recipe", __base__=Recipe, __doc__=Recipe.__doc__, game=(game, ...))
+    made.game_type = kind
+    return made

@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
+from ganvas.errors import flag
 from ganvas.files import write_whole
 from ganvas.report.charts import bar_chart, number
 from ganvas.report.curves import charts
@@ -203,14 +204,16 @@ def _commands(run: Run) -> str:
     folder = shlex.quote(run.folder.as_posix())
     again = shlex.quote(f"{run.folder.as_posix()}-again")
     config = shlex.quote((run.folder / "config.yaml").as_posix())
+    own = flag(str(_mapping(run.config.get("game")).get("system", "")))
     started = run.environment.get("command")
     words = [str(word) for word in _listing(started)]
     lines = [f"# started with\n{shlex.join(words) if words else started}"] if started else []
     lines += [
-        f"# the same run again, from its complete settings\nganvas train {config} --out {again}",
-        f"# continue to the horizon\nganvas resume {folder}",
-        f"# 64 new samples\nganvas sample {folder} --count 64 --seed 0 --out samples.png",
-        f"# measure\nganvas evaluate {folder} --json",
+        "# the same run again, from its complete settings\n"
+        f"ganvas train {config}{own} --out {again}",
+        f"# continue to the horizon\nganvas resume {folder}{own}",
+        f"# 64 new samples\nganvas sample {folder}{own} --count 64 --seed 0 --out samples.png",
+        f"# measure\nganvas evaluate {folder}{own} --json",
     ]
     environment = [
         (escape(key.replace("_", " ")), escape(_plain(value)))
