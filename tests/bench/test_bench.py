@@ -26,7 +26,7 @@ from ganvas.errors import GanvasError, UsageError
 from ganvas.play import build
 from ganvas.train.folder import RunFolder
 
-POINT_PRESETS = ("toyV", "toyU", "toyP")
+POINT_PRESETS = ("toyV", "toyV_torch", "toyU", "toyP")
 TINY = Tier(points=20, stacked=10, seeds=2)
 
 

@@ -35,7 +35,8 @@ def modes(
     preset: Annotated[
         list[str] | None,
         typer.Option(
-            help="Networks and rates: toyV, toyU, toyP, dig, smD, smU2, smU4, smR, or native."
+            help="Networks and rates: toyV, toyV_torch, toyU, toyP, dig, smD, smU2, smU4, smR, "
+            "or native."
         ),
     ] = None,
     tier: Annotated[str, typer.Option(help="Budget: smoke, cpu, paper or gpu.")] = "smoke",

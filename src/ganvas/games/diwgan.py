@@ -59,12 +59,14 @@ class DIWGANConfig(AdversarialConfig):
     """
 
     latent: Prior = Normal(dim=256)
-    generator: GeneratorConfig = MLPGenerator(widths=(128, 128))
-    discriminator: DiscriminatorConfig = MLPDiscriminator(widths=(128,), activation="relu")
+    generator: GeneratorConfig = MLPGenerator(widths=(128, 128), init="glorot")
+    discriminator: DiscriminatorConfig = MLPDiscriminator(
+        widths=(128,), activation="relu", init="glorot"
+    )
     generator_optimiser: OptimiserConfig = Adam(lr=1e-3, beta1=0.5, beta2=0.999)
     discriminator_optimiser: OptimiserConfig = Adam(lr=1e-4, beta1=0.5, beta2=0.999)
     encoder: EncoderConfig = MLPEncoder(widths=(128, 128))
-    decoder: GeneratorConfig = MLPGenerator(widths=(128, 128))
+    decoder: GeneratorConfig = MLPGenerator(widths=(128, 128), init="glorot")
     autoencoder_optimiser: OptimiserConfig = Adam(lr=1e-3, beta1=0.9, beta2=0.999)
     autoencoder_rounds: int = Field(default=3000, ge=1)
     autoencoder_batch: int = Field(default=256, ge=1)

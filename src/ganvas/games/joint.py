@@ -40,7 +40,7 @@ class JointSettings(Settings):
 
     latent: Prior = Normal(dim=255)
     eps_dim: int = Field(default=1, ge=0)
-    generator: GeneratorConfig = MLPGenerator(widths=(128, 128))
+    generator: GeneratorConfig = MLPGenerator(widths=(128, 128), init="glorot")
     encoder: EncoderConfig = MLPEncoder(widths=(128, 128))
     discriminator: JointConfig = MLPJoint(widths=(128,))
     generator_optimiser: OptimiserConfig = NOTEBOOK

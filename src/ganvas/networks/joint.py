@@ -186,6 +186,8 @@ SMD: dict[str, Any] = {"width": 64, "kernel": 5, "stages": 4}
 JOINT_PRESETS: dict[str, tuple[AnyEncoder, AnyJoint]] = {
     # VEEGAN's notebook (2-D, latent 254): 49,662 and 33,025 parameters.
     "toyV": (MLPEncoder(widths=(128, 128)), MLPJoint(widths=(128,))),
+    # The same, beside a generator that starts as PyTorch's layers do.
+    "toyV_torch": (MLPEncoder(widths=(128, 128)), MLPJoint(widths=(128,))),
     # poolio/unrolled_gan's widths and tanh, for comparisons on its generator.
     "toyU": (
         MLPEncoder(widths=(128, 128), activation="tanh"),

@@ -37,8 +37,13 @@ AnyDiscriminator = (
 )
 
 PRESETS: dict[str, tuple[AnyGenerator, AnyDiscriminator]] = {
-    # Points. VEEGAN's notebook (latent 254 + 1).
+    # Points. VEEGAN's notebook (latent 254 + 1), in which all layers start as TensorFlow's do …
     "toyV": (
+        MLPGenerator(widths=(128, 128), init="glorot"),
+        MLPDiscriminator(widths=(128,), activation="relu", init="glorot"),
+    ),
+    # … and the same layers as PyTorch's start.
+    "toyV_torch": (
         MLPGenerator(widths=(128, 128)),
         MLPDiscriminator(widths=(128,), activation="relu"),
     ),
