@@ -94,6 +94,14 @@ def test_verdicts_against_published_numbers() -> None:
     assert lines([row("vbn", 0, 1, 1)], "cpu")[0].verdict == "no published number"
 
 
+@pytest.mark.parametrize(("kl", "word"), [(0.01, "beats"), (0.5, "below")])
+def test_a_smaller_divergence_is_the_better_one(kl: float, word: str) -> None:
+    # PacGAN on stacks: published 1,000 modes and a divergence of 0.06.
+    one = row("pacgan", 0, 1000, 1000) | {"data": "smnist_fixed"}
+    one["scores"]["10000"]["kl_modes"] = kl
+    assert lines([one], "cpu")[0].verdict == f"modes: within noise, kl_modes: {word}"
+
+
 def test_what_papers_counted_otherwise_is_compared_by_their_rule() -> None:
     # Literally within 10 σ there is no sample of the law itself, so our own columns ask for its
     # shell; the published 5.5 modes and 28.29 % of VEEGAN are literal.

@@ -133,6 +133,13 @@ def test_likelihoods_are_those_of_torch() -> None:
     torch.testing.assert_close(Normal(sigma=0.3).log_prob(x, logits), wanted)
 
 
+def test_means_of_decodings_are_those_of_the_law() -> None:
+    """A pixel of log-odds l is 1 with probability σ(l), and levels in [0, 1] fill [−1, 1]."""
+    decoded = torch.linspace(-4, 4, 9)
+    torch.testing.assert_close(Bernoulli().mean(decoded), 2 / (1 + (-decoded).exp()) - 1)
+    assert torch.equal(Normal().mean(decoded), decoded)
+
+
 def test_the_gaussian_is_that_of_torch() -> None:
     mean, deviation, z = torch.randn(3, 4), torch.rand(3, 4) + 0.1, torch.randn(7, 3, 4)
     ours = Gaussian(mean, deviation)

@@ -33,6 +33,12 @@ def test_splits_do_not_depend_on_the_order_of_classes():
     assert inception_score(p, splits=10).value > 9
 
 
+def test_each_split_is_compared_with_its_own_marginal():
+    assert inception_score(torch.eye(10), splits=10).value == pytest.approx(1)
+    found = inception_score(torch.eye(8), splits=4)  # two classes in each, whatever the order
+    assert (found.value, found.spread) == pytest.approx((2, 0))
+
+
 def test_shares_and_confidence():
     p = torch.tensor([[0.7, 0.2, 0.1], [0.6, 0.4, 0.0], [0.0, 0.0, 1.0]])
     assert class_shares(p).tolist() == pytest.approx([2 / 3, 0, 1 / 3])

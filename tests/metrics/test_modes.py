@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ganvas.data.laws import Law, law
 from ganvas.errors import GanvasError, UsageError
 from ganvas.metrics import modes
+from ganvas.metrics.measures import coverage_measures, mode_measures
 
 GAUSSIAN_LAWS = ["ring8", "ring8_wide", "grid25", "rand25", "cube27"]
 HISTOGRAMS = st.lists(st.integers(0, 50), min_size=2, max_size=12).filter(any)
@@ -69,6 +70,15 @@ def test_strict_modes_need_a_fifth_of_their_fair_share():
     assert modes.strictly_covered(counts, 600) == 3
     assert modes.covered(counts) == 5
     assert modes.strictly_covered([1, 0], 2) == 1
+
+
+def test_bad_samples_count_as_samples():
+    """Of 300 samples a third are good, 15 of them at 0: a fair share is 20 of all of them."""
+    points = np.concatenate([np.full(85, -8.0), np.full(15, 0.0), np.full(200, 4.0)])[:, None]
+    found = mode_measures(modes.assign(points, line()), 300)
+    assert found["hq"] == pytest.approx(100 / 3)
+    assert (found["modes"], found["modes_strict"]) == (2, 1)
+    assert coverage_measures(points, line())["modes_strict"] == 1
 
 
 @given(HISTOGRAMS)

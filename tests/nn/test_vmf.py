@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import kl_divergence
+from torch.distributions import Distribution, kl_divergence
 
 from ganvas.nn import (
     Axial,
@@ -283,6 +283,18 @@ def test_shapes_and_bad_arguments() -> None:
         VonMisesFisher(torch.ones(3), torch.tensor(1.0))
     with pytest.raises(ValueError, match="scale"):
         VonMisesFisher(pole(3), torch.tensor(-1.0))
+
+
+def test_bad_arguments_are_refused_after_something_was_compiled() -> None:
+    """`torch.compile` switches off validation by default, of all distributions and for good."""
+    default = Distribution._validate_args
+    Distribution.set_default_validate_args(False)
+    try:
+        with pytest.raises(ValueError, match="loc"):
+            VonMisesFisher(torch.ones(3), torch.tensor(1.0))
+        VonMisesFisher(torch.ones(3), torch.tensor(1.0), validate_args=False)
+    finally:
+        Distribution.set_default_validate_args(default)
 
 
 def test_geodesic_ranks_as_the_cosine_does() -> None:

@@ -101,12 +101,13 @@ class Axial(Distribution):
     Args:
         loc: μ (*batch, m), of norm 1.
         scale: concentration κ (*batch), at least 0; 0 is uniform.
-        validate_args: check both (costs a synchronisation on an accelerator).
+        validate_args: check both (costs a synchronisation on an accelerator). Unlike torch's own
+            default it does not depend on whether something was compiled in this process.
     """
 
     has_rsample: ClassVar[bool] = True
 
-    def __init__(self, loc: Tensor, scale: Tensor, validate_args: bool | None = None) -> None:
+    def __init__(self, loc: Tensor, scale: Tensor, validate_args: bool = True) -> None:
         batch = together(loc.shape[:-1], scale.shape)
         self.loc = loc.expand(*batch, loc.shape[-1])
         self.scale = scale.expand(batch)

@@ -1,0 +1,102 @@
+"""What others see of a run is the averaged generator: looks, pictures, the saved model."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganvas.data.open import open_data
+from ganvas.model import load
+from ganvas.play import Game, Noise, build
+from ganvas.recipes import load_recipe
+from ganvas.train.folder import RunFolder
+from ganvas.train.hooks import Pictures, make_hooks
+from ganvas.train.launch import launch
+from ganvas.train.loop import Loop
+from ganvas.train.watch import Watch
+
+RECIPE = load_recipe(
+    "gan/ring8",
+    (
+        "game.generator={kind: mlp, widths: [8]}",
+        "game.discriminator={kind: mlp, widths: [8]}",
+        "game.generator_optimiser.lr=0.05",  # so that the last iterate is far from the average
+        "train.average={half_life: 0.032, ramp_up: 0}",
+        "train.rounds=12",
+        "train.batch=8",
+        "train.log_every=6",
+        "train.watch_every=6",
+        "train.sample_every=6",
+        "train.checkpoint_every=6",
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def loop(tmp_path_factory: pytest.TempPathFactory) -> Loop:
+    """Return the loop of a finished run."""
+    source = open_data(RECIPE.data)
+    game = build(RECIPE.game_type, RECIPE.game_config, source.spec, RECIPE.seed)
+    folder = RunFolder.create(tmp_path_factory.mktemp("runs") / "run", RECIPE.to_yaml())
+    made = Loop(game, source, RECIPE.train, folder, launch(RECIPE.train), RECIPE.seed)
+    made.hooks = make_hooks(folder, game, source, RECIPE.train, RECIPE.seed, quiet=True)
+    assert made.run() == "finished"
+    return made
+
+
+@pytest.fixture(scope="module")
+def games(loop: Loop) -> tuple[Game, Game]:
+    """Return the last iterate, and a copy with the average in the generator, written by hand."""
+    live = deepcopy(loop.game).eval()
+    averaged = deepcopy(live)
+    generator = averaged.get_submodule("generator")
+    with torch.no_grad():
+        for weight, value in zip(generator.parameters(), loop.average.values, strict=True):
+            weight.copy_(value)
+    return live, averaged
+
+
+def points(game: Game) -> torch.Tensor:
+    with torch.no_grad():
+        return game.sample(game.prior(500, Noise(3)))  # pyright: ignore
+
+
+def test_the_average_is_not_the_last_iterate(games: tuple[Game, Game]) -> None:
+    live, averaged = map(points, games)
+    assert (live - averaged).square().mean().sqrt() > 0.05
+
+
+def test_looks_are_at_the_average(loop: Loop, games: tuple[Game, Game]) -> None:
+    row = next(row for row in loop.folder.rows() if row["round"] == 12)
+    found, other = (Watch(loop.feed.source, RECIPE.seed, list, {}).look(g) for g in games[::-1])
+    assert {name: row[name] for name in found} == found
+    assert found["coverage/diversity"] != pytest.approx(other["coverage/diversity"], rel=1e-3)
+    assert found["discriminator/auc"] != pytest.approx(other["discriminator/auc"], rel=1e-3)
+
+
+def test_pictures_are_of_the_average(loop: Loop, games: tuple[Game, Game], tmp_path: Path) -> None:
+    shown = (loop.folder.samples / "000000012.png").read_bytes()
+    live, averaged = (tmp_path / f"{number}.png" for number in (1, 2))
+    for game, path in zip(games, (live, averaged), strict=True):
+        Pictures(RECIPE.seed)(game, path)
+    assert shown == averaged.read_bytes()
+    assert shown != live.read_bytes()
+
+
+def test_the_saved_model_is_the_average(loop: Loop, games: tuple[Game, Game]) -> None:
+    live, averaged = (game.get_submodule("generator").state_dict() for game in games)
+    saved = load(loop.folder.path, device="cpu").game.get_submodule("generator").state_dict()
+    assert all(value.equal(averaged[name]) for name, value in saved.items())
+    assert not any(value.equal(live[name]) for name, value in saved.items() if "weight" in name)
+
+
+def test_the_checkpoint_has_both(loop: Loop, games: tuple[Game, Game]) -> None:
+    state, problems = loop.folder.load_checkpoint()
+    assert state is not None
+    assert problems == []
+    assert all(value.equal(state["game"][n]) for n, value in games[0].state_dict().items())
+    values = zip(loop.average.values, state["average"]["values"], strict=True)
+    assert all(a.equal(b) for a, b in values)
