@@ -68,3 +68,11 @@ def known_seed() -> None:
 def run_folder(tmp_path: Path) -> Path:
     """Return a folder that does not exist yet, for a run to be written into."""
     return tmp_path / "run"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep decoded images of tests out of the user's cache folder."""
+    cache = str(tmp_path_factory.getbasetemp() / "cache")
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, cache)

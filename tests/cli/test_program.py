@@ -11,7 +11,8 @@ import typer.main
 
 import ganvas
 from ganvas.cli import app
-from ganvas.cli.speech import duration, memory, table
+from ganvas.cli.speech import duration, table
+from ganvas.data.memory import amount
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
@@ -104,7 +105,7 @@ def test_lengths_of_time(seconds: float, text: str) -> None:
     [(5, "5 B"), (2048, "2 KiB"), (5 * 2**20, "5 MiB"), (2**31, "2 GiB")],
 )
 def test_amounts_of_memory(size: float, text: str) -> None:
-    assert memory(size) == text
+    assert amount(size) == text
 
 
 def test_tables_are_aligned() -> None:

@@ -112,7 +112,7 @@ def test_long_lists_are_cut(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda path: path.mkdir(), "no png, jpg or webp image"),
+        (lambda path: path.mkdir(), "no image that can be read"),
         (lambda path: np.save(path, np.array([[0.0], [np.nan]])), "first in row 1"),
     ],
 )

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ganvas.data import pixels
-from ganvas.data.images import read_folder
 from ganvas.data.pixels import Form, conform
+from ganvas.data.readers.images import read_images
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
 
@@ -32,7 +32,7 @@ def write(path: Path, image: Image.Image | None = None, **options: object) -> Pa
 
 
 def read(folder: Path, **keys: object):
-    return read_folder(folder, DataSettings.model_validate({"source": str(folder), **keys}))
+    return read_images(folder, DataSettings.model_validate({"source": str(folder), **keys}))
 
 
 def train(folder: Path, **keys: object) -> np.ndarray:
@@ -312,7 +312,7 @@ def test_broken_files_are_all_listed_with_reasons(tmp_path: Path) -> None:
     assert "cut.jpg: damaged: " in message
     assert "empty.png: empty file (0 bytes)" in message
     assert "text.png: text, not an image" in message
-    assert "noise.webp: not a png, jpg or webp image" in message
+    assert "noise.webp: not an image that can be read" in message
     assert message.endswith("data.skip_broken=true.")
 
 
@@ -352,10 +352,10 @@ def test_an_unreadable_file_is_broken(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"no png, jpg or webp image in .*: it is empty\."):
+    with pytest.raises(UsageError, match=r"no image that can be read in .*: it is empty\."):
         read(tmp_path)
     (tmp_path / "readme.txt").write_text("nothing")
-    with pytest.raises(UsageError, match=r"it holds readme\.txt"):
+    with pytest.raises(UsageError, match=r"1 \.txt file, not an image \(readme\.txt\)"):
         read(tmp_path)
 
 

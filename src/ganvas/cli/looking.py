@@ -45,19 +45,31 @@ def recipes(
 
 def data(
     path: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="PATH", help="A folder, an .npy or .npz file, or a data set's name."
+            metavar="[PATH]", help="A folder, a .zip, .npy or .npz file, or a data set's name."
         ),
-    ],
+    ] = None,
     duplicates: Annotated[
         bool, typer.Option("--duplicates", help="Also find images with equal pixels.")
+    ] = False,
+    clear_cache: Annotated[
+        bool,
+        typer.Option(
+            "--clear-cache",
+            help="Remove decoded images kept on disk (PATH: those of data.cache=PATH).",
+        ),
     ] = False,
 ) -> None:
     """Say what a data set holds, and which recipes fit.
 
     Example: ganvas data my_images
     """
+    if clear_cache:
+        say(_cleared(path))
+        return
+    if path is None:
+        raise UsageError("data needs to know which: ganvas data PATH")
     from ganvas.data.check import check_data
 
     report = check_data(path, duplicates=duplicates)
@@ -68,6 +80,19 @@ def data(
         say(f"    {line}")
     if not report.usable:
         raise typer.Exit(1)
+
+
+def _cleared(path: str | None) -> str:
+    """Clear a cache of decoded images and say what became of it."""
+    from pathlib import Path
+
+    from ganvas.data.cache import Cache, user_cache
+    from ganvas.data.memory import amount
+
+    root = user_cache() if path is None else Path(path).expanduser()
+    removed, kept = Cache(root).clear()
+    used = f"; {kept} in use stay" if kept else ""
+    return f"{root}: {amount(removed)} removed{used}"
 
 
 def fitting_recipes(report: DataReport) -> list[str]:

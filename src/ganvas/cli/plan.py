@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import torch
 
-from ganvas.cli.speech import duration, memory, table
+from ganvas.cli.speech import duration, table
 from ganvas.config import Schedule, Settings
 from ganvas.data.feed import Feed
+from ganvas.data.memory import amount
 from ganvas.data.open import open_data
 from ganvas.data.source import Source
 from ganvas.model.trained import choose_device
@@ -128,7 +129,7 @@ def _memory(game: Game, source: Source, recipe: Recipe, device: torch.device) ->
     averaged = [game.get_submodule(name) for name in game.averaged] if recipe.train.average else []
     average = sum(p.nbytes for module in averaged for p in module.parameters())
     data = sum(table.nbytes for table in source.table(torch.device("cpu")))
-    parts = f"{memory(weights + gradients + states + average)} of weights and what belongs to them"
+    parts = f"{amount(weights + gradients + states + average)} of weights and what belongs to them"
     if device.type == "cuda":
-        parts += f", {memory(torch.cuda.max_memory_allocated())} at most while playing"
-    return f"{parts}, {memory(data)} of data"
+        parts += f", {amount(torch.cuda.max_memory_allocated())} at most while playing"
+    return f"{parts}, {amount(data)} of data"

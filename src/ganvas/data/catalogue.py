@@ -11,11 +11,11 @@ from ganvas.data import arrays, pixels, standard
 from ganvas.data.graph_files import is_graph, read_tables
 from ganvas.data.graph_laws import GRAPH_NAMES, graph_law
 from ganvas.data.hub import PREFIX, read_hub
-from ganvas.data.images import read_folder
 from ganvas.data.items import Collection, Items
 from ganvas.data.laws import LAW_NAMES
 from ganvas.data.packaged import PACKAGED, digits, digits8
 from ganvas.data.pixels import Form
+from ganvas.data.readers.images import is_images, read_images
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError, did_you_mean
 
@@ -67,24 +67,27 @@ def read(settings: DataSettings) -> Collection:
     path = find_path(name)
     if is_graph(path):
         return read_tables(path)
-    if path.is_dir():
-        return read_folder(path, settings)
+    if is_images(path):
+        return read_images(path, settings)
     return conformed(arrays.read_file(path), settings)
 
 
 def find_path(name: str) -> Path:
-    """Return the folder, .npy, .npz or .csv file that ``name`` points at.
+    """Return the folder, .npy, .npz, .zip or .csv file that ``name`` points at.
 
     Raises:
         UsageError: nothing is there, or a file of another type; a misspelt name of a known set.
     """
     path = Path(name).expanduser()
-    if path.is_dir() or (path.is_file() and path.suffix.lower() in (*arrays.SUFFIXES, ".csv")):
+    if is_images(path) and path.exists():
+        return path
+    if path.is_file() and path.suffix.lower() in (*arrays.SUFFIXES, ".csv"):
         return path
     if path.is_file():
         raise UsageError(
-            f"{path} is one {path.suffix or 'nameless'} file; expected a folder of images, "
-            "a .npy or .npz file, or a .csv file with the links of a graph."
+            f"{path} is one {path.suffix or 'nameless'} file; expected a folder of images "
+            "or a .zip archive of them, a .npy or .npz file, or a .csv file with the links of a "
+            "graph."
         )
     if os.sep in name or "/" in name or path.suffix:
         raise UsageError(f"There is no file or folder {path} (looked from {Path.cwd()}).")

@@ -11,14 +11,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ganvas.data import images, pixels
+from ganvas.data import pixels
 from ganvas.data.catalogue import AFFINE, DATA_NAMES, STACKS, find_path, read
 from ganvas.data.graph_files import is_graph
 from ganvas.data.graphs import degrees
 from ganvas.data.hub import PREFIX
-from ganvas.data.images import Broken, Entry, Header
 from ganvas.data.items import Collection, Kind, class_order
 from ganvas.data.laws import LAW_NAMES, law
+from ganvas.data.memory import amount
+from ganvas.data.pixels import ColourForm
+from ganvas.data.readers.decode import Head, each, heads, verify
+from ganvas.data.readers.images import is_images, survey
+from ganvas.data.readers.labels_csv import LABEL, LABEL_FILE
+from ganvas.data.readers.place import LeftOut, grouped, shown
 from ganvas.data.settings import AffineSettings, DataSettings
 
 FEW = 1000
@@ -42,6 +47,9 @@ class DataReport:
         modes: number of modes of a law.
         classes: number of items of each class.
         broken: files that cannot be used, with the reason.
+        columns: what else is known of each item.
+        left_out: everything else that lies beside the images and is not read.
+        decoded: bytes that all images take, where they have one size.
         duplicates: groups of image files with equal pixels, where asked for.
         warnings: what may spoil training, each with what to do.
     """
@@ -55,7 +63,10 @@ class DataReport:
     links: int | None = None
     modes: int | None = None
     classes: dict[str, int] = field(default_factory=dict[str, int])
-    broken: list[Broken] = field(default_factory=list[Broken])
+    broken: list[LeftOut] = field(default_factory=list[LeftOut])
+    columns: list[str] = field(default_factory=list[str])
+    left_out: list[LeftOut] = field(default_factory=list[LeftOut])
+    decoded: int | None = None
     duplicates: list[list[str]] = field(default_factory=list[list[str]])
     warnings: list[str] = field(default_factory=list[str])
 
@@ -82,8 +93,17 @@ class DataReport:
             ("classes", self.classes),
         ):
             lines += _counted(title, counted)
-        lines += _listed("broken files", [f"{one.name}: {one.reason}" for one in self.broken])
-        lines += _listed("duplicates", [", ".join(group) for group in self.duplicates])
+        if self.columns:
+            lines.append(f"  other columns of {LABEL_FILE}: {', '.join(self.columns)}")
+        if self.decoded is not None:
+            lines.append(f"  decoded: {amount(self.decoded)}")
+        if self.left_out:
+            lines.append(f"  left out: {len(self.left_out):,}")
+            lines += [f"    {line}" for line in grouped(self.left_out)]
+        lines += _listed(
+            "broken files", [f"{shown(one.name)}: {one.reason}" for one in self.broken]
+        )
+        lines += _listed("duplicates", [", ".join(map(shown, same)) for same in self.duplicates])
         lines += [f"  warning: {warning}" for warning in self.warnings]
         return "\n".join(lines)
 
@@ -108,8 +128,8 @@ def check_data(source: str, *, duplicates: bool = False) -> DataReport:
         return _check_affine(source, AFFINE[source](settings))
     if source not in DATA_NAMES and not source.startswith(PREFIX):
         path = find_path(source)
-        if path.is_dir() and not is_graph(path):
-            return _check_folder(source, path, duplicates)
+        if is_images(path) and not is_graph(path):
+            return _check_images(source, path, duplicates)
     return _check_collection(source, read(settings), duplicates)
 
 
@@ -136,28 +156,48 @@ def _check_affine(source: str, digits: Collection) -> DataReport:
     return report
 
 
-def _check_folder(source: str, folder: Path, duplicates: bool) -> DataReport:
-    entries = images.scan(folder)
-    headers, broken = images.probe(entries)
-    broken += images.verify([entry for entry in entries if entry.name in headers])
+def _check_images(source: str, path: Path, duplicates: bool) -> DataReport:
+    found = survey(path)
+    files = found.files
+    known, broken = heads(found.place, files)
+    by_name = {f.name: head for f, head in zip(files, known, strict=True) if head is not None}
+    broken += verify(found.place, [file for file in files if file.name in by_name])
     lost = {one.name for one in broken}
-    sound = [entry for entry in entries if entry.name not in lost]
+    sound = [file for file in files if file.name not in lost]
+    shapes = [by_name[file.name] for file in sound]
+    labels = [
+        label
+        for split, column in found.columns.items()
+        for file, label in zip(found.splits[split], column.get(LABEL, ()), strict=False)
+        if file.name not in lost
+    ]
     report = DataReport(
         source,
         "images",
-        dict(Counter(entry.split for entry in sound)),
-        sizes=pixels.size_counts(headers[entry.name].size for entry in sound),
-        channels=dict(Counter(_form(headers[entry.name]) for entry in sound).most_common()),
-        classes=_class_counts([entry.label for entry in sound if entry.label is not None]),
-        broken=broken,
+        {
+            split: sum(file.name not in lost for file in members)
+            for split, members in found.splits.items()
+        },
+        sizes=pixels.size_counts(head.size for head in shapes),
+        channels=dict(Counter(map(_form, shapes)).most_common()),
+        classes=_class_counts(labels),
+        columns=[name for name in found.columns.get("train", ()) if name != LABEL],
+        broken=[*found.place.broken, *broken],
+        left_out=found.left_out,
     )
+    if len(report.sizes) == 1 and shapes:
+        height, width = shapes[0].size
+        channels = max(pixels.CHANNELS[form] for form in map(_form, shapes))
+        report.decoded = len(shapes) * height * width * channels
     if duplicates:
-        report.duplicates = _equal([(entry.name, _pixel_hash(entry)) for entry in sound])
+        hashes = each(found.place, sound, _pixel_hash, "comparing the pixels of")
+        report.duplicates = _equal(list(zip((f.name for f in sound), hashes, strict=True)))
     report.warnings = _warnings(report)
-    if len({len(Path(entry.name).parts) for entry in sound}) > 1 and not report.classes:
+    depths = {len(Path(file.name).parts) for file in found.splits["train"]}
+    if len(depths) > 1 and not report.classes:
         report.warnings.append(
             "images lie at several depths, so folders give no classes: put each image in one "
-            f"class folder, or write {images.LABEL_FILE} with the header file,label"
+            f"class folder, or write {LABEL_FILE} with the header file,label"
         )
     return report
 
@@ -193,8 +233,8 @@ def _check_collection(source: str, collection: Collection, duplicates: bool) -> 
     return report
 
 
-def _form(header: Header) -> str:
-    return "rgba" if header.alpha else "grey" if header.grey else "rgb"
+def _form(head: Head) -> ColourForm:
+    return "rgba" if head.alpha else "grey" if head.grey else "rgb"
 
 
 def _class_counts(labels: Sequence[str]) -> dict[str, int]:
@@ -202,9 +242,8 @@ def _class_counts(labels: Sequence[str]) -> dict[str, int]:
     return {name: counts[name] for name in class_order(labels)}
 
 
-def _pixel_hash(entry: Entry) -> str:
-    with Image.open(entry.path) as image:
-        pixel = image.convert("RGBA")
+def _pixel_hash(image: Image.Image) -> str:
+    pixel = image.convert("RGBA")
     return hashlib.sha256(str(pixel.size).encode() + pixel.tobytes()).hexdigest()
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ganvas.data.affine import AffineSource
 from ganvas.data.catalogue import AFFINE, STACKS, conformed, read
 from ganvas.data.graph_laws import GRAPH_NAMES, graph_law
 from ganvas.data.graph_source import GraphSource
 from ganvas.data.items import Collection, Items, require_several
-from ganvas.data.laws import LAW_NAMES, REFERENCE_SEED, law
+from ganvas.data.laws import LAW_NAMES, law
 from ganvas.data.settings import AffineSettings, DataSettings
 from ganvas.data.source import ArraySource, LawSource, Source, StackSource
+from ganvas.data.splits import held_out_rows
 from ganvas.errors import UsageError
 
 __all__ = ["DataSettings", "open_data"]
@@ -79,9 +78,8 @@ def _with_split(collection: Collection, settings: DataSettings) -> Collection:
     train = collection.splits["train"]
     count = len(train)
     if settings.hold_out and "test" not in collection.splits:
-        held = max(round(count * settings.hold_out), 1)
-        order = np.random.Generator(np.random.PCG64(REFERENCE_SEED)).permutation(count)
-        splits = {"train": train.take(np.sort(order[held:])), "test": train.take(order[:held])}
+        kept, held = held_out_rows(count, settings.hold_out)
+        splits = {"train": train.take(kept), "test": train.take(held)}
         collection = Collection(collection.name, splits, collection.class_names)
     require_several(collection.name, len(collection.splits["train"]))
     return collection

@@ -9,8 +9,9 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
+from ganvas.data import deep
 from ganvas.data.settings import Colour, DataSettings, Resize
 from ganvas.errors import UsageError
 
@@ -28,12 +29,21 @@ BLACK: Colour = (0, 0, 0)
 
 @dataclass(frozen=True)
 class Form:
-    """The one form that every image of a data set takes."""
+    """The one form that every image of a data set takes.
+
+    Attributes:
+        size: height and width.
+        resize: how an image of another size gets there.
+        channels: the colour form.
+        background: the colour behind transparent pixels and around padded images, or None.
+        top: the number that is white in files of more than 8 bits; None: each image's own.
+    """
 
     size: Size
     resize: Resize
     channels: ColourForm
     background: Colour | None
+    top: float | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -117,18 +127,36 @@ def size_counts(sizes: Iterable[Size]) -> dict[str, int]:
 
 
 def conform(image: Image.Image, form: Form) -> Array8:
-    """Return the image in the data set's form, uint8 (height, width, channels)."""
+    """Return the image in the data set's form, uint8 (height, width, channels).
+
+    It is turned upright first, as its file says.
+    """
+    turn = orientation(image)
+    image = _eight_bit(image, form.top)
+    if turn != 1:
+        image.getexif()[ExifTags.Base.Orientation] = turn
+        image = ImageOps.exif_transpose(image)
     image = _in_channels(image, form)
     if (image.height, image.width) != form.size:
         image = _in_size(image, form)
     pixels = np.asarray(image, dtype=np.uint8)
-    return pixels[:, :, None] if pixels.ndim == 2 else pixels
+    return _cleared(pixels[:, :, None] if pixels.ndim == 2 else pixels)
+
+
+def orientation(image: Image.Image) -> int:
+    """Return how a photograph lies, as its file says: 1 upright, 5 to 8 on a side.
+
+    Of a PNG only what comes before its pixels counts: Pillow would decode them to look further.
+    """
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1
+    return image.getexif().get(ExifTags.Base.Orientation, 1)
 
 
 def conform_array(images: Array8, form: Form) -> Array8:
     """Return uint8 images (N, H, W, C) in the data set's form."""
     if images.shape[1:] == form.shape:
-        return images
+        return _cleared(images)
     conformed = np.empty((len(images), *form.shape), dtype=np.uint8)
     for pixels, target in zip(images, conformed, strict=True):
         target[...] = conform(from_pixels(pixels), form)
@@ -141,7 +169,6 @@ def from_pixels(pixels: Array8) -> Image.Image:
 
 
 def _in_channels(image: Image.Image, form: Form) -> Image.Image:
-    image = _eight_bit(image)
     mode = MODES[form.channels]
     if form.channels != "rgba" and is_transparent(image):
         layer = image.convert("RGBA")
@@ -150,12 +177,20 @@ def _in_channels(image: Image.Image, form: Form) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Bring 16-bit grey files to 8 bits; Pillow's own conversion would clip them to white."""
-    if not image.mode.startswith("I"):
+def _eight_bit(image: Image.Image, top: float | None) -> Image.Image:
+    """Bring files of more bits to 8; Pillow's own conversion would clip them to white."""
+    if not deep.is_deep(image):
         return image
-    deep = np.asarray(image).astype(np.uint32)
-    return Image.fromarray(((deep + 128) // 257).clip(max=255).astype(np.uint8))
+    fractions = image.mode == "F"
+    levels = deep.levels(image)
+    return deep.shallow(levels, top or deep.top(deep.largest(levels), not fractions))
+
+
+def _cleared(images: Array8) -> Array8:
+    """Return images (..., H, W, C) with black under alpha 0: nobody chose the colours there."""
+    if images.shape[-1] != 4 or (images[..., 3] > 0).all():
+        return images
+    return np.where(images[..., 3:] > 0, images, np.uint8(0))
 
 
 def _in_size(image: Image.Image, form: Form) -> Image.Image:

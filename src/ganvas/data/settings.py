@@ -49,6 +49,11 @@ class DataSettings(Settings):
             brings no test split of its own. Of a graph: of its links, and half as many more for
             validation.
         skip_broken: leave unreadable files out with a warning instead of refusing the folder.
+        bits: how many bits of a channel are used in files of more than 8: white is 2^bits − 1.
+            None: the fewest that hold all numbers of the set.
+        cache: where a folder or archive of images is kept decoded. ``auto``: small sets in memory,
+            others on disk in the user's cache folder; a folder: there; ``memory``; ``none``:
+            nowhere, each batch is decoded anew.
         standardise: points: subtract the mean and divide by the root mean variance over the axes;
             None: yes for the user's points, no for laws. A graph's features: divide by their size.
         affine: affine digits only: turns and shifts. None: those of the paper.
@@ -64,6 +69,8 @@ class DataSettings(Settings):
     labels: bool = True
     hold_out: float = Field(default=0.0, ge=0, lt=1)
     skip_broken: bool = False
+    bits: int | None = Field(default=None, ge=1, le=32)
+    cache: str = Field(default="auto", min_length=1)
     standardise: bool | None = None
     affine: AffineSettings | None = None
 
@@ -103,6 +110,6 @@ class DataSettings(Settings):
         fields = type(self).model_fields
         keys = (
             *("size", "resize", "channels", "background", "mirror", "dequantise"),
-            "skip_broken",
+            *("skip_broken", "bits", "cache"),
         )
         return [key for key in keys if getattr(self, key) != fields[key].default]

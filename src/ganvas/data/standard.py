@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ganvas.data.images import read_folder
 from ganvas.data.items import Collection, Items
 from ganvas.data.packaged import DIGITS
 from ganvas.data.pixels import Array8
+from ganvas.data.readers.images import read_images
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
 
@@ -168,7 +168,7 @@ def _emoji(name: str, settings: DataSettings) -> Collection:
     white = {"background": "white"} if settings.background is None else {}
     keep_alpha = settings.channels == "rgba"
     rule = settings if keep_alpha else settings.model_copy(update=white)
-    return read_folder(folder, rule)
+    return read_images(folder, rule)
 
 
 def _cifar_members(folder: Path) -> Iterator[tuple[str, bytes]]:

@@ -1,0 +1,331 @@
+"""Folders and archives of images: what is in them, and how they become one uint8 array."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganvas.data import pixels
+from ganvas.data.cache import Cache, key_of, user_cache
+from ganvas.data.items import Collection, Items, encode_labels, require_several
+from ganvas.data.memory import amount, free_memory
+from ganvas.data.pixels import Array8, Form
+from ganvas.data.readers.archive import SUFFIX, Archive
+from ganvas.data.readers.dataset_json import JSON_FILE, read_dataset_json
+from ganvas.data.readers.decode import Decoded, Head, decode, heads, largest_level, verify
+from ganvas.data.readers.folder import Folder
+from ganvas.data.readers.labels_csv import LABEL, LABEL_FILE, read_labels
+from ganvas.data.readers.layout import lay_out, wrapper
+from ganvas.data.readers.lazy import LazyImages
+from ganvas.data.readers.place import File, LeftOut, Place, grouped, listing
+from ganvas.data.settings import DataSettings
+from ganvas.data.splits import held_out_rows
+from ganvas.errors import UsageError
+
+SMALL = 64 * 2**20
+"""Sets of fewer bytes, as files and decoded, are decoded into memory each time."""
+SPARE = 0.9
+"""Share of the free memory that a set may take."""
+
+Columns = dict[str, list[str]]
+
+log = logging.getLogger("ganvas")
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a place holds, by the names in it.
+
+    Attributes:
+        place: where the files are.
+        splits: files by split; "train" first.
+        columns: by split, what is known of each file; column ``label`` is its class.
+        left_out: everything that is no part of the set, and why.
+    """
+
+    place: Place
+    splits: dict[str, list[File]]
+    columns: dict[str, Columns]
+    left_out: list[LeftOut]
+
+    @property
+    def files(self) -> list[File]:
+        """All files of the set, split after split."""
+        return [file for files in self.splits.values() for file in files]
+
+
+def is_images(path: Path) -> bool:
+    """Tell whether a path may be a place of images: a folder, or an archive."""
+    return path.is_dir() or path.suffix.lower() == SUFFIX
+
+
+def read_images(path: Path, settings: DataSettings) -> Collection:
+    """Read the images of a folder or zip archive, with its labels and splits.
+
+    They are decoded once, and kept as ``data.cache`` says.
+
+    Raises:
+        UsageError: no images; broken files (unless ``skip_broken``); mixed sizes without a rule;
+            labels that do not fit; too little room.
+    """
+    found = survey(path, labels=settings.labels)
+    for line in grouped(found.left_out):
+        log.warning("%s: left out %s", path, line)
+    found = _with_split(found, settings)
+    if found.place.broken and not settings.skip_broken:
+        _refuse(found, found.place.broken + _all_broken(found))
+    x, broken = _STORES.get(settings.cache, _on_disk)(found, settings)
+    if broken and not settings.skip_broken:
+        _refuse(found, broken)
+    if lost := [*found.place.broken, *broken]:
+        log.warning("Left out %d broken image files in %s:\n%s", len(lost), path, listing(lost))
+    return _collect(found, x, {one.name for one in broken})
+
+
+def survey(path: Path, *, labels: bool = True) -> Survey:
+    """List the images of a place in a fixed order; no image is opened.
+
+    Classes, if ``labels`` asks for them: from labels.csv or dataset.json where there is one, else
+    from folders.
+
+    Raises:
+        UsageError: there are no images, or a table of labels does not fit them.
+    """
+    place = Folder(path) if path.is_dir() else Archive(path)
+    if not place.files and not place.broken:
+        raise UsageError(_nothing_in(place))
+    table, names = _table(place)
+    layout = lay_out(path, place.files, classes=labels and table is None)
+    others = [one for one in place.others if one.name != table] + layout.left_out
+    if table is None or not labels:
+        columns: dict[str, Columns] = {s: {LABEL: c} for s, c in layout.classes.items()}
+        return Survey(place, layout.splits, columns, others)
+    base = table.rpartition("/")[0]
+    content = place.text(table) or b""
+    reader = read_labels if table.endswith(LABEL_FILE) else read_dataset_json
+    below = [name[len(base) + 1 if base else 0 :] for name in names]
+    known = reader(path / table, content, below)
+    row = {name: i for i, name in enumerate(names)}
+    columns = {
+        split: {
+            column: [values[row[file.name]] for file in files] for column, values in known.items()
+        }
+        for split, files in layout.splits.items()
+    }
+    return Survey(place, layout.splits, columns, others)
+
+
+def form_of(found: Sequence[tuple[File, Head]], place: Place, settings: DataSettings) -> Form:
+    """Return the one form that all images take, from what their heads say.
+
+    Raises:
+        UsageError: sizes differ and no rule says how they become one.
+    """
+    size = pixels.choose_size(settings, ((file.name, head.size) for file, head in found))
+    grey = all(head.grey for _, head in found)
+    alpha = all(head.alpha for _, head in found)
+    channels = pixels.choose_channels(settings, grey, alpha)
+    form = Form(size, settings.resize, channels, settings.colour)
+    files = [file for file, head in found if head.deep]
+    if not files:
+        return form
+    top = 2.0**settings.bits - 1 if settings.bits else largest_level(place, files)
+    if settings.bits is None and top != 2**16 - 1:
+        log.warning(
+            "%s: %d files of more than 8 bits; %s is taken for white (data.bits=16 for 65,535)",
+            *(place.path, len(files), f"{top:,.0f}"),
+        )
+    return replace(form, top=top)
+
+
+def _on_disk(found: Survey, settings: DataSettings) -> tuple[Any, list[LeftOut]]:
+    """Return the images from the cache, into which they are decoded if need be."""
+    named = settings.cache != "auto"
+    cache = Cache(Path(settings.cache).expanduser() if named else user_cache())
+    name = str(found.place.path)
+    key = _key(found, settings)
+    if stored := cache.find(key, name):
+        return _seen(stored.planes), _noted(stored.about)
+    form, sound, broken = _formed(found, settings)
+    size = len(sound) * int(np.prod(form.shape))
+    if not named and max(size, sum(file.size for file in sound)) < SMALL:
+        return _into_memory(found, form, sound, broken, settings)
+
+    def fill(write: Callable[[Array8], None]) -> tuple[dict[str, Any], int]:
+        told = decode(found.place, sound, form, write)
+        lost = [*broken, *told.broken]
+        if lost and not settings.skip_broken:
+            _refuse(found, lost)
+        return {"broken": lost}, _channels(form, told, settings)
+
+    height, width, channels = form.shape
+    try:
+        stored = cache.make(key, name, (channels, height, width), len(sound), fill)
+    except OSError as error:
+        reason = f"{cache.root} cannot be written ({error.strerror or error})"
+        if named:
+            raise UsageError(
+                f"{reason}: give another folder with data.cache=DIR, or data.cache=memory."
+            ) from None
+        _require_memory(found, size, f"{reason}, and ")
+        log.warning("%s: %s is kept in memory", reason, name)
+        return _into_memory(found, form, sound, broken, settings)
+    return _seen(stored.planes), _noted(stored.about)
+
+
+def _in_memory(found: Survey, settings: DataSettings) -> tuple[Any, list[LeftOut]]:
+    form, sound, broken = _formed(found, settings)
+    _require_memory(found, len(sound) * int(np.prod(form.shape)))
+    return _into_memory(found, form, sound, broken, settings)
+
+
+def _on_demand(found: Survey, settings: DataSettings) -> tuple[Any, list[LeftOut]]:
+    """Return images that are decoded anew whenever they are looked at, after one look at all."""
+    form, sound, broken = _formed(found, settings)
+    told = decode(found.place, sound, form, lambda _: None)
+    if _channels(form, told, settings) < form.shape[2]:
+        form = replace(form, channels="rgb")
+    lost = {one.name for one in told.broken}
+    sound = [file for file in sound if file.name not in lost]
+    return LazyImages(found.place, sound, form), [*broken, *told.broken]
+
+
+_STORES = {"memory": _in_memory, "none": _on_demand}
+
+
+def _into_memory(
+    found: Survey, form: Form, sound: list[File], broken: list[LeftOut], settings: DataSettings
+) -> tuple[Any, list[LeftOut]]:
+    height, width, channels = form.shape
+    planes = np.empty((len(sound), channels, height, width), np.uint8)
+    filled = 0
+
+    def write(some: Array8) -> None:
+        nonlocal filled
+        planes[filled : filled + len(some)] = some
+        filled += len(some)
+
+    told = decode(found.place, sound, form, write)
+    planes = planes[:filled]
+    if (kept := _channels(form, told, settings)) < channels:
+        planes = np.ascontiguousarray(planes[:, :kept])
+    return _seen(planes), [*broken, *told.broken]
+
+
+def _formed(found: Survey, settings: DataSettings) -> tuple[Form, list[File], list[LeftOut]]:
+    """Return the form of the set, the files that have a head, and the others."""
+    files = found.files
+    known, broken = heads(found.place, files)
+    if broken and not settings.skip_broken:
+        sound = [file for file, head in zip(files, known, strict=True) if head is not None]
+        _refuse(found, broken + verify(found.place, sound))
+    pairs = [(f, head) for f, head in zip(files, known, strict=True) if head is not None]
+    lost = {one.name for one in broken}
+    require_several(
+        str(found.place.path), sum(file.name not in lost for file in found.splits["train"])
+    )
+    return form_of(pairs, found.place, settings), [file for file, _ in pairs], broken
+
+
+def _channels(form: Form, told: Decoded, settings: DataSettings) -> int:
+    """Return how many channels are worth keeping: no alpha channel that says nothing."""
+    unsaid = settings.channels == "auto" and form.channels == "rgba" and told.opaque
+    return 3 if unsaid else form.shape[2]
+
+
+def _seen(planes: Array8) -> Array8:
+    """Return images (N, C, H, W) as (N, H, W, C), in the same memory."""
+    return np.moveaxis(planes, 1, -1)
+
+
+def _noted(about: dict[str, Any]) -> list[LeftOut]:
+    return [LeftOut(*map(str, pair)) for pair in about["broken"]]
+
+
+def _key(found: Survey, settings: DataSettings) -> str:
+    """Return what the decoded images depend on: files, their order, and settings."""
+    keys = ("size", "resize", "channels", "background", "bits")
+    return key_of(found.place.stamp(), [getattr(settings, key) for key in keys], found.files)
+
+
+def _with_split(found: Survey, settings: DataSettings) -> Survey:
+    """Hold a random part out as "test", the same for every seed, unless there is one already.
+
+    Here and not later, so that each split is one piece of the file in which the images are kept.
+    """
+    count = len(found.splits["train"])
+    if not settings.hold_out or "test" in found.splits or count < 2:
+        return found
+    kept, held = held_out_rows(count, settings.hold_out)
+    rows: dict[str, list[int]] = {"train": kept.tolist(), "test": held.tolist()}
+    train, known = found.splits["train"], found.columns.get("train", {})
+    splits = {split: [train[i] for i in some] for split, some in rows.items()}
+    columns = {
+        split: {column: [values[i] for i in some] for column, values in known.items()}
+        for split, some in rows.items()
+    }
+    return replace(found, splits=splits, columns=columns)
+
+
+def _collect(found: Survey, x: Any, lost: set[str]) -> Collection:
+    """Cut the images into splits, each with its classes."""
+    splits: dict[str, Any] = {}
+    classes: dict[str, list[str]] = {}
+    start = 0
+    for split, files in found.splits.items():
+        kept = [i for i, file in enumerate(files) if file.name not in lost]
+        stop = start + len(kept)
+        splits[split] = x.part(start, stop) if isinstance(x, LazyImages) else x[start:stop]
+        start = stop
+        if label := found.columns.get(split, {}).get(LABEL):
+            classes[split] = [label[i] for i in kept]
+    labels, names = encode_labels(classes) if "train" in classes else ({}, ())
+    items = {split: Items(some, labels.get(split)) for split, some in splits.items() if len(some)}
+    return Collection(found.place.name, items, names)
+
+
+def _table(place: Place) -> tuple[str | None, list[str]]:
+    """Return the file with labels, at the top or in the folder that wraps all; and all images."""
+    names = [file.name for file in place.files] + [one.name for one in place.broken]
+    others = {one.name for one in place.others}
+    base = wrapper(names)
+    bases = ["", *(base[: i + 1] for i, sign in enumerate(base) if sign == "/")]
+    candidates = [top + file for file in (LABEL_FILE, JSON_FILE) for top in bases]
+    return next((name for name in candidates if name in others), None), names
+
+
+def _all_broken(found: Survey) -> list[LeftOut]:
+    files = found.files
+    known, broken = heads(found.place, files)
+    sound = [file for file, head in zip(files, known, strict=True) if head is not None]
+    return broken + verify(found.place, sound)
+
+
+def _require_memory(found: Survey, size: int, why: str = "") -> None:
+    free = free_memory()
+    if free is None or size <= SPARE * free:
+        return
+    raise UsageError(
+        f"{why}{found.place.path} takes {amount(size)} decoded, with {amount(free)} of memory "
+        "free: keep it on disk with data.cache=auto or data.cache=DIR, make the images smaller "
+        "with data.size, or decode each batch anew with data.cache=none (slow)."
+    )
+
+
+def _refuse(found: Survey, broken: Sequence[LeftOut]) -> None:
+    total = len(found.files) + len(found.place.broken)
+    raise UsageError(
+        f"{len(broken)} of {total} image files in {found.place.path} are broken:\n"
+        f"{listing(broken)}\n"
+        "Repair or delete them, or leave them out with data.skip_broken=true."
+    )
+
+
+def _nothing_in(place: Place) -> str:
+    found = "; ".join(grouped(place.others)[:3]) or "it is empty"
+    return f"There is no image that can be read in {place.path}: {found}."

@@ -1,0 +1,17 @@
+"""Which items are held out of training: a random part, the same for every seed."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ganvas.data.laws import REFERENCE_SEED
+
+Numbers = npt.NDArray[np.int64]
+
+
+def held_out_rows(count: int, share: float) -> tuple[Numbers, Numbers]:
+    """Return the rows of ``count`` items that are trained on, sorted, and those that are not."""
+    held = max(round(count * share), 1)
+    order = np.random.Generator(np.random.PCG64(REFERENCE_SEED)).permutation(count)
+    return np.sort(order[held:]), order[:held]
