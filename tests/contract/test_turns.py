@@ -276,3 +276,21 @@ def test_no_cosine_unless_it_is_asked_for() -> None:
     with turn("a") as a:
         a.minimise(turn.players["a"].parameters[0] * 1.0)
     assert "cosine/a" not in turn.statistics
+
+
+def test_a_branch_of_noise_is_known_by_run_and_name_and_not_by_position() -> None:
+    noise = Noise(3)
+    first = noise.branch("codes", 7).normal(4)
+    noise.normal(100)
+    assert noise.branch("codes", 7).normal(4).equal(first)
+    resumed = Noise(0)
+    resumed.load_state_dict(noise.state_dict())
+    assert resumed.branch("codes", 7).normal(4).equal(first)
+    for other in (Noise(4).branch("codes", 7), noise.branch("codes", 8), noise.branch("parts", 7)):
+        assert not other.normal(4).equal(first)
+    halves = [Noise(3, ranks=Ranks(rank, 2)).branch("codes", 7) for rank in range(2)]
+    assert torch.cat([half.normal(2) for half in halves]).equal(first)
+    shared = Noise(3, ranks=Ranks(1, 2)).branch("codes", 7, shared=True)
+    assert shared.normal(4).equal(first)
+    noise.advance(1)
+    assert not noise.branch("codes", 7).normal(4).equal(first)

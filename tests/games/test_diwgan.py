@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -361,6 +363,28 @@ def test_auction_and_sinkhorn_are_within_one_per_cent(warm: bool) -> None:
     assert total(cost, unsure) == pytest.approx(best)
 
 
+def test_errors_of_rounding_decide_no_auction() -> None:
+    """They differ from one number of processes to another; the pairs must not."""
+    generator = torch.Generator().manual_seed(0)
+    prices = others = None
+    reals = torch.randn(8, 2, dtype=torch.double, generator=generator)
+    fakes = 0.1 * torch.randn(8, 2, dtype=torch.double, generator=generator)
+    for _ in range(40):
+        fakes = fakes + 0.01 * torch.randn(8, 2, dtype=torch.double, generator=generator)
+        cost = torch.cdist(fakes, reals)
+        shaken = cost + 1e-15 * torch.randn(8, 8, dtype=torch.double, generator=generator)
+        column, prices = auction_centred(cost, prices)
+        found, others = auction_centred(shaken, others)
+        assert found.equal(column)
+        torch.testing.assert_close(others, prices, atol=1e-8, rtol=0)
+
+
+def auction_centred(cost: Tensor, prices: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return what a step of training finds, and the prices that it keeps."""
+    column, prices = matching.auction(cost, prices)
+    return column, prices - prices.mean()
+
+
 def plan_in_logarithms(cost: Tensor, stages: int = 5, rounds: int = 20) -> Tensor:
     """Sinkhorn's updates as they are written, in double precision."""
     cost = cost.double()
@@ -435,18 +459,79 @@ def test_herding_gives_every_mode_its_share() -> None:
 
 def test_densities_are_drawn_from_and_k_means_takes_middles() -> None:
     centres = torch.tensor([[0.0, 0.0], [10.0, 0.0]], dtype=torch.double)
-    draws = perturbed(centres, 4000, 0.5)
+    draws = perturbed(centres, 4000, 0.5, Noise(0))
     left = draws[draws[:, 0] < 5]
     assert len(left) / 4000 == pytest.approx(0.5, abs=0.03)
     torch.testing.assert_close(
         left.std(0), torch.full((2,), 0.5, dtype=torch.double), atol=0.03, rtol=0
     )
     points, modes = ring(800)
-    rows = kmeans(points, 8)
+    rows = kmeans(points, 8, Noise(0))
     assert modes[rows].unique().tolist() == list(range(8))
     middle = torch.stack([points[modes == mode].mean(0) for mode in modes[rows]])
     assert (points[rows] - middle).norm(dim=1).max() < 0.006  # σ is 0.01
-    assert len(kmeans(points[:20], 20).unique()) == 20
+    assert len(kmeans(points[:20], 20, Noise(0)).unique()) == 20
+
+
+def bandwidth_by_hand(codes: Tensor) -> float:
+    """Return the likeliest of 24 widths, every point's density summed over all others."""
+    x, n, k = codes.double(), *codes.shape
+
+    def likelihood(width: float) -> float:
+        total = 0.0
+        for i in range(n):
+            apart = (x[torch.arange(n) != i] - x[i]).square().sum(1)
+            total += float((-apart / (2 * width**2)).logsumexp(0)) - k * math.log(width)
+        return total
+
+    return max(np.logspace(math.log10(0.003), 0, 24), key=likelihood)
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_of_few_items_each_counts_once(tmp_path: Path, copies: int) -> None:
+    """However many are asked for, and however often the data have them."""
+    points = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    np.save(tmp_path / "points.npy", np.concatenate([points] * copies))
+    few: dict[str, Any] = SMALL | {"candidates": 4000, "representatives": 500}
+    game, feed, table = play("diwgan", str(tmp_path / "points.npy"), batch=B, **few)
+    game.choose(feed, table)
+    assert len(game.summary.representatives) == len(game.summary.distances) == 60 * copies
+    whole = game.normalised(next(feed.epoch("train", 500)).x).detach()
+    codes = whole[:60]
+    torch.testing.assert_close(whole.mean(0), torch.zeros(4), atol=1e-5, rtol=0)
+    torch.testing.assert_close(whole.std(0), torch.ones(4))
+    assert game.summary.bandwidth.item() == pytest.approx(bandwidth_by_hand(codes))
+    pairs = torch.tensor([(a - b).norm() for a, b in itertools.combinations(codes, 2)])
+    assert game.summary.border.item() == pytest.approx(pairs.quantile(1e-3).item(), rel=1e-3)
+    order = [found[:, 0].argsort() for found in (game.summary.representatives, whole)]
+    torch.testing.assert_close(game.summary.representatives[order[0]], whole[order[1]])
+    for number in range(2):
+        table.round = number
+        game.round(feed, table)
+
+
+def test_a_batch_larger_than_the_data_is_told_of_the_data(tmp_path: Path) -> None:
+    np.save(tmp_path / "points.npy", np.random.default_rng(0).normal(size=(10, 2)))
+    game, feed, table = play("diwgan", str(tmp_path / "points.npy"), batch=B, **SMALL)
+    with pytest.raises(UsageError, match=r"only 10 representatives; set train\.batch=10$"):
+        game.round(feed, table)
+
+
+def test_what_is_drawn_beside_the_game_differs_from_run_to_run() -> None:
+    """Of equal weights and data: the autoencoder's noise, and the part that a step meets."""
+
+    def drawn(seed: int) -> tuple[Tensor, Tensor, Tensor]:
+        game, feed, table = play(
+            "diwgan", batch=B, **(SMALL | {"representatives": 3 * B, "choose": "kde"})
+        )
+        table.noise = Noise(seed)
+        game.learn_codes(feed, table)
+        game.choose(feed, table)
+        return weights(game.decoder), game.summary.representatives, game._rows(B, table)
+
+    for mine, same, others in zip(drawn(1), drawn(1), drawn(2), strict=True):
+        assert mine.equal(same)
+        assert not mine.equal(others)
 
 
 def test_autoencoder_noise_does_not_touch_the_games_own() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor
+
+from ganvas.play import Noise
 
 CHUNK = 1024
 """Rows compared at once, or fewer: see `_parts`."""
@@ -55,12 +58,19 @@ def log_density(
     return torch.cat(parts) - constant
 
 
+def distinct(x: Tensor) -> Tensor:
+    """Return the points (n, k) that differ from one another, in some order."""
+    return cast(Tensor, x.unique(dim=0))  # pyright: ignore[reportUnknownMemberType]
+
+
 def leave_one_out_bandwidth(x: Tensor, low: float = 0.003, high: float = 1.0) -> Tensor:
     """Return the width under which each of (n, k) points is likeliest given the others, 0-d.
 
     Of 24 widths on a logarithmic grid. Rules of thumb take the data for one Gaussian and smear
-    modes that are far apart.
+    modes that are far apart. Equal points count once: beside its copy a point is likeliest under no
+    width at all.
     """
+    x = distinct(x)
     k = x.shape[1]
     squared = torch.cdist(x, x).square()
     squared.fill_diagonal_(torch.inf)
@@ -93,25 +103,23 @@ def herd(candidates: Tensor, count: int, bandwidth: Tensor | float) -> Tensor:
     return torch.stack(chosen)
 
 
-def perturbed(centres: Tensor, count: int, bandwidth: Tensor | float) -> Tensor:
+def perturbed(centres: Tensor, count: int, bandwidth: Tensor | float, noise: Noise) -> Tensor:
     """Return ``count`` draws (count, k) from the density of Gaussians of one width at (n, k)."""
-    generator = torch.Generator(centres.device).manual_seed(0)
-    rows = torch.randint(len(centres), (count,), generator=generator, device=centres.device)
-    noise = torch.randn(count, centres.shape[1], generator=generator, device=centres.device)
-    return centres[rows] + torch.as_tensor(bandwidth, dtype=centres.dtype) * noise
+    rows = noise.integers(count, len(centres))
+    moved = noise.normal(count, centres.shape[1])
+    return centres[rows] + torch.as_tensor(bandwidth, dtype=centres.dtype) * moved
 
 
-def kmeans(candidates: Tensor, count: int, rounds: int = 10) -> Tensor:
+def kmeans(candidates: Tensor, count: int, noise: Noise, rounds: int = 10) -> Tensor:
     """Return the rows of ``count`` different candidates (n, k), each nearest to a k-means centre.
 
     Centres start as k-means++ draws them (Arthur & Vassilvitskii 2007) and move by Lloyd's rule.
     """
-    generator = torch.Generator(candidates.device).manual_seed(0)
     centres = candidates[:1]
     apart = torch.full_like(candidates[:, 0], torch.inf)
     while len(centres) < count:
         apart = torch.minimum(apart, (candidates - centres[-1]).square().sum(1))
-        drawn = torch.multinomial(apart.clamp_min(1e-30), 1, generator=generator)
+        drawn = torch.multinomial(apart.clamp_min(1e-30), 1, generator=noise.generator)
         centres = torch.cat([centres, candidates[drawn]])
     for _ in range(rounds):
         own = torch.cdist(candidates, centres).argmin(1)

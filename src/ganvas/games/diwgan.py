@@ -7,6 +7,7 @@ badly met (w_r) and less where the fake is an outlier of the generator's own rec
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal
 
 import torch
@@ -20,7 +21,7 @@ from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
 from ganvas.games import matching
 from ganvas.games.adversarial import Adversarial, AdversarialConfig, Parts
-from ganvas.games.density import leave_one_out_bandwidth, log_density
+from ganvas.games.density import distinct, leave_one_out_bandwidth, log_density
 from ganvas.games.priors import Normal, Prior
 from ganvas.games.representatives import Choice, Pairs, Summary, Trail, bounded, chosen, entropy
 from ganvas.networks import (
@@ -47,9 +48,10 @@ class DIWGANConfig(AdversarialConfig):
         autoencoder_optimiser, autoencoder_rounds, autoencoder_batch: how it is trained beforehand.
         code: width k of its latents; None: the number of coordinates, at most 16.
         alpha: weight of the distance.
-        representatives: reals that are met, at least ``train.batch``; of more than that, each step
-            meets a random part.
-        candidates: encoded training items among which representatives are chosen.
+        representatives: reals that are met, at least ``train.batch``, and all where there are
+            fewer; of more than a batch, each step meets a random part.
+        candidates: encoded training items among which representatives are chosen; all where there
+            are fewer.
         choose: how: by herding, by draws from their density, by k-means, or at random.
         pairing: exact, auction, sinkhorn (rounded to pairs), soft (its plan), or identity (none).
         huber: distances below it count quadratically; 0 for never.
@@ -105,8 +107,9 @@ class DIWGAN(Adversarial):
         self.players["autoencoder"] = Player(
             [self.encoder, self.decoder], config.autoencoder_optimiser
         )
-        self.summary = Summary(config.representatives, k)
-        self.trail = Trail(config.past * config.representatives, config.representatives, k)
+        size = min(config.representatives, spec.size or config.representatives)
+        self.summary = Summary(size, k)
+        self.trail = Trail(config.past * size, size, k)
 
     # ---- before the game ------------------------------------------------------------------------
 
@@ -121,11 +124,11 @@ class DIWGAN(Adversarial):
     def learn_codes(self, data: Feed, turn: Turns) -> None:
         """Take one step on ‖x − Dec(E(x + noise))‖², also off the data.
 
-        Its data and noise come from streams of their own: with alpha = 0 the game is then, bit for
-        bit, what it would be without an autoencoder.
+        Its data and noise come from streams of the run that are their own: with alpha = 0 the game
+        is then, bit for bit, what it would be without an autoencoder.
         """
         x = data.next("autoencoder", self.settings.autoencoder_batch // world_size()).x
-        noise = Noise(turn.round, x.device, turn.ranks)
+        noise = turn.noise.branch("autoencoder", turn.round)
         if self.spec.kind == "points":
             low, high = gather(x).min(0).values, gather(x).max(0).values
             count = max(len(x) // 10, 1)
@@ -140,19 +143,21 @@ class DIWGAN(Adversarial):
     @torch.no_grad()
     def choose(self, data: Feed, turn: Turns) -> None:
         """Fix the latents' normalisation, the bandwidth of the data, and the representatives."""
-        config = self.settings
-        count = max(config.candidates, config.representatives)
-        x = data.next("representatives", count // world_size()).x
-        codes = gather(torch.cat([self.encoder(part).mean for part in torch.split(x, 512)]))
+        config, size = self.settings, len(self.summary.representatives)
+        # A finite stream goes through all items before it repeats one.
+        wanted = max(config.candidates, size)
+        count = min(wanted, self.spec.size or wanted)
+        x = data.next("representatives", math.ceil(count / world_size())).x
+        codes = gather(torch.cat([self.encoder(part).mean for part in torch.split(x, 512)]))[:count]
         self.summary.shift.copy_(codes.mean(0))
         self.summary.scale.copy_(codes.std(0).clamp_min(1e-6))
         codes = (codes - self.summary.shift) / self.summary.scale
         some = codes[:BANDWIDTH_POINTS]
         self.summary.bandwidth.copy_(leave_one_out_bandwidth(some))
-        self.summary.border.copy_(torch.pdist(some).quantile(SAME))
-        size = len(self.summary.representatives)
+        self.summary.border.copy_(torch.pdist(distinct(some)).quantile(SAME))
+        noise = turn.noise.branch("representatives", shared=True)
         self.summary.representatives.copy_(
-            chosen(config.choose, codes, size, self.summary.bandwidth)
+            chosen(config.choose, codes, size, self.summary.bandwidth, noise)
         )
 
     # ---- the game -------------------------------------------------------------------------------
@@ -278,14 +283,14 @@ class DIWGAN(Adversarial):
         """
         size = len(self.summary.representatives)
         if count > size:
+            more = f"game.representatives={count} or more, or " if size != self.spec.size else ""
             raise UsageError(
                 f"train.batch={count} fakes meet only {size} representatives; set "
-                f"game.representatives={count} or more, or train.batch={size}"
+                f"{more}train.batch={size}"
             )
         if count == size:
             return torch.arange(size, device=self.summary.representatives.device)
-        # Every process draws for the whole set and keeps all of it.
-        share = Noise(turn.round, turn.noise.device).uniform(size)
+        share = turn.noise.branch("part", turn.round, shared=True).uniform(size)
         return share.argsort()[:count]
 
     # ---- what a trained model can do ------------------------------------------------------------

@@ -15,6 +15,9 @@ from ganvas.games.density import log_sum_exp
 SURE = 0.9
 """Share of a row's mass from which on its pair is taken as it is."""
 
+GRID = 2.0**30
+"""Steps from no cost to the largest in an auction; sums of them are exact in double precision."""
+
 FAINTEST = -60.0
 """Logarithm of the least number in a plan: products with smaller ones underflow, which is slow."""
 VANISHED = 1e-30
@@ -39,7 +42,9 @@ def auction(
     """Return an assignment whose cost is within n·epsilon of the least, and the columns' prices.
 
     Rows bid for columns, all at once, in rounds of falling epsilon (Bertsekas 1988). Prices of an
-    earlier, similar problem are a good start.
+    earlier, similar problem are a good start. Costs are rounded to a grid, on which bids are exact:
+    bidding makes many bids equal, and between them errors of rounding would decide, which differ
+    from one number of processes to another.
 
     Args:
         cost: (n, n).
@@ -47,16 +52,15 @@ def auction(
         epsilon: of the last round, relative to the largest cost.
     """
     n = len(cost)
-    benefit = -cost.detach().double()
-    scale = float(cost.detach().abs().max().clamp_min(1e-12))
-    prices = torch.zeros_like(benefit[0]) if prices is None else prices.double().clone()
-    column = torch.full((n,), -1, device=cost.device)
+    unit = float(cost.detach().abs().max().clamp_min(1e-12)) / GRID
+    benefit = (-cost.detach().double() / unit).round()
+    prices = torch.zeros_like(benefit[0]) if prices is None else (prices.double() / unit).round()
     step = 0.25 if n > 1 else epsilon
     while True:
         step = max(step, epsilon)
-        column, prices = _bid(benefit, prices, step * scale)
+        column, prices = _bid(benefit, prices, float(round(step * GRID)))
         if step <= epsilon:
-            return column, prices
+            return column, prices * unit
         step /= 5
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.games.density import herd, kmeans, perturbed
+from ganvas.play import Noise
 
 CLIP = 0.1, 10.0
 """Weights stay within these multiples of their mean."""
@@ -89,7 +90,7 @@ class Pairs:
     fake_weights: Tensor
 
 
-def chosen(how: Choice, codes: Tensor, size: int, bandwidth: Tensor) -> Tensor:
+def chosen(how: Choice, codes: Tensor, size: int, bandwidth: Tensor, noise: Noise) -> Tensor:
     """Return ``size`` representatives (size, k) of normalised latents (N, k).
 
     Args:
@@ -99,14 +100,15 @@ def chosen(how: Choice, codes: Tensor, size: int, bandwidth: Tensor) -> Tensor:
         codes: in random order.
         size: how many.
         bandwidth: of the density.
+        noise: what draws and first centres come from; shared by all processes.
     """
     match how:
         case "herding":
             return codes[herd(codes, size, bandwidth)]
         case "kde":
-            return perturbed(codes, size, bandwidth)
+            return perturbed(codes, size, bandwidth, noise)
         case "kmeans":
-            return codes[kmeans(codes, size)]
+            return codes[kmeans(codes, size, noise)]
         case "random":
             return codes[:size]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import torch
 from torch import Tensor
 
@@ -55,6 +57,16 @@ class Noise:
                 2**62, (1,), generator=self.generator, device=self.device, dtype=torch.int64
             )
             self.generator.manual_seed(int(fresh.item()))
+
+    def branch(self, *names: str | int, shared: bool = False) -> Noise:
+        """Return another stream of this run, known by names, at its beginning; this one rests.
+
+        It depends on the run's seed, the names and how often the stream was made to `advance`.
+        ``shared``: every process keeps whole draws, not its slice of them.
+        """
+        path = "/".join(map(str, (self.generator.initial_seed(), *names)))
+        seed = int.from_bytes(hashlib.blake2b(path.encode(), digest_size=7).digest())
+        return Noise(seed, self.device, None if shared else self.ranks)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the exact position in the stream."""
