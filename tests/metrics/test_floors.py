@@ -7,6 +7,7 @@ import pytest
 
 from ganvas.data.laws import law
 from ganvas.errors import UsageError
+from ganvas.metrics import modes
 from ganvas.metrics.floors import (
     expected_modes,
     histogram_measures,
@@ -15,6 +16,7 @@ from ganvas.metrics.floors import (
     point_floors,
     stacked_floors,
 )
+from ganvas.metrics.points import evaluate_points
 
 
 def test_share_within_three_deviations():
@@ -43,6 +45,20 @@ def test_simulated_floors_agree_with_closed_forms():
     assert floors["w1"].value > 0 < floors["w1"].spread
     assert floors["jsd_grid_bits"].value == pytest.approx(floors["jsd_grid"].value / math.log(2))
     assert floors == point_floors(truth, 1000, repeats=4)
+
+
+@pytest.mark.parametrize("samples", [150, 400])
+def test_floors_are_what_fresh_samples_score_under_the_evaluation_itself(samples: int):
+    truth = law("ring8")
+    floor = point_floors(truth, samples)["jsd_grid"]
+    reference, _ = truth.reference(10_000)
+    rngs = (np.random.Generator(np.random.PCG64(seed)) for seed in range(20))
+    draws = [truth.sample(samples, rng)[0] for rng in rngs]
+    found = [modes.jsd_grid(points, reference, truth.box) for points in draws]
+    assert floor.value == pytest.approx(np.mean(found), abs=2 * np.std(found))
+    scored = evaluate_points(draws[0], truth, seed=None)["jsd_grid"]
+    assert scored.protocol.reference_samples == 10_000
+    assert (scored.value, scored.floor) == (pytest.approx(found[0]), floor.value)
 
 
 def test_law_without_modes_has_distance_floors_only():

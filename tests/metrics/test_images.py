@@ -3,10 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 from ganvas.errors import UsageError
-from ganvas.metrics.extractors import DigitClassifier, Pixels, RandomConv
-from ganvas.metrics.images import digit_report, evaluate_images
+from ganvas.metrics import images
+from ganvas.metrics.extractors import DigitClassifier, OwnExtractor, Pixels, RandomConv
+from ganvas.metrics.images import ImageEvaluation, digit_report, evaluate_images
 from ganvas.metrics.protocol import Score
 
 
@@ -133,3 +135,103 @@ def test_unfit_images_are_refused(classifier: DigitClassifier, real_digits):
         evaluate_images(train[:20], train, classifier, labels=torch.zeros(3))
     with pytest.raises(UsageError, match="uint8"):
         evaluate_images(train[:9] / 255.0, train, Pixels())
+
+
+def blobs(n: int, seed: int) -> np.ndarray:
+    """Images of four pixels in ten classes, sorted by class."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    level = 20 * np.sort(rng.integers(10, size=n))[:, None] + 30
+    return (level + rng.normal(0, 5, (n, 4))).clip(0, 255).astype(np.uint8).reshape(n, 2, 2, 1)
+
+
+def near(samples: np.ndarray, train: np.ndarray, held_out: np.ndarray) -> dict[str, Score]:
+    own = OwnExtractor("pixels-as-they-are", nn.Flatten())
+    evaluation = ImageEvaluation(samples, train, own, held_out=held_out, against="train")
+    return {score.protocol.metric: score for score in evaluation.neighbourhoods()}
+
+
+def as_shuffled(count: int) -> None:
+    rng = np.random.Generator(np.random.PCG64(1))
+    samples, train, held_out = blobs(count, 2), blobs(count, 3), blobs(count, 4)
+    ordered = near(samples, train, held_out)
+    mixed = near(rng.permutation(samples), rng.permutation(train), rng.permutation(held_out))
+    for name in ("recall", "coverage", "precision"):
+        assert ordered[name].value == pytest.approx(mixed[name].value, abs=0.03)
+        assert ordered[name].value == pytest.approx(ordered[name].floor, abs=0.03)
+    chosen = dict(ordered["recall"].protocol.settings)["choice"]
+    assert chosen == "random, seed 424242"
+    assert ordered["recall"].protocol.samples < count
+
+
+def test_sorted_sets_score_as_shuffled_ones_where_they_are_cut(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(images, "NEIGHBOUR_LIMIT", 1_000)  # the first 1,000 are six classes
+    as_shuffled(1_600)
+
+
+@pytest.mark.slow
+def test_sixteen_thousand_sorted_images_score_as_shuffled_ones():
+    as_shuffled(16_000)
+
+
+def test_a_set_that_is_not_cut_states_no_choice(own_scores: dict[str, Score]):
+    assert not [s for s in own_scores.values() if "choice" in dict(s.protocol.settings)]
+
+
+class Breaks(nn.Module):
+    """Features that are NaN for images whose first pixel is white."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = x.flatten(1)
+        return torch.where(features[:, :1] == 1, torch.nan, features)
+
+
+def test_features_that_are_not_finite_leave_out_what_needs_them_and_say_which():
+    samples, train, held_out = blobs(60, 5), blobs(80, 6), blobs(80, 7)
+    samples[[7, 40], 0, 0, 0] = 255
+    own = OwnExtractor("breaks", Breaks(), classifier=nn.Linear(4, 3))
+    scores = evaluate_images(samples, train, own, held_out=held_out)
+    metrics = {"fid", "kid", "precision", "recall", "density", "coverage", "coverage_ratio"}
+    metrics |= {"diversity", "is", "confidence", "class_share_min", "within_class_variance"}
+    assert set(scores.left_out) == {f"{metric}[own:breaks]" for metric in metrics}
+    assert all("2 of 60 rows (7, 40)" in reason for reason in scores.left_out.values())
+    assert scores.left_out["fid[own:breaks]"].startswith("features of the samples are not finite")
+    assert set(scores) == {
+        *("copy_share[pixels]", "duplicate_rate[pixels]", "support[pixels]"),
+        *("support_low[pixels]", "support_high[pixels]"),
+    }
+
+
+def test_real_images_with_broken_features_cost_the_floors_only():
+    samples, train, held_out = blobs(60, 5), blobs(80, 6), blobs(80, 7)
+    train[:, 0, 0, 0] = 255
+    scores = evaluate_images(samples, train, OwnExtractor("breaks", Breaks()), held_out=held_out)
+    whole = evaluate_images(samples, train, OwnExtractor("whole", nn.Flatten()), held_out=held_out)
+    assert scores["fid[own:breaks]"].value == pytest.approx(whole["fid[own:whole]"].value)
+    assert scores["fid[own:breaks]"].floor is None
+    assert scores["recall[own:breaks]"].floor is None
+    assert "coverage_ratio[own:breaks]" not in scores
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 9])
+def test_few_samples_have_the_scores_that_can_be_computed(
+    count: int, classifier: DigitClassifier, real_digits
+):
+    train, _, held, _ = real_digits
+    scores = evaluate_images(train[:count], train[20:80], classifier, held_out=held[:60])
+    name = f"[{classifier.name}]"
+    always = {f"is{name}", f"confidence{name}", f"class_share_min{name}", "copy_share[pixels]"}
+    assert always <= set(scores)
+    assert dict(scores[f"is{name}"].protocol.settings)["splits"] == str(count)
+    assert scores[f"is{name}"].value == pytest.approx(1)  # each part is a single sample
+    several = {f"fid{name}", f"kid{name}", f"recall{name}", f"diversity{name}", "support[pixels]"}
+    assert several <= (set(scores) if count > 1 else set(scores.left_out))
+    assert not scores.left_out or count == 1
+    assert all(np.isfinite(s.value) for s in scores.values() if "support" not in s.name)
+
+
+def test_a_floor_from_fewer_real_images_says_so(real_digits):
+    train, _, held, _ = real_digits
+    scores = evaluate_images(train[:60], train[60:90], Pixels(), held_out=held[:50])
+    assert dict(scores["fid[pixels]"].protocol.settings)["floor_samples"] == "30"
+    enough = evaluate_images(train[:60], train[60:160], Pixels(), held_out=held[:50])
+    assert "floor_samples" not in dict(enough["fid[pixels]"].protocol.settings)

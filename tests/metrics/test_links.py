@@ -42,8 +42,8 @@ def test_scores_carry_what_true_rates_reach() -> None:
 @pytest.mark.parametrize(
     ("scores", "linked", "complaint"),
     [
-        ([1.0, np.nan], [True, False], "finite scores"),
-        ([1.0], [True, False], "expected 2 finite scores"),
+        ([1.0, np.nan], [True, False], r"not finite in 1 of 2 rows \(1\)"),
+        ([1.0], [True, False], "expected 2 scores"),
         ([1.0, 2.0], [True, True], "only where there are both"),
     ],
 )

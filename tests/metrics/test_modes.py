@@ -226,7 +226,7 @@ def test_wrong_samples_are_refused():
         modes.assign(np.zeros((5, 3)), ring)
     broken = np.zeros((5, 2))
     broken[1, 0] = math.nan
-    with pytest.raises(GanvasError, match="1 of 5 samples are not finite"):
+    with pytest.raises(GanvasError, match=r"samples are not finite in 1 of 5 rows \("):
         modes.assign(broken, ring)
     with pytest.raises(UsageError, match="no modes"):
         modes.assign(np.zeros((5, 2)), law("swiss_roll"))

@@ -7,6 +7,8 @@ import pytest
 
 from ganvas.data.laws import law
 from ganvas.errors import GanvasError, UsageError
+from ganvas.metrics import measures
+from ganvas.metrics import points as sets
 from ganvas.metrics.points import evaluate_point_set, evaluate_points
 from ganvas.metrics.protocol import Score
 
@@ -104,3 +106,28 @@ def test_points_without_a_law(rng: np.random.Generator):
     assert dict(few["recall"].protocol.settings) == {"k": "2"}
     with pytest.raises(UsageError, match="reference points"):
         evaluate_point_set(same, np.full((5, 2), np.nan))
+
+
+def test_sorted_points_score_as_shuffled_ones_where_they_are_cut(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+):
+    for module, name in ((measures, "TRANSPORT"), (sets, "TRANSPORT"), (sets, "KERNEL")):
+        monkeypatch.setattr(module, f"{name}_SAMPLES", 300)
+    truth = law("ring8")
+    drawn, mode = truth.sample(401, rng)
+    ordered = drawn[np.argsort(mode)]  # the first 300 lack two modes of eight
+    score = evaluate_points(ordered, truth, seed=None)["w1"]
+    assert score.value < 0.2  # of the first 300: .25 to .34
+    assert dict(score.protocol.settings) == {"choice": "random, seed 424242"}
+    halves = np.repeat([[0.0], [10.0]], 200, axis=0)
+    scores = evaluate_point_set(halves, rng.permutation(halves))
+    assert scores["w1"].value < 1  # of the first 300: 1.7
+    assert scores["mmd"].value < 0.01
+    assert dict(scores["w1"].protocol.settings) == {"choice": "random, seed 424242"}
+
+
+def test_what_one_point_allows_is_measured_and_the_rest_says_why(rng: np.random.Generator):
+    scores = evaluate_point_set(np.zeros((1, 2)), rng.normal(size=(50, 2)))
+    assert set(scores) == {"w1"}
+    assert set(scores.left_out) == {"mmd", "precision", "recall", "density", "coverage"}
+    assert "two samples" in scores.left_out["mmd"]

@@ -1,7 +1,7 @@
 """ganvas from Python: train, resume, evaluate, load. The command line calls the same functions."""
 
 from ganvas.api.distances import Estimate, distance
-from ganvas.api.measuring import diagnose, digit_classifier, evaluate, measure
+from ganvas.api.measuring import diagnose, digit_classifier, drawn, evaluate, measure
 from ganvas.api.running import Ending, resume, train
 from ganvas.model import load
 
@@ -11,6 +11,7 @@ __all__ = [
     "diagnose",
     "digit_classifier",
     "distance",
+    "drawn",
     "evaluate",
     "load",
     "measure",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 
+from ganvas.data.choice import at_most
 from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.data.source import REFERENCE
@@ -86,6 +87,6 @@ def error(recipe: Recipe, width: int, rounds: int | None) -> float:
     if held_out is None:
         x = feed.next("validation", JUDGED).x
     else:
-        x = source.spec.domain.encode(source.items(held_out).x[:JUDGED])
+        x = source.spec.domain.encode(at_most(source.items(held_out).x, JUDGED))
     with torch.no_grad():
         return float((game.reconstruct(x) - x).square().mean())

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ganvas.data.affine import AffineSource
+from ganvas.data.choice import CHOICE, at_most, places
+from ganvas.data.items import Items
 from ganvas.data.open import open_data
 from ganvas.data.source import REFERENCE, Source, StackSource
 from ganvas.data.spec import AnyArray, Images
 from ganvas.files import disk_errors
 from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.extractors import default_extractor
-from ganvas.metrics.gaussianity import gaussianity
+from ganvas.metrics.gaussianity import GAUSSIANITY, KERNEL_SAMPLES, gaussianity
 from ganvas.metrics.images import evaluate_images
 from ganvas.metrics.points import evaluate_point_set, evaluate_points
-from ganvas.metrics.protocol import Protocol, Score
+from ganvas.metrics.protocol import Protocol, Score, Scores, measured, settings
 from ganvas.metrics.stacked import evaluate_stacked, stack_classifier
 from ganvas.model import Model, load, save_model
 from ganvas.play import Game, Noise
@@ -45,7 +48,7 @@ def evaluate(
     seed: int | None = None,
     *,
     game: str | type[Game] | None = None,
-) -> dict[str, Score]:
+) -> Scores:
     """Measure a run's model, and keep the scores in its folder, report and model card.
 
     Args:
@@ -55,7 +58,8 @@ def evaluate(
         game: the run's game, ``module:Class`` or the class, if it is one of the user's own.
 
     Returns:
-        Scores by name; each carries the protocol under which it may be compared.
+        Scores by name; each carries the protocol under which it may be compared. What could not be
+        measured is in their ``left_out``, with the reason.
 
     Raises:
         UsageError: there is no run or no model, or the data are gone.
@@ -64,11 +68,13 @@ def evaluate(
     folder, recipe, model, source = _open(run, game)
     n = samples or recipe.evaluate.samples
     used = recipe.evaluate.seed if seed is None else seed
-    scores = measure(model, source, n, used)
-    scores |= measure_codes(model, source, used) | measure_own(model, source, used)
+    scores = Scores()
+    for found in (measure(model, source, n, used), measure_codes(model, source, used)):
+        scores.add(found)
+    scores.add(measure_own(model, source, used))
     plain = {name: json.loads(score.to_json()) for name, score in scores.items()}
     shares = _class_shares(scores, model.spec.class_names)
-    _keep(folder, {"scores": plain, "class_shares": shares})
+    _keep(folder, {"scores": plain, "left_out": scores.left_out, "class_shares": shares})
     numbers = {name: score.value for name, score in scores.items()}
     made = model.provenance.model_copy(update={"scores": numbers})
     save_model(folder.model, model.game, made)
@@ -89,24 +95,32 @@ def diagnose(run: str | Path, *, game: str | type[Game] | None = None) -> Diagno
     return found
 
 
-def measure(model: Model, source: Source, samples: int, seed: int = 0) -> dict[str, Score]:
+def drawn(
+    model: Model, source: Source, n: int, seed: int = 0
+) -> tuple[AnyArray, NDArray[np.int64] | None]:
+    """Return the samples that are measured, in data units, and the classes asked for, if any.
+
+    Classes are as frequent as in the data that the samples are compared with.
+    """
+    asked = source.classes_like(_reference(source), n) if model.conditional else None
+    return model.sample(n, seed=seed, label=None if asked is None else asked.tolist()), asked
+
+
+def measure(model: Model, source: Source, samples: int, seed: int = 0) -> Scores:
     """Return all scores that fit the data, of so many samples drawn with ``seed``.
 
     None fit a model that draws no samples.
     """
     if "sample" not in model.capabilities:
-        return {}
-    labels: torch.Tensor | None = None
-    if model.conditional:
-        labels = model.latents(samples, seed)[1]
-    x = model.sample(samples, seed=seed)
+        return Scores()
+    x, labels = drawn(model, source, samples, seed)
     if source.law is not None:
         return evaluate_points(x, source.law, seed)
     if isinstance(source, StackSource):
         classifier = digit_classifier(source, model.device)
         return evaluate_stacked(x, classifier, data=source.spec.name, seed=seed)
-    drawn = isinstance(source, AffineSource)  # without end: fixed draws stand for all
-    train = source.items(REFERENCE if drawn else "train").x
+    endless = isinstance(source, AffineSource)  # fixed draws stand for all
+    train = source.items(REFERENCE if endless else "train").x
     held_out = source.items("test").x if "test" in source.splits else None
     if isinstance(source.spec.domain, Images):
         name, channels = source.spec.name, source.spec.domain.channels
@@ -117,7 +131,7 @@ def measure(model: Model, source: Source, samples: int, seed: int = 0) -> dict[s
             extractor,
             held_out=held_out,
             data=name,
-            labels=labels,
+            labels=None if labels is None else torch.from_numpy(labels),
             seed=seed,
             device=model.device,
         )
@@ -127,39 +141,49 @@ def measure(model: Model, source: Source, samples: int, seed: int = 0) -> dict[s
     return evaluate_point_set(x, held_out, real=train, reference_name=reference_name, seed=seed)
 
 
-def measure_codes(model: Model, source: Source, seed: int = 0) -> dict[str, Score]:
+def measure_codes(model: Model, source: Source, seed: int = 0) -> Scores:
     """Return how near encoded data are to the prior, of a game that encodes onto a normal prior.
 
-    The data are the held-out items, or the first training ones, at most 10,000.
+    The data are the held-out items, or the training ones, at most 10,000.
     """
     prior = getattr(model.game, "latent", None)
     if "encode" not in model.capabilities or getattr(prior, "kind", "") != "normal":
-        return {}
+        return Scores()
+    return measured({GAUSSIANITY: lambda: _code_scores(model, source, seed)})
+
+
+def _code_scores(model: Model, source: Source, seed: int) -> Iterator[Score]:
     split = source.splits[-1]
-    items = source.items(split).x[:CODES]
-    codes = _codes(model, items, seed)
-    normal = np.random.Generator(np.random.PCG64(seed)).standard_normal(codes.shape)
-    floors = gaussianity(normal, seed)
-    return {
-        name: Score(
-            value=value,
-            floor=floors[name],
-            protocol=Protocol(
-                metric=name,
-                samples=len(items),
-                reference=f"{source.spec.name}, {split}, against N(0, 1)",
-                reference_samples=len(items),
-                seed=seed,
-            ),
+    known = source.items(split).x
+    codes = _codes(model, at_most(known, CODES), seed)
+    # Another stream than the one that the measure itself compares with.
+    (fresh,) = np.random.SeedSequence(seed).spawn(1)
+    floors = gaussianity(np.random.default_rng(fresh).standard_normal(codes.shape), seed)
+    for name, value in gaussianity(codes, seed).items():
+        n = min(len(codes), KERNEL_SAMPLES) if name == "latent_mmd" else len(codes)
+        protocol = Protocol(
+            metric=name,
+            samples=n,
+            reference=f"{source.spec.name}, {split}, against N(0, 1)",
+            reference_samples=n,
+            seed=seed,
+            settings=settings(choice=CHOICE) if n < len(known) else (),
         )
-        for name, value in gaussianity(codes, seed).items()
-    }
+        yield Score(value=value, floor=floors[name], protocol=protocol)
 
 
-def measure_own(model: Model, source: Source, seed: int = 0) -> dict[str, Score]:
+def measure_own(model: Model, source: Source, seed: int = 0) -> Scores:
     """Return what the game measures of itself, if it has ``measures(source, seed)``."""
     own: Measures | None = getattr(model.game, "measures", None)
-    return {} if own is None else own(source, seed)
+    if own is None:
+        return Scores()
+    return measured({(f"measures of {model.system}",): lambda: own(source, seed).values()})
+
+
+def _reference(source: Source) -> Items:
+    """Return what samples are compared with, in random order: held-out items if there are any."""
+    items = source.items(next(s for s in ("test", REFERENCE, "train") if s in source.splits))
+    return items.take(places(len(items)))
 
 
 @torch.inference_mode()

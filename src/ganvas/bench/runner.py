@@ -195,7 +195,7 @@ def measure(folder: Path, job: Job) -> Row:
         scores[str(n)] = {s.protocol.metric: plain(s.value) for s in found.values()}
         floors[str(n)] = {s.protocol.metric: s.floor for s in found.values()}
         weights = next(iter(found.values())).protocol.weights or None
-    x = model.sample(max(counts), seed=seed)
+    x, _ = api.drawn(model, source, max(counts), seed)
     if source.law is not None:
         judge = modes.assign if source.law.noisy is None else modes.assign_shell
         histogram = judge(x, source.law).counts

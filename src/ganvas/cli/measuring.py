@@ -41,7 +41,10 @@ def evaluate(
         say(json.dumps([json.loads(score.to_json()) for score in scores.values()], indent=2))
         return
     rows = [(name, *_numbers(score), _protocol(score)) for name, score in scores.items()]
-    say(table(rows, ("score", "value", "perfect", "protocol")))
+    if rows:
+        say(table(rows, ("score", "value", "perfect", "protocol")))
+    for name, reason in scores.left_out.items():
+        say(f"{name} left out: {reason}")
 
 
 def compare(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -93,6 +94,17 @@ class Source(ABC):
     @abstractmethod
     def gather(self, table: Rows, rows: Rows) -> Batch:
         """Return the items that ``rows`` stand for, in network units, where ``table`` lies."""
+
+    def classes_like(self, items: Items, n: int) -> npt.NDArray[np.int64] | None:
+        """Return classes (n,) as frequent as those of some items, or None where they have none.
+
+        A conditional generator is asked for these wherever it is measured.
+
+        Args:
+            items: what its samples are compared with, in random order.
+            n: how many samples.
+        """
+        return None if items.label is None else np.resize(items.label, n)
 
     def _require(self, split: str, *, finite: bool = True) -> None:
         """Refuse an unknown split, and the endless "train" split where ``finite`` is false."""
@@ -248,6 +260,14 @@ class StackSource(Source):
         if self.spec.classes and pool.label is not None:
             label = pool.label[triples] @ np.array([100, 10, 1])
         return Items(np.ascontiguousarray(images), label)
+
+    def classes_like(self, items: Items, n: int) -> npt.NDArray[np.int64] | None:
+        """Return classes (n,) of new triples: of 10,000 known ones a thousandth is no frequency."""
+        label = self._train.label
+        if items.label is None or label is None:
+            return None
+        rng = np.random.Generator(np.random.PCG64(REFERENCE_SEED))
+        return label[rng.integers(len(label), size=(n, 3))] @ np.array([100, 10, 1])
 
     def draw(self, rng: np.random.Generator) -> Rows:
         """Return the next triples of digit numbers."""

@@ -12,6 +12,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from ganvas.config import Settings
+from ganvas.data.choice import CHOICE, at_most
 from ganvas.data.items import Items
 from ganvas.data.source import Source
 from ganvas.errors import UsageError
@@ -28,7 +29,7 @@ class Evaluation(Settings):
     """What is measured of an autoencoder.
 
     Attributes:
-        items: how many held-out items, the first ones, have their likelihood estimated.
+        items: how many held-out items have their likelihood estimated.
         samples: importance samples for each.
         neighbours: k of the classification of mean latents.
         labels: how many training items have one, in turn; left out where data have none.
@@ -64,7 +65,8 @@ def likelihood_scores(
     The items are those of the last split: held-out ones, where there are some.
     """
     split = source.splits[-1]
-    items = source.items(split).x[: asked.items]
+    known = source.items(split).x
+    items = at_most(known, asked.items)
     noise = Noise(seed, device)
     parts = [estimate(x, noise, asked.samples) for x in _batches(items, source, device)]
     found = Estimates(*(torch.cat(column).double() for column in zip(*parts, strict=True)))
@@ -74,7 +76,8 @@ def likelihood_scores(
         "reconstruction": found.reconstruction,
         "divergence": found.divergence,
     }
-    conditions = settings(importance_samples=asked.samples)
+    choice = {"choice": CHOICE} if len(items) < len(known) else {}
+    conditions = settings(importance_samples=asked.samples, **choice)
     return {
         name: _score(name, float(values.mean()), None, source, len(items), seed, conditions)
         for name, values in columns.items()

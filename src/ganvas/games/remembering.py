@@ -10,10 +10,11 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ganvas.config import Settings
+from ganvas.data.choice import CHOICE, at_most
 from ganvas.data.source import Batch, Source
 from ganvas.errors import UsageError
 from ganvas.latent.slots import readings
-from ganvas.metrics.protocol import Protocol, Score
+from ganvas.metrics.protocol import Protocol, Score, settings
 from ganvas.networks.base import Discriminator, Head, MemoryHead
 from ganvas.nn import Memory, held
 
@@ -109,7 +110,8 @@ def held_out_scores(
         seed: stated with the scores.
     """
     split = source.splits[-1]
-    items = source.items(split).x[:HELD_OUT]
+    known = source.items(split).x
+    items = at_most(known, HELD_OUT)
     names = {"likelihood/true": "query_log_likelihood"}
     names |= {"likelihood/biased": "query_log_likelihood_biased"}
     names |= {"slots/effective": "effective_slots"}
@@ -127,6 +129,7 @@ def held_out_scores(
                 reference=f"{source.spec.name}, {split}",
                 reference_samples=len(items),
                 seed=seed,
+                settings=settings(choice=CHOICE) if len(items) < len(known) else (),
             ),
         )
         for key, name in names.items()

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, sparse
 
 from ganvas.errors import UsageError
+from ganvas.metrics.unmeasurable import UnmeasurableError, require_finite
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -93,6 +94,8 @@ def transport_plan(p: ArrayLike, q: ArrayLike, cost: ArrayLike) -> Floats:
 
 def wasserstein_1d(x: ArrayLike, y: ArrayLike) -> float:
     """Return W1 of two samples of numbers, (n,) and (m,), as the area between their quantiles."""
+    for side in (x, y):
+        require_finite(np.ravel(side), "samples")
     first, second = np.sort(np.ravel(x).astype(np.float64)), np.sort(np.ravel(y).astype(np.float64))
     if len(first) == len(second):
         return float(np.abs(first - second).mean())
@@ -122,8 +125,13 @@ def pairwise_distances(x: ArrayLike, y: ArrayLike) -> Floats:
     """Return the (n, m) Euclidean distances of (n, d) and (m, d) in float64.
 
     The square is not expanded, so small distances keep their full precision.
+
+    Raises:
+        UnmeasurableError: some samples are not finite.
     """
     first, second = (torch.from_numpy(np.ascontiguousarray(a, np.float64)) for a in (x, y))
+    for side in (first, second):
+        require_finite(side, "samples")
     mode = "donot_use_mm_for_euclid_dist"
     return torch.cdist(first, second, compute_mode=mode).numpy()
 
@@ -169,7 +177,11 @@ def mmd(x: ArrayLike, y: ArrayLike, bandwidth: float | None = None) -> float:
     first, second = np.asarray(x, np.float64), np.asarray(y, np.float64)
     n, m = len(first), len(second)
     if min(n, m) < 2:
-        raise UsageError(f"an unbiased MMD needs two samples or more on each side, got {n} and {m}")
+        raise UnmeasurableError(
+            f"an unbiased MMD needs two samples or more on each side, got {n} and {m}"
+        )
+    for side in (first, second):
+        require_finite(side, "samples")
     pooled = np.concatenate([first, second])
     distance = pairwise_distances(pooled, pooled)
     scale = bandwidth or float(np.median(distance[np.triu_indices(n + m, 1)])) or 1.0

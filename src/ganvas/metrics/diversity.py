@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ganvas.errors import UsageError
 from ganvas.metrics.neighbours import squared_distance_blocks, wide
+from ganvas.metrics.unmeasurable import UnmeasurableError
 
 
 def mean_pairwise_distance(features: Tensor) -> float:
@@ -14,7 +15,7 @@ def mean_pairwise_distance(features: Tensor) -> float:
     vectors = wide(features)
     n = len(vectors)
     if n < 2:
-        raise UsageError("pairwise distances need two samples or more")
+        raise UnmeasurableError("pairwise distances need two samples or more")
     total = 0.0
     for rows, squares in squared_distance_blocks(vectors, vectors):
         local = torch.arange(len(squares), device=squares.device)
@@ -58,5 +59,5 @@ def within_class_variance_ratio(
     found = class_variances(samples, sample_labels, classes)
     held = wanted > 0
     if not held.any():
-        raise UsageError("no class of the real data has two different members")
+        raise UnmeasurableError("no class of the real data has two different members")
     return float((found[held] / wanted[held]).mean())

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ganvas.errors import UsageError
 from ganvas.metrics.neighbours import nearest, nearest_other, squared_distance_blocks, wide
+from ganvas.metrics.unmeasurable import UnmeasurableError
 
 QUANTILE = 0.01
 """Share of real images that lie nearer to another real image than the border."""
@@ -96,7 +97,7 @@ def birthday_support(samples: Tensor, border: float, confidence: float = 0.95) -
     vectors = wide(samples)
     n = len(vectors)
     if n < 2:
-        raise UsageError("a birthday estimate needs two samples or more")
+        raise UnmeasurableError("a birthday estimate needs two samples or more")
     tail = (1 - _checked(confidence)) / 2
     pairs, collisions = n * (n - 1) // 2, pairs_within(vectors, border)
     most = float(gammaincinv(collisions + 1, 1 - tail))

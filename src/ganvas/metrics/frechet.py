@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ganvas.errors import UsageError
 from ganvas.metrics.moments import RunningMoments
+from ganvas.metrics.unmeasurable import UnmeasurableError
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +33,8 @@ def frechet_distance(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -
             f"means and covariances do not fit: {m1.shape}, {c1.shape} against {m2.shape}, "
             f"{c2.shape}"
         )
+    if not all(np.isfinite(part).all() for part in (m1, c1, m2, c2)):
+        raise UnmeasurableError("means or covariances are not finite")
     factor = _factor(c1)
     product = factor.T @ c2 @ factor
     root_trace = float(np.sqrt(np.linalg.eigvalsh(_symmetric(product)).clip(min=0)).sum())

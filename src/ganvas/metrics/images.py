@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ganvas.data.laws import REFERENCE_SEED
+from ganvas.data.choice import CHOICE, some
 from ganvas.errors import UsageError
 from ganvas.metrics import duplicates
 from ganvas.metrics.diversity import mean_pairwise_distance, within_class_variance_ratio
 from ganvas.metrics.extractor import Extractor, Images, Look, checked_images, extract
 from ganvas.metrics.extractors import DIGIT_CLASSIFIER, Pixels, open_extractor
 from ganvas.metrics.frechet import frechet_of_features
-from ganvas.metrics.inception_score import class_shares, inception_score, mean_confidence
+from ganvas.metrics.inception_score import (
+    class_shares,
+    inception_score,
+    mean_confidence,
+    predicted,
+)
 from ganvas.metrics.kid import SUBSETS, kernel_distance, subset_size
 from ganvas.metrics.prdc import coverage, fitting, prdc
-from ganvas.metrics.protocol import Protocol, Score, by_name, settings
+from ganvas.metrics.protocol import Protocol, Score, Scores, floor_of, measured, settings
+from ganvas.metrics.unmeasurable import broken_rows, require_finite
 
 Split = Literal["held-out", "train"]
+
+Measures = dict[tuple[str, ...], Callable[[], Iterator[Score]]]
 
 NEIGHBOUR_LIMIT = 10_000
 """Images of a set that enter the neighbour measures, at most: their cost is quadratic."""
@@ -83,8 +90,8 @@ class ImageEvaluation:
         self.split: Split = against or ("train" if held_out is None else "held-out")
         self.samples, self._train, self._held_out = samples, train, held_out
         reference, real = (train, held_out) if self.split == "train" else (held_out, train)
-        self._reference = _shuffled(train if reference is None else reference)
-        self._real = None if real is None else _shuffled(real)[: len(samples)]
+        self._reference = some(train if reference is None else reference)
+        self._real = None if real is None else some(real, len(samples))
         self._data = data
 
     def _look(self, images: Images) -> Look:
@@ -97,7 +104,7 @@ class ImageEvaluation:
 
     @cached_property
     def reference(self) -> Look:
-        """Features (M, F) and probabilities of the reference images, shuffled."""
+        """Features (M, F) and probabilities of the reference images, in random order."""
         return self._look(self._reference)
 
     @cached_property
@@ -111,38 +118,93 @@ class ImageEvaluation:
         value: float,
         *,
         floor: float | None = None,
+        perfect: float | None = None,
         spread: float | None = None,
         samples: int | None = None,
         reference: int = 0,
         extractor: Extractor | None = None,
         **options: object,
     ) -> Score:
+        """Return a score whose floor real images reach, or which is known to be ``perfect``."""
         seen = extractor or self.extractor
+        n = len(self.samples) if samples is None else samples
+        if n < len(self.samples) or 0 < reference < len(self._reference):
+            options["choice"] = CHOICE
+        if floor is not None and self._real is not None and len(self._real) < n:
+            options["floor_samples"] = len(self._real)
         protocol = Protocol(
             metric=metric,
             extractor=seen.name,
             weights=seen.weights,
-            samples=len(self.samples) if samples is None else samples,
+            samples=n,
             reference=f"{self._data}, {self.split}" if reference else "",
             reference_samples=reference,
             resize=seen.resize(*self.samples.shape[1:]),
             seed=self.seed,
             settings=settings(**options),
         )
-        return Score(value=value, protocol=protocol, floor=floor, spread=spread)
+        best = perfect if floor is None else floor
+        return Score(value=value, protocol=protocol, floor=best, spread=spread)
 
-    def distances(self) -> Iterator[Score]:
-        """Yield Frechet and kernel distance from the reference."""
-        x, y = self.fake.features, self.reference.features
-        real = None if self.real is None else self.real.features
-        floor = None if real is None else frechet_of_features(real, y)
-        yield self._score("fid", frechet_of_features(x, y), floor=floor, reference=len(y))
+    def _floor(self, measure: Callable[[Tensor], float]) -> float | None:
+        """Return the measure of the real images' features (N, F), if there are enough of them."""
+        real = self.real
+        return None if real is None else floor_of(lambda: measure(real.features))
+
+    def _names(self, *metrics: str) -> tuple[str, ...]:
+        return tuple(f"{metric}[{self.extractor.name}]" for metric in metrics)
+
+    def measures(self, labels: Tensor | None = None) -> Measures:
+        """Return every measure by the names of its scores.
+
+        Args:
+            labels: (N,) classes that the samples were asked to show, in the classifier's own
+                numbering; adds ``label_accuracy``.
+        """
+        near = ("precision", "recall", "density", "coverage", "coverage_ratio")
+        repeats = ("duplicate_rate", "support", "support_low", "support_high")
+        if labels is not None and labels.shape != (len(self.samples),):
+            raise UsageError(
+                f"{len(self.samples)} samples need as many labels, got {tuple(labels.shape)}"
+            )
+        return {
+            self._names("fid"): self.frechet,
+            self._names("kid"): self.kernel,
+            self._names(*near[: None if self._real is not None else -1]): self.neighbourhoods,
+            self._names("diversity"): self.diversity,
+            (f"copy_share[{Pixels.name}]",): self.copies,
+            tuple(f"{metric}[{Pixels.name}]" for metric in repeats): self.repeats,
+            self._names("is"): self.inception,
+            self._names("confidence", "class_share_min"): self.classes,
+            self._names("label_accuracy"): lambda: self.obedience(labels),
+            self._names("within_class_variance"): self.variety_within_classes,
+        }
+
+    def _compared(self) -> tuple[Tensor, Tensor]:
+        """Return the features of samples (N, F) and reference (M, F), all finite."""
+        return _finite(self.fake, "the samples"), _finite(self.reference, "the reference")
+
+    def _fresh(self) -> Tensor | None:
+        """Return features of real images for neighbour measures; None where they do not do."""
+        real = None if self.real is None else some(self.real.features, NEIGHBOUR_LIMIT)
+        return None if real is None or len(real) < 2 or broken_rows(real) else real
+
+    def frechet(self) -> Iterator[Score]:
+        """Yield the Frechet distance from the reference."""
+        x, y = self._compared()
+        value = frechet_of_features(x, y)
+        floor = self._floor(lambda real: frechet_of_features(real, y))
+        yield self._score("fid", value, floor=floor, reference=len(y))
+
+    def kernel(self) -> Iterator[Score]:
+        """Yield the kernel distance from the reference."""
+        x, y = self._compared()
         value, spread = kernel_distance(x, y)
         yield self._score(
             "kid",
             value,
             spread=spread,
-            floor=None if real is None else kernel_distance(real, y).value,
+            floor=self._floor(lambda real: kernel_distance(real, y).value),
             reference=len(y),
             subsets=SUBSETS,
             size=subset_size(len(x), len(y)),
@@ -154,8 +216,8 @@ class ImageEvaluation:
         ``coverage_ratio`` compares equally many samples and real images against the same
         reference: how much of what real images cover do the samples cover?
         """
-        x, y = self._limited(self.fake), self._limited(self.reference)
-        real = None if self.real is None else self._limited(self.real)
+        x, y = (some(features, NEIGHBOUR_LIMIT) for features in self._compared())
+        real = self._fresh()
         k = fitting(self.neighbours, *(len(one) for one in (x, y, real) if one is not None))
         floors = {} if real is None else prdc(y, real, k)._asdict()
         for name, value in prdc(y, x, k)._asdict().items():
@@ -164,13 +226,16 @@ class ImageEvaluation:
         if real is not None:
             n = min(len(x), len(real))
             ratio = coverage(y, x[:n], k) / max(floors["coverage"], 1 / len(y))
-            yield self._score("coverage_ratio", ratio, floor=1.0, samples=n, reference=len(y), k=k)
+            yield self._score(
+                "coverage_ratio", ratio, perfect=1.0, samples=n, reference=len(y), k=k
+            )
 
     def diversity(self) -> Iterator[Score]:
         """Yield the mean distance between samples."""
-        x = self._limited(self.fake)
-        floor = None if self.real is None else mean_pairwise_distance(self._limited(self.real))
-        yield self._score("diversity", mean_pairwise_distance(x), floor=floor, samples=len(x))
+        x = some(_finite(self.fake, "the samples"), NEIGHBOUR_LIMIT)
+        value = mean_pairwise_distance(x)
+        floor = self._floor(lambda real: mean_pairwise_distance(some(real, NEIGHBOUR_LIMIT)))
+        yield self._score("diversity", value, floor=floor, samples=len(x))
 
     def copies(self) -> Iterator[Score]:
         """Yield the share of samples nearer to a training image than real images are, in pixels."""
@@ -184,7 +249,7 @@ class ImageEvaluation:
         yield self._score(
             "copy_share",
             duplicates.copy_share(x, train, real),
-            floor=duplicates.QUANTILE,
+            perfect=duplicates.QUANTILE,
             extractor=pixels,
             quantile=duplicates.QUANTILE,
             train=len(train),
@@ -197,11 +262,10 @@ class ImageEvaluation:
         Two samples are near-equal if nearer than all but 1 % of as many real images are.
         """
         pixels = Pixels()
-        real = _shuffled(self._train)
-        n = min(len(self.samples), len(real), NEIGHBOUR_LIMIT)
+        n = min(len(self.samples), len(self._train), NEIGHBOUR_LIMIT)
         x, y = (
-            extract(pixels, images[:n], batch=self._batch).features
-            for images in (self.samples, real)
+            extract(pixels, some(images, n), batch=self._batch).features
+            for images in (self.samples, self._train)
         )
         border = duplicates.duplicate_border(y)
         found = {
@@ -213,29 +277,30 @@ class ImageEvaluation:
             yield self._score(
                 name,
                 value,
-                floor=floors[name],
+                perfect=floors[name],
                 samples=n,
                 extractor=pixels,
                 quantile=duplicates.QUANTILE,
                 real=f"{self._data}, train",
             )
 
-    def classes(self, labels: Tensor | None = None) -> Iterator[Score]:
-        """Yield Inception-type score, confidence and class shares; nothing without a classifier.
-
-        Args:
-            labels: (N,) classes that the samples were asked to show, in the classifier's own
-                numbering; adds ``label_accuracy``.
-        """
+    def inception(self) -> Iterator[Score]:
+        """Yield the Inception-type score; nothing without a classifier."""
         p = self.fake.probabilities
         if p is None:
             return
-        if labels is not None and labels.shape != (len(p),):
-            raise UsageError(f"{len(p)} samples need as many labels, got {tuple(labels.shape)}")
+        splits = min(SPLITS, len(p))
+        value, spread = inception_score(p, splits)
         real = None if self.real is None else self.real.probabilities
-        value, spread = inception_score(p, SPLITS)
-        floor = None if real is None else inception_score(real, SPLITS).value
-        yield self._score("is", value, spread=spread, floor=floor, splits=SPLITS)
+        floor = None if real is None else floor_of(lambda: inception_score(real, splits).value)
+        yield self._score("is", value, spread=spread, floor=floor, splits=splits)
+
+    def classes(self) -> Iterator[Score]:
+        """Yield confidence and class shares; nothing without a classifier."""
+        p = self.fake.probabilities
+        if p is None:
+            return
+        real = None if self.real is None else self.real.probabilities
         floor = None if real is None else mean_confidence(real)
         yield self._score("confidence", mean_confidence(p), floor=floor)
         if p.shape[1] <= LISTED_CLASSES:
@@ -246,9 +311,13 @@ class ImageEvaluation:
             for label, share in enumerate(shares):
                 floor = None if wanted is None else float(wanted[label])
                 yield self._score(f"class_share_{label}", float(share), floor=floor)
-        if labels is not None:
-            hits = float((p.argmax(1) == labels.cpu()).double().mean())
-            yield self._score("label_accuracy", hits)
+
+    def obedience(self, labels: Tensor | None) -> Iterator[Score]:
+        """Yield the share of samples classified as the (N,) labels that they were to show."""
+        if labels is None or self.fake.probabilities is None:
+            return
+        hits = predicted(self.fake.probabilities) == labels.cpu()
+        yield self._score("label_accuracy", float(hits.double().mean()))
 
     def variety_within_classes(self) -> Iterator[Score]:
         """Yield the variance of pixels within predicted classes over that of real images."""
@@ -259,22 +328,18 @@ class ImageEvaluation:
             extract(Pixels(), images, batch=self._batch).features
             for images in (self.samples, self._reference)
         )
-        ratio = within_class_variance_ratio(x, p.argmax(1), y, q.argmax(1), p.shape[1])
-        yield self._score("within_class_variance", ratio, floor=1.0, reference=len(y))
+        ratio = within_class_variance_ratio(x, predicted(p), y, predicted(q), p.shape[1])
+        yield self._score("within_class_variance", ratio, perfect=1.0, reference=len(y))
 
-    def _limited(self, look: Look) -> Tensor:
-        return look.features[:NEIGHBOUR_LIMIT]
+
+def _finite(look: Look, whose: str) -> Tensor:
+    require_finite(look.features, f"features of {whose}")
+    return look.features
 
 
 def _support(features: Tensor, border: float) -> dict[str, float]:
     support = duplicates.birthday_support(features, border)
     return {"support": support.size, "support_low": support.low, "support_high": support.high}
-
-
-def _shuffled(images: Images) -> Images:
-    """Return the images in a fixed random order: files are often sorted by class."""
-    rng = np.random.Generator(np.random.PCG64(REFERENCE_SEED))
-    return images[rng.permutation(len(images))]
 
 
 def evaluate_images(
@@ -290,7 +355,7 @@ def evaluate_images(
     seed: int | None = None,
     device: str | torch.device = "cpu",
     batch: int = 250,
-) -> dict[str, Score]:
+) -> Scores:
     """Return every score of generated images, keyed by names such as ``fid[digit-classifier]``.
 
     Arguments and errors are those of `ImageEvaluation`; ``labels`` are the classes (N,) that the
@@ -308,17 +373,7 @@ def evaluate_images(
         device=device,
         batch=batch,
     )
-    return by_name(
-        [
-            *evaluation.distances(),
-            *evaluation.neighbourhoods(),
-            *evaluation.diversity(),
-            *evaluation.copies(),
-            *evaluation.repeats(),
-            *evaluation.classes(labels),
-            *evaluation.variety_within_classes(),
-        ]
-    )
+    return measured(evaluation.measures(labels))
 
 
 def digit_report(
@@ -341,6 +396,7 @@ def digit_report(
         samples, train, classifier, held_out=test, data=data, seed=seed, device=device
     )
     scores = [
+        *evaluation.inception(),
         *evaluation.classes(),
         *evaluation.neighbourhoods(),
         *evaluation.copies(),

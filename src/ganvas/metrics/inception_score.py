@@ -9,13 +9,18 @@ from torch import Tensor
 
 from ganvas.errors import UsageError
 from ganvas.metrics.protocol import Estimate
+from ganvas.metrics.unmeasurable import UnmeasurableError, require_finite
 
 
 def _checked(probabilities: Tensor) -> Tensor:
     p = probabilities.detach().to(torch.float64)
-    if p.ndim != 2 or len(p) == 0 or not torch.isfinite(p).all():
-        raise UsageError(f"probabilities must be finite, of shape (N, K), got {tuple(p.shape)}")
-    return p / p.sum(1, keepdim=True)
+    if p.ndim != 2 or len(p) == 0:
+        raise UsageError(f"probabilities must have shape (N, K), got {tuple(p.shape)}")
+    require_finite(p, "class probabilities")
+    total = p.sum(1, keepdim=True)
+    if (p < 0).any() or not (total > 0).all():
+        raise UsageError("class probabilities must not be negative, nor all of a row zero")
+    return p / total
 
 
 def inception_score(probabilities: Tensor, splits: int = 10, seed: int = 0) -> Estimate:
@@ -26,7 +31,7 @@ def inception_score(probabilities: Tensor, splits: int = 10, seed: int = 0) -> E
     """
     p = _checked(probabilities)
     if not 1 <= splits <= len(p):
-        raise UsageError(f"splits must be between 1 and the {len(p)} samples, got {splits}")
+        raise UnmeasurableError(f"splits must be between 1 and the {len(p)} samples, got {splits}")
     order = torch.randperm(len(p), generator=torch.Generator().manual_seed(seed))
     found: list[float] = []
     for part in p[order.to(p.device)].tensor_split(splits):
@@ -37,10 +42,15 @@ def inception_score(probabilities: Tensor, splits: int = 10, seed: int = 0) -> E
     return Estimate(float(values.mean()), float(values.std(correction=0)))
 
 
+def predicted(probabilities: Tensor) -> Tensor:
+    """Return the most probable class of each sample, (N,)."""
+    return _checked(probabilities).argmax(1)
+
+
 def class_shares(probabilities: Tensor) -> Tensor:
     """Return the share of samples in each class by arg-max, (K,) float64."""
-    p = _checked(probabilities)
-    return torch.bincount(p.argmax(1), minlength=p.shape[1]).double() / len(p)
+    found = predicted(probabilities)
+    return torch.bincount(found, minlength=probabilities.shape[1]).double() / len(found)
 
 
 def mean_confidence(probabilities: Tensor) -> float:

@@ -8,6 +8,7 @@ from torch import Tensor
 from ganvas.errors import UsageError
 from ganvas.metrics.neighbours import wide
 from ganvas.metrics.protocol import Estimate
+from ganvas.metrics.unmeasurable import UnmeasurableError
 
 SUBSETS = 100
 SUBSET_SIZE = 1_000
@@ -20,9 +21,11 @@ def polynomial_mmd(x: Tensor, y: Tensor, degree: int = 3) -> float:
     """
     first, second = wide(x), wide(y)
     n, m = len(first), len(second)
-    if min(n, m) < 2 or first.shape[1] != second.shape[1]:
+    if min(n, m) < 2:
+        raise UnmeasurableError(f"a kernel distance needs 2 rows or more a side, got {n} and {m}")
+    if first.shape[1] != second.shape[1]:
         raise UsageError(
-            "a kernel distance needs two feature sets of one width with 2 rows or more, got "
+            "a kernel distance needs two feature sets of one width, got "
             f"{tuple(first.shape)} and {tuple(second.shape)}"
         )
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ganvas.data.graphs import HeldOut
 from ganvas.errors import UsageError
 from ganvas.metrics.protocol import Protocol, Score, settings
+from ganvas.metrics.unmeasurable import require_finite
 
 
 def link_auc(scores: ArrayLike, linked: ArrayLike) -> float:
@@ -21,7 +22,8 @@ def link_auc(scores: ArrayLike, linked: ArrayLike) -> float:
         linked: (M,) bool, both kinds among them.
 
     Raises:
-        UsageError: scores are not finite, or all pairs are of one kind.
+        UsageError: all pairs are of one kind.
+        UnmeasurableError: some scores are not finite.
     """
     return float(_curves().roc_auc_score(*_checked(scores, linked)))
 
@@ -69,8 +71,9 @@ def _curves() -> Any:
 def _checked(scores: ArrayLike, linked: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Return what is true and what was scored, in the order of scikit-learn."""
     true, found = np.asarray(linked, np.bool_), np.asarray(scores, np.float64)
-    if found.shape != true.shape or not np.isfinite(found).all():
-        raise UsageError(f"expected {true.size} finite scores of pairs, got shape {found.shape}")
+    if found.shape != true.shape:
+        raise UsageError(f"expected {true.size} scores of pairs, got shape {found.shape}")
+    require_finite(found, "scores of pairs")
     if true.all() or not true.any():
         raise UsageError("links can be told from other pairs only where there are both")
     return true, found

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ganvas.data.choice import some
 from ganvas.data.laws import Law
 from ganvas.metrics import modes
 from ganvas.metrics.distances import wasserstein_assignment
@@ -61,15 +62,15 @@ def coverage_measures(samples: ArrayLike, law: Law) -> dict[str, float]:
 def distance_measures(samples: ArrayLike, reference: ArrayLike, law: Law) -> dict[str, float]:
     """Return the distances of (N, d) samples from (M, d) reference samples of the law.
 
-    The first 10,000 of each enter the grid divergence, the first 2,000 the transport.
+    At most 10,000 of each enter the grid divergence, at most 2,000 the transport.
     """
     x, y = np.asarray(samples, np.float64), np.asarray(reference, np.float64)
     found: dict[str, float] = {}
     if law.box is not None and law.dim in modes.GRID_CELLS:
-        divergence = modes.jsd_grid(x[:GRID_SAMPLES], y[:GRID_SAMPLES], law.box)
+        divergence = modes.jsd_grid(some(x, GRID_SAMPLES), some(y, GRID_SAMPLES), law.box)
         found |= {"jsd_grid": divergence, "jsd_grid_bits": divergence / math.log(2)}
     n = min(len(x), len(y), TRANSPORT_SAMPLES)
-    found["w1"] = wasserstein_assignment(x[:n], y[:n])
+    found["w1"] = wasserstein_assignment(some(x, n), some(y, n))
     return found
 
 

@@ -19,6 +19,7 @@ from scipy import special
 from ganvas.data.laws import Law
 from ganvas.errors import GanvasError, UsageError
 from ganvas.metrics.distances import js_divergence
+from ganvas.metrics.unmeasurable import broken_rows
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -65,11 +66,10 @@ def finite_points(samples: ArrayLike, dim: int) -> Floats:
     points = np.asarray(samples, np.float64)
     if points.ndim != 2 or points.shape[1] != dim or len(points) == 0:
         raise UsageError(f"samples must have shape (N, {dim}) with N > 0, got {points.shape}")
-    broken = int((~np.isfinite(points).all(axis=1)).sum())
-    if broken:
+    if broken := broken_rows(points):
         raise GanvasError(
-            f"{broken} of {len(points)} samples are not finite, so nothing can be measured: "
-            "the run has diverged; resume from an earlier checkpoint or lower the rate"
+            f"samples are not finite {broken}, so nothing can be measured: the run has diverged; "
+            "resume from an earlier checkpoint or lower the rate"
         )
     return points
 

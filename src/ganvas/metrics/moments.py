@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganvas.errors import UsageError
+from ganvas.metrics.unmeasurable import UnmeasurableError, require_finite
 
 
 class RunningMoments:
@@ -25,13 +26,19 @@ class RunningMoments:
         self._scatter = torch.zeros(width, width, dtype=torch.float64)
 
     def update(self, features: Tensor) -> Self:
-        """Add a batch of shape (N, F)."""
+        """Add a batch of shape (N, F).
+
+        Raises:
+            UsageError: another shape.
+            UnmeasurableError: some features are not finite; nothing was added.
+        """
         if features.ndim != 2 or features.shape[1] != self.width:
             raise UsageError(
                 f"features must have shape (N, {self.width}), got {tuple(features.shape)}"
             )
         if len(features) == 0:
             return self
+        require_finite(features, "features")
         batch = features.detach().to("cpu", torch.float64)
         mean = batch.mean(0)
         centred = batch - mean
@@ -65,4 +72,4 @@ class RunningMoments:
 
     def _require(self, least: int) -> None:
         if self.count < least:
-            raise UsageError(f"{least} samples or more are needed, got {self.count}")
+            raise UnmeasurableError(f"{least} samples or more are needed, got {self.count}")

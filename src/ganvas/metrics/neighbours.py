@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganvas.errors import UsageError
+from ganvas.metrics.unmeasurable import UnmeasurableError, require_finite
 
 BLOCK = 1 << 23
 """Distances held at once, at most: 64 MiB in float64."""
@@ -17,12 +18,12 @@ def wide(features: Tensor) -> Tensor:
     """Return (N, F) features in float64, which keeps distances of near-equal vectors exact.
 
     Raises:
-        UsageError: another number of axes, no rows, or values that are not finite.
+        UsageError: another number of axes, or no rows.
+        UnmeasurableError: some are not finite.
     """
     if features.ndim != 2 or len(features) == 0:
         raise UsageError(f"features must have shape (N, F), N > 0, got {tuple(features.shape)}")
-    if not torch.isfinite(features).all():
-        raise UsageError("features contain values that are not finite: were the samples broken?")
+    require_finite(features, "features")
     return features.detach().to(torch.float64)
 
 
@@ -55,7 +56,7 @@ def nearest_other(vectors: Tensor) -> tuple[Tensor, Tensor]:
     """Return distance (N,) and index (N,) of each vector's nearest other vector."""
     a = wide(vectors)
     if len(a) < 2:
-        raise UsageError("a nearest other vector needs two vectors or more")
+        raise UnmeasurableError("a nearest other vector needs two vectors or more")
     found: list[Tensor] = []
     for rows, squares in squared_distance_blocks(a, a):
         _hide_self(squares, rows)
@@ -67,7 +68,7 @@ def nearest_other(vectors: Tensor) -> tuple[Tensor, Tensor]:
 def kth_squared_distance(vectors: Tensor, k: int) -> Tensor:
     """Return the squared distance (N,) of each float64 vector to its k-th nearest other."""
     if not 1 <= k < len(vectors):
-        raise UsageError(
+        raise UnmeasurableError(
             f"k must be at least 1 and below the number of vectors, got k = {k} "
             f"for {len(vectors)} vectors"
         )

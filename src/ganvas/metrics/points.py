@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from ganvas.data.choice import CHOICE, some
 from ganvas.data.laws import REFERENCE_SEED, Law
 from ganvas.errors import UsageError
 from ganvas.metrics import modes
 from ganvas.metrics.distances import mmd, wasserstein_assignment
 from ganvas.metrics.floors import point_floors
 from ganvas.metrics.measures import GRID_SAMPLES, TRANSPORT_SAMPLES, point_measures
-from ganvas.metrics.prdc import fitting, prdc
-from ganvas.metrics.protocol import Protocol, Score, settings
+from ganvas.metrics.prdc import Prdc, fitting, prdc
+from ganvas.metrics.protocol import Protocol, Score, Scores, floor_of, measured, settings
+
+Floats = NDArray[np.float64]
 
 KERNEL_SAMPLES = 2_000
 """Samples on either side of the kernel discrepancy, at most."""
 
 
-def evaluate_points(samples: ArrayLike, law: Law, seed: int | None) -> dict[str, Score]:
+def evaluate_points(samples: ArrayLike, law: Law, seed: int | None) -> Scores:
     """Return every score that the law allows for (N, d) samples in data units, by name.
 
     Args:
@@ -39,15 +44,13 @@ def evaluate_points(samples: ArrayLike, law: Law, seed: int | None) -> dict[str,
     floors = point_floors(law, n)
     reference, _ = law.reference(GRID_SAMPLES)
     found = point_measures(points, reference, law)
-    scores = {
-        name: Score(
-            value=value, floor=floors[name].value, protocol=_law_protocol(name, law, n, seed)
-        )
+    scores = [
+        Score(value=value, floor=floors[name].value, protocol=_law_protocol(name, law, n, seed))
         for name, value in found.items()
-    }
+    ]
     excess = found["w1"] - floors["w1"].value
     protocol = _law_protocol("w1_excess", law, n, seed)
-    return {**scores, "w1_excess": Score(value=excess, floor=0.0, protocol=protocol)}
+    return Scores([*scores, Score(value=excess, floor=0.0, protocol=protocol)])
 
 
 def _law_protocol(name: str, law: Law, samples: int, seed: int | None) -> Protocol:
@@ -63,6 +66,7 @@ def _law_protocol(name: str, law: Law, samples: int, seed: int | None) -> Protoc
         reference=f"{law.name}, seed {REFERENCE_SEED}" if used else law.name,
         reference_samples=min(samples, used) if used == TRANSPORT_SAMPLES else used or 0,
         seed=seed,
+        settings=settings(choice=CHOICE) if used and samples > used else (),
     )
 
 
@@ -74,7 +78,7 @@ def evaluate_point_set(
     reference_name: str = "train",
     neighbours: int = 5,
     seed: int | None = None,
-) -> dict[str, Score]:
+) -> Scores:
     """Return the scores of (N, d) points whose law is unknown against (M, d) reference points.
 
     Args:
@@ -92,41 +96,87 @@ def evaluate_point_set(
     if y.ndim != 2 or not np.isfinite(y).all():
         raise UsageError(f"reference points must be finite and of shape (M, d), got {y.shape}")
     x = modes.finite_points(samples, y.shape[1])
-    fresh = None if real is None else modes.finite_points(real, y.shape[1])[: len(x)]
-    k = fitting(neighbours, *(len(one) for one in (x, y, fresh) if one is not None))
-    found = _set_measures(x, y, k)
-    floors = {} if fresh is None else _set_measures(fresh, y, k)
-    transport, kernel = _counts(x, y)
-    used = {"w1": (transport, transport), "mmd": (kernel, kernel)}
-    return {
-        name: Score(
-            value=value,
-            floor=floors.get(name),
-            protocol=Protocol(
-                metric=name,
-                samples=used.get(name, (len(x), len(y)))[0],
-                reference=reference_name,
-                reference_samples=used.get(name, (len(x), len(y)))[1],
-                seed=seed,
-                settings=() if name in used else settings(k=k),
-            ),
+    fresh = None if real is None else some(modes.finite_points(real, y.shape[1]), len(x))
+    evaluation = _SetEvaluation(x, y, fresh, neighbours, reference_name, seed)
+    return measured(
+        {
+            ("w1",): lambda: evaluation.apart("w1", wasserstein_assignment, TRANSPORT_SAMPLES),
+            ("mmd",): lambda: evaluation.apart("mmd", mmd, KERNEL_SAMPLES),
+            Prdc._fields: evaluation.near,
+        }
+    )
+
+
+class _SetEvaluation:
+    """The measures of points (N, d) against reference points (M, d).
+
+    Args:
+        samples: generated points.
+        reference: real points.
+        fresh: other real points, at most N of them, for the floors.
+        neighbours: k, at most.
+        name: data set and split of the reference.
+        seed: with which the samples were drawn.
+    """
+
+    def __init__(
+        self,
+        samples: Floats,
+        reference: Floats,
+        fresh: Floats | None,
+        neighbours: int,
+        name: str,
+        seed: int | None,
+    ) -> None:
+        self.x, self.y, self.fresh = samples, reference, fresh
+        sets = [samples, reference]
+        if fresh is not None and len(fresh) > 1:
+            sets.append(fresh)
+        self._k = fitting(neighbours, *map(len, sets))
+        self._name, self._seed = name, seed
+
+    def apart(
+        self, name: str, measure: Callable[[Floats, Floats], float], most: int
+    ) -> Iterator[Score]:
+        """Yield a distance of equally many points, at most so many, on either side."""
+
+        def of(points: Floats) -> float:
+            n = min(len(points), len(self.y), most)
+            return measure(some(points, n), some(self.y, n))
+
+        fresh = self.fresh
+        floor = None if fresh is None else floor_of(lambda: of(fresh))
+        n = min(len(self.x), len(self.y), most)
+        yield self._score(name, of(self.x), floor, n, n)
+
+    def near(self) -> Iterator[Score]:
+        """Yield precision, recall, density and coverage in plain coordinates."""
+        y, n = torch.from_numpy(self.y), len(self.x)
+        floors: dict[str, float] = {}
+        if self.fresh is not None and len(self.fresh) > 1:
+            floors = prdc(y, torch.from_numpy(self.fresh), self._k)._asdict()
+        for name, value in prdc(y, torch.from_numpy(self.x), self._k)._asdict().items():
+            yield self._score(name, value, floors.get(name), n, len(y), k=self._k)
+
+    def _score(
+        self,
+        name: str,
+        value: float,
+        floor: float | None,
+        samples: int,
+        reference: int,
+        **options: object,
+    ) -> Score:
+        if samples < len(self.x) or reference < len(self.y):
+            options["choice"] = CHOICE
+        if self.fresh is not None and len(self.fresh) < samples:
+            options["floor_samples"] = len(self.fresh)
+        protocol = Protocol(
+            metric=name,
+            samples=samples,
+            reference=self._name,
+            reference_samples=reference,
+            seed=self._seed,
+            settings=settings(**options),
         )
-        for name, value in found.items()
-    }
-
-
-def _counts(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[int, int]:
-    fewer = min(len(x), len(y))
-    return min(fewer, TRANSPORT_SAMPLES), min(fewer, KERNEL_SAMPLES)
-
-
-def _set_measures(
-    x: NDArray[np.float64], y: NDArray[np.float64], neighbours: int
-) -> dict[str, float]:
-    transport, kernel = _counts(x, y)
-    near = prdc(torch.from_numpy(y), torch.from_numpy(x), neighbours)
-    return {
-        "w1": wasserstein_assignment(x[:transport], y[:transport]),
-        "mmd": mmd(x[:kernel], y[:kernel]),
-        **near._asdict(),
-    }
+        return Score(value=value, floor=floor, protocol=protocol)

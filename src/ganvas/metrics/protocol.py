@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ganvas.config import Settings
 from ganvas.errors import UsageError
+from ganvas.metrics.unmeasurable import UnmeasurableError
 
 
 class Estimate(NamedTuple):
@@ -101,6 +102,47 @@ class Score(Settings):
         return cls.model_validate(content)
 
 
+class Scores(dict[str, Score]):
+    """Scores by their names, and what could not be measured.
+
+    Attributes:
+        left_out: why a measure has no score, by its name.
+    """
+
+    def __init__(self, scores: Iterable[Score] = (), left_out: Mapping[str, str] | None = None):
+        super().__init__({score.name: score for score in scores})
+        self.left_out = dict(left_out or {})
+
+    def add(self, other: Mapping[str, Score]) -> None:
+        """Take over another evaluation's scores, and its reasons."""
+        self.update(other)
+        if isinstance(other, Scores):
+            self.left_out |= other.left_out
+
+
+def measured(measures: Mapping[tuple[str, ...], Callable[[], Iterable[Score]]]) -> Scores:
+    """Return all scores of all measures; one without says why, and takes no other with it.
+
+    Args:
+        measures: each by the names of the scores that it gives.
+    """
+    found = Scores()
+    for names, measure in measures.items():
+        try:
+            found.add(Scores(measure()))
+        except UnmeasurableError as error:
+            found.left_out |= dict.fromkeys(names, str(error))
+    return found
+
+
+def floor_of(measure: Callable[[], float]) -> float | None:
+    """Return a perfect model's value, or None where too few real items are there to tell."""
+    try:
+        return measure()
+    except UnmeasurableError:
+        return None
+
+
 def require_comparable(scores: Sequence[Score]) -> None:
     """Raise unless all scores have one protocol.
 
@@ -142,8 +184,3 @@ def over_seeds(scores: Sequence[Score]) -> Score:
         floor=statistics.fmean(floors) if floors else None,
         protocol=common.model_copy(update={"settings": runs}),
     )
-
-
-def by_name(scores: Iterable[Score]) -> dict[str, Score]:
-    """Return the scores keyed by their names."""
-    return {score.name: score for score in scores}

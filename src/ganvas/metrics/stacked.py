@@ -20,8 +20,9 @@ from ganvas.metrics.digit_classifier import DigitNet
 from ganvas.metrics.extractor import Extractor, Images, Look, checked_images, extract
 from ganvas.metrics.extractors import DigitClassifier
 from ganvas.metrics.floors import histogram_measures, stacked_floors
+from ganvas.metrics.inception_score import predicted as most_probable
 from ganvas.metrics.neighbours import nearest
-from ganvas.metrics.protocol import Protocol, Score, by_name
+from ganvas.metrics.protocol import Protocol, Score, Scores
 
 Index = NDArray[np.int64]
 
@@ -110,11 +111,12 @@ def predicted(classifier: Extractor, images: Images) -> Index:
 
     Raises:
         UsageError: the extractor does not classify.
+        UnmeasurableError: some probabilities are not finite.
     """
     probabilities = extract(classifier, images, batch=2000).probabilities
     if probabilities is None:
         raise UsageError(f"extractor {classifier.name} does not classify; use one that does")
-    return probabilities.argmax(1).numpy()
+    return most_probable(probabilities).numpy()
 
 
 def stack_classifier(digits: Items, device: torch.device | str = "cpu") -> Extractor:
@@ -144,7 +146,7 @@ def evaluate_stacked(
     data: str = "digits_stack",
     seed: int | None = None,
     shares: ArrayLike | None = None,
-) -> dict[str, Score]:
+) -> Scores:
     """Return modes covered and divergences from uniform of (N, H, W, 3) uint8 images, by name.
 
     Args:
@@ -173,4 +175,4 @@ def evaluate_stacked(
         )
         for name, value in found.items()
     ]
-    return by_name(scores)
+    return Scores(scores)

@@ -15,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganvas.data.choice import places
 from ganvas.data.items import Items
-from ganvas.data.laws import REFERENCE_SEED, Law
+from ganvas.data.laws import Law
 from ganvas.data.source import REFERENCE, Source, StackSource
 from ganvas.data.spec import Domain, Images
 from ganvas.errors import UsageError
@@ -210,9 +211,9 @@ def known_items(source: Source) -> dict[str, Items]:
     for split in ("test", REFERENCE):
         items = _finite_split(source, split)
         if items is not None and len(items) >= FEWEST and "held-out" not in found:
-            found["held-out"] = _some(items, n)
+            found["held-out"] = items.take(places(len(items), n))
     train = _finite_split(source, "train")
-    return found if train is None else {**found, "train": _some(train, n)}
+    return found if train is None else {**found, "train": train.take(places(len(train), n))}
 
 
 def _finite_split(source: Source, split: str) -> Items | None:
@@ -223,12 +224,6 @@ def _finite_split(source: Source, split: str) -> Items | None:
         return source.items(split)
     except UsageError:
         return None
-
-
-def _some(items: Items, n: int) -> Items:
-    """Return some of the items, always the same: files are often sorted by class."""
-    rng = np.random.Generator(np.random.PCG64(REFERENCE_SEED))
-    return items.take(rng.permutation(len(items))[:n])
 
 
 def _named(group: str, numbers: Mapping[str, float]) -> Numbers:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ganvas.data.items import Items
@@ -81,9 +83,7 @@ class Watch:
         noise = Noise(WATCH_SEED + self._seed, device)
         n = self._measure.samples
         z: Tensor = _call(game, "prior", n, noise)
-        y = _labels(game, self._real, device)
-        if y is not None:  # classes as frequent as in the data
-            y = y.repeat(-(-n // len(y)))[:n]
+        y = _labels(game, self._source.classes_like(self._real, n), device)
         fake = _in_parts(game, "sample", z, y)
         finite = fake.flatten(1).isfinite().all(1)
         if not finite.all():
@@ -106,7 +106,7 @@ class Watch:
         encode = self._source.spec.domain.encode
         scores: dict[str, Tensor] = {}
         for name, items in self._known.items():
-            x, y = encode(items.x).to(device), _labels(game, items, device)
+            x, y = encode(items.x).to(device), _labels(game, items.label, device)
             scores[name] = _in_parts(game, "score", x, y)
         fresh = next(iter(scores.values()))
         if not all(s.isfinite().all() for s in (fake, *scores.values())):
@@ -151,11 +151,11 @@ def _preparing(game: Game, rows: Sequence[Row]) -> str | None:
     return now if any(s.prepares for s in game.stages() if s.name == now) else None
 
 
-def _labels(game: Game, items: Items, device: torch.device) -> Tensor | None:
-    """Return the items' classes (N,) if the game is conditional."""
-    if not getattr(game, "classes", 0) or items.label is None:
+def _labels(game: Game, classes: NDArray[np.int64] | None, device: torch.device) -> Tensor | None:
+    """Return the classes (N,) if the game is conditional."""
+    if not getattr(game, "classes", 0) or classes is None:
         return None
-    return torch.from_numpy(items.label).to(device)
+    return torch.from_numpy(classes).to(device)
 
 
 def _call(game: Game, verb: str, *arguments: Any) -> Tensor:
