@@ -13,6 +13,7 @@ from ganvas.nn import (
     held,
     orthonormality,
     set_tracking,
+    settled,
     singular_values,
     sn,
     spectral_norm,
@@ -267,3 +268,17 @@ def test_singular_values_are_exact_for_plain_layers():
     values = singular_values(net)
     assert list(values) == ["0", "2"]
     assert values["0"] == pytest.approx(torch.linalg.svdvals(net[0].weight)[0].item(), rel=1e-5)
+
+
+def test_convergence_finds_the_largest_singular_value_and_settled_puts_the_old_vector_back():
+    layer = spectral_norm(nn.Linear(40, 30))
+    with torch.no_grad():
+        layer.parametrizations.weight.original.normal_()
+    u = norm_of(layer).u.clone()
+    exact = torch.linalg.svdvals(layer.parametrizations.weight.original).max()
+    layer.eval()
+    assert norm_of(layer).sigma(layer.parametrizations.weight.original) < 0.95 * exact
+    with settled([layer]):
+        assert torch.linalg.svdvals(layer.weight).max().item() == pytest.approx(1, abs=1e-4)
+        torch.testing.assert_close(norm_of(layer).u.norm(), torch.tensor(1.0))
+    assert torch.equal(norm_of(layer).u, u)

@@ -6,7 +6,6 @@ TensorFlow slim's, with an offset and no gain; what stands before a norm has no 
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
@@ -27,18 +26,33 @@ class SlimNorm(BatchNorm):
 
     At the paper's momentum of .001 the initial variance, 1, still weighs 5 % after 3,000 batches,
     and that of the data can be a thousand times smaller. Its share is taken out, as Adam does.
+
+    Attributes:
+        running_share: of the batches in the running statistics, 0-d; the start has the rest. An
+            average of these statistics over training has the average share.
     """
+
+    running_share: Tensor
 
     def __init__(self, channels: int, momentum: float) -> None:
         super().__init__(channels, eps=1e-3, momentum=momentum, affine=False)
-        self.decay = math.log1p(-min(momentum, 1.0 - 1e-9))
         self.bias = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_share", torch.zeros(()))
+
+    def restart(self) -> None:
+        """Forget the running statistics."""
+        super().restart()
+        self.running_share.zero_()
 
     def statistics(self) -> tuple[Tensor, Tensor]:
         """Return means of the batches alone, and 0 and 1 before the first."""
-        share = -torch.expm1(self.decay * self.num_batches_tracked.to(self.running_mean))
-        share = share.clamp_min(1e-12)
+        share = self.running_share.clamp_min(1e-12)
         return self.running_mean / share, (1.0 + (self.running_var - 1.0) / share).clamp_min(0.0)
+
+    def _share(self) -> float:
+        share = super()._share()
+        self.running_share.add_(share * (1 - self.running_share))
+        return share
 
 
 class _Slim(Settings):

@@ -32,7 +32,14 @@ from ganvas.nn.norm import (
     adopt,
 )
 from ganvas.nn.resample import BilinearDown, BilinearUp, downsample_average, upsample_nearest
-from ganvas.nn.spectral import SpectralNorm, orthonormality, singular_values, sn, spectral_norm
+from ganvas.nn.spectral import (
+    SpectralNorm,
+    orthonormality,
+    settled,
+    singular_values,
+    sn,
+    spectral_norm,
+)
 from ganvas.nn.sphere import HypersphericalUniform, Source, draws_from, geodesic, to_front, turn_to
 from ganvas.nn.tracking import Tracking, held, set_tracking
 from ganvas.nn.vmf import PowerSpherical, VonMisesFisher
@@ -85,6 +92,7 @@ __all__ = [
     "one_hot",
     "orthonormality",
     "set_tracking",
+    "settled",
     "singular_values",
     "sn",
     "spectral_norm",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import TypeVar
+from collections.abc import Generator, Iterable
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -64,6 +65,18 @@ class SpectralNorm(Tracking):
         """Iterate ``steps`` times; to be called after W was changed other than by training."""
         self.u.copy_(self._vectors(self.matrix(weight), steps)[0])
 
+    @torch.no_grad()
+    def converge(self, weight: Tensor, tolerance: float = 1e-6, most: int = 1000) -> None:
+        """Iterate until eight steps let σ grow by less than a share ``tolerance``."""
+        matrix, before = self.matrix(weight), 0.0
+        for _ in range(most // 8):
+            u, v = self._vectors(matrix, 8)
+            self.u.copy_(u)
+            sigma = float(torch.dot(u, torch.mv(matrix, v)))
+            if sigma <= before * (1 + tolerance):
+                return
+            before = sigma
+
     def sigma(self, weight: Tensor) -> Tensor:
         """Return the estimate σ, a scalar, after one step of iteration if the layer may update."""
         with _full_precision(weight.device):
@@ -118,6 +131,28 @@ def spectral_norm(
     # unsafe skips a trial pass, which would move u once more.
     parametrize.register_parametrization(module, "weight", norm, unsafe=True)
     return module
+
+
+@contextmanager
+def settled(modules: Iterable[nn.Module]) -> Generator[None]:
+    """Let every u belong to the weights as they are, not as training found them, for a block.
+
+    Training follows its own weights a step at a time. Others in their place, such as averages, have
+    other singular vectors: with the old ones σ is too small, and W/σ too large.
+    """
+    before: list[tuple[SpectralNorm, Tensor]] = []
+    for layer in (layer for module in modules for layer in module.modules()):
+        if parametrize.is_parametrized(layer, "weight"):
+            chain = cast(nn.ModuleDict, layer.parametrizations)["weight"]
+            for norm in chain.children():
+                if isinstance(norm, SpectralNorm):
+                    before.append((norm, norm.u.clone()))
+                    norm.converge(cast(Tensor, chain.original))
+    try:
+        yield
+    finally:
+        for norm, u in before:
+            norm.u.copy_(u)
 
 
 def sn(module: Layer, enabled: bool = True, *, factor: float = 1.0) -> Layer:

@@ -2,7 +2,7 @@
 
 from ganvas.play.game import CAPABILITIES, Game, Stage, build
 from ganvas.play.lookahead import Lookahead
-from ganvas.play.noise import Noise
+from ganvas.play.noise import Noise, global_seed
 from ganvas.play.optim import SGD, Adam, OptimiserConfig, RMSProp, RowAdam
 from ganvas.play.player import Player
 from ganvas.play.ranks import Ranks
@@ -25,4 +25,5 @@ __all__ = [
     "Turn",
     "Turns",
     "build",
+    "global_seed",
 ]

@@ -10,6 +10,19 @@ from torch import Tensor
 from ganvas.errors import GanvasError
 from ganvas.play.ranks import Ranks
 
+APART = 0x9E3779B9
+"""Between the seeds of one run's streams; odd, so that multiples repeat after 2³² only."""
+
+
+def global_seed(seed: int, rank: int = 0) -> int:
+    """Return the seed of torch's own generators, of which dropout draws, beside ``Noise(seed)``.
+
+    With equal seeds both streams would be the same numbers. An accelerator's generators hear 64
+    bits, of which no `Noise` has the highest; the CPU's hear the lower 32, which differ for every
+    process of the run.
+    """
+    return 1 << 63 | (seed + APART * (rank + 1)) % (1 << 32)
+
 
 class Noise:
     """A stream of random tensors from its own generator.
@@ -21,7 +34,7 @@ class Noise:
     def __init__(
         self, seed: int, device: torch.device | str = "cpu", ranks: Ranks | None = None
     ) -> None:
-        self.generator = torch.Generator(device=device).manual_seed(seed)
+        self.generator = torch.Generator(device=device).manual_seed(seed % (1 << 63))
         self.device = torch.device(device)
         self.ranks = ranks or Ranks()
 

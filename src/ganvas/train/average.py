@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ganvas.config import value_at
+from ganvas.nn import settled
 from ganvas.train.settings import Average
 
 Averaging = Callable[[list[Tensor], list[Tensor], None], None]
@@ -19,12 +20,14 @@ Averaging = Callable[[list[Tensor], list[Tensor], None], None]
 class MovingAverage:
     """Exponential moving average of networks, by a half-life in images seen.
 
-    Weights and batch-norm statistics (buffers ``running_*``) are averaged; other buffers are taken
-    as they are. With no settings the last iterate is used as it is.
+    Weights and batch-norm statistics (buffers ``running_*``) are averaged. The vectors of spectral
+    norms are those of the averaged weights; other buffers are taken as they are. With no settings
+    the last iterate is used as it is.
     """
 
     def __init__(self, networks: list[nn.Module], settings: Average | None) -> None:
         self.settings = settings
+        self._networks = networks if settings else []
         self._live: list[Tensor] = []
         if settings is not None:
             for network in networks:
@@ -53,7 +56,8 @@ class MovingAverage:
         """Put the averages in the networks' place for a while."""
         self._swap()
         try:
-            yield
+            with settled(self._networks):
+                yield
         finally:
             self._swap()
 

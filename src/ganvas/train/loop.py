@@ -21,7 +21,7 @@ import torch.distributed as dist
 from ganvas.data.feed import Feed
 from ganvas.data.source import Source
 from ganvas.errors import GanvasError
-from ganvas.play import Game, Noise, Stage, Turns
+from ganvas.play import Game, Noise, Stage, Turns, global_seed
 from ganvas.train.average import MovingAverage
 from ganvas.train.checkpoint import all_finite
 from ganvas.train.folder import RunFolder
@@ -122,7 +122,7 @@ class Loop:
         self._mark = (0.0, 0)
         self._checked = (0, 0)
         self._signal: int | None = None
-        self._global_seed = seed + ranks.rank
+        self._global_seed = global_seed(seed, ranks.rank)
 
     # ---- playing --------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganvas.data.items import Items
 from ganvas.data.source import Source
-from ganvas.play import Game, Noise
+from ganvas.play import Game, Noise, global_seed
 from ganvas.train.diagnosis import Diagnosis, diagnose
 from ganvas.train.look import (
     Measure,
@@ -73,7 +73,7 @@ class Watch:
         """Return ``coverage/…``, ``discriminator/…`` if there is one, and what the game gauges."""
         device = next((p.device for p in game.parameters()), torch.device("cpu"))
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(WATCH_SEED + self._seed)
+            torch.manual_seed(global_seed(WATCH_SEED + self._seed))
             return self._look(game, device)
 
     def _look(self, game: Game, device: torch.device) -> Numbers:
