@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from ganvas.errors import GanvasError
+from ganvas.errors import GanvasError, UsageError
 
 try:
     import fcntl
@@ -105,6 +105,20 @@ def replacing(path: Path) -> Generator[BinaryIO]:
             if temporary != path:
                 with suppress(OSError):  # what refused has been reported already
                     temporary.unlink(missing_ok=True)
+
+
+def refuse_links(*paths: Path) -> None:
+    """Refuse symbolic links at these places of a folder, where they would lead writers out of it.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for path in paths:
+        if path.is_symlink():
+            raise UsageError(
+                f"{path} is a symbolic link, and nothing is written through one: remove it, and "
+                f"put what it leads to ({os.readlink(path)}) in its place"
+            )
 
 
 def sweep(folder: Path) -> None:

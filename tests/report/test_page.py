@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,7 +18,7 @@ from ganvas.report import write_report
 from ganvas.report.charts import Series
 from ganvas.report.curves import by_scale, charts
 from ganvas.report.page import duration
-from ganvas.report.run import read_run
+from ganvas.report.run import LARGEST, read_run
 
 VOID = {"meta", "img", "br", "link"}
 EVIL = "<script>alert(1)</script>\"'&"
@@ -231,3 +232,71 @@ def test_curves_that_would_flatten_one_another_are_parted() -> None:
 )
 def test_durations_read_well(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+# ---- a run that somebody else made ------------------------------------------------------------
+
+
+def test_nothing_outside_the_run_is_shown(run_folder: Path, tmp_path: Path) -> None:
+    write_run(run_folder)
+    secret = tmp_path / "secret.txt"
+    secret.write_text("name: hidden words\n")
+    picture = tmp_path / "private.png"
+    Image.new("L", (3, 3), 77).save(picture)
+    for name in ("config.yaml", "evaluation.json", "environment.json", "metrics.jsonl"):
+        (run_folder / name).unlink()
+        (run_folder / name).symlink_to(secret)
+    for path in sorted((run_folder / "samples").iterdir()):
+        path.unlink()
+        path.symlink_to(picture)
+    page = write_report(run_folder).read_text("utf-8")
+    assert "hidden words" not in page
+    assert "data:image" not in page
+
+
+def test_a_linked_folder_of_samples_is_not_shown(run_folder: Path, tmp_path: Path) -> None:
+    write_run(run_folder)
+    (run_folder / "samples").rename(tmp_path / "elsewhere")
+    (run_folder / "samples").symlink_to(tmp_path / "elsewhere")
+    assert "data:image" not in write_report(run_folder).read_text("utf-8")
+
+
+def test_only_plain_pictures_are_shown(run_folder: Path) -> None:
+    write_run(run_folder)
+    for path, r in zip(sorted((run_folder / "samples").iterdir()), range(5), strict=True):
+        path.unlink()
+        if r == 0:
+            os.mkfifo(path)  # opening it would wait for ever
+        elif r == 2:
+            path.write_text("a private key, no picture")
+        else:
+            with path.open("wb") as file:
+                file.truncate(LARGEST + 1)  # takes no room on the disk
+    assert "data:image" not in write_report(run_folder).read_text("utf-8")
+
+
+def test_the_report_is_not_written_through_a_link(run_folder: Path, tmp_path: Path) -> None:
+    write_run(run_folder)
+    precious = tmp_path / "precious"
+    precious.write_text("dear")
+    (run_folder / "report.html").symlink_to(precious)
+    write_report(run_folder)
+    assert precious.read_text() == "dear"
+    assert not (run_folder / "report.html").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("metrics.jsonl", '{"round": NaN, "a": 1}\n{"round": 1e999, "event": 1}\n[1]\n'),
+        ("metrics.jsonl", '{"round": 1, "a": 1' + "0" * 5000 + "}\n"),
+        ("evaluation.json", '{"scores": {"kl": {"value": 1' + "0" * 5000 + '}}, "verdict": 3}'),
+        ("evaluation.json", "[" * 100_000),
+        ("config.yaml", "[" * 10_000),
+        ("config.yaml", "name: [1]\nabout: {a: 1}\nseed: !!int x\n"),
+    ],
+)
+def test_odd_files_leave_a_page(run_folder: Path, name: str, content: str) -> None:
+    write_run(run_folder)
+    (run_folder / name).write_text(content)
+    Checker(write_report(run_folder).read_text("utf-8"))

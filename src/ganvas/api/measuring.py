@@ -29,6 +29,7 @@ from ganvas.model import Model, load, save_model
 from ganvas.play import Game, Noise
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.report import write_report
+from ganvas.report.run import read_json
 from ganvas.train.folder import CONFIG, RunFolder
 from ganvas.train.watch import diagnose_run
 
@@ -227,8 +228,7 @@ def _open(
 
 def _keep(folder: RunFolder, found: dict[str, Any]) -> None:
     """Add findings to ``evaluation.json`` and write the report anew."""
-    path = folder.path / EVALUATION
-    before: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    before = read_json(folder.path, EVALUATION)
     folder.write_json(EVALUATION, {**before, **found})
     with disk_errors(folder.path):
         write_report(folder.path)

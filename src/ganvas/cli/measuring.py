@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -123,13 +124,18 @@ def differences(first: Path, second: Path, games: Sequence[str] = ()) -> list[tu
 def _scores(run: Path) -> dict[str, Score]:
     from ganvas.api.measuring import EVALUATION
     from ganvas.metrics.protocol import Score
+    from ganvas.report.run import read_json
 
-    path = run / EVALUATION
-    content: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    scores: dict[str, Any] = content.get("scores", {})
+    scores = read_json(run, EVALUATION).get("scores")
     if not scores:
-        raise UsageError(f"{run} has not been measured yet: ganvas evaluate {run}")
-    return {name: Score.from_json(json.dumps(score)) for name, score in scores.items()}
+        raise UsageError(f"{run} has not been measured yet: ganvas evaluate {shlex.quote(str(run))}")
+    try:
+        return {name: Score.from_json(json.dumps(score)) for name, score in scores.items()}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise UsageError(
+            f"the scores in {run / EVALUATION} are damaged; measure again: ganvas evaluate "
+            f"{shlex.quote(str(run))}"
+        ) from None
 
 
 def _numbers(score: Score) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from ganvas.files import write_whole
 from ganvas.report.charts import bar_chart, number
 from ganvas.report.curves import charts
 from ganvas.report.overfitting import gaps
-from ganvas.report.run import Event, Run, Tree, read_run
+from ganvas.report.run import Event, Run, Tree, content_of, read_run
 
 FILE = "report.html"
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -33,6 +33,7 @@ TONES = {  # of the verdicts of `ganvas diagnose`
 }
 CLASS_SHARE = re.compile(r"class_share_(\d+)(?:\[.*\])?")
 SHOWN_EVENTS = 20
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def write_report(folder: Path) -> Path:
@@ -56,7 +57,7 @@ def render(run: Run) -> str:
     leading, others = charts(run)
     sections = [
         _head(run),
-        _section("Samples", _samples(run.samples)),
+        _section("Samples", _samples(run)),
         _section("Coverage and scores", _scores(run.evaluation)),
         _section("Overfitting", _overfitting(run)),
         _section("What happened", _events(run.events)),
@@ -80,7 +81,6 @@ def render(run: Run) -> str:
 
 def _head(run: Run) -> str:
     """The run's name, its verdict and its main numbers."""
-    about = str(run.config.get("about") or "")
     tiles = [
         ("rounds", run.rounds, ""),
         ("real samples seen", _times(run.last("kimg"), 1000), ""),
@@ -99,7 +99,7 @@ def _head(run: Run) -> str:
     )
     return (
         f"<header><h1>{escape(run.name)}</h1>"
-        + (f"<p>{escape(about)}</p>" if about else "")
+        + (f"<p>{escape(run.about)}</p>" if run.about else "")
         + f'<p class="faint">{escape(str(run.folder))}</p>'
         + _verdict(run.evaluation)
         + (f'<dl class="tiles">{shown}</dl>' if shown else "<p>Nothing has been logged yet.</p>")
@@ -123,15 +123,16 @@ def _verdict(evaluation: Tree) -> str:
     )
 
 
-def _samples(paths: Sequence[Path]) -> str:
+def _samples(run: Run) -> str:
     """The first, the middle and the last picture, oldest first."""
+    paths = run.samples
     chosen = dict.fromkeys(paths[i] for i in (0, len(paths) // 2, -1)) if paths else ()
     figures: list[str] = []
     for path in chosen:
-        try:
-            data = base64.b64encode(path.read_bytes()).decode("ascii")
-        except OSError:
+        content = content_of(run.folder, path)
+        if content is None or not content.startswith(PNG):
             continue
+        data = base64.b64encode(content).decode("ascii")
         caption = f"round {int(path.stem):,}" if path.stem.isdecimal() else path.stem
         figures.append(
             f'<figure><img src="data:image/png;base64,{data}" alt="samples, {escape(caption)}">'

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +19,10 @@ import yaml
 from ganvas.errors import UsageError
 
 Tree = dict[str, Any]
+
+LARGEST = 256 * 2**20
+"""Bytes of a file that a report reads at most."""
+NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,12 @@ class Run:
     @property
     def name(self) -> str:
         """The recipe's name, or the folder's if the recipe has none."""
-        return str(self.config.get("name") or self.folder.name)
+        return _word(self.config, "name") or self.folder.name
+
+    @property
+    def about(self) -> str:
+        """The recipe's sentence, if it has one."""
+        return _word(self.config, "about")
 
     @property
     def rounds(self) -> float | None:
@@ -78,8 +89,8 @@ def read_run(folder: Path) -> Run:
     """
     if not folder.is_dir():
         raise UsageError(f"there is no run folder {folder}")
-    config_text = _text(folder / "config.yaml")
-    series, events = _log(_text(folder / "metrics.jsonl"))
+    config_text = _text(folder, "config.yaml")
+    series, events = _log(_text(folder, "metrics.jsonl"))
     return Run(
         folder=folder,
         config=_config(config_text),
@@ -89,9 +100,33 @@ def read_run(folder: Path) -> Run:
         samples=sorted(
             (folder / "samples").glob("[0-9]*.png"), key=lambda p: (len(p.stem), p.stem)
         ),
-        evaluation=_json(folder / "evaluation.json"),
-        environment=_json(folder / "environment.json"),
+        evaluation=read_json(folder, "evaluation.json"),
+        environment=read_json(folder, "environment.json"),
     )
+
+
+def read_json(folder: Path, name: str) -> Tree:
+    """Return the mapping in a JSON file of a run folder; an empty one if it is not there or odd."""
+    return _parsed(_text(folder, name))
+
+
+def content_of(folder: Path, path: Path) -> bytes | None:
+    """Return what is in a file of a run folder, to be shown to whoever gets the report.
+
+    None: it is not there, too large, no plain file, or a link leads out of the folder.
+    """
+    try:
+        real = path.resolve(strict=True)
+        if not real.is_relative_to(folder.resolve()):
+            return None
+        # Without O_NONBLOCK, opening a named pipe would wait for somebody to write into it.
+        with open(os.open(real, os.O_RDONLY | NO_WAIT), "rb") as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
+                return None
+            return file.read(LARGEST)
+    except (OSError, RuntimeError):  # a link to itself is a RuntimeError
+        return None
 
 
 def _log(text: str) -> tuple[dict[str, tuple[list[float], list[float]]], list[Event]]:
@@ -101,7 +136,7 @@ def _log(text: str) -> tuple[dict[str, tuple[list[float], list[float]]], list[Ev
     for line in text.splitlines():
         row = _parsed(line)
         at = row.pop("round", None)
-        if not isinstance(at, int | float):
+        if not isinstance(at, int | float) or not math.isfinite(at):
             continue
         if "event" in row:
             events.append(Event(int(at), str(row["event"]), str(row.get("message", ""))))
@@ -114,29 +149,32 @@ def _log(text: str) -> tuple[dict[str, tuple[list[float], list[float]]], list[Ev
     return series, events
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+def _word(tree: Tree, key: str) -> str:
+    value = tree.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _text(folder: Path, name: str) -> str:
+    return (content_of(folder, folder / name) or b"").decode("utf-8", errors="replace")
 
 
 def _config(text: str) -> Tree:
     try:
         return _tree(yaml.safe_load(text))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError):
         return {}  # the text itself is still shown
-
-
-def _json(path: Path) -> Tree:
-    return _parsed(_text(path))
 
 
 def _parsed(text: str) -> Tree:
     try:
-        return _tree(json.loads(text))
-    except json.JSONDecodeError:
+        return _tree(json.loads(text, parse_int=_whole))
+    except (ValueError, RecursionError):
         return {}
+
+
+def _whole(digits: str) -> int | float:
+    """Return a whole number; one that no float can hold is infinite, as in arithmetic."""
+    return int(digits) if len(digits) < 300 else float(digits)
 
 
 def _tree(value: object) -> Tree:

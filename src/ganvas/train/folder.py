@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ganvas.errors import GanvasError, UsageError
+from ganvas.files import refuse_links
 from ganvas.train.checkpoint import load_state, save_state, write_atomically
 
 CONFIG = "config.yaml"
@@ -74,7 +75,9 @@ class RunFolder:
             raise UsageError(f"there is no run folder {path}")
         if not (path / CONFIG).is_file():
             raise UsageError(f"{path} is not a run folder: it has no {CONFIG}")
-        return cls(path)
+        folder = cls(path)
+        refuse_links(folder.checkpoints, folder.samples, folder.model, folder.metrics)
+        return folder
 
     # ---- checkpoints ----------------------------------------------------------------------------
 
