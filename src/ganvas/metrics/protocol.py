@@ -13,6 +13,8 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from pydantic import ConfigDict
+
 from ganvas.config import Settings
 from ganvas.errors import UsageError
 from ganvas.metrics.unmeasurable import UnmeasurableError
@@ -64,6 +66,8 @@ class Score(Settings):
     ``spread`` is a standard deviation over subsets, splits or seeds. ``floor`` is what samples of
     the true law, or real images, score under the same measure.
     """
+
+    model_config = ConfigDict(allow_inf_nan=True)
 
     value: float
     protocol: Protocol

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from ganvas.config import Settings
 
@@ -21,6 +22,19 @@ LICENCES = {
 """Of the data sets known by name, those with a licence of their own."""
 
 
+LONGEST = 300
+"""Characters of a name or sentence on the card."""
+
+MARKS = re.compile(
+    r"[\\`*\[\]<>|~&$!@]"
+    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # inside a word it means nothing
+    r"|^[#+=-]|^[0-9]+(?=[.)])"  # headings and lists
+    r"|:(?=//)|(?<=www)\.",
+    re.IGNORECASE,
+)
+"""What Markdown takes for more than it is, where it does so."""
+
+
 class Provenance(Settings):
     """Where a model comes from; stated on its card.
 
@@ -33,6 +47,8 @@ class Provenance(Settings):
         kimg: the same in thousands of real samples seen.
         scores: measured values by name.
     """
+
+    model_config = ConfigDict(allow_inf_nan=True)  # scores may be anything
 
     recipe: str = ""
     about: str = ""
@@ -47,7 +63,7 @@ def card(config: dict[str, Any], parameters: int) -> str:
     """Return the card in Markdown, for the settings that the weight file carries."""
     made, data = config["provenance"], config["data"]
     licence = made["licence"] or LICENCES.get(data["name"], "")
-    name = made["recipe"] or config["system"]
+    name = plain(made["recipe"] or config["system"])
     lines = [
         "---",
         "library_name: ganvas",
@@ -57,11 +73,11 @@ def card(config: dict[str, Any], parameters: int) -> str:
         "",
         f"# {name}",
         "",
-        made["about"] or f"A generative model, trained as {config['system']}.",
+        plain(made["about"]) or f"A generative model, trained as {plain(config['system'])}.",
         "",
         "| | |",
         "|---|---|",
-        f"| system | {config['system']} |",
+        f"| system | {plain(config['system'])} |",
         f"| can | {', '.join(config['capabilities'])} |",
         f"| parameters | {parameters:,} |",
         f"| trained for | {made['rounds']:,} rounds, {made['kimg']:,.1f} thousand real samples |",
@@ -78,8 +94,8 @@ def card(config: dict[str, Any], parameters: int) -> str:
         "",
         "## Data",
         "",
-        f"{made['data'] or data['name']}: {_describe(data)}.",
-        f"Licence of the data: {licence or _no_licence(data)}.",
+        f"{plain(made['data'] or data['name'])}: {_describe(data)}.",
+        f"Licence of the data: {plain(licence) or _no_licence(data)}.",
         "",
         "## Scores",
         "",
@@ -104,7 +120,8 @@ def _usage(config: dict[str, Any]) -> list[str]:
         lines.append("z = model.encode(x, links=links)  # x (nodes, features), links (E, 2)")
         lines.append("p = model.predict(x, links=links, pairs=pairs)  # pairs (M, 2)")
     if "score" in config["capabilities"]:
-        lines.append("scores = model.score(x)  # higher: more like real data")
+        label = ", label=0" if config["game"].get("conditional") else ""
+        lines.append(f"scores = model.score(x{label})  # higher: more like real data")
     return lines
 
 
@@ -125,7 +142,7 @@ def _describe(data: dict[str, Any]) -> str:
 def _scores(scores: dict[str, float]) -> list[str]:
     if not scores:
         return ["Not measured yet: `ganvas evaluate RUN`."]
-    rows = [f"| {name} | {value:.4g} |" for name, value in scores.items()]
+    rows = [f"| {plain(name)} | {value:.4g} |" for name, value in scores.items()]
     return [
         "| score | value |",
         "|---|---|",
@@ -142,4 +159,15 @@ def _is_image(data: dict[str, Any]) -> bool:
 
 def _is_identifier(licence: str) -> bool:
     """Whether ``licence`` is a single word such as ``cc-by-sa-3.0``, as card readers want."""
-    return bool(licence) and all(c.isalnum() or c in ".-" for c in licence)
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", licence) is not None
+
+
+def plain(words: str) -> str:
+    """Return words of other people as Markdown that shows them as they are, on one line.
+
+    Nothing in them is a link, picture, table, formula, code or HTML, nor an address that readers
+    make a link of by themselves.
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in words).split())
+    line = line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+    return MARKS.sub(r"\\\g<0>", line)

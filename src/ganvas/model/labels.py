@@ -39,7 +39,7 @@ def class_index(label: Label, spec: DataSpec) -> int:
         return names.index(label)
     try:
         index = int(label)
-    except ValueError:
+    except (ValueError, OverflowError):
         index = -1
     if not 0 <= index < spec.classes:
         hint = did_you_mean(str(label), names)

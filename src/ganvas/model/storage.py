@@ -23,8 +23,9 @@ from ganvas.errors import GanvasError, UsageError, flag
 from ganvas.files import disk_errors, write_whole
 from ganvas.games import address, find_game, is_own, own_game, systems
 from ganvas.model.card import Provenance, card
+from ganvas.model.fitting import rebuild, refuse_odd
 from ganvas.model.model import Model
-from ganvas.play import Game, build
+from ganvas.play import Game
 
 FORMAT = "ganvas-model-1"
 MODEL = "model.safetensors"
@@ -77,15 +78,16 @@ def load(
     try:
         settings = kind.Config.model_validate(config["game"])
         spec = DataSpec.model_validate(config["data"])
+        made = Provenance.model_validate(config.get("provenance", {}))
     except (ValidationError, KeyError) as error:
-        reason = str(error).splitlines()[0]
         raise GanvasError(
-            f"{path} has settings that this version of ganvas does not understand ({reason}); it "
-            f"was written by ganvas {config.get('ganvas', 'unknown')}, here is {version('ganvas')}"
+            f"{path} has settings that this version of ganvas does not understand "
+            f"({_first(error)}); it was written by ganvas {config.get('ganvas', 'unknown')}, here "
+            f"is {version('ganvas')}"
         ) from error
-    built = build(kind, settings, spec, seed=0)
+    built = rebuild(kind, settings, spec, tensors, path)
     _take_up(built, tensors, path)
-    return Model(built, Provenance.model_validate(config.get("provenance", {})), device)
+    return Model(built, made, device)
 
 
 def find(folder: Path) -> Path:
@@ -130,10 +132,16 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         ) from error
     if text is None:
         raise GanvasError(f"{foreign}: it is a safetensors file without ganvas settings")
-    config = json.loads(text)
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise GanvasError(f"{path} is damaged: its settings are no JSON ({error})") from error
+    if not isinstance(config, dict):
+        raise GanvasError(f"{foreign}: its settings are no mapping")
+    config = cast(dict[str, Any], config)
     if config.get("format") != FORMAT:
         raise GanvasError(f"{path} has format {config.get('format')!r}; expected '{FORMAT}'")
-    return cast(dict[str, Any], config), tensors
+    return config, tensors
 
 
 def code_of(config: dict[str, Any]) -> str:
@@ -142,7 +150,7 @@ def code_of(config: dict[str, Any]) -> str:
 
 
 def _game_type(config: dict[str, Any], own: str | type[Game] | None, path: Path) -> type[Game]:
-    system, code = str(config["system"]), code_of(config)
+    system, code = str(config.get("system", "")), code_of(config)
     if own is not None:
         game = own_game(own)
         if game.system != system:
@@ -157,6 +165,14 @@ def _game_type(config: dict[str, Any], own: str | type[Game] | None, path: Path)
     return find_game(system)
 
 
+def _first(error: ValidationError | KeyError) -> str:
+    """Return the first thing that is wrong with settings, in a few words."""
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    detail = error.errors()[0]
+    return f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
+
+
 def _inference_state(game: Game) -> dict[str, Tensor]:
     """Return the tensors of `Game.model`, named as in the game's own state."""
     return {
@@ -167,14 +183,7 @@ def _inference_state(game: Game) -> dict[str, Tensor]:
 
 
 def _take_up(game: Game, tensors: dict[str, Tensor], path: Path) -> None:
-    expected = _inference_state(game)
-    differing = sorted(expected.keys() ^ tensors.keys())
-    differing += [k for k in expected if k in tensors and expected[k].shape != tensors[k].shape]
-    if differing:
-        raise GanvasError(
-            f"{path} does not fit its own settings: {len(differing)} tensors differ, the first is "
-            f"'{differing[0]}'; it was changed, or {type(game).__name__} has changed since"
-        )
+    refuse_odd(_inference_state(game), tensors, path)
     for name, module in game.model().items():
         prefix = f"{name}."
         own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -169,6 +169,13 @@ class Trained:
         wanted = self.spec.shape
         if self.spec.kind == "images":  # (C, H, W) in network units
             wanted = (*wanted[1:], wanted[0])
+        if self.spec.kind == "images" and x.dtype != np.uint8:
+            low, high = (x.min(initial=0), x.max(initial=0)) if x.dtype.kind in "iuf" else (-1, -1)
+            if x.dtype.kind not in "iu" or low < 0 or high > 255:
+                raise UsageError(
+                    f"expected images as whole numbers 0 to 255, got {x.dtype}; values in [0, 1] "
+                    "become such with (255 * x).round().astype(np.uint8)"
+                )
         if x.shape[1:] != wanted or not len(x):
             shape = ", ".join(map(str, wanted))
             raise UsageError(f"expected data of shape (n, {shape}), got {x.shape}")
