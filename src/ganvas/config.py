@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 
 class Settings(BaseModel):
-    """Frozen, typed settings; unknown keys are errors."""
+    """Frozen, typed settings; unknown keys are errors, and so are numbers that are not finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Schedule(Settings):
@@ -45,11 +46,56 @@ class Schedule(Settings):
         return self.start + (self.end - self.start) * share
 
 
-Scheduled = Annotated[
-    float | Schedule,
-    Field(description="a number, or {start, end, shape, begin, until}", union_mode="left_to_right"),
-]
+def _ends(holds: Callable[[float, float], bool], wanted: str) -> AfterValidator:
+    """Return a check of both ends of a schedule; what is between them lies between them."""
+
+    def check(schedule: Schedule) -> Schedule:
+        low, high = sorted((schedule.start, schedule.end))
+        if not holds(low, high):
+            raise ValueError(f"start and end must be {wanted}")
+        return schedule
+
+    return AfterValidator(check)
+
+
+_EITHER = Field(
+    description="a number, or {start, end, shape, begin, until}", union_mode="left_to_right"
+)
+
+Scheduled = Annotated[float | Schedule, _EITHER]
 """A number that may be given as a constant or as a `Schedule`."""
+
+Rate = Annotated[
+    Annotated[float, Field(gt=0)]
+    | Annotated[
+        Schedule, _ends(lambda low, high: low >= 0 < high, "at least 0, and one of them more")
+    ],
+    _EITHER,
+]
+"""A scheduled number above 0, such as a learning rate; a schedule may begin or end at 0."""
+
+Amount = Annotated[
+    Annotated[float, Field(ge=0)]
+    | Annotated[Schedule, _ends(lambda low, _: low >= 0, "at least 0")],
+    _EITHER,
+]
+"""A scheduled number from 0 on, such as the weight of a penalty."""
+
+Share = Annotated[
+    Annotated[float, Field(ge=0, le=1)]
+    | Annotated[Schedule, _ends(lambda low, high: low >= 0 and high <= 1, "between 0 and 1")],
+    _EITHER,
+]
+"""A scheduled number from 0 to 1, such as a probability."""
+
+Decay = Annotated[
+    Annotated[float, Field(ge=0, lt=1)]
+    | Annotated[
+        Schedule, _ends(lambda low, high: low >= 0 and high < 1, "at least 0 and less than 1")
+    ],
+    _EITHER,
+]
+"""A scheduled number from 0 to less than 1: which share of a moving average is kept."""
 
 
 def value_at(number: float | Schedule, progress: float) -> float:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ganvas.data import arrays
 from ganvas.data.arrays import read_file
+from ganvas.data.items import class_order
 from ganvas.errors import UsageError
 
 RNG = np.random.default_rng(0)
@@ -149,3 +152,60 @@ def test_damaged_files(tmp_path: Path, suffix: str) -> None:
         whole.write_bytes(broken)
         with pytest.raises(UsageError, match="cannot be read as a NumPy file"):
             read_file(whole)
+
+
+# ---- files that are not what they say ---------------------------------------------------------
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(UsageError) as caught:
+        read_file(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, x=np.zeros((2**19, 2)))
+    assert path.stat().st_size < 2**23 / 500
+    assert len(read_file(path).splits["train"]) == 2**19  # not yet worth a word
+    monkeypatch.setattr(arrays, "ALWAYS", 2**22)
+    monkeypatch.setattr(np, "load", None)  # it is refused before
+    assert "comes to 8.0 MiB when it is read; here it may be 4.0 MiB" in refused(path)
+    monkeypatch.setattr(arrays, "_memory", lambda: 2**20)
+    assert "here it may be 1.0 MiB" in refused(path)
+
+
+def test_a_header_may_not_promise_more_than_there_is(tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    with path.open("wb") as file:
+        header = {"descr": "<f8", "fortran_order": False, "shape": (10**10, 2)}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(bytes(160))
+    assert "should take 160,000,000,000 bytes" in refused(path)
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.write(path, "x.npy")
+    assert "the array 'x.npy' should take 160,000,000,000 bytes" in refused(tmp_path / "x.npz")
+
+
+def test_a_part_that_is_no_array(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", x=np.zeros((4, 2)))
+    with zipfile.ZipFile(tmp_path / "x.npz", "a") as archive:
+        archive.writestr("notes.txt", "no array")
+    assert "the part 'notes.txt' is no array" in refused(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("largest", [1e300, -1e39])
+def test_numbers_that_32_bits_cannot_hold(tmp_path: Path, largest: float) -> None:
+    np.save(tmp_path / "x.npy", np.array([[1.0, 2.0], [largest, 3.0]]))
+    assert f"numbers up to {abs(largest):.3g}" in refused(tmp_path / "x.npy")
+    np.save(tmp_path / "x.npy", np.array([[1.0, 2.0], [3e38, 3.0]]))
+    assert np.isfinite(read_file(tmp_path / "x.npy").splits["train"].x).all()
+
+
+def test_labels_that_look_like_numbers_but_are_none(tmp_path: Path) -> None:
+    names = ["--5", "5", "-", "\u0663", "9" * 5000]
+    np.savez(tmp_path / "x.npz", x=np.zeros((5, 2)), y=np.array(names))
+    assert set(read_file(tmp_path / "x.npz").class_names) == set(names)
+    assert class_order(["10", "-5", "9"]) == ("-5", "9", "10")

@@ -182,9 +182,22 @@ def test_missing_file(tmp_path: Path) -> None:
         ("game.optimiser.beta1=1", ["at least 0 and less than 1", "game.optimiser.beta1=0.0"]),
         ("game.clip=-1", ["more than 0 or null"]),
         ("seed=-1", ["seed=-1", "at least 0"]),
+        ("game.optimiser.lr=-1", ["game.optimiser.lr=-1", "more than 0", "game.optimiser.lr="]),
+        ("game.optimiser.lr=0", ["game.optimiser.lr=0", "more than 0"]),
+        ("game.optimiser.lr=.nan", ["game.optimiser.lr=.nan", "expected a finite number"]),
+        ("game.optimiser.lr=.inf", ["game.optimiser.lr=.inf", "expected a finite number"]),
+        ("game.optimiser.lr=1e999", ["expected a finite number"]),
+        ("game.strength={start: .nan, end: 1}", ["game.strength.start=.nan", "a finite number"]),
+        (
+            "game.optimiser.lr={start: 1, end: -1}",
+            ["game.optimiser.lr", "start and end must be at least 0"],
+        ),
+        ("game.optimiser.beta2=1", ["game.optimiser.beta2=1", "less than 1"]),
+        ("game.penalties.r1.weight=.inf", ["game.penalties.r1.weight=.inf", "a finite number"]),
         # not one of the options
         ("game.mode=fats", ["game.mode=fats", "one of 'fast', 'exact'"]),
         ("train.precision=fp16", ["one of 'fp32', 'bf16'"]),
+        ("game.optimiser={lr: 1, kind: null}", ["game.optimiser.kind", "one of 'adam', 'rmsprop'"]),
         ("game.generator.kind=wide", ["game.generator.kind", "one of 'narrow', 'deep'"]),
         # deep inside a union
         ("game.strength={start: 1}", ["game.strength.end is missing"]),

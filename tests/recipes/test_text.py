@@ -86,3 +86,46 @@ def test_what_is_no_recipe_is_said_to_be_none(tmp_path: Path, content: bytes) ->
     path.write_bytes(content)
     with pytest.raises(UsageError, match="is not a recipe"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: &a [*a]", "line 1: it comes to more than"),
+        ("a: !!int x", "a value does not fit its tag"),
+        ("a: !!bool x", "a value does not fit its tag"),
+        ("a: !!timestamp x", "line 1: could not determine a constructor"),
+        ("a: !!python/object/apply:os.getcwd []", "line 1: could not determine a constructor"),
+        ("[" * 5000, "nested too deeply"),
+        ("a: " + "9" * 5000, "line 1: 99999999999999999999… is too large for a whole number"),
+        ("a: 9223372036854775808", "too large for a whole number"),
+        ("a: 1\nb: 2\na: 3", "line 3: a is there twice"),
+        ("1: 2", "line 1: expected a name as key, got 1"),
+        ("? [a]\n: 2", "expected a name as key, got ['a']"),
+        ("a: \x00", "not valid YAML"),
+    ],
+)
+def test_odd_yaml_is_refused_in_words(text: str, expected: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(text, "it")
+    assert str(caught.value).startswith("it")
+    assert expected in str(caught.value)
+
+
+def test_aliases_of_aliases_do_not_fill_the_memory() -> None:
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 30)]
+    with pytest.raises(UsageError, match="more than 100,000 values by its aliases"):
+        parse("\n".join(lines), "it")
+    assert parse("\n".join(lines[:2]), "it")["a1"] == [[1] * 10] * 10
+
+
+def test_whole_numbers_are_decimal() -> None:
+    assert parse("[010, 08, -7]", "it") == [10, 8, -7]
+
+
+def test_a_huge_file_is_no_recipe(tmp_path: Path) -> None:
+    with (tmp_path / "a.yaml").open("wb") as file:
+        file.truncate(2**31)  # takes no room on the disk
+    with pytest.raises(UsageError, match="more than 1,048,576 bytes"):
+        read(tmp_path / "a.yaml")

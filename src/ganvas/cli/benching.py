@@ -128,6 +128,6 @@ def _shard(text: str) -> tuple[int, int]:
     from ganvas.errors import UsageError
 
     first, _, of = text.partition("/")
-    if first.isdigit() and of.isdigit() and 1 <= int(first) <= int(of):
+    if first.isdecimal() and of.isdecimal() and 1 <= int(first) <= int(of):
         return int(first), int(of)
     raise UsageError(f"--shard {text}: expected I/N with I from 1 to N, such as 2/4")

@@ -80,12 +80,14 @@ def read_graph(name: str, model: Model) -> tuple[Items, Pairs]:
 
 
 def _read_pairs(path: Path) -> Array:
-    import numpy as np
+    from ganvas.data.arrays import load_arrays
 
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--pairs {path} cannot be read as a .npy file: {error}") from None
+    if not path.is_file():
+        raise UsageError(f"--pairs {path}: there is no such file")
+    pairs, *others = load_arrays(path).values()
+    if others:
+        raise UsageError(f"--pairs {path} holds {1 + len(others)} arrays; expected one, (M, 2)")
+    return pairs
 
 
 def _write(out: Path, pairs: Array, chances: Array) -> None:

@@ -127,15 +127,14 @@ def _scores(run: Path) -> dict[str, Score]:
     from ganvas.report.run import read_json
 
     scores = read_json(run, EVALUATION).get("scores")
+    measure = f"ganvas evaluate {shlex.quote(str(run))}"
     if not scores:
-        raise UsageError(f"{run} has not been measured yet: ganvas evaluate {shlex.quote(str(run))}")
+        raise UsageError(f"{run} has not been measured yet: {measure}")
     try:
         return {name: Score.from_json(json.dumps(score)) for name, score in scores.items()}
     except (ValueError, LookupError, TypeError, AttributeError):
-        raise UsageError(
-            f"the scores in {run / EVALUATION} are damaged; measure again: ganvas evaluate "
-            f"{shlex.quote(str(run))}"
-        ) from None
+        problem = f"the scores in {run / EVALUATION} are damaged; measure again: {measure}"
+        raise UsageError(problem) from None
 
 
 def _numbers(score: Score) -> tuple[str, str]:

@@ -136,6 +136,6 @@ def _seeds(words: str) -> list[int]:
         UsageError: they are not four whole numbers from 0 on.
     """
     parts = [part.strip() for part in words.split(",")]
-    if len(parts) != 4 or not all(part.isdecimal() for part in parts):
+    if len(parts) != 4 or not all(part.isdecimal() and len(part) < 19 for part in parts):
         raise UsageError(f"--corners {words}: expected four seeds, such as --corners 0,1,2,3")
     return [int(part) for part in parts]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import lzma
+import math
+import os
+import struct
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ganvas.data.graph_files import LINK_KEYS, graph_of
-from ganvas.data.items import Collection, Items, encode_labels, require_several
+from ganvas.data.items import Collection, Items, encode_labels, refuse_huge, require_several
 from ganvas.errors import UsageError
 
 SUFFIXES = (".npy", ".npz")
@@ -19,6 +25,20 @@ DATA_KEYS = ("x", "images", "points", "data", "x_train", "train", "arr_0")
 LABEL_KEYS = ("y", "labels", "label", "y_train")
 TEST_KEYS = ("x_test", "test")
 TEST_LABEL_KEYS = ("y_test", "labels_test")
+
+UNPACKED = 100
+ALWAYS = 2**30
+"""An .npz file may hold this many times its own size; arrays of so many bytes may always be."""
+HEADERS = {
+    b"\x01\x00": np.lib.format.read_array_header_1_0,
+    b"\x02\x00": np.lib.format.read_array_header_2_0,
+}
+DAMAGE = (
+    *(OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(NotImplementedError, RuntimeError, SyntaxError, tokenize.TokenError, OverflowError),
+    *(MemoryError, TypeError, LookupError, struct.error),
+)
+"""What NumPy and zipfile raise of files that are not what they should be."""
 
 AnyArray = npt.NDArray[Any]
 
@@ -33,7 +53,7 @@ def read_file(path: Path) -> Collection:
     Raises:
         UsageError: the file is damaged, holds objects, NaN, a single sample or an unknown shape.
     """
-    arrays = _load(path)
+    arrays = load_arrays(path)
     if link_key := _first(LINK_KEYS, arrays):
         found = (_first(keys, arrays) for keys in (FEATURE_KEYS, LABEL_KEYS))
         features, label = (None if key is None else arrays[key] for key in found)
@@ -53,22 +73,84 @@ def read_file(path: Path) -> Collection:
     return Collection(path.stem, items, names)
 
 
-def _load(path: Path) -> dict[str, AnyArray]:
+def load_arrays(path: Path) -> dict[str, AnyArray]:
+    """Return the arrays of a .npy file, under "x", or of an .npz file.
+
+    Sizes are looked at before anything is read: an array must be as large as its header says, and
+    a file may come to `UNPACKED` times its own size, but to no more than the machine's memory.
+
+    Raises:
+        UsageError: the file is damaged, holds something else than arrays, or is too large.
+    """
     try:
-        loaded: Any = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"x": loaded}
-        with loaded:
+        with path.open("rb") as file:
+            if file.read(2) != b"PK":
+                file.seek(0)
+                end = file.seek(0, os.SEEK_END)
+                file.seek(0)
+                _require_room(path, end, end)
+                _check_member(path, "", file, end)
+                file.seek(0)
+                return {"x": np.lib.format.read_array(file, allow_pickle=False)}
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            _require_room(path, sum(m.file_size for m in members), path.stat().st_size)
+            for member in members:
+                with archive.open(member) as file:
+                    _check_member(path, f" '{member.filename}'", file, member.file_size)
+        with np.load(path, allow_pickle=False) as loaded:
             return {key: loaded[key] for key in loaded.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        if "Object arrays" in str(error):
-            raise UsageError(
-                f"{path} holds Python objects, which are never loaded; save a plain number array, "
-                "for example np.save(path, np.stack(list_of_equal_arrays))."
-            ) from None
-        # NumPy takes every file that it does not know for a pickle, and says so.
-        reason = "it is none" if "allow_pickle" in str(error) else str(error)
-        raise UsageError(f"{path} cannot be read as a NumPy file: {reason}.") from None
+    except DAMAGE as error:
+        raise UsageError(f"{path} cannot be read as a NumPy file: {_brief(error)}.") from None
+
+
+def _require_room(path: Path, size: int, on_disk: int) -> None:
+    """Refuse a file whose arrays of ``size`` bytes are more than it or this machine can hold."""
+    most = min(max(UNPACKED * on_disk, ALWAYS), _memory())
+    if size > most:
+        raise UsageError(
+            f"{path} comes to {_amount(size)} when it is read; here it may be {_amount(most)}: "
+            f"{UNPACKED} times the file, or {_amount(ALWAYS)} if that is more, and never more than "
+            "there is memory. If it is really so large, save it with np.save."
+        )
+
+
+def _check_member(path: Path, name: str, file: IO[bytes], size: int) -> None:
+    """Refuse what is no array of numbers, or no array of the size that its header says."""
+    magic = file.read(len(np.lib.format.MAGIC_PREFIX))
+    if magic != np.lib.format.MAGIC_PREFIX:
+        what = f"the part{name} is no array" if name else "it is none"
+        raise ValueError(what)
+    version = file.read(2)
+    if version not in HEADERS:
+        raise ValueError(f"its format is version {'.'.join(map(str, version))}")
+    shape, _, dtype = HEADERS[version](file)
+    if dtype.hasobject:
+        raise UsageError(
+            f"{path} holds Python objects, which are never loaded; save a plain number array, "
+            "for example np.save(path, np.stack(list_of_equal_arrays))."
+        )
+    declared = math.prod(shape) * dtype.itemsize
+    if file.tell() + declared != size or min(shape, default=0) < 0:
+        raise ValueError(f"the array{name} should take {declared:,} bytes, and does not")
+
+
+def _memory() -> int:
+    """Return how many bytes of memory this machine has, as far as it tells."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return 2**63
+
+
+def _amount(size: int) -> str:
+    """Return a number of bytes as people say it."""
+    return f"{size / 2**30:,.1f} GiB" if size >= 2**30 else f"{size / 2**20:,.1f} MiB"
+
+
+def _brief(error: Exception) -> str:
+    """Return what is wrong in one short line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _first(keys: tuple[str, ...], arrays: dict[str, AnyArray]) -> str | None:
@@ -114,6 +196,7 @@ def _points(where: str, array: AnyArray) -> AnyArray:
             f"{where} holds NaN or infinite values in {int((~finite).sum())} of {len(array)} rows, "
             f"first in row {row}: drop them with array[np.isfinite(array).all(axis=1)]."
         )
+    refuse_huge(where, array)
     return array.astype(np.float32)
 
 

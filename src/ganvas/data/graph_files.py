@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,14 @@ import numpy.typing as npt
 
 from ganvas.data.graph_laws import one_hot
 from ganvas.data.graphs import tidy
-from ganvas.data.items import Collection, Items, class_order, encode_labels, require_several
+from ganvas.data.items import (
+    Collection,
+    Items,
+    class_order,
+    encode_labels,
+    refuse_huge,
+    require_several,
+)
 from ganvas.errors import UsageError
 
 AnyArray = npt.NDArray[Any]
@@ -60,6 +68,7 @@ def graph_of(
             f"{path}: the features of node {int(np.argmin(finite))} are not finite numbers; put "
             "0 where one is not known."
         )
+    refuse_huge(f"{path}: a node", features)
     nodes = len(features)
     require_several(str(path), nodes)
     if label is None:
@@ -101,7 +110,7 @@ def read_tables(path: Path) -> Collection:
     header, rows = _table(table)
     columns = [c for c in range(1, len(header)) if header[c] != LABEL]
     try:
-        features = rows[:, columns].astype(np.float32) if columns else None
+        features = rows[:, columns].astype(np.float64) if columns else None
     except ValueError as error:
         raise UsageError(f"{table}: features must be numbers: {error}.") from None
     if features is None:
@@ -113,7 +122,9 @@ def read_tables(path: Path) -> Collection:
 def _table(path: Path) -> tuple[list[str], Words]:
     """Return the header and the rows of a .csv file, spaces around words removed."""
     try:
-        words: Words = np.loadtxt(path, np.str_, delimiter=",", ndmin=2, comments=None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that it is empty, which is said below
+            words: Words = np.loadtxt(path, np.str_, delimiter=",", ndmin=2, comments=None)
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{path} cannot be read as a table of comma-separated values: {error}."

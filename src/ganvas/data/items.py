@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +13,9 @@ import numpy.typing as npt
 from ganvas.errors import UsageError
 
 Kind = Literal["points", "images", "graph"]
+
+WHOLE = re.compile(r"-?[0-9]{1,18}")
+"""A class name that is a number; longer ones are names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +57,24 @@ class Collection:
         return "points" if train.x.ndim == 2 else "images"
 
 
+def refuse_huge(where: str, array: npt.NDArray[Any]) -> None:
+    """Refuse finite numbers that samples, which are 32-bit numbers, cannot hold.
+
+    Raises:
+        UsageError: there are some.
+    """
+    largest, most = float(np.abs(array).max(initial=0)), float(np.finfo(np.float32).max)
+    if largest > most:
+        raise UsageError(
+            f"{where} holds numbers up to {largest:.3g}, and samples are 32-bit numbers, up to "
+            f"{most:.3g}: give them in a larger unit, such as array / {largest:.0e}."
+        )
+
+
 def class_order(names: Sequence[str]) -> tuple[str, ...]:
     """Return the distinct class names in order: by value if all are whole numbers, else by name."""
     distinct = set(names)
-    numeric = all(name.lstrip("-").isdecimal() for name in distinct)
+    numeric = all(WHOLE.fullmatch(name) for name in distinct)
     return tuple(sorted(distinct, key=int if numeric else str))
 
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from ganvas.config import Scheduled, Settings, value_at
+from ganvas.config import Amount, Settings, value_at
 from ganvas.data.feed import Feed
 from ganvas.data.source import Batch
 from ganvas.data.spec import DataSpec
@@ -113,7 +113,7 @@ class AdversarialConfig(Settings):
     labels: Labels = Labels()
     accumulate: int = Field(default=1, ge=1)
     packing: int = Field(default=1, ge=1)
-    instance_noise: Scheduled = 0.0
+    instance_noise: Amount = 0.0
     augment: Augment | None = None
     minibatch: Minibatch | None = None
     virtual_batch_norm: VirtualBatchNorm | None = None

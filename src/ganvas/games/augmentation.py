@@ -11,7 +11,7 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from ganvas.config import Schedule, Scheduled, Settings
+from ganvas.config import Schedule, Settings, Share
 from ganvas.data.spec import DataSpec, Images
 from ganvas.errors import UsageError
 from ganvas.play import Noise
@@ -29,7 +29,7 @@ class Augment(Settings):
         contrast: of the binary logarithm of a factor, about grey.
     """
 
-    probability: Scheduled = Schedule(start=0.0, end=0.5)
+    probability: Share = Schedule(start=0.0, end=0.5)
     flip: bool = True
     shift: float = Field(default=0.125, ge=0, lt=1)
     cutout: float = Field(default=0.5, ge=0, lt=1)

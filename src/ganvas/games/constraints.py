@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ganvas.config import Scheduled, Settings, value_at
+from ganvas.config import Amount, Settings, value_at
 from ganvas.errors import UsageError
 from ganvas.nn import SpectralNorm, orthonormality, sn, weight_norm
 
@@ -127,7 +127,7 @@ class Orthonormal(Settings):
     """
 
     kind: Literal["orthonormal"] = "orthonormal"
-    weight: Scheduled = 0.01
+    weight: Amount = 0.01
 
     def install(self, network: nn.Module) -> None:
         """Leave the weights as they are.

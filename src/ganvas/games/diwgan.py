@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ganvas.config import Scheduled, value_at
+from ganvas.config import Amount, value_at
 from ganvas.data.feed import Feed
 from ganvas.data.source import Batch
 from ganvas.data.spec import DataSpec
@@ -73,7 +73,7 @@ class DIWGANConfig(AdversarialConfig):
     autoencoder_rounds: int = Field(default=3000, ge=1)
     autoencoder_batch: int = Field(default=256, ge=1)
     code: int | None = Field(default=None, ge=1)
-    alpha: Scheduled = 1.0
+    alpha: Amount = 1.0
     representatives: int = Field(default=128, ge=2)
     candidates: int = Field(default=4000, ge=2, le=10_000)
     choose: Choice = "herding"

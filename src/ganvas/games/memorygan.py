@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ganvas.config import Scheduled, Settings, value_at
+from ganvas.config import Amount, Settings, value_at
 from ganvas.data.feed import Feed
 from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
@@ -76,7 +76,7 @@ class MemoryGANConfig(Settings):
     objective: Losses = Minimax()
     memory: Remembering | None = Remembering()
     mcgn: bool = True
-    information: Scheduled = 0.01
+    information: Amount = 0.01
     information_form: Literal["cosine", "mse"] = "cosine"
     update_in_generator_step: bool = False
     jitter: Jitter | None = None

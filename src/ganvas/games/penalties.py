@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from ganvas.config import Scheduled, Settings, value_at
+from ganvas.config import Amount, Settings, value_at
 from ganvas.data.source import Batch
 from ganvas.errors import UsageError
 from ganvas.nn import BatchNorm
@@ -36,7 +36,7 @@ class GradientPenalty(Settings):
 
     kind: Literal["gradient"] = "gradient"
     on: ClassVar[Place] = "elsewhere"
-    weight: Scheduled = 10.0
+    weight: Amount = 10.0
     target: float = Field(default=1.0, ge=0)
     one_sided: bool = False
 
@@ -59,7 +59,7 @@ class Dragan(Settings):
 
     kind: Literal["dragan"] = "dragan"
     on: ClassVar[Place] = "elsewhere"
-    weight: Scheduled = 10.0
+    weight: Amount = 10.0
     spread: float = Field(default=0.5, gt=0)
 
     def points(self, real: Batch, fake: Batch, noise: Noise) -> Batch:
@@ -80,7 +80,7 @@ class R1(Settings):
 
     kind: Literal["r1"] = "r1"
     on: ClassVar[Place] = "real"
-    weight: Scheduled = Field(default=1.0, description="γ")
+    weight: Amount = Field(default=1.0, description="γ")
 
     def points(self, real: Batch, fake: Batch, noise: Noise) -> Batch:
         """Return the real samples."""
@@ -96,7 +96,7 @@ class R2(Settings):
 
     kind: Literal["r2"] = "r2"
     on: ClassVar[Place] = "fake"
-    weight: Scheduled = Field(default=1.0, description="γ")
+    weight: Amount = Field(default=1.0, description="γ")
 
     def points(self, real: Batch, fake: Batch, noise: Noise) -> Batch:
         """Return the fakes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ganvas.config import Schedule, Scheduled
+from ganvas.config import Amount, Schedule
 from ganvas.games.adversarial import Adversarial, AdversarialConfig, Labels
 from ganvas.games.objectives import Objective, Relativistic
 from ganvas.games.penalties import R1, R2, Penalty
@@ -26,7 +26,7 @@ class R3GANConfig(AdversarialConfig):
     generator: GeneratorConfig = R3Generator()
     discriminator: DiscriminatorConfig = R3Discriminator()
     objective: Objective = Relativistic()
-    gamma: Scheduled = Schedule(start=0.05, end=0.005)
+    gamma: Amount = Schedule(start=0.05, end=0.005)
     labels: Labels = Labels(fakes="batch", generator="batch")
     generator_optimiser: OptimiserConfig = FALLING
     discriminator_optimiser: OptimiserConfig = FALLING

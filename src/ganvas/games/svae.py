@@ -8,7 +8,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
-from ganvas.config import Scheduled, Settings, value_at
+from ganvas.config import Amount, Settings, value_at
 from ganvas.data.feed import Feed
 from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
@@ -62,7 +62,7 @@ class SVAEConfig(Settings):
     decoder: GeneratorConfig = MLPGenerator(widths=(128, 256), init="glorot")
     gradient: Gradient = "corrected"
     samples: PositiveInt = 1
-    kl_weight: Scheduled = 1.0
+    kl_weight: Amount = 1.0
     optimiser: OptimiserConfig = Adam(lr=1e-3, beta1=0.9, beta2=0.999)
     evaluation: Evaluation = Evaluation()
 

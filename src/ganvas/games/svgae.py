@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from ganvas.config import Scheduled, Settings, value_at
+from ganvas.config import Amount, Settings, value_at
 from ganvas.data.feed import Feed
 from ganvas.data.graphs import TEST, VALIDATION
 from ganvas.data.source import Source
@@ -43,7 +43,7 @@ class SVGAEConfig(Settings):
     latent: Latent = VMFLatent(dim=15)
     encoder: GCN = GCN()
     optimiser: OptimiserConfig = Adam(lr=0.01, beta1=0.9, beta2=0.999)
-    kl_weight: Scheduled = 1.0
+    kl_weight: Amount = 1.0
     keep: Literal["best", "last"] = "best"
     look_every: int = Field(default=5, ge=1)
 

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ganvas.config import Scheduled, Settings, value_at
+from ganvas.config import Decay, Rate, Settings, value_at
 
 Group = dict[str, Any]
 
@@ -19,9 +19,9 @@ class Adam(Settings):
 
     sparse: ClassVar[bool] = False
     kind: Literal["adam"] = "adam"
-    lr: Scheduled = 2e-4
+    lr: Rate = 2e-4
     beta1: float = Field(default=0.0, ge=0, lt=1)
-    beta2: Scheduled = 0.99
+    beta2: Decay = 0.99
     eps: float = Field(default=1e-8, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
 
@@ -47,7 +47,7 @@ class RMSProp(Settings):
 
     sparse: ClassVar[bool] = False
     kind: Literal["rmsprop"] = "rmsprop"
-    lr: Scheduled = 5e-5
+    lr: Rate = 5e-5
     alpha: float = Field(default=0.99, ge=0, lt=1)
     eps: float = Field(default=1e-8, gt=0)
     momentum: float = Field(default=0.0, ge=0, lt=1)
@@ -67,8 +67,8 @@ class SGD(Settings):
 
     sparse: ClassVar[bool] = False
     kind: Literal["sgd"] = "sgd"
-    lr: Scheduled = 0.01
-    momentum: Scheduled = 0.0
+    lr: Rate = 0.01
+    momentum: Decay = 0.0
     weight_decay: float = Field(default=0.0, ge=0)
 
     def build(self, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
@@ -86,9 +86,9 @@ class RowAdam(Settings):
 
     sparse: ClassVar[bool] = True
     kind: Literal["row_adam"] = "row_adam"
-    lr: Scheduled = 1e-3
+    lr: Rate = 1e-3
     beta1: float = Field(default=0.9, ge=0, lt=1)
-    beta2: Scheduled = 0.999
+    beta2: Decay = 0.999
     eps: float = Field(default=1e-8, gt=0)
 
     def build(self, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:

@@ -71,7 +71,7 @@ class Complaints:
             expected = self._expected(place, detail)
             return f"{name} is missing{source}: expected {expected}.{self._example(place)}"
         if detail["type"].startswith("union_tag"):
-            known = detail.get("ctx", {}).get("expected_tags", "")
+            known = detail.get("ctx", {}).get("expected_tags") or self._tags(place)
             return f"{name}.kind{source}: expected one of {known}.{self._example((*place, 'kind'))}"
         if detail["type"] in ("value_error", "assertion_error"):
             reason = detail["msg"].partition(", ")[2] or detail["msg"]
@@ -80,7 +80,16 @@ class Complaints:
         expected = self._expected(place, detail)
         return f"{name}={value}{source}: expected {expected}.{self._example(place)}"
 
+    def _tags(self, place: Place) -> str:
+        """Return the kinds that may stand at a place."""
+        kinds = [
+            n["properties"]["kind"] for n in self.shape.alternatives(place) if "properties" in n
+        ]
+        return ", ".join(f"'{kind['const']}'" for kind in kinds if "const" in kind)
+
     def _expected(self, place: Place, detail: ErrorDetails) -> str:
+        if detail["type"] == "finite_number":
+            return "a finite number"
         return self.shape.expected(place) or _lowered(detail["msg"])
 
     def _similar(self, place: Place) -> str:

@@ -27,10 +27,52 @@ SCALARS: list[tuple[str, str, str]] = [
 ]
 
 
+LARGEST = 2**20
+"""Bytes of a YAML file, at most; a recipe has a few thousand."""
+NODES = 100_000
+"""Values that it may come to; a few aliases of aliases are quickly more than any memory."""
+WHOLE = 2**63
+"""Whole numbers are smaller than this, either way."""
+
+
 class _Loader(yaml.SafeLoader):
-    """Reads YAML with the scalars above."""
+    """Reads YAML with the scalars above, without tags for anything else."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+    yaml_constructors = {  # noqa: RUF012
+        tag: make
+        for tag, make in yaml.SafeLoader.yaml_constructors.items()
+        if tag is None or tag.rpartition(":")[2] in ("null", "bool", "int", "float", "str", "seq")
+    }
+
+
+def _read_whole(loader: _Loader, node: yaml.ScalarNode) -> int:
+    """Return a whole number: 010 is ten."""
+    text = str(loader.construct_scalar(node))
+    if len(text) > len(str(WHOLE)) or abs(int(text)) >= WHOLE:
+        raise _wrong(node, f"{text[:20]}… is too large for a whole number")
+    return int(text)
+
+
+def _read_mapping(loader: _Loader, node: yaml.MappingNode) -> Tree:
+    """Return a mapping whose keys are words, each of them once."""
+    found: Tree = {}
+    for key_node, value_node in node.value:
+        key = cast(object, loader.construct_object(key_node, deep=True))
+        if not isinstance(key, str):
+            raise _wrong(key_node, f"expected a name as key, got {str(key)[:40]}")
+        if key in found:
+            raise _wrong(key_node, f"{key} is there twice")
+        found[key] = loader.construct_object(value_node, deep=True)
+    return found
+
+
+def _wrong(node: yaml.Node, problem: str) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _read_whole)
+_Loader.add_constructor("tag:yaml.org,2002:map", _read_mapping)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -58,12 +100,39 @@ def parse(text: str, where: str) -> Any:
         UsageError: it is no YAML; the message says where.
     """
     try:
-        return yaml.load(text, _Loader)  # a SafeLoader
+        loader = _Loader(text)  # a SafeLoader
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _size(node, {}) > NODES:
+            raise _wrong(node, f"it comes to more than {NODES:,} values by its aliases")
+        return cast(Any, loader.construct_document(node))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or "not valid YAML"
         raise UsageError(f"{where}{line}: {problem}") from None
+    except RecursionError:
+        raise UsageError(f"{where}: lists or mappings in it are nested too deeply") from None
+    except (ValueError, LookupError):  # of a value that is not what its tag says
+        raise UsageError(f"{where}: a value does not fit its tag, such as !!int x") from None
+
+
+def _parts(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.SequenceNode):
+        return cast(list[yaml.Node], node.value)
+    if isinstance(node, yaml.MappingNode):
+        pairs = cast(list[tuple[yaml.Node, yaml.Node]], node.value)
+        return [part for pair in pairs for part in pair]
+    return []
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """Return how many values a node comes to when all its aliases are written out."""
+    if id(node) not in known:
+        known[id(node)] = NODES  # until it is counted: an alias of what it is in has no end
+        known[id(node)] = 1 + sum(_size(part, known) for part in _parts(node))
+    return known[id(node)]
 
 
 def read(path: Path) -> Tree:
@@ -73,6 +142,8 @@ def read(path: Path) -> Tree:
         UsageError: the file cannot be read, or holds something else.
     """
     try:
+        if path.stat().st_size > LARGEST:
+            raise UsageError(f"{path} is not a recipe: it has more than {LARGEST:,} bytes")
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not a recipe: it is not UTF-8 text") from None

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from ganvas.config import Scheduled, Settings
+from ganvas.config import Amount, Settings
 
 
 class Average(Settings):
@@ -17,7 +17,7 @@ class Average(Settings):
         ramp_up: the half-life is at most this share of the kimg seen so far; 0 for none.
     """
 
-    half_life: Scheduled = 10.0
+    half_life: Amount = 10.0
     ramp_up: float = Field(default=0.05, ge=0)
 
 
