@@ -144,7 +144,7 @@ CASES = {
     ),
     "DCGAN 32×32, B=64": Case(
         "dcgan/digits",
-        ["data.size=32", "data.resize=pad", "train.batch=64"],
+        ["data.size=32", "data.resize=pad", "train.batch=64", "train.average={half_life: 10}"],
         lambda p: non_saturating(p, apart=True),
         5,
         2e-4,

@@ -9,9 +9,11 @@ import torch
 from torch import nn
 
 from ganvas.config import value_at
+from ganvas.games.sngan import SNGAN, SNGANConfig
 from ganvas.nn import SpectralNorm, singular_values
-from ganvas.recipes import load_recipe
+from ganvas.recipes import load_recipe, names
 from tests.games.tables import TINY, play, rounds
+from tests.networks.specs import images
 
 
 def vectors(game) -> list[torch.Tensor]:
@@ -135,3 +137,20 @@ def test_rate_falls_linearly_to_zero(recipe):
     for optimiser in (game.generator_optimiser, game.discriminator_optimiser):
         rates = [value_at(optimiser.lr, t / 50_000) for t in (0, 25_000, 50_000)]
         assert rates == pytest.approx([2e-4, 1e-4, 0])
+
+
+@pytest.mark.parametrize(
+    ("classes", "generator", "discriminator"),
+    [(0, 4_276_739, 1_053_824), (10, 4_304_387, 1_055_104)],
+)
+def test_defaults_are_the_networks_of_cifar(classes, generator, discriminator):
+    config = SNGANConfig(conditional=classes > 0)
+    with torch.device("meta"):
+        game = SNGAN(config, images(3, 32, 32, classes))
+    assert sum(p.numel() for p in game.generator.parameters()) == generator
+    assert sum(p.numel() for p in game.discriminator.parameters()) == discriminator
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name.startswith("sngan/")])
+def test_labels_are_projected_in_every_recipe(name):
+    assert load_recipe(name).game_config.discriminator.labels == "projection"

@@ -10,9 +10,11 @@ from ganvas.config import value_at
 from ganvas.data.source import Batch
 from ganvas.games.objectives import Wasserstein
 from ganvas.games.penalties import GradientPenalty, input_gradient, penalise, squared_norms
+from ganvas.games.wgan_gp import WGANGP, WGANGPConfig
 from ganvas.play import Noise
-from ganvas.recipes import load_recipe
+from ganvas.recipes import load_recipe, names
 from tests.games.tables import TINY, play, rounds
+from tests.networks.specs import images, points
 
 
 def test_five_critic_steps_then_one_of_the_generator():
@@ -94,6 +96,24 @@ def test_acgan_labels():
     row = table.take_statistics()
     assert row["classification/real"] == pytest.approx(2.079, abs=0.7)  # ln 8 before training
     assert "classification/fake" in row
+
+
+@pytest.mark.parametrize("name", [n for n in names() if n.startswith("wgan-gp/")])
+def test_labels_are_ac_gans_in_every_recipe(name):
+    critic = load_recipe(name).game_config.discriminator
+    small = critic.model_copy(update={"widths": (8,)} if critic.kind == "mlp" else {"width": 8})
+    built = small.build(points(2) if critic.kind == "mlp" else images(1, 32, 32), 3)
+    x = torch.randn(4, 2) if critic.kind == "mlp" else torch.randn(4, 1, 32, 32)
+    zero, one = (built(x, torch.full((4,), label)) for label in (0, 1))
+    assert zero.equal(one)  # it judges without labels
+    assert built.classify(built.features(x)).shape == (4, 3)
+
+
+def test_defaults_are_the_networks_of_cifar_with_ac_gans_head():
+    with torch.device("meta"):
+        game = WGANGP(WGANGPConfig(conditional=True), images(3, 32, 32, classes=10))
+    assert sum(p.numel() for p in game.generator.parameters()) == 1_218_307
+    assert sum(p.numel() for p in game.discriminator.parameters()) == 1_055_115
 
 
 def test_cifar_recipe_follows_the_papers_table():

@@ -3,9 +3,9 @@
 from ganvas.data.spec import DataSpec, Images, Points
 
 
-def images(channels: int, height: int, width: int) -> DataSpec:
+def images(channels: int, height: int, width: int, classes: int = 0) -> DataSpec:
     domain = Images(channels=channels, height=height, width=width)
-    return DataSpec(name="pictures", domain=domain)
+    return DataSpec(name="pictures", domain=domain, classes=classes)
 
 
 def points(dim: int) -> DataSpec:

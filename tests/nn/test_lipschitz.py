@@ -88,7 +88,7 @@ def test_a_table_of_classes_joins_the_score():
 
 CRITICS: dict[str, tuple[str, dict[str, Any], Any, int]] = {
     "mlp": ("toyW", {"widths": (16, 16), "input_scale": 5.0}, points(2), 0),
-    "mlp with labels": ("toyW", {"widths": (16, 16)}, points(2), 3),
+    "mlp with labels": ("toyW", {"widths": (16, 16), "labels": "concat"}, points(2), 3),
     "sndcgan": ("sndcgan", {"width": 4}, images(1, 14, 14), 3),
     "resnet, sum": ("resnetSN", {"width": 4}, images(3, 16, 16), 3),
     "resnet, mean": ("resnetW", {"width": 4}, images(3, 16, 16), 0),

@@ -34,7 +34,7 @@ LINEAR_TO_ZERO = Schedule(start=2e-4, end=0.0, shape="linear")
 
 
 class SNGANConfig(AdversarialConfig):
-    """The CIFAR-10 settings: hinge, five steps, generator batch 2m, Adam 2e-4 falling to 0.
+    """The CIFAR-10 settings and ResNets: hinge, five steps, generator batch 2m, Adam 2e-4 to 0.
 
     Attributes:
         monitor_every: rounds between exact singular values of all layers, and what they say of the
@@ -42,8 +42,8 @@ class SNGANConfig(AdversarialConfig):
     """
 
     latent: Prior = Normal(dim=128)
-    generator: GeneratorConfig = ResNetGenerator()
-    discriminator: DiscriminatorConfig = ResNetDiscriminator()
+    generator: GeneratorConfig = ResNetGenerator(width=256)
+    discriminator: DiscriminatorConfig = ResNetDiscriminator(head_bias=False)
     objective: Objective = Hinge()
     constraint: Constraint | None = Spectral()
     discriminator_steps: int = Field(default=5, ge=1)

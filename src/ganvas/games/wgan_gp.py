@@ -22,13 +22,15 @@ from ganvas.play import Adam, OptimiserConfig
 class WGANGPConfig(AdversarialConfig):
     """Algorithm 1's defaults: λ = 10, five critic steps, Adam 1e-4 with β = (0, 0.9).
 
-    Conditional training is AC-GAN's: fakes take the real batch's labels in the critic's turn and
-    uniform ones in the generator's; classification weighs 1 on real samples, 0.1 on fakes.
+    The networks are the CIFAR-10 ResNets. Conditional training is AC-GAN's, as in all recipes and
+    named critics of the paper (``labels: auxiliary``): the critic classifies samples and judges
+    them without their labels. Fakes take the real batch's labels in the critic's turn and uniform
+    ones in the generator's; classification weighs 1 on real samples, 0.1 on fakes.
     """
 
     latent: Prior = Normal(dim=128)
     generator: GeneratorConfig = ResNetGenerator()
-    discriminator: DiscriminatorConfig = ResNetDiscriminator()
+    discriminator: DiscriminatorConfig = ResNetDiscriminator(pool="mean", labels="auxiliary")
     objective: Objective = Wasserstein()
     penalties: dict[str, Penalty | None] = Field(default={"gradient": GradientPenalty(weight=10.0)})
     discriminator_steps: int = Field(default=5, ge=1)

@@ -57,10 +57,11 @@ PRESETS: dict[str, tuple[AnyGenerator, AnyDiscriminator]] = {
         MLPGenerator(widths=(400,) * 4, batch_norm=True, bias=False, init="normal"),
         MLPDiscriminator(widths=(200,) * 3, activation="maxout", pieces=5, init="normal"),
     ),
-    # WGAN-GP, gan_toy (latent 2): 527,874 and 527,361.
+    # WGAN-GP, gan_toy (latent 2): 527,874 and 527,361. Its critics classify labels, if there are
+    # any, and do not see them (AC-GAN).
     "toyW": (
         MLPGenerator(widths=(512,) * 3, init="he"),
-        MLPDiscriminator(widths=(512,) * 3, activation="relu", init="he"),
+        MLPDiscriminator(widths=(512,) * 3, activation="relu", init="he", labels="auxiliary"),
     ),
     # 8×8×3 stacks of digits (latent 64).
     "dig": (
@@ -91,22 +92,22 @@ PRESETS: dict[str, tuple[AnyGenerator, AnyDiscriminator]] = {
     # WGAN-GP's baseline (64×64×3, latent 128): 5,364,739 and 4,316,545.
     "dcganW": (
         DCGANGenerator(kernel=5, bias=True, init="uniform"),
-        DCGANDiscriminator(kernel=5, bias=True, init="uniform", norm="layer"),
+        DCGANDiscriminator(kernel=5, bias=True, init="uniform", norm="layer", labels="auxiliary"),
     ),
     # WGAN's generator without batch norm, constant width (64×64×3, latent 128): 444,291.
     "constant": (
         DCGANGenerator(kernel=5, init="uniform", norm="none", growth="constant"),
-        DCGANDiscriminator(kernel=5, bias=True, init="uniform", norm="layer"),
+        DCGANDiscriminator(kernel=5, bias=True, init="uniform", norm="layer", labels="auxiliary"),
     ),
     # WGAN-GP's MNIST networks (28×28, latent 128): sides 4, 7, 14, 28.
     "mnistW": (
         DCGANGenerator(kernel=5, stages=3, norm="none", init="wgan_gp", output="sigmoid"),
-        DCGANDiscriminator(kernel=5, stages=3, norm="none", init="wgan_gp"),
+        DCGANDiscriminator(kernel=5, stages=3, norm="none", init="wgan_gp", labels="auxiliary"),
     ),
     # WGAN-GP's CIFAR-10 DCGAN (32×32×3, latent 128).
     "cifarW": (
         DCGANGenerator(width=128, kernel=5, bias=True, init="wgan_gp"),
-        DCGANDiscriminator(width=128, kernel=5, norm="none", init="wgan_gp"),
+        DCGANDiscriminator(width=128, kernel=5, norm="none", init="wgan_gp", labels="auxiliary"),
     ),
     # SN-GAN's standard CNN (32×32×3, latent 128).
     "sndcgan": (
@@ -157,10 +158,11 @@ PRESETS: dict[str, tuple[AnyGenerator, AnyDiscriminator]] = {
             plain=0,
             norm="layer",
             pool="flatten",
+            labels="auxiliary",
         ),
     ),
     # WGAN-GP's 101-layer networks (64×64×3, latent 128).
-    "resnet101": (BottleneckGenerator(), BottleneckDiscriminator()),
+    "resnet101": (BottleneckGenerator(), BottleneckDiscriminator(labels="auxiliary")),
     # SN-GAN's CIFAR-10 ResNet (32×32×3, latent 128): 4,276,739 and 1,053,824.
     "resnetSN": (
         ResNetGenerator(width=256),
