@@ -97,7 +97,10 @@ def player(case: Case, batch: int) -> Callable[[int], float]:
     kind = find_game(system)
     source = open_data(DataSettings(source="ring8"))
     game = build(kind, kind.Config.model_validate(settings), source.spec, 0).train()
-    feed, turns = Feed(source, batch=batch, seed=0), Turns(game.players, Noise(0))
+    feed, turns = (
+        Feed(source, batch=batch, seed=0, streams=game.streams()),
+        Turns(game.players, Noise(0)),
+    )
     turns.hold()
     for stage in game.stages()[:-1]:
         for number in range(stage.rounds or 0):

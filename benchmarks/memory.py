@@ -137,14 +137,15 @@ def synchronise(device: torch.device) -> None:
 
 def player(memory: dict[str, Any] | None, device: torch.device) -> Callable[[], object]:
     """Return a round of memoryGAN's CIFAR-10 recipe on one batch of noise, with or without."""
-    from ganvas.data.spec import DataSpec, Images
+    from ganvas.data.domains.images import Images
+    from ganvas.data.spec import spec_of
     from ganvas.games import find_game
     from ganvas.play import Noise, Turns, build
     from ganvas.recipes import load_recipe
 
     kind = find_game("memorygan")
     settings = load_recipe("memorygan/cifar10").game_config.model_dump()
-    spec = DataSpec(name="noise", domain=Images(channels=3, height=32, width=32))
+    spec = spec_of("noise", Images(channels=3, height=32, width=32))
     config = kind.Config.model_validate(settings | {"memory": memory, "mcgn": memory is not None})
     game: Any = build(kind, config, spec, 0).to(device).train()
     turns = Turns(game.players, Noise(0, device))
@@ -164,7 +165,7 @@ class SameBatch:
     """Serves one batch for ever, so that data cost nothing."""
 
     def __init__(self, x: Tensor) -> None:
-        from ganvas.data.source import Batch
+        from ganvas.data.batch import Batch
 
         self.batch = Batch(x)
 

@@ -54,7 +54,7 @@ def train(
     made = load_recipe(recipe, [*overrides, f"seed={seed}"])
     source = open_data(made.data)
     game = build(made.game_type, made.game_config, source.spec, seed).train()
-    feed = Feed(source, batch=made.train.batch, seed=seed)
+    feed = Feed(source, batch=made.train.batch, seed=seed, streams=game.streams())
     turns = Turns(game.players, Noise(seed))
     turns.hold()
     spent, start = 0.0, time.process_time()

@@ -69,9 +69,9 @@ def train(graph: str, kind: str, seed: int, setting: Setting) -> dict[str, Any]:
     source = open_data(recipe.data)
     if graph == ANEW:
         law = citation(seed=seed)
-        source = GraphSource(law.collection, hold_out=recipe.data.hold_out, law=law)
+        source = GraphSource(law.collection, recipe.data, law)
     game: Any = build(recipe.game_type, recipe.game_config, source.spec, seed).train()
-    feed = Feed(source, batch=recipe.train.batch, seed=seed)
+    feed = Feed(source, batch=recipe.train.batch, seed=seed, streams=game.streams())
     turns = Turns(game.players, Noise(seed))
     turns.hold()
     torch.manual_seed(seed)  # for dropout

@@ -28,14 +28,13 @@ def main() -> None:
     packed: dict[str, np.ndarray] = {}
     for split, count in PER_CLASS.items():
         items = collection.splits[split]
-        assert items.label is not None
         chosen = [
-            rng.choice(np.flatnonzero(items.label == digit), size=count, replace=False)
+            rng.choice(np.flatnonzero(items["label"] == digit), size=count, replace=False)
             for digit in range(10)
         ]
         index = rng.permutation(np.concatenate(chosen))
         packed[f"x_{split}"] = items.x[index, :, :, 0]
-        packed[f"y_{split}"] = items.label[index].astype(np.uint8)
+        packed[f"y_{split}"] = items["label"][index].astype(np.uint8)
         packed[f"index_{split}"] = index.astype(np.uint16)
     TARGET.parent.mkdir(exist_ok=True)
     np.savez_compressed(TARGET, **packed)

@@ -31,7 +31,7 @@ from ganvas.metrics.digit_classifier import DigitNet
 
 def read(data: Collection, split: str) -> tuple[Tensor, Tensor, str]:
     """Return images (N, 1, 28, 28) in [0, 1], labels (N,), and the SHA-256 of both as bytes."""
-    pixels, labels = data.splits[split].x, data.splits[split].label
+    pixels, labels = data.splits[split].x, data.splits[split]["label"]
     if labels is None:
         raise UsageError(f"split {split} of {data.name} has no labels")
     digest = hashlib.sha256(pixels.tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()

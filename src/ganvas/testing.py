@@ -21,8 +21,9 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ganvas.config import Settings
+from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
-from ganvas.data.source import Batch, Source
+from ganvas.data.source import Source
 from ganvas.play import Game, Noise, Ranks, Turn, Turns, build
 from ganvas.train.folder import RunFolder
 from ganvas.train.launch import launch
@@ -62,7 +63,7 @@ class _DoubleFeed(Feed):
 
     def next(self, stream: str = "main", n: int | None = None) -> Batch:
         batch = super().next(stream, n)
-        return replace(batch, x=batch.x.double())
+        return batch.replace(**{batch.main: batch.x.double()})
 
 
 def table(
@@ -78,6 +79,7 @@ def table(
         device="cpu",
         rank=ranks.rank,
         world=ranks.world,
+        streams=game.streams(),
     )
     turns = Turns(game.players, Noise(seed, "cpu", ranks), ranks)
     turns.hold()

@@ -103,7 +103,7 @@ def test_laws_are_asked_for_their_own_components() -> None:
     items = source.items("reference")
     asked = source.classes_like(items, 20_000)
     assert asked is not None
-    assert (np.bincount(asked) == 2 * np.bincount(items.label)).all()
+    assert (np.bincount(asked) == 2 * np.bincount(items["label"])).all()
 
 
 def test_stacks_are_asked_for_as_many_modes_as_fresh_stacks_show() -> None:
@@ -111,7 +111,7 @@ def test_stacks_are_asked_for_as_many_modes_as_fresh_stacks_show() -> None:
     source = open_data(DataSettings(source="digits_stack"))
     asked = source.classes_like(source.items("reference"), 26_000)
     assert asked is not None
-    digits = source.digits["train"].label
+    digits = source.digits["train"]["label"]
     floor = stacked_floors(26_000, np.bincount(digits))["kl_modes"]
     found = kl_to_uniform(np.bincount(asked, minlength=1000))
     assert found == pytest.approx(floor.value, abs=4 * floor.spread)

@@ -12,12 +12,13 @@ import pytest
 from torch import nn
 
 from ganvas.bench.architectures import METHODS, Side, draw, sides, successes
-from ganvas.data.spec import DataSpec, Images
+from ganvas.data.domains.images import Images
+from ganvas.data.spec import spec_of
 from ganvas.games import find_game
 from ganvas.nn import BatchNorm, LayerNorm
 from ganvas.play import build
 
-PHOTOS = DataSpec(name="photos", domain=Images(channels=3, height=32, width=32))
+PHOTOS = spec_of(name="photos", domain=Images(channels=3, height=32, width=32))
 WEIGHED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 

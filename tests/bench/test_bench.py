@@ -20,8 +20,8 @@ from ganvas.bench import tables as bench_tables
 from ganvas.bench.runner import attempt, watched
 from ganvas.bench.tables import PUBLISHED, Tier, default_preset
 from ganvas.cli.app import run as cli
+from ganvas.data.domains.points import Points
 from ganvas.data.open import open_data
-from ganvas.data.spec import Points
 from ganvas.errors import GanvasError, UsageError
 from ganvas.play import build
 from ganvas.train.folder import RunFolder

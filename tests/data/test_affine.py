@@ -72,8 +72,8 @@ def test_pictures_are_whole_levels_on_a_black_canvas():
     levels = (batch.x + 1) * 127.5
     assert (levels - levels.round()).abs().max() < 1e-3
     assert (levels.min(), levels.max()) == (0, pytest.approx(255, abs=5))
-    assert batch.label is not None
-    assert batch.label.unique().tolist() == list(range(10))
+    assert "label" in batch
+    assert batch["label"].unique().tolist() == list(range(10))
 
 
 def test_each_epoch_shows_every_digit_once_and_elsewhere():
@@ -88,7 +88,7 @@ def test_each_epoch_shows_every_digit_once_and_elsewhere():
         assert index.sort().values.tolist() == list(range(20))
     assert not torch.equal(first[1], second[1])
     feed = Feed(affine, batch=20, seed=0)
-    labels = [feed.next().label for _ in range(2)]
+    labels = [feed.next().get("label") for _ in range(2)]
     assert all(y is not None and y.bincount().tolist() == [2] * 10 for y in labels)
 
 
@@ -103,8 +103,8 @@ def test_fixed_splits_are_always_the_same_and_labelled():
         assert items.x.shape == (count, 40, 40, 1)
         assert items.x.dtype == np.uint8
         assert np.array_equal(items.x, again.x)
-        assert items.label is not None
-        assert len(items.label) == count
+        assert "label" in items
+        assert len(items["label"]) == count
     held_out = digits().splits["test"]
     ink = source().items("test").x.sum((1, 2, 3)) / held_out.x.sum((1, 2, 3))
     assert ink.mean() == pytest.approx(1, abs=2e-3)
@@ -115,8 +115,8 @@ def test_fixed_splits_are_always_the_same_and_labelled():
 def test_labels_can_be_left_out():
     affine = open_data(DataSettings(source="affine_digits", labels=False))
     assert affine.spec.classes == 0
-    assert Feed(affine, batch=4, seed=0).next().label is None
-    assert affine.items("test").label is None
+    assert Feed(affine, batch=4, seed=0).next().get("label") is None
+    assert "label" not in affine.items("test")
 
 
 def test_what_does_not_fit_is_refused():

@@ -68,7 +68,7 @@ def test_npz_labels_and_test_split(tmp_path: Path) -> None:
     )
     collection = read_file(path)
     assert collection.class_names == ("1", "3", "7")
-    labels = {split: items.label for split, items in collection.splits.items()}
+    labels = {split: items["label"] for split, items in collection.splits.items()}
     assert labels["train"] is not None
     assert labels["test"] is not None
     assert labels["train"].tolist() == [1, 0] * 4 + [1]
@@ -78,7 +78,7 @@ def test_npz_labels_and_test_split(tmp_path: Path) -> None:
 def test_label_names(tmp_path: Path) -> None:
     names = np.array(["dog", "cat"] * 3)
     collection = read_file(zipped(tmp_path, images=PICTURES, labels=names))
-    label = collection.splits["train"].label
+    label = collection.splits["train"]["label"]
     assert label is not None
     assert [collection.class_names[i] for i in label] == names.tolist()
 

@@ -78,8 +78,8 @@ def test_all_stores_hold_the_same(folder: Path, tmp_path: Path, keys: dict[str, 
         for split, items in wanted.splits.items():
             other = found.splits[split]
             assert (np.asarray(other.x) == items.x).all()
-            assert (other.label is None) == (items.label is None)
-            assert other.label is None or (other.label == items.label).all()
+            assert list(other) == list(items)
+            assert all((other[name] == items[name]).all() for name in other)
 
 
 def test_the_part_held_out_is_that_of_arrays(folder: Path, tmp_path: Path) -> None:

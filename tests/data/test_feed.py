@@ -12,12 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganvas.data.affine import AffineSource
-from ganvas.data.feed import Feed, dequantised, mirrored
+from ganvas.data.batch import Batch
+from ganvas.data.domains.images import Images
+from ganvas.data.feed import Feed
 from ganvas.data.items import Collection, Items
 from ganvas.data.laws import law
 from ganvas.data.settings import AffineSettings
-from ganvas.data.source import ArraySource, Batch, LawSource, Source, StackSource
-from ganvas.data.spec import Images
+from ganvas.data.source import ArraySource, LawSource, Source, StackSource
+from ganvas.data.spec import spec_of
+from ganvas.data.views import Dequantise, Mirror, dequantised
 from ganvas.errors import UsageError
 
 COUNT = 37
@@ -60,33 +63,25 @@ SOURCES: dict[str, Callable[[], Source]] = {
 every_source = pytest.mark.parametrize("make", SOURCES.values(), ids=SOURCES)
 
 
-def feed(source: Source, batch: int = 6, mirror: bool = False, **more: int) -> Feed:
-    return Feed(source, batch=batch, seed=3, mirror=mirror, **more)
+def feed(source: Source, batch: int = 6, **more: int) -> Feed:
+    return Feed(source, batch=batch, seed=3, **more)
 
 
 def changing(source: Source, **more: int) -> Feed:
     """Return a feed that flips images and adds noise to them, if they are images."""
-    images = source.spec.kind == "images"
-    return feed(source, mirror=images, dequantise=images, **more)
+    if source.spec.domain.grid:
+        source.views = (Dequantise(), Mirror())
+    return feed(source, **more)
 
 
 def assert_same(one: Batch, other: Batch) -> None:
-    for a, b in ((one.x, other.x), (one.label, other.label), (one.index, other.index)):
-        assert (a is None) == (b is None)
-        if a is not None and b is not None:
-            assert torch.equal(a, b)
+    assert list(one) == list(other)
+    for name in one:
+        assert torch.equal(one[name], other[name])
 
 
 def joined(*batches: Batch) -> Batch:
-    def join(parts: list[torch.Tensor | None]) -> torch.Tensor | None:
-        found = [part for part in parts if part is not None]
-        return torch.cat(found) if found else None
-
-    return Batch(
-        torch.cat([batch.x for batch in batches]),
-        join([batch.label for batch in batches]),
-        join([batch.index for batch in batches]),
-    )
+    return Batch.cat(batches)
 
 
 @every_source
@@ -96,9 +91,10 @@ def test_batches_have_the_promised_form(make: Callable[[], Source]) -> None:
     assert len(batch) == 6
     assert batch.x.shape == (6, *source.spec.shape)
     assert batch.x.dtype == torch.float32
-    for extra in (batch.label, batch.index):
-        assert extra is None or (extra.dtype == torch.int64 and extra.shape == (6,))
-    assert (batch.label is not None) == (source.spec.classes > 0)
+    for extra in set(batch) - {"x"}:
+        assert batch[extra].dtype == torch.int64
+        assert batch[extra].shape == (6,)
+    assert ("label" in batch) == (source.spec.classes > 0)
 
 
 @every_source
@@ -163,9 +159,8 @@ def test_seeds_differ_and_the_first_points_are_the_laws_own() -> None:
     source = LawSource(law("ring8"))
     points, component = law("ring8").sample(2**14, np.random.Generator(np.random.PCG64(1003)))
     batch = feed(source).next()
-    assert batch.label is not None
     assert (batch.x.numpy() == points[:6]).all()
-    assert (batch.label.numpy() == component[:6]).all()
+    assert (batch["label"].numpy() == component[:6]).all()
     assert not torch.equal(Feed(source, batch=6, seed=4).next().x, batch.x)
 
 
@@ -173,7 +168,7 @@ def test_training_epochs_take_each_item_once() -> None:
     data = feed(array_source(), batch=COUNT)
     orders = []
     for _ in range(3):
-        index = data.next().index
+        index = data.next()["index"]
         assert index is not None
         assert sorted(index.tolist()) == list(range(COUNT))
         orders.append(tuple(index.tolist()))
@@ -192,11 +187,10 @@ def test_fixed_triples_are_taken_once_an_epoch() -> None:
 def test_rows_keep_image_label_and_index_together() -> None:
     source = array_source()
     batch = feed(source).next(n=50)
-    assert batch.index is not None
-    assert batch.label is not None
+    assert "index" in batch
     train = source.items("train")
-    assert (source.spec.domain.decode(batch.x) == train.x[batch.index.numpy()]).all()
-    assert (batch.label == batch.index % 3).all()
+    assert (source.spec.domain.decode(batch.x) == train.x[batch["index"].numpy()]).all()
+    assert (batch["label"] == batch["index"] % 3).all()
 
 
 def test_stacked_channels_are_digits_and_labels_number_the_mode() -> None:
@@ -204,8 +198,7 @@ def test_stacked_channels_are_digits_and_labels_number_the_mode() -> None:
     batch = feed(source).next(n=300)
     first_pixel = source.spec.domain.decode(batch.x)[:, 0, 0, :].astype(np.int64)
     a, b, c = (first_pixel % 3).T
-    assert batch.label is not None
-    assert (batch.label.numpy() == 100 * a + 10 * b + c).all()
+    assert (batch["label"].numpy() == 100 * a + 10 * b + c).all()
     singles = source.digits["train"].x
     channel = source.spec.domain.decode(batch.x)[7, :, :, 2]
     assert (channel == singles[first_pixel[7, 2], :, :, 0]).all()
@@ -213,9 +206,10 @@ def test_stacked_channels_are_digits_and_labels_number_the_mode() -> None:
 
 def test_mirroring_flips_half_of_the_images_and_nothing_else() -> None:
     source = array_source()
-    batch = feed(source, mirror=True).next(n=400)
-    assert batch.index is not None
-    plain = source.spec.domain.encode(source.items("train").x[batch.index.numpy()])
+    source.views = (Mirror(),)
+    batch = feed(source).next(n=400)
+    assert "index" in batch
+    plain = source.spec.domain.encode(source.items("train").x[batch["index"].numpy()])
     same = (batch.x == plain).flatten(1).all(1)
     flipped = (batch.x == plain.flip(-1)).flatten(1).all(1)
     assert (same ^ flipped).all()
@@ -224,7 +218,11 @@ def test_mirroring_flips_half_of_the_images_and_nothing_else() -> None:
 
 def test_mirrored_flips_where_told() -> None:
     pictures = torch.arange(12.0).reshape(2, 1, 2, 3)
-    flipped = mirrored(pictures, torch.tensor([0, 1]))
+    spec = spec_of("two", Images(channels=1, height=2, width=3), classes=2)
+    batch = Batch(pictures, torch.tensor([0, 1]))
+    seen = Mirror()(batch, torch.tensor([0, 1]), spec)
+    assert seen["label"].tolist() == [0, 1]
+    flipped = seen.x
     assert torch.equal(flipped[0], pictures[0])
     assert flipped[1].tolist() == [[[8, 7, 6], [11, 10, 9]]]
 
@@ -259,11 +257,10 @@ def test_an_epoch_is_complete_and_in_order(n: int) -> None:
     batches = list(feed(source).epoch("test", n))
     whole = joined(*batches)
     assert all(len(batch) == n for batch in batches[:-1])
-    assert whole.index is not None
-    assert whole.label is not None
-    assert whole.index.tolist() == list(range(11))
+    assert "index" in whole
+    assert whole["index"].tolist() == list(range(11))
     assert (source.spec.domain.decode(whole.x) == source.items("test").x).all()
-    assert (whole.label.numpy() == source.items("test").label).all()
+    assert (whole["label"].numpy() == source.items("test")["label"]).all()
 
 
 def test_epochs_do_not_move_the_streams() -> None:
@@ -276,9 +273,8 @@ def test_epochs_do_not_move_the_streams() -> None:
 def test_a_laws_epoch_is_its_reference_set() -> None:
     whole = joined(*feed(LawSource(law("ring8"))).epoch("reference", 3000))
     points, component = law("ring8").reference(10_000, seed=424242)
-    assert whole.label is not None
     assert (whole.x.numpy() == points).all()
-    assert (whole.label.numpy() == component).all()
+    assert (whole["label"].numpy() == component).all()
 
 
 @pytest.mark.parametrize("make", [SOURCES["law"], SOURCES["stack"]])
@@ -309,10 +305,6 @@ def test_batches_may_be_changed_in_place() -> None:
 def test_what_cannot_work_is_refused() -> None:
     with pytest.raises(UsageError, match="cannot be shared evenly by 4 processes"):
         Feed(array_source(), batch=6, seed=0, world=4)
-    with pytest.raises(UsageError, match=r"data\.mirror flips images"):
-        Feed(LawSource(law("ring8")), batch=6, seed=0, mirror=True)
-    with pytest.raises(UsageError, match=r"data\.dequantise blurs the levels of images"):
-        Feed(LawSource(law("ring8")), batch=6, seed=0, dequantise=True)
     state = feed(array_source()).state_dict()
     with pytest.raises(UsageError, match="size 37, now it is None"):
         feed(LawSource(law("ring8"))).load_state_dict(state)
@@ -360,6 +352,7 @@ def test_noise_belongs_to_the_image_not_to_the_batch() -> None:
 
 def test_each_showing_of_an_image_has_noise_of_its_own() -> None:
     source = ArraySource(Collection("same", {"train": Items(np.full((2, 4, 4, 1), 9, np.uint8))}))
-    shown = Feed(source, batch=8, seed=0, dequantise=True).next().x
+    source.views = (Dequantise(),)
+    shown = Feed(source, batch=8, seed=0).next().x
     assert len(shown.flatten(1).unique(dim=0)) == 8
     assert ((shown + 1) * 128).floor().unique().tolist() == [9]

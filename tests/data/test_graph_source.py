@@ -10,7 +10,7 @@ import torch
 
 from ganvas.data.check import check_data
 from ganvas.data.feed import Feed
-from ganvas.data.graphs import tidy
+from ganvas.data.graphs import HeldOut, tidy
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source
@@ -34,13 +34,11 @@ def numbers(pairs: np.ndarray) -> set[int]:
 
 def test_splits_are_disjoint_and_the_same_every_time() -> None:
     source = opened("citation", hold_out=0.1)
-    whole = opened("citation").items("train").links
-    train = source.items("train").links
-    assert whole is not None
-    assert train is not None
+    whole = opened("citation").items("train")["links"]
+    train = source.items("train")["links"]
     parts = [numbers(train)]
     none: list[set[int]] = []
-    for held in source.held_out.values():
+    for held in (HeldOut.of(source.items(split)) for split in source.splits[1:]):
         half = len(held.pairs) // 2
         assert held.linked.sum() == half
         assert held.linked[:half].all()
@@ -52,10 +50,10 @@ def test_splits_are_disjoint_and_the_same_every_time() -> None:
     assert set.union(*parts) == numbers(whole)
     assert sum(map(len, parts)) == len(whole)
     assert not none[0] & none[1]
-    assert list(source.held_out) == ["validation", "test"]
-    again = opened("citation", hold_out=0.1).held_out["test"]
-    assert (again.pairs == source.held_out["test"].pairs).all()
-    assert opened("citation").held_out == {}
+    assert source.splits == ("train", "validation", "test")
+    again = opened("citation", hold_out=0.1).items("test")
+    assert (again["pairs"] == source.items("test")["pairs"]).all()
+    assert opened("citation").splits == ("train",)
 
 
 def test_every_batch_is_the_whole_graph() -> None:
@@ -64,10 +62,9 @@ def test_every_batch_is_the_whole_graph() -> None:
     one, two = feed.next(n=1000), feed.next(n=1000)
     graph = source.items("train")
     assert torch.equal(one.x, torch.eye(1000))
-    assert one.links is not None
-    assert one.label is not None
-    assert (one.links.numpy() == graph.links).all()
-    assert (one.label.numpy() == graph.label).all()
+    assert "links" in one
+    assert (one["links"].numpy() == graph["links"]).all()
+    assert (one["label"].numpy() == graph["label"]).all()
     assert torch.equal(one.x, two.x)
     assert (source.spec.kind, source.spec.shape, source.spec.size) == ("graph", (1000,), 1000)
     with pytest.raises(UsageError, match=r"graph of 1,000 nodes.*Train a system for graphs"):
@@ -92,9 +89,9 @@ def test_arrays_of_a_graph(tmp_path: Path, key: str, turned: bool) -> None:
     links = np.array(LINKS).T if turned else np.array(LINKS)
     path = write(tmp_path / "g.npz", features=np.eye(5), labels=[*"abbaa"], **{key: links})
     graph = opened(path).items("train")
-    assert (graph.links == tidy(LINKS, 5)).all()
-    assert graph.label is not None
-    assert graph.label.tolist() == [0, 1, 1, 0, 0]
+    assert (graph["links"] == tidy(LINKS, 5)).all()
+    assert "label" in graph
+    assert graph["label"].tolist() == [0, 1, 1, 0, 0]
     assert opened(path, labels=False).spec.classes == 0
 
 
@@ -106,15 +103,15 @@ def test_without_features_a_node_is_its_number(tmp_path: Path) -> None:
 def test_tables_of_links_and_nodes(tmp_path: Path) -> None:
     (tmp_path / "links.csv").write_text("source,target\nx, y\ny,z\nz,z\ny,x\n")
     alone = opened(tmp_path / "links.csv").items("train")
-    assert alone.links is not None
-    assert alone.links.tolist() == [[0, 1], [1, 2]]
+    assert "links" in alone
+    assert alone["links"].tolist() == [[0, 1], [1, 2]]
     assert opened(tmp_path).spec.shape == (3,)
     (tmp_path / "nodes.csv").write_text("node,f,label,g\nz,0.5,1,2\nx,1,2,0\ny,0,1,0\nq,1,1,1\n")
     source = opened(tmp_path)
     graph = source.items("train")
     assert graph.x.tolist() == [[0.5, 2], [1, 0], [0, 0], [1, 1]]
-    assert graph.links is not None
-    assert graph.links.tolist() == [[0, 2], [1, 2]]
+    assert "links" in graph
+    assert graph["links"].tolist() == [[0, 2], [1, 2]]
     assert source.spec.class_names == ["1", "2"]
     report = check_data(str(tmp_path))
     assert (report.kind, report.links, report.dim) == ("graph", 2, 2)
@@ -163,5 +160,7 @@ def test_tables_that_are_no_graph(
 
 
 def test_settings_of_images_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"data\.size is for images, but citation holds a graph"):
+    with pytest.raises(
+        UsageError, match=r"data\.size is for images, but citation holds nodes of a graph"
+    ):
         opened("citation", size=8)

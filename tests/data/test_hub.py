@@ -42,8 +42,8 @@ def test_images_labels_and_splits(folder: Path) -> None:
     assert source.spec.shape == (3, 8, 6)
     assert source.spec.class_names == ["a", "b"]
     train = source.items("train")
-    assert train.label is not None
-    found = sorted(zip(train.x[:, 0, 0, 1].tolist(), train.label.tolist(), strict=True))
+    assert "label" in train
+    found = sorted(zip(train.x[:, 0, 0, 1].tolist(), train["label"].tolist(), strict=True))
     assert found == [(0, 0), (2, 1), (4, 0), (6, 1)]
 
 

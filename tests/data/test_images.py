@@ -86,7 +86,7 @@ def test_subfolders_are_classes_in_numeric_order(tmp_path: Path) -> None:
         write(tmp_path / name)
     collection = read(tmp_path)
     assert collection.class_names == ("9", "10")
-    label = collection.splits["train"].label
+    label = collection.splits["train"]["label"]
     assert label is not None
     assert label.tolist() == [1, 0, 0]
     assert read(tmp_path, labels=False).class_names == ()
@@ -98,7 +98,7 @@ def test_subfolders_are_classes_in_numeric_order(tmp_path: Path) -> None:
 def test_no_classes_without_two_class_folders(tmp_path: Path, names: tuple[str, ...]) -> None:
     for name in names:
         write(tmp_path / name)
-    assert read(tmp_path).splits["train"].label is None
+    assert "label" not in read(tmp_path).splits["train"]
 
 
 def test_train_and_test_folders_are_splits(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_train_and_test_folders_are_splits(tmp_path: Path) -> None:
         write(tmp_path / name)
     collection = read(tmp_path)
     assert collection.class_names == ("cat", "dog")
-    labels = {split: items.label for split, items in collection.splits.items()}
+    labels = {split: items["label"] for split, items in collection.splits.items()}
     assert {
         split: list(map(int, label)) for split, label in labels.items() if label is not None
     } == {
@@ -120,7 +120,7 @@ def test_csv_labels(tmp_path: Path) -> None:
         write(tmp_path / name)
     (tmp_path / "labels.csv").write_text("file,label\nsub/b.png,cat\na.png, dog\nsub/c.png,cat\n")
     collection = read(tmp_path)
-    label = collection.splits["train"].label
+    label = collection.splits["train"]["label"]
     assert label is not None
     assert [collection.class_names[i] for i in label] == ["dog", "cat", "cat"]
 

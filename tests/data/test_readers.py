@@ -44,7 +44,7 @@ def levels(collection: Collection, split: str = "train") -> list[int]:
 
 
 def classes(collection: Collection, split: str = "train") -> list[str]:
-    label = collection.splits[split].label
+    label = collection.splits[split]["label"]
     return [] if label is None else [collection.class_names[i] for i in label]
 
 
@@ -261,7 +261,7 @@ def test_unlabelled_test_images_leave_training_its_classes(tmp_path: Path) -> No
         write(tmp_path / name, i)
     found = load(tmp_path)
     assert classes(found) == ["cat", "dog"]
-    assert found.splits["test"].label is None
+    assert "label" not in found.splits["test"]
 
 
 def test_a_class_may_be_called_train() -> None:

@@ -13,7 +13,9 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from pydantic import ValidationError
 
-from ganvas.data.spec import DataSpec, Images, Points
+from ganvas.data.domains.images import Images
+from ganvas.data.domains.points import Points
+from ganvas.data.spec import DataSpec, spec_of
 from ganvas.errors import UsageError
 
 pictures = hnp.arrays(
@@ -156,7 +158,7 @@ def test_single_coordinates_are_shown_as_a_histogram() -> None:
 
 
 def test_a_spec_survives_json() -> None:
-    spec = DataSpec(
+    spec = spec_of(
         name="mine",
         domain=Images(channels=3, height=32, width=48),
         classes=2,
@@ -173,7 +175,7 @@ def test_impossible_specs_are_refused() -> None:
     with pytest.raises(ValidationError, match="shift has 1 numbers for 2 coordinates"):
         Points(dim=2, shift=[0.0], scale=1)
     with pytest.raises(ValidationError, match="1 class names for 2 classes"):
-        DataSpec(
+        spec_of(
             name="x",
             domain=Points(dim=1, shift=[0.0], scale=1),
             classes=2,

@@ -56,7 +56,7 @@ def test_idx_files_plain_and_packed(root: Path, name: str, packed: bool) -> None
     assert source.spec.classes == 10
     for split, (images, labels) in made.items():
         assert (source.items(split).x[..., 0] == images).all()
-        assert (source.items(split).label == labels).all()
+        assert (source.items(split)["label"] == labels).all()
 
 
 def test_damaged_idx_files(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_cifar_in_each_of_its_forms(root: Path, style: str, packed: bool) -> Non
     first, labels = batches["data_batch_1"]
     assert source.spec.shape == (3, 32, 32)
     assert (source.items("train").x[:4] == first.transpose(0, 2, 3, 1)).all()
-    train_labels = source.items("train").label
+    train_labels = source.items("train")["label"]
     assert train_labels is not None
     assert (train_labels[:4] == labels).all()
     assert len(source.items("train")) == 20

@@ -32,7 +32,7 @@ def digits32() -> Source:
 
 def blocks() -> Source:
     law = graph_laws.blocks(40, 4, inside=5)
-    return GraphSource(law.collection, hold_out=0.2, law=law)
+    return GraphSource(law.collection, DataSettings(source="papers", hold_out=0.2), law)
 
 
 def case(system: str, source: Any, networks: dict[str, Any], **settings: Any) -> Case:

@@ -39,7 +39,7 @@ def play(
     """Return a fresh game of a system, its data and its table."""
     data = open_data(DataSettings(source=source))
     game: Game = build(find_game(system), config(system, **settings), data.spec, seed)
-    feed = Feed(data, batch=batch, seed=seed)
+    feed = Feed(data, batch=batch, seed=seed, streams=game.streams())
     table = Recorded(game.players, Noise(seed))
     table.hold()
     return game.train(), feed, table

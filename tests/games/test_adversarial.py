@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from ganvas.data.source import Batch
+from ganvas.data.batch import Batch
 from ganvas.errors import UsageError
 from ganvas.games.objectives import NonSaturating
 from ganvas.networks import Discriminator, Generator
@@ -64,7 +64,7 @@ def test_log_has_losses_and_the_estimate():
 def test_one_pass_over_both_batches_says_the_same_as_two():
     game, feed, _ = play("gan", **CONDITIONAL)
     (real,) = game.real(feed)
-    fake = Batch(torch.randn_like(real.x), real.label.flip(0))
+    fake = Batch(torch.randn_like(real.x), real["label"].flip(0))
     assert not game.apart
     one = game.judge_both(real, fake)
     game.apart = True
@@ -138,7 +138,7 @@ def test_labels_go_with_their_samples():
     centres = torch.as_tensor(feed.source.law.centres, dtype=torch.float32)
     for part in game.real(feed):
         assert part.x.shape == (8, 2)
-        assert torch.equal(torch.cdist(part.x, centres).argmin(1), part.label)
+        assert torch.equal(torch.cdist(part.x, centres).argmin(1), part["label"])
 
 
 class Echo(Generator):
@@ -170,9 +170,9 @@ def test_label_rules():
     real = game.real(feed)
     ((z, y),) = game.latents(real, "batch", table.noise, copies=2)
     assert z.shape == (800, 16)
-    assert torch.equal(y, real[0].label.repeat(2))
+    assert torch.equal(y, real[0]["label"].repeat(2))
     ((_, y),) = game.latents(real, "uniform", table.noise)
-    assert (y != real[0].label).float().mean() > 0.7  # 7/8 differ by chance
+    assert (y != real[0]["label"]).float().mean() > 0.7  # 7/8 differ by chance
     assert y.bincount(minlength=8).min() > 20
 
 
@@ -208,7 +208,7 @@ def test_auxiliary_classifier_weights():
     # The critic classifies real samples only, with weight 1; the generator's weight is 0.1.
     loss, _ = game.discriminator_loss(real, fake, table)
     plain = on_fake.logits.mean() - on_real.logits.mean()
-    torch.testing.assert_close(loss, plain + 1.0 * entropy(on_real.classes, real.label))
+    torch.testing.assert_close(loss, plain + 1.0 * entropy(on_real.classes, real["label"]))
     loss, _ = game.generator_loss(real, fake, table)
     torch.testing.assert_close(loss, -on_fake.logits.mean() + 0.1 * entropy(on_fake.classes, y))
 
@@ -216,7 +216,7 @@ def test_auxiliary_classifier_weights():
 def test_unconditional_games_leave_labels_out():
     game, feed, table = play("gan")
     assert game.classes == 0
-    assert game.real(feed)[0].label is None
+    assert "label" not in game.real(feed)[0]
     assert all(y is None for _, y in game.latents(game.real(feed), "uniform", table.noise))
 
 

@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from ganvas.data.source import Batch
+from ganvas.data.batch import Batch
 from ganvas.errors import UsageError
 from ganvas.games.augmentation import Augment, mirrored, picked
 from ganvas.play import Noise
@@ -187,5 +187,5 @@ def test_points_are_refused_and_so_is_what_is_no_probability():
     with pytest.raises(UsageError, match=r"game\.augment changes images, but ring8 holds points"):
         play("gan", augment={})
     for probability in (1.5, {"start": 0.0, "end": 2.0}):
-        with pytest.raises(ValidationError, match="between 0 and 1"):
+        with pytest.raises(ValidationError, match="less than or equal to 1|between 0 and 1"):
             Augment(probability=probability)

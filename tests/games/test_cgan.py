@@ -69,13 +69,13 @@ def test_conditioning_is_live_in_both_networks():
     game.eval()
     (real,) = game.real(feed)
     z = game.prior(len(real), Noise(0))
-    weights = torch.nn.functional.one_hot(real.label, 10).float().requires_grad_()
+    weights = torch.nn.functional.one_hot(real["label"], 10).float().requires_grad_()
     for output in (game.sample(z, weights), game.score(real.x, weights)):
         (gradient,) = torch.autograd.grad(output.square().sum(), weights)
         assert gradient.abs().max() > 0
-    other = (real.label + 1) % 10
-    assert not torch.equal(game.sample(z, real.label), game.sample(z, other))
-    assert not torch.equal(game.score(real.x, real.label), game.score(real.x, other))
+    other = (real["label"] + 1) % 10
+    assert not torch.equal(game.sample(z, real["label"]), game.sample(z, other))
+    assert not torch.equal(game.score(real.x, real["label"]), game.score(real.x, other))
 
 
 def test_samples_do_not_mix_and_dropout_sleeps_in_evaluation():
@@ -104,7 +104,7 @@ def test_fakes_have_the_batchs_labels():
     (real,) = game.real(feed)
     for rule in (game.labels.fakes, game.labels.generator):
         ((_, y),) = game.latents([real], rule, table.noise)
-        assert torch.equal(y, real.label)
+        assert torch.equal(y, real["label"])
 
 
 def test_steps_leave_the_other_network_alone():

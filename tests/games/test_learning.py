@@ -124,7 +124,10 @@ def distance(system: str, broken: bool, seed: int = 0) -> float:
         kind = inverted(kind)
     source = open_data(DataSettings(source=name))
     game: Any = build(kind, kind.Config.model_validate(settings), source.spec, seed)
-    feed, turns = Feed(source, batch=64, seed=seed), Turns(game.players, Noise(seed))
+    feed, turns = (
+        Feed(source, batch=64, seed=seed, streams=game.streams()),
+        Turns(game.players, Noise(seed)),
+    )
     game.train()
     turns.hold()
     for stage in game.stages():
@@ -135,7 +138,7 @@ def distance(system: str, broken: bool, seed: int = 0) -> float:
             turns.statistics = {}
     game.eval()
     batch = feed.next("test", 500)
-    y = batch.label if getattr(game, "classes", 0) else None
+    y = batch["label"] if getattr(game, "classes", 0) else None
     with torch.no_grad():
         fake = game.sample(game.prior(500, Noise(seed + 1)), y)
     assert torch.isfinite(fake).all() or broken

@@ -11,7 +11,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from ganvas.data.source import Batch
+from ganvas.data.batch import Batch
 from ganvas.errors import GanvasError, UsageError
 from ganvas.games import find_game
 from ganvas.games.memorygan import Jitter
@@ -245,7 +245,7 @@ def test_any_adversarial_game_takes_a_memory(
     assert noted["memory/slots"] > 1
     assert int(memory.populated.sum()) > 0
     batch: Batch = feed.next()
-    y = batch.label if game.classes else None
+    y = batch["label"] if game.classes else None
     assert (game.score(batch.x, y).sigmoid() <= 0.99901).all()
 
 

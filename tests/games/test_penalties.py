@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn, tensor
 
 from ganvas.config import Schedule
-from ganvas.data.source import Batch
+from ganvas.data.batch import Batch
 from ganvas.errors import UsageError
 from ganvas.games.penalties import (
     R1,

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from ganvas.config import value_at
-from ganvas.data.source import Batch
+from ganvas.data.batch import Batch
 from ganvas.games import find_game
 from ganvas.play import Noise, Turns
 from ganvas.recipes import load_recipe
@@ -116,7 +116,7 @@ def test_pairs_share_their_label():
     (real,) = game.real(feed)
     for rule in (game.labels.fakes, game.labels.generator):
         ((_, y),) = game.latents([real], rule, table.noise)
-        assert torch.equal(y, real.label)
+        assert torch.equal(y, real["label"])
 
 
 def test_lazy_penalties_correct_the_optimiser():

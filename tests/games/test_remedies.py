@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from ganvas.data.source import Batch
+from ganvas.data.batch import Batch
 from ganvas.errors import UsageError
 from ganvas.games.objectives import Minimax, NonSaturating
 from ganvas.games.remedies import History, pack, pack_around

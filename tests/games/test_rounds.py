@@ -34,7 +34,7 @@ def table(system: str, **settings: Any) -> tuple[Any, Feed, Turns]:
     game = build(kind, kind.Config.model_validate(coded | settings), DIGITS.spec, 0)
     turns = Turns(game.players, Noise(0))
     turns.hold()
-    return game, Feed(DIGITS, batch=8, seed=0), turns
+    return game, Feed(DIGITS, batch=8, seed=0, streams=game.streams()), turns
 
 
 def steps(game: Game, feed: Feed, turns: Turns, *networks: str) -> dict[str, Tensor]:
@@ -112,7 +112,8 @@ def test_a_round_of_m1_and_m2() -> None:
 
     twin, feed, turns = table("svae-m2", **settings)
     twin.requires_grad_(True)
-    x, y = twin.labelled(feed, turns)
+    known = feed.next("labelled")
+    x, y = known.x, known["label"]
     labelled, unlabelled = (x + 1) / 2, (feed.next().x + 1) / 2
 
     def further(z1: Tensor, classes: Tensor) -> Tensor:

@@ -115,7 +115,7 @@ def test_labels_of_fakes_are_their_own_and_uniform():
     )
     (real,) = game.real(feed)
     ((_, y),) = game.latents([real], game.labels.fakes, table.noise)
-    assert (y != real.label).float().mean() > 0.7
+    assert (y != real["label"]).float().mean() > 0.7
     rounds(game, feed, table, 1)
 
 

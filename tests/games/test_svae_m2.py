@@ -15,7 +15,7 @@ from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
 from ganvas.games.svae_m2 import SVAEM2, SVAEM2Config
-from ganvas.play import Noise, Ranks, Turns, build
+from ganvas.play import Noise, Turns, build
 
 MLP = {"kind": "mlp", "widths": [16]}
 DIGITS = open_data(DataSettings(source="digits8", hold_out=0.2))
@@ -84,7 +84,10 @@ def test_the_bound_by_its_formula(z1: str, z2: str) -> None:
 
 def test_every_network_learns_from_every_term() -> None:
     one = game()
-    feed, turns = Feed(DIGITS, batch=20, seed=0), Turns(one.players, Noise(0))
+    feed, turns = (
+        Feed(DIGITS, batch=20, seed=0, streams=one.streams()),
+        Turns(one.players, Noise(0)),
+    )
     before = {k: v.clone() for k, v in one.state_dict().items()}
     turns.hold()
     one.round(feed, turns)
@@ -120,20 +123,19 @@ def test_gradients_of_the_labelled_objective_are_exact() -> None:
 
 def test_labelled_items_are_few_balanced_and_shared_by_processes() -> None:
     one = game(labels=40, labelled_batch=20)
-    feed = Feed(DIGITS, batch=20, seed=0)
+    streams = one.streams()
 
-    def served(number: int, ranks: Ranks) -> Tensor:
-        turns = Turns(one.players, Noise(0), ranks)
-        turns.round = number
-        return one.labelled(feed, turns)[1]
+    def served(rounds: int, rank: int = 0, world: int = 1) -> list[Tensor]:
+        feed = Feed(DIGITS, batch=20, seed=0, rank=rank, world=world, streams=streams)
+        return [feed.next("labelled")["index"] for _ in range(rounds)]
 
-    rounds = torch.cat([served(number, Ranks()) for number in (0, 1)])
-    assert rounds.bincount().tolist() == [4] * 10
-    assert torch.equal(served(2, Ranks()), served(0, Ranks()))
-    halves = [served(1, Ranks(rank, 2)) for rank in (0, 1)]
-    assert torch.equal(torch.cat(halves), served(1, Ranks()))
-    with pytest.raises(UsageError, match="shared evenly by 3"):
-        served(0, Ranks(0, 3))
+    first, second, third = served(3)
+    labels = torch.from_numpy(DIGITS.items("train")["label"])
+    assert labels[torch.cat([first, second])].bincount().tolist() == [4] * 10
+    assert torch.equal(third, first)
+    shares = [served(1, rank, 2)[0] for rank in (0, 1)]
+    assert torch.equal(torch.cat(shares), first)
+    assert [len(share) for share in shares] == [10, 10]
 
 
 def test_a_style_is_shown_in_any_class() -> None:
@@ -159,7 +161,10 @@ def test_accuracy_is_measured_and_grows() -> None:
     one = game(alpha=50.0, labels=200, labelled_batch=50, optimiser=quick)
     before = one.measures(DIGITS, 0)["accuracy"]
     assert dict(before.protocol.settings) == {"labels": "200"}
-    feed, turns = Feed(DIGITS, batch=20, seed=0), Turns(one.players, Noise(0))
+    feed, turns = (
+        Feed(DIGITS, batch=20, seed=0, streams=one.streams()),
+        Turns(one.players, Noise(0)),
+    )
     turns.hold()
     for number in range(250):
         turns.round = number

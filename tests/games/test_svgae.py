@@ -30,7 +30,7 @@ LEARNT = 0.73
 
 def papers(nodes: int = 120, hold_out: float = 0.2) -> GraphSource:
     law = citation(nodes, 3 * nodes, 40, 3)
-    return GraphSource(law.collection, hold_out=hold_out, law=law)
+    return GraphSource(law.collection, DataSettings(source="papers", hold_out=hold_out), law)
 
 
 def table(source: Source, kind: type[SVGAE] = SVGAE, **settings: Any) -> tuple[Any, Feed, Turns]:
@@ -38,7 +38,7 @@ def table(source: Source, kind: type[SVGAE] = SVGAE, **settings: Any) -> tuple[A
     game = build(kind, SVGAEConfig.model_validate(settings), source.spec, 0).train()
     turns = Turns(game.players, Noise(0))
     turns.hold()
-    return game, Feed(source, batch=1, seed=0), turns
+    return game, Feed(source, batch=1, seed=0, streams=game.streams()), turns
 
 
 def play(game: Any, feed: Feed, turns: Turns, rounds: int) -> None:
@@ -50,8 +50,8 @@ def play(game: Any, feed: Feed, turns: Turns, rounds: int) -> None:
 def graph_of(source: Source) -> tuple[Tensor, Tensor]:
     """Return features and training links."""
     graph = source.items("train")
-    assert graph.links is not None
-    return source.spec.domain.encode(graph.x), torch.from_numpy(graph.links)
+    assert "links" in graph
+    return source.spec.domain.encode(graph.x), torch.from_numpy(graph["links"])
 
 
 @pytest.mark.parametrize("latent", [SPHERE, PLANE], ids=["vmf", "normal"])
@@ -101,8 +101,8 @@ def test_a_round_sees_every_node_once_and_other_pairs_each_time() -> None:
 def test_links_held_out_do_not_touch_training() -> None:
     """Other held-out links, the same training: weights are equal bit for bit."""
     first, second = papers(), papers()
-    held_out = second.held_out["validation"]
-    held_out.linked[:] = held_out.linked[::-1].copy()
+    linked = second.items("validation")["linked"]
+    linked[:] = linked[::-1].copy()
     states: list[dict[str, Tensor]] = []
     for source in (first, second):
         game, feed, turns = table(source, encoder={"dropout": 0.0})
@@ -153,7 +153,7 @@ def test_nodes_of_which_nothing_is_known(latent: dict[str, Any]) -> None:
     features[:5] = 0
     links = links[(links >= 5).all(axis=1)]
     unknown = GraphLaw(law.name, features, law.label, law.communities, links, law.rates)
-    source = GraphSource(unknown.collection, hold_out=0.2)
+    source = GraphSource(unknown.collection, DataSettings(source="unknown", hold_out=0.2))
     game, feed, turns = table(source, latent=latent, encoder={"dropout": 0.5})
     play(game, feed, turns, 5)
     assert float(turns.cancelled) == 0
@@ -180,7 +180,7 @@ def test_scores_name_the_encoder_and_need_links_held_out() -> None:
 
 def test_points_are_no_graph() -> None:
     ring = open_data(DataSettings(source="ring8"))
-    with pytest.raises(UsageError, match="ring8 holds points"):
+    with pytest.raises(UsageError, match="ring8 holds no links but points"):
         table(ring)
 
 
@@ -198,14 +198,14 @@ class Backwards(Turns):
 def learnt(kind: str, broken: bool, seed: int = 0) -> float:
     """Train for seconds without the prior's pull; return the AUC on the test links."""
     law = blocks(200, 4)
-    source = GraphSource(law.collection, hold_out=0.1, law=law)
+    source = GraphSource(law.collection, DataSettings(source="papers", hold_out=0.1), law)
     config = {"latent": {"kind": kind, "dim": 7}, "keep": "last", "kl_weight": 0.0}
     game = build(SVGAE, SVGAEConfig.model_validate(config), source.spec, seed).train()
     turns = (Backwards if broken else Turns)(game.players, Noise(seed))
     turns.hold()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        play(game, Feed(source, batch=1, seed=seed), turns, 60)
+        play(game, Feed(source, batch=1, seed=seed, streams=game.streams()), turns, 60)
     return game.eval().measures(source)["link_auc"].value
 
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganvas.data.source import Batch
+from ganvas.data.batch import Batch
 from ganvas.errors import UsageError
 from ganvas.play import SGD, Noise, Player, Turns
 from tests.games.tables import SMALL_IMAGES, TINY, play, rounds

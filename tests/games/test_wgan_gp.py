@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ganvas.config import value_at
-from ganvas.data.source import Batch
+from ganvas.data.batch import Batch
 from ganvas.games.objectives import Wasserstein
 from ganvas.games.penalties import GradientPenalty, input_gradient, penalise, squared_norms
 from ganvas.games.wgan_gp import WGANGP, WGANGPConfig

@@ -27,7 +27,7 @@ def real_digits() -> tuple[Images, NDArray[np.int64], Images, NDArray[np.int64]]
     found = []
     for split, count in (("train", 1000), ("test", 600)):
         chosen = rng.permutation(len(splits[split]))[:count]
-        found += [splits[split].x[chosen], splits[split].label[chosen]]
+        found += [splits[split].x[chosen], splits[split]["label"][chosen]]
     return tuple(found)
 
 

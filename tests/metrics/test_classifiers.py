@@ -89,8 +89,8 @@ def test_packaged_affine_digits_are_classified():
     items = open_data(DataSettings(source="affine_digits")).items("test")
     probabilities = extract(AffineDigitClassifier(), items.x[:500]).probabilities
     assert probabilities is not None
-    assert items.label is not None
-    assert (probabilities.argmax(1).numpy() == items.label[:500]).mean() >= 0.97
+    assert "label" in items
+    assert (probabilities.argmax(1).numpy() == items["label"][:500]).mean() >= 0.97
 
 
 @pytest.mark.slow
@@ -111,7 +111,7 @@ def test_full_test_set_reaches_the_required_accuracy(make: type[ShippedClassifie
     classifier = make()
     probabilities = extract(classifier, split.x, batch=500).probabilities
     assert probabilities is not None
-    accuracy = (probabilities.argmax(1).numpy() == split.label).mean()
+    accuracy = (probabilities.argmax(1).numpy() == split["label"]).mean()
     assert accuracy >= classifier.known.required
     assert accuracy == pytest.approx(classifier.accuracy, abs=2e-4)
 

@@ -43,7 +43,7 @@ def test_what_is_no_triple_of_digits_is_refused(digits: list):
 @pytest.fixture(scope="module")
 def small() -> tuple[np.ndarray, np.ndarray, NearestNeighbour]:
     items = digits8().splits["train"]
-    return items.x, items.label, NearestNeighbour(items.x, items.label)
+    return items.x, items["label"], NearestNeighbour(items.x, items["label"])
 
 
 def test_nearest_neighbour_reaches_its_accuracy(small):

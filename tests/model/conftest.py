@@ -6,17 +6,19 @@ from typing import ClassVar
 import pytest
 
 import ganvas.model
-from ganvas.data.spec import DataSpec, Images, Points
+from ganvas.data.domains.images import Images
+from ganvas.data.domains.points import Points
+from ganvas.data.spec import spec_of
 from ganvas.games.gan import GAN, GANConfig
 from ganvas.games.priors import Normal
 from ganvas.model import Model, Provenance, save_model
 from ganvas.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from ganvas.play import Game, build
 
-POINTS = DataSpec(
+POINTS = spec_of(
     name="ring", domain=Points(dim=2, shift=[3.0, -1.0], scale=2.0), classes=3, class_names=[*"abc"]
 )
-PICTURES = DataSpec(name="pictures", domain=Images(channels=1, height=16, width=16), size=100)
+PICTURES = spec_of(name="pictures", domain=Images(channels=1, height=16, width=16), size=100)
 MLPS = GANConfig(
     latent=Normal(dim=5),
     generator=MLPGenerator(widths=(16,), batch_norm=True),

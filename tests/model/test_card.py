@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ganvas.data.spec import DataSpec, Points
+from ganvas.data.domains.points import Points
+from ganvas.data.spec import spec_of
 from ganvas.games.gan import GAN
 from ganvas.model import Provenance, save_model
 from ganvas.model.card import plain
@@ -72,7 +73,7 @@ def test_long_names_are_cut() -> None:
 
 def test_the_snippet_of_a_model_with_classes_gives_one(tmp_path: Path) -> None:
     config = MLPS.model_copy(update={"conditional": True})
-    spec = DataSpec(name="ring", domain=Points(dim=2, shift=[0, 0], scale=1), classes=3)
+    spec = spec_of(name="ring", domain=Points(dim=2, shift=[0, 0], scale=1), classes=3)
     save_model(tmp_path, build(GAN, config, spec, seed=0))
     assert json.loads((tmp_path / "config.json").read_text())["game"]["conditional"]
     assert "scores = model.score(x, label=0)" in (tmp_path / "README.md").read_text()

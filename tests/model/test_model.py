@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ganvas.config import Settings
-from ganvas.data.spec import Images
+from ganvas.data.domains.images import Images
 from ganvas.errors import GanvasError, UsageError
 from ganvas.model import Model, Provenance
 from ganvas.play import Game

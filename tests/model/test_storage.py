@@ -45,7 +45,12 @@ def test_the_weight_file_describes_itself(tmp_path: Path) -> None:
     assert np.array_equal(load(tmp_path).sample(3), before)
     assert config["system"] == "gan"
     assert config["provenance"]["recipe"] == "gan/test"
-    assert config["data"]["domain"] == {"kind": "images", "channels": 1, "height": 16, "width": 16}
+    assert config["data"]["fields"]["x"] == {
+        "kind": "images",
+        "channels": 1,
+        "height": 16,
+        "width": 16,
+    }
     assert {"ganvas", "torch"} <= config.keys()
 
 
@@ -134,7 +139,7 @@ def test_foreign_weights(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(3)}, tmp_path / MODEL)
     assert "not a model that ganvas wrote" in refusal(tmp_path)
     save_file({"weight": torch.zeros(3)}, tmp_path / MODEL, {"ganvas": '{"format": "x"}'})
-    assert "expected 'ganvas-model-1'" in refusal(tmp_path)
+    assert "expected 'ganvas-model-2'" in refusal(tmp_path)
 
 
 def test_weights_of_another_network(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_recipe(name: str, tmp_path: Path) -> None:
     assert recipe.train.average is None or recipe.system in AVERAGED
     source = open_data(recipe.data)
     game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed).train()
-    feed = Feed(source, batch=recipe.train.batch, seed=recipe.seed)
+    feed = Feed(source, batch=recipe.train.batch, seed=recipe.seed, streams=game.streams())
     turns = Turns(game.players, Noise(recipe.seed))
     turns.hold()
     turns.round = 1000  # past any warm-up, on a round of every lazy turn
@@ -71,8 +71,8 @@ def test_recipe(name: str, tmp_path: Path) -> None:
     assert all(np.isfinite(value) for value in statistics.values()), statistics
     save_model(tmp_path / "model", game)
     model, items = load(tmp_path / "model", device="cpu"), source.items(source.splits[-1])
-    if items.links is not None:
-        assert len(model.encode(items.x, links=items.links)) == len(items)
+    if "links" in items:
+        assert len(model.encode(items.x, links=items["links"])) == len(items)
         return
     assert model.sample(3).shape == (3, *items.x.shape[1:])
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ganvas.config import Settings
 from ganvas.data.items import Collection, Items
 from ganvas.data.laws import law
+from ganvas.data.settings import DataSettings
 from ganvas.data.source import ArraySource, LawSource, Source
 from ganvas.play import Game, Noise
 
@@ -70,7 +71,7 @@ def points_source(n: int = 2000, test: int = 0) -> ArraySource:
     splits = {"train": Items(rng.standard_normal((n, 2)).astype(np.float32))}
     if test:
         splits["test"] = Items(rng.standard_normal((test, 2)).astype(np.float32))
-    return ArraySource(Collection("cloud", splits), standardise=False)
+    return ArraySource(Collection("cloud", splits), DataSettings(source="plain", standardise=False))
 
 
 def log(rounds: int, every: int = 100, **numbers: Any) -> list[dict[str, Any]]:

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from ganvas.data.domains.images import Images
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
-from ganvas.data.spec import DataSpec, Images
+from ganvas.data.spec import DataSpec, spec_of
 from ganvas.games import systems
 from ganvas.play import build
 from ganvas.recipes import Recipe, load_recipe, names
@@ -28,7 +29,7 @@ from tests.train.players import log
 
 RING = open_data(DataSettings(source="ring8")).spec
 CLOUD = RING.model_copy(update={"name": "cloud.npy", "size": 2000})
-PHOTOS = DataSpec(name="photos", domain=Images(channels=3, height=64, width=64), size=900)
+PHOTOS = spec_of(name="photos", domain=Images(channels=3, height=64, width=64), size=900)
 CONFIG: dict[str, Any] = {"train": {"rounds": 10_000, "batch": 64}}
 
 ALL = {"modes": 8, "modes_strict": 8, "modes_near": 8, "hq": 95.0, "diversity": 1.0}

@@ -166,7 +166,7 @@ def test_grids_keep_their_rows_whatever_the_shape(height: int, width: int, class
             rows = torch.zeros(len(z)) if y is None else y
             return (rows / 20 - 1).view(-1, 1, 1, 1).expand(-1, 1, height, width)
 
-    game = Flat(load_recipe("gan/ring8").train, spec.model_copy(update={"domain": domain}))
+    game = Flat(load_recipe("gan/ring8").train, spec.with_main(domain))
     game.classes = classes  # pyright: ignore
     samples = Pictures(seed=0).samples(game)
     rows = min(classes, 16) or 8

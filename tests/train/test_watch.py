@@ -13,7 +13,8 @@ import torch
 from ganvas.data.feed import Feed
 from ganvas.data.items import Collection, Items
 from ganvas.data.laws import law
-from ganvas.data.open import DataSettings, open_data
+from ganvas.data.open import open_data
+from ganvas.data.settings import DataSettings
 from ganvas.data.source import ArraySource, LawSource
 from ganvas.metrics.floors import hq_floor
 from ganvas.play import Noise, build
@@ -138,7 +139,9 @@ def test_copies_of_a_few_points_are_duplicates() -> None:
 
 def test_ties_in_the_data_silence_the_duplicate_rate() -> None:
     grid = np.random.Generator(np.random.PCG64(0)).integers(0, 5, (1000, 2)).astype(np.float32)
-    source = ArraySource(Collection("dice", {"train": Items(grid)}), standardise=False)
+    source = ArraySource(
+        Collection("dice", {"train": Items(grid)}), DataSettings(source="plain", standardise=False)
+    )
     assert "coverage/duplicates" not in watch(source).look(Known(source, blob))
 
 

@@ -76,7 +76,7 @@ def error(recipe: Recipe, width: int, rounds: int | None) -> float:
     config = recipe.game_config.model_copy(update={"code": width})
     game = build(DIWGAN, config, source.spec, recipe.seed).train()
     assert isinstance(game, DIWGAN)
-    feed = Feed(source, batch=recipe.train.batch, seed=recipe.seed)
+    feed = Feed(source, batch=recipe.train.batch, seed=recipe.seed, streams=game.streams())
     turns = Turns(game.players, Noise(recipe.seed))
     turns.hold()
     for number in range(rounds or game.settings.autoencoder_rounds):

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganvas.data.batch import Batch
 from ganvas.data.items import Collection, Items
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
-from ganvas.data.source import REFERENCE, ArraySource, Batch
-from ganvas.data.spec import AnyArray, Points
+from ganvas.data.source import REFERENCE, ArraySource
+from ganvas.data.spec import AnyArray
 from ganvas.errors import UsageError
 from ganvas.games import permitted
 from ganvas.games.adversarial import Adversarial
@@ -113,7 +114,7 @@ def between(
     points = x.ndim == 2
     # One shift and scale for both, of what is trained on: neither set is the measure of the other.
     pooled = Items(np.concatenate([half for half, _ in halves]))
-    spec = ArraySource(Collection("both sets", {"train": pooled}), standardise=points).spec
+    spec = ArraySource(Collection("both sets", {"train": pooled})).spec
     domain = spec.domain
     if not issubclass(recipe.game_type, Adversarial):
         raise UsageError(f"{recipe.name} has no discriminator of its own that could be the critic")
@@ -123,7 +124,7 @@ def between(
     seen = [domain.encode(half).to(where) for half, _ in halves]
     curve = train_to_optimality(critic, *seen, steps=steps, batch=recipe.train.batch, seed=seed)
     x_fresh, y_fresh = (domain.encode(half).to(where) for _, half in halves)
-    unit = domain.scale if isinstance(domain, Points) else 1.0
+    unit = domain.unit
     n = min(EXACT, len(x_fresh), len(y_fresh))
     exact = None
     if points:

@@ -16,7 +16,7 @@ from ganvas.data.choice import CHOICE, at_most, places
 from ganvas.data.items import Items
 from ganvas.data.open import open_data
 from ganvas.data.source import REFERENCE, Source, StackSource
-from ganvas.data.spec import AnyArray, Images
+from ganvas.data.spec import AnyArray
 from ganvas.files import disk_errors
 from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.extractors import default_extractor
@@ -123,8 +123,8 @@ def measure(model: Model, source: Source, samples: int, seed: int = 0) -> Scores
     endless = isinstance(source, AffineSource)  # fixed draws stand for all
     train = source.items(REFERENCE if endless else "train").x
     held_out = source.items("test").x if "test" in source.splits else None
-    if isinstance(source.spec.domain, Images):
-        name, channels = source.spec.name, source.spec.domain.channels
+    if source.spec.domain.grid:
+        name, channels = source.spec.name, source.spec.shape[0]
         extractor = default_extractor(name, channels=channels, device=model.device)
         return evaluate_images(
             x,
@@ -184,7 +184,7 @@ def measure_own(model: Model, source: Source, seed: int = 0) -> Scores:
 def _reference(source: Source) -> Items:
     """Return what samples are compared with, in random order: held-out items if there are any."""
     items = source.items(next(s for s in ("test", REFERENCE, "train") if s in source.splits))
-    return items.take(places(len(items)))
+    return items.rows(places(len(items)))
 
 
 @torch.inference_mode()

@@ -74,14 +74,14 @@ def meet(model: Model, seed: int = 0) -> Meeting:
     rows = found.rows.cpu().numpy()
     twice = game.repeated(inputs[:JUDGED]).cpu().numpy()
     share = len(twice) / (JUDGED * (JUDGED - 1) / 2)
-    if model.spec.kind == "points" and x.shape[1] > 1:
+    if not model.domain.grid and x.shape[1] > 1:
         plane = reals[rows, :2], x[order, :2]
         axes = ("first coordinate", "second coordinate")
         pictures = repeats = None
     else:
         plane = _principal(game.summary.representatives, found.reals, found.fakes)
         axes = ("first principal latent", "second principal latent")
-        images = model.spec.kind == "images"
+        images = model.domain.grid > 0
         pictures = np.stack([reals[rows], x[order]], 1) if images else None
         repeats = x[twice] if images else None
     everywhere = _numbers(game.uncovered())

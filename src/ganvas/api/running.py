@@ -150,8 +150,6 @@ def _run(
         folder,
         fabric,
         recipe.seed,
-        mirror=recipe.data.mirror,
-        dequantise=recipe.data.dequantise,
     )
     resumed = None
     if start is None:

@@ -171,7 +171,7 @@ class Thumbnails:
     def __init__(self, model: Model, seed: int = 0) -> None:
         self._model, self._seed = model, seed
         self._around: AnyArray | None = None
-        if model.spec.kind == "points":
+        if not model.domain.grid:
             self._around = _plane(model.sample(DOTS, seed=seed))
 
     def of_item(self, item: AnyArray) -> Pixels:

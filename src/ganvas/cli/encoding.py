@@ -36,7 +36,7 @@ def encode(
     """
     check_array_file(out)
     model = load_model(run, game)
-    if model.spec.kind == "graph":
+    if model.spec.loose:
         graph, links = read_graph(str(items), model)
         codes = model.encode(graph.x, links=links)
     else:
@@ -85,7 +85,7 @@ def project(
     _save(model, x, nearest, out)
     mean = float(errors.mean())
     unit = f"{mean:.5f}"
-    if model.spec.kind == "images":
+    if model.domain.grid:
         unit = f"{mean / 4:.5f} for pixels in [0, 1], {mean:.5f} for pixels in [-1, 1]"
     say(f"mean squared error over {len(x)} items: {unit}")
     say(f"nearest samples: {out}")
@@ -98,7 +98,7 @@ def _save(model: Model, x: Array, answers: Array, out: Path) -> None:
     from ganvas.files import disk_errors
 
     shown = answers
-    if out.suffix in (".png", ".jpg", ".webp") and model.spec.kind == "images":
+    if out.suffix in (".png", ".jpg", ".webp") and model.domain.grid:
         shown = np.stack([x, answers], 1).reshape(-1, *x.shape[1:])
     with disk_errors(out):
         model.domain.save(shown, out)

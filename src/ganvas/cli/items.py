@@ -38,7 +38,7 @@ def read_labelled(path: Path, model: Model) -> tuple[Array, Array | None]:
     """
     splits = _read(path, model, labels=True).splits
     items = splits.get("test", splits["train"])
-    return items.x, items.label
+    return items.x, items.get("label")
 
 
 def _read(path: Path, model: Model, labels: bool) -> Collection:
@@ -50,7 +50,7 @@ def _read(path: Path, model: Model, labels: bool) -> Collection:
     from ganvas.data.pixels import FORMS, Form, conform
     from ganvas.data.settings import DataSettings
 
-    if model.spec.kind == "points":
+    if not model.domain.grid:
         return read(DataSettings(source=str(path)))
     channels, height, width = model.spec.shape
     colour = FORMS[channels]
@@ -68,7 +68,7 @@ def _read(path: Path, model: Model, labels: bool) -> Collection:
     try:
         with Image.open(path) as picture:
             picture.load()
-            form = Form((height, width), "fit-crop", colour, settings.colour)
+            form = Form((height, width), "fit-crop", colour, None)
             x = np.array(conform(picture, form))[None]
         return items.Collection(str(path), {"train": items.Items(x)})
     except (UnidentifiedImageError, OSError) as error:

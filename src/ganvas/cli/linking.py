@@ -70,13 +70,14 @@ def read_graph(name: str, model: Model) -> tuple[Items, Pairs]:
         UsageError: nothing is there, or the data or the model are of another kind.
     """
     from ganvas.data.catalogue import read
+    from ganvas.data.graph_source import LINKS
     from ganvas.data.settings import DataSettings
 
     items = read(DataSettings(source=name)).splits["train"]
-    if model.spec.kind != "graph" or items.links is None:
-        found = "no graph" if items.links is None else "a graph"
-        raise UsageError(f"{name} is {found}, and the model was trained on {model.spec.kind}")
-    return items, items.links
+    if LINKS not in model.spec.fields or LINKS not in items:
+        found = "no graph" if LINKS not in items else "a graph"
+        raise UsageError(f"{name} is {found}, and the model was trained on {model.domain.plural}")
+    return items, items[LINKS]
 
 
 def _read_pairs(path: Path) -> Array:

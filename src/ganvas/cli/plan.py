@@ -82,13 +82,15 @@ def _data(source: Source) -> str:
     spec = source.spec
     amount = "endless" if spec.size is None else f"{spec.size:,} items"
     classes = f", {spec.classes} classes" if spec.classes else ""
-    return f"{spec.name}, {spec.kind} of shape {spec.shape}, {amount}{classes}"
+    return f"{spec.name}, {spec.domain.plural} of shape {spec.shape}, {amount}{classes}"
 
 
 def _pace(stage: Stage, game: Game, source: Source, recipe: Recipe, device: torch.device) -> Pace:
     """Play rounds from the middle of a stage for a few seconds."""
     settings = recipe.train
-    feed = Feed(source, batch=settings.batch, seed=recipe.seed, device=device)
+    feed = Feed(
+        source, batch=settings.batch, seed=recipe.seed, device=device, streams=game.streams()
+    )
     turns = Turns(game.players, Noise(recipe.seed, device))
     turns.hold()
     turns.progress = 0.5
@@ -128,7 +130,8 @@ def _memory(game: Game, source: Source, recipe: Recipe, device: torch.device) ->
     )
     averaged = [game.get_submodule(name) for name in game.averaged] if recipe.train.average else []
     average = sum(p.nbytes for module in averaged for p in module.parameters())
-    data = sum(table.nbytes for table in source.table(torch.device("cpu")))
+    table = source.table(torch.device("cpu"))
+    data = 0 if table.mapped else sum(field.nbytes for field in table.fields.values())
     parts = f"{amount(weights + gradients + states + average)} of weights and what belongs to them"
     if device.type == "cuda":
         parts += f", {amount(torch.cuda.max_memory_allocated())} at most while playing"

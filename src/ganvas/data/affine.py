@@ -15,11 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganvas.data.batch import Batch
+from ganvas.data.domains.images import Images
 from ganvas.data.items import Collection, Items
 from ganvas.data.laws import REFERENCE_SEED
+from ganvas.data.records import LABEL, MAIN
 from ganvas.data.settings import AffineSettings
-from ganvas.data.source import REFERENCE, REFERENCE_SIZE, ArraySource, Batch, Rows, Source
-from ganvas.data.spec import DataSpec, Images
+from ganvas.data.source import REFERENCE, REFERENCE_SIZE, ArraySource, Rows, Source, Table
+from ganvas.data.spec import spec_of
 from ganvas.errors import UsageError
 
 CHUNK: Final = 1000
@@ -50,9 +53,9 @@ class AffineSource(Source):
                 f"{max(height, width) + max(self._shift, 0)}."
             )
         self.splits = ("train", REFERENCE, *(("test",) if "test" in digits.splits else ()))
-        self.spec = DataSpec(
-            name=name,
-            domain=Images(channels=channels, height=self._canvas, width=self._canvas),
+        self.spec = spec_of(
+            name,
+            Images(channels=channels, height=self._canvas, width=self._canvas),
             classes=len(digits.class_names),
             class_names=list(digits.class_names),
             size=self._digits.spec.size,
@@ -64,27 +67,27 @@ class AffineSource(Source):
         rng = np.random.Generator(np.random.PCG64(REFERENCE_SEED))
         pool = self._digits.items("test" if split == "test" else "train")
         if split == REFERENCE:
-            pool = pool.take(rng.integers(len(pool), size=REFERENCE_SIZE))
+            pool = pool.rows(rng.integers(len(pool), size=REFERENCE_SIZE))
         places, digits = self._places(rng, len(pool)), self._digits.spec.domain.stage(pool.x)
         parts = [slice(start, start + CHUNK) for start in range(0, len(pool), CHUNK)]
-        pictures = [self._pasted(digits[part], places[part]) for part in parts]
-        return Items(self.spec.domain.decode(torch.cat(pictures)), pool.label)
+        domain = self.spec.domain
+        pictures = [domain.normalise(self._pasted(digits[p], places[p])) for p in parts]
+        return Items(domain.decode(torch.cat(pictures)), pool.get(LABEL))
 
     def draw(self, rng: np.random.Generator) -> Rows:
         """Return one epoch of digits in random order: the number and the place (N, 3) of each."""
         (index,) = self._digits.draw(rng)
         return index, self._places(rng, len(index))
 
-    def table(self, device: torch.device) -> Rows:
+    def table(self, device: torch.device) -> Table:
         """Return all training digits on ``device``, and their labels if there are some."""
         return self._digits.table(device)
 
-    def gather(self, table: Rows, rows: Rows) -> Batch:
+    def take(self, table: Table, rows: Rows) -> Batch:
         """Return the digits of the rows at their places."""
         index, places = rows
-        digits, *labels = table
-        label = labels[0].index_select(0, index) if labels else None
-        return Batch(self._pasted(digits.index_select(0, index), places), label)
+        digits = self._digits.take(table, (index,))
+        return Batch(self._pasted(digits[MAIN], places), digits.get(LABEL))
 
     def _places(self, rng: np.random.Generator, count: int) -> Tensor:
         """Return degrees, rows from the top and columns from the left, (count, 3) int64."""
@@ -93,9 +96,9 @@ class AffineSource(Source):
         return torch.from_numpy(np.concatenate([degrees, corner], axis=1))
 
     def _pasted(self, digits: Tensor, places: Tensor) -> Tensor:
-        """Return uint8 digits (N, C, h, w) on the canvas, in network units."""
+        """Return uint8 digits (N, C, h, w) on the canvas, as float32 levels."""
         pictures = paste(turn(digits.float(), places[:, 0]), places[:, 1:], self._canvas)
-        return self.spec.domain.normalise(pictures.round_())  # levels, as in every image file
+        return pictures.round_()  # whole levels, as in every image file
 
 
 def turn(images: Tensor, degrees: Tensor) -> Tensor:

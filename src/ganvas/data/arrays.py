@@ -73,6 +73,14 @@ def read_file(path: Path) -> Collection:
     return Collection(path.stem, items, names)
 
 
+def kind_of_file(path: Path) -> str:
+    """Return the kind of data in a .npy file by the shape in its head; points if it has none."""
+    try:
+        return "images" if np.load(path, mmap_mode="r", allow_pickle=False).ndim > 2 else "points"
+    except (OSError, ValueError, EOFError):
+        return "points"
+
+
 def load_arrays(path: Path) -> dict[str, AnyArray]:
     """Return the arrays of a .npy file, under "x", or of an .npz file.
 

@@ -7,14 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganvas.data import arrays, pixels, standard
+from ganvas.data import arrays, standard
+from ganvas.data.domains import find_domain
+from ganvas.data.domains.images import ImageOptions
 from ganvas.data.graph_files import is_graph, read_tables
 from ganvas.data.graph_laws import GRAPH_NAMES, graph_law
 from ganvas.data.hub import PREFIX, read_hub
-from ganvas.data.items import Collection, Items
+from ganvas.data.items import Collection
 from ganvas.data.laws import LAW_NAMES
 from ganvas.data.packaged import PACKAGED, digits, digits8
-from ganvas.data.pixels import Form
+from ganvas.data.reader import own_reader
 from ganvas.data.readers.images import is_images, read_images
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError, did_you_mean
@@ -63,13 +65,25 @@ def read(settings: DataSettings) -> Collection:
     if name in standard.STANDARD:
         return conformed(standard.STANDARD[name](settings), settings)
     if name.startswith(PREFIX):
-        return read_hub(name, settings)
+        return read_hub(name, settings.of(ImageOptions))
     path = find_path(name)
     if is_graph(path):
         return read_tables(path)
     if is_images(path):
         return read_images(path, settings)
     return conformed(arrays.read_file(path), settings)
+
+
+def likely_kind(source: str) -> str:
+    """Return the kind of data that ``source`` holds as far as its name tells, else nothing."""
+    path = Path(source).expanduser()
+    if own_reader(source) is not None or source.startswith(PREFIX) or path.suffix == ".npz":
+        return ""
+    if source in LAW_NAMES:
+        return "points"
+    if source in GRAPH_NAMES or (path.exists() and is_graph(path)):
+        return "graph"
+    return arrays.kind_of_file(path) if path.suffix == ".npy" else "images"
 
 
 def find_path(name: str) -> Path:
@@ -98,19 +112,9 @@ def find_path(name: str) -> Path:
 
 
 def conformed(collection: Collection, settings: DataSettings) -> Collection:
-    """Return the set with its images in the size and channels asked for; others stay as they are.
+    """Return the set in the form that the settings ask for, as its kind of data has it.
 
     Raises:
-        UsageError: the images have another size and no rule says how they get there.
+        UsageError: the items have another form and no rule says how they get there.
     """
-    if collection.kind != "images":
-        return collection
-    _, height, width, channels = collection.splits["train"].x.shape
-    size = pixels.choose_size(settings, [(f"{collection.name}, image 0", (height, width))])
-    chosen = pixels.choose_channels(settings, grey=channels == 1, alpha=channels == 4)
-    form = Form(size, settings.resize, chosen, settings.colour)
-    splits = {
-        split: Items(pixels.conform_array(items.x, form), items.label)
-        for split, items in collection.splits.items()
-    }
-    return Collection(collection.name, splits, collection.class_names)
+    return find_domain(collection.kind).conformed(collection, settings)

@@ -16,7 +16,7 @@ from ganvas.data.catalogue import AFFINE, DATA_NAMES, STACKS, find_path, read
 from ganvas.data.graph_files import is_graph
 from ganvas.data.graphs import degrees
 from ganvas.data.hub import PREFIX
-from ganvas.data.items import Collection, Kind, class_order
+from ganvas.data.items import Collection, class_order
 from ganvas.data.laws import LAW_NAMES, law
 from ganvas.data.memory import amount
 from ganvas.data.pixels import ColourForm
@@ -55,7 +55,7 @@ class DataReport:
     """
 
     source: str
-    kind: Kind
+    kind: str
     counts: dict[str, int | None]
     sizes: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
     channels: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
@@ -214,8 +214,8 @@ def _check_collection(source: str, collection: Collection, duplicates: bool) -> 
         total = sum(map(len, collection.splits.values()))
         report.sizes = {pixels.show((height, width)): total}
         report.channels = {pixels.FORMS[channels]: total}
-    if train.label is not None:
-        numbers = np.bincount(train.label, minlength=len(collection.class_names)).tolist()
+    if LABEL in train:
+        numbers = np.bincount(train[LABEL], minlength=len(collection.class_names)).tolist()
         report.classes = dict(zip(collection.class_names, numbers, strict=True))
     if duplicates:
         report.duplicates = _equal(
@@ -226,9 +226,9 @@ def _check_collection(source: str, collection: Collection, duplicates: bool) -> 
             ]
         )
     report.warnings = _warnings(report)
-    if train.links is not None:
-        report.links = len(train.links)
-        if alone := int((degrees(train.links, len(train)) == 0).sum()):
+    if "links" in train:
+        report.links = len(train["links"])
+        if alone := int((degrees(train["links"], len(train)) == 0).sum()):
             report.warnings.append(f"{alone:,} nodes have no link: only features tell of them")
     return report
 

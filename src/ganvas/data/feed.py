@@ -9,15 +9,18 @@ in it.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from ganvas.data.source import Batch, Rows, Source
+from ganvas.data.batch import Batch
+from ganvas.data.samplers import Streaming
+from ganvas.data.source import INDEX, Rows, Source, Table
 from ganvas.data.spec import DataSpec
+from ganvas.data.views import AtSize, View
 from ganvas.errors import UsageError
 
 MAIN = "main"
@@ -63,6 +66,12 @@ class Stream:
             return pieces[0]
         return tuple(torch.cat(columns) for columns in zip(*pieces, strict=True))
 
+    def peek(self, n: int) -> Rows | None:
+        """Return the next ``n`` rows without taking them, or None where the block ends before."""
+        if not self._block or self._offset + n > len(self._block[0]):
+            return None
+        return tuple(column[self._offset : self._offset + n] for column in self._block)
+
     def jump(self, steps: int) -> None:
         """Go on with ``steps`` jumps of the generator from here: numbers not seen before."""
         self._generator = self._generator.jumped(steps)
@@ -87,6 +96,67 @@ class Stream:
         self._offset = 0
 
 
+class Channel:
+    """One stream as it is served: its rows, what they stand for, and what is done to it on the way.
+
+    Args:
+        source: the data.
+        wanted: what the game wants of the stream.
+        generator: state before the first block.
+        table: where the data lie.
+        device: where batches are wanted.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        wanted: Streaming,
+        generator: np.random.PCG64,
+        table: Table,
+        device: torch.device,
+    ) -> None:
+        self.wanted = wanted
+        self._source, self._table, self._device = source, table, device
+        at_size = () if wanted.size is None else (AtSize(wanted.size),)
+        self._views: tuple[View, ...] = (*source.views, *wanted.views, *at_size)
+        self.stream = Stream(self._block, generator, table.device)
+
+    def batch(self, rows: Rows) -> Batch:
+        """Return what rows stand for, as the round sees it."""
+        return self.seen(self.fetch(rows), rows)
+
+    def fetch(self, rows: Rows) -> Batch:
+        """Return the staged records of rows: all that has to be read."""
+        own = len(rows) - len(self._chances(rows))
+        batch = self.wanted.sampler.take(self._source, self._table, rows[:own])
+        if self.wanted.fields is not None:
+            batch = batch.only(*self.wanted.fields, INDEX)
+        return batch
+
+    def seen(self, staged: Batch, rows: Rows) -> Batch:
+        """Return staged records in network units on the device, after all views."""
+        spec = self._source.spec
+        units = {
+            name: domain.normalise(staged[name])
+            for name, domain in spec.fields.items()
+            if name in staged
+        }
+        batch = staged.replace(**units).to(self._device)
+        chances = [column.to(self._device) for column in self._chances(rows)]
+        for view in self._views:
+            batch = view(batch, chances.pop(0) if view.chances else None, spec)
+        return batch
+
+    def _chances(self, rows: Rows) -> Rows:
+        count = sum(view.chances for view in self._views)
+        return rows[len(rows) - count :]
+
+    def _block(self, rng: np.random.Generator) -> Rows:
+        rows = self.wanted.sampler.draw(self._source, rng)
+        n = len(rows[0])
+        return (*rows, *(view.draw(rng, n) for view in self._views if view.chances))
+
+
 class Feed:
     """Batches of a source, in network units on a device.
 
@@ -97,11 +167,10 @@ class Feed:
         device: where batches are wanted.
         rank: this process among ``world``; it serves rows [rank·n, (rank + 1)·n) of each draw.
         world: number of processes that share each draw.
-        mirror: flip each drawn image left to right with probability one half.
-        dequantise: add noise of one level to each drawn image (`dequantised`).
+        streams: what the game wants of its streams, by name.
 
     Raises:
-        UsageError: ``world`` does not divide ``batch``, or points are to be treated as images.
+        UsageError: ``world`` does not divide ``batch``.
     """
 
     def __init__(
@@ -113,80 +182,94 @@ class Feed:
         device: torch.device | str = "cpu",
         rank: int = 0,
         world: int = 1,
-        mirror: bool = False,
-        dequantise: bool = False,
+        streams: Mapping[str, Streaming] | None = None,
     ) -> None:
-        if batch % world or batch < world:
-            raise UsageError(
-                f"train.batch={batch} cannot be shared evenly by {world} processes; "
-                f"choose a multiple of {world}."
-            )
-        if mirror and source.spec.kind != "images":
-            raise UsageError("data.mirror flips images; points have no left and right.")
-        if dequantise and source.spec.kind != "images":
-            raise UsageError("data.dequantise blurs the levels of images; points have none.")
         self.source = source
-        self.batch = batch // world
         self.seen = 0
+        self._whole = batch
         self._seed = FIRST_SEED + seed
         self._device = torch.device(device)
-        self._rank, self._world, self._mirror = rank, world, mirror
-        self._dequantise = dequantise
-        self._streams: dict[str, Stream] = {}
+        self._rank, self._world = rank, world
+        self._wanted = dict(streams or {})
+        self._channels: dict[str, Channel] = {}
         self._jumps = 0
-        self._table: Rows = ()
+        self._table: Table | None = None
+        self._ahead = _Ahead()
+        self.batch = self.share(MAIN)
 
     @property
     def spec(self) -> DataSpec:
         """What networks are built from."""
         return self.source.spec
 
+    def declare(self, streams: Mapping[str, Streaming]) -> None:
+        """Serve streams in another way from now on; where they stand stays as it is."""
+        for name, wanted in streams.items():
+            before = self._channels.pop(name, None)
+            self._wanted[name] = wanted
+            if before is not None:
+                self._channel(name).stream.load_state_dict(before.stream.state_dict())
+        self.batch = self.share(MAIN)
+
+    def share(self, stream: str) -> int:
+        """Return how many records of a stream's batch this process gets.
+
+        Raises:
+            UsageError: they cannot be shared out evenly.
+        """
+        wanted = self._wanted.get(stream)
+        batch = self._whole if wanted is None or wanted.batch is None else wanted.batch
+        if batch % self._world or batch < self._world:
+            of = "" if batch == self._whole else f" of the stream '{stream}'"
+            raise UsageError(
+                f"train.batch={batch}{of} cannot be shared evenly by {self._world} processes; "
+                f"choose a multiple of {self._world}."
+            )
+        return batch // self._world
+
     def next(self, stream: str = MAIN, n: int | None = None) -> Batch:
-        """Return the next items of a named stream of training data.
+        """Return the next records of a named stream of training data.
 
         Args:
             stream: each name is its own independent sequence.
-            n: number of items for this process; default ``Feed.batch``.
+            n: number of records for this process; default `share`.
         """
-        n = self.batch if n is None else n
-        rows = self._stream(stream).take(n * self._world)
-        if self._world > 1:
-            rows = tuple(column[self._rank * n : (self._rank + 1) * n] for column in rows)
+        n = self.share(stream) if n is None else n
+        channel = self._channel(stream)
+        rows = self._mine(channel.stream.take(n * self._world), n)
         if stream == MAIN:
             self.seen += n * self._world
-        extra = self._mirror + self._dequantise
-        rows, chances = rows[: len(rows) - extra], list(rows[len(rows) - extra :])
-        batch = self.source.gather(self._table, rows).to(self._device)
-        if self._dequantise:
-            batch.x = dequantised(batch.x, chances.pop().to(self._device))
-        if self._mirror:
-            batch.x = mirrored(batch.x, chances.pop().to(self._device))
+        staged = self._ahead.take(channel, rows)
+        batch = channel.seen(channel.fetch(rows) if staged is None else staged, rows)
+        if self._table is not None and self._table.mapped:
+            following = channel.stream.peek(n * self._world)
+            if following is not None:
+                self._ahead.fetch(channel, self._mine(following, n))
         return batch
 
     def epoch(self, split: str, n: int) -> Iterator[Batch]:
-        """Go once through a finite split in order, ``n`` items at a time; the last may be fewer.
+        """Go once through a finite split in order, ``n`` records at a time; the last may be fewer.
 
         Raises:
             UsageError: there is no such split, or it is endless.
         """
         items = self.source.items(split)
-        return self._batches(items.x, items.label, n)
+        return self._batches(items, n)
 
     def advance(self, steps: int) -> None:
         """Move every stream to another continuation, so that a roll-back meets new data."""
         self._jumps += steps
-        for stream in self._streams.values():
-            stream.jump(steps)
+        for channel in self._channels.values():
+            channel.stream.jump(steps)
 
     def state_dict(self) -> State:
         """Return the position of every stream, in plain Python numbers."""
         return {
             "seen": self.seen,
             "size": self.spec.size,
-            "mirror": self._mirror,
-            "dequantise": self._dequantise,
+            "views": [repr(view) for view in self.source.views],
             "jumps": self._jumps,
-            "streams": {name: stream.state_dict() for name, stream in self._streams.items()},
+            "streams": {name: c.stream.state_dict() for name, c in self._channels.items()},
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -196,75 +279,65 @@ class Feed:
             UsageError: the state was made with other data, so its positions mean nothing here.
         """
         found_here = self.state_dict()
-        for key in ("size", "mirror", "dequantise"):
+        for key in ("size", "views"):
             if state[key] != (found := found_here[key]):
                 raise UsageError(
                     f"The checkpoint was made with data of {key} {state[key]}, now it is {found}; "
                     "resume with the same data, or start anew with --from."
                 )
         self.seen, self._jumps = state["seen"], state["jumps"]
-        self._streams = {}
+        self._channels = {}
         for name, position in state["streams"].items():
-            self._stream(name).load_state_dict(position)
+            self._channel(name).stream.load_state_dict(position)
 
-    def _stream(self, name: str) -> Stream:
-        if not self._table:
+    def _channel(self, name: str) -> Channel:
+        if self._table is None:
             self._table = self.source.table(self._device)
-        if name not in self._streams:
+        if name not in self._channels:
             seed = self._seed
             entropy = seed if name == MAIN else [seed, zlib.crc32(name.encode())]
             generator = np.random.PCG64(entropy).jumped(self._jumps)
-            self._streams[name] = Stream(self._block, generator, self._table[0].device)
-        return self._streams[name]
+            wanted = self._wanted.get(name, Streaming())
+            self._channels[name] = Channel(
+                self.source, wanted, generator, self._table, self._device
+            )
+        return self._channels[name]
 
-    def _block(self, rng: np.random.Generator) -> Rows:
-        rows = self.source.draw(rng)
-        n = len(rows[0])
-        if self._mirror:
-            rows = (*rows, torch.from_numpy(rng.integers(2, size=n, dtype=np.uint8)))
-        if self._dequantise:
-            rows = (*rows, torch.from_numpy(rng.integers(2**62, size=n, dtype=np.int64)))
-        return rows
+    def _mine(self, rows: Rows, n: int) -> Rows:
+        """Return this process's share of rows drawn for all."""
+        if self._world == 1:
+            return rows
+        return tuple(column[self._rank * n : (self._rank + 1) * n] for column in rows)
 
-    def _batches(self, x: Any, label: Any, n: int) -> Iterator[Batch]:
-        for start in range(0, len(x), n):
-            rows = slice(start, min(start + n, len(x)))
-            yield Batch(
-                self.spec.domain.encode(x[rows]),
-                None if label is None else torch.from_numpy(label[rows].copy()),
-                torch.arange(rows.start, rows.stop),
-            ).to(self._device)
+    def _batches(self, items: Any, n: int) -> Iterator[Batch]:
+        for start in range(0, len(items), n):
+            rows = slice(start, min(start + n, len(items)))
+            batch = self.source.batch(items.rows(rows))
+            index = torch.arange(rows.start, rows.stop)
+            yield batch.replace(**{INDEX: index}).to(self._device)
 
 
-def mirrored(images: Tensor, flip: Tensor) -> Tensor:
-    """Return images (N, C, H, W) with those flipped left to right where ``flip`` (N,) is 1."""
-    return torch.where(flip.bool()[:, None, None, None], images.flip(-1), images)
+class _Ahead:
+    """Reads the rows that will most likely be asked for next, in one thread beside the round.
 
-
-def dequantised(images: Tensor, keys: Tensor) -> Tensor:
-    """Return images (N, C, H, W) with uniform noise of one level: (p + u)/128 − 1 for level p.
-
-    u in [0, 1) is a hash of an image's key, int64 (N,), and of the number's place in the image, so
-    that an image is noisy alike in any batch and on any device. As in the code of WGAN-GP and of
-    SN-GAN, whose levels p/128 − 1 leave room for the noise within [−1, 1).
+    What is read does not depend on it: rows that were not foreseen are read when they are needed.
     """
-    places = torch.arange(images[0].numel(), device=images.device)
-    noise = _hashed(keys[:, None] + places * _STEP).view_as(images)
-    return (images + 1).mul(127.5).add(noise).div(128).sub(1)
 
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+        self._foreseen: tuple[Channel, Rows, Future[Batch]] | None = None
 
-_STEP = -0x61C8864680B583EB  # 2⁶⁴ over the golden ratio, as a signed number
-_MIXERS = ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15))
+    def fetch(self, channel: Channel, rows: Rows) -> None:
+        """Begin to read rows of a stream."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, "ganvas-data")
+        self._foreseen = (channel, rows, self._pool.submit(channel.fetch, rows))
 
-
-def _hashed(state: Tensor) -> Tensor:
-    """Return numbers in [0, 1) from int64 states: the output function of SplitMix64."""
-    for shift, factor in _MIXERS:
-        state = (state ^ _shifted(state, shift)) * factor
-    state = state ^ _shifted(state, 31)
-    return _shifted(state, 40).to(torch.float32).mul(2.0**-24)
-
-
-def _shifted(state: Tensor, by: int) -> Tensor:
-    """Return states shifted right with zeros entering, which int64 does not do by itself."""
-    return (state >> by) & ((1 << (64 - by)) - 1)
+    def take(self, channel: Channel, rows: Rows) -> Batch | None:
+        """Return the records of rows if they were foreseen, once they are there; else None."""
+        if self._foreseen is None:
+            return None
+        expected, foreseen, reading = self._foreseen
+        self._foreseen = None
+        same = expected is channel and all(a.equal(b) for a, b in zip(foreseen, rows, strict=True))
+        return reading.result() if same else None

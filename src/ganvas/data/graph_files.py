@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ganvas.data.graph_laws import one_hot
+from ganvas.data.graph_laws import graph_collection, one_hot
 from ganvas.data.graphs import tidy
 from ganvas.data.items import (
     Collection,
-    Items,
     class_order,
     encode_labels,
     refuse_huge,
@@ -85,8 +84,7 @@ def graph_of(
         raise UsageError(
             f"{path} holds no links between different nodes; there is nothing to learn."
         )
-    items = Items(features.astype(np.float32), classes["train"], pairs)
-    return Collection(path.stem, {"train": items}, names)
+    return graph_collection(path.stem, features.astype(np.float32), classes["train"], pairs, names)
 
 
 def read_tables(path: Path) -> Collection:

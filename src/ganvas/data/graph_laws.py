@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from ganvas.data.domains.links import Links
 from ganvas.data.graphs import Pairs
 from ganvas.data.items import Collection, Items
 from ganvas.errors import UsageError, did_you_mean
@@ -52,12 +53,24 @@ class GraphLaw:
     @property
     def collection(self) -> Collection:
         """The graph as a data set."""
-        items = Items(self.features, self.label, self.links)
-        return Collection(self.name, {"train": items}, self.communities)
+        return graph_collection(self.name, self.features, self.label, self.links, self.communities)
 
     def rate(self, pairs: Pairs) -> Float:
         """Return λ of each pair (M, 2): the best score by which links can be predicted."""
         return self.rates(pairs[:, 0], pairs[:, 1])
+
+
+def graph_collection(
+    name: str,
+    features: npt.NDArray[np.float32],
+    label: Index | None,
+    links: Pairs,
+    class_names: tuple[str, ...],
+) -> Collection:
+    """Return a graph as a data set: features (N, F), classes (N,) or none, and links (E, 2)."""
+    fields = {"x": features, "label": label, "links": links}
+    items = Items(fields, loose=frozenset({"links"}))
+    return Collection(name, {"train": items}, class_names, "graph", {"links": Links()})
 
 
 def citation(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ganvas.data.items import Items
 from ganvas.errors import UsageError
 
 Pairs = npt.NDArray[np.int64]
@@ -36,6 +37,11 @@ class HeldOut:
     pairs: Pairs
     linked: npt.NDArray[np.bool_]
     rates: npt.NDArray[np.float64] | None = None
+
+    @classmethod
+    def of(cls, items: Items) -> HeldOut:
+        """Return the pairs of a held-out split of a graph."""
+        return cls(items["pairs"], items["linked"], items.get("rates"))
 
 
 def checked(pairs: npt.ArrayLike, nodes: int) -> Pairs:

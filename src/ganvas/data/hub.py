@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from ganvas.data import pixels
+from ganvas.data.domains.images import ImageOptions
 from ganvas.data.items import Collection, Items, encode_labels
 from ganvas.data.pixels import Form
-from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
 
 PREFIX = "hf:"
@@ -20,7 +20,7 @@ LABEL_COLUMNS = ("label", "labels", "fine_label")
 TEST_SPLITS = ("test", "validation")
 
 
-def read_hub(source: str, settings: DataSettings) -> Collection:
+def read_hub(source: str, settings: ImageOptions) -> Collection:
     """Read the images of ``hf:org/name``, or of ``hf:org/name@config``.
 
     The first image column is used; splits "train" and "test" (else "validation") where there are
@@ -44,7 +44,7 @@ def read_hub(source: str, settings: DataSettings) -> Collection:
     return from_tables(name, loaded, settings)
 
 
-def from_tables(name: str, tables: Mapping[str, Any], settings: DataSettings) -> Collection:
+def from_tables(name: str, tables: Mapping[str, Any], settings: ImageOptions) -> Collection:
     """Turn loaded splits (``datasets.Dataset`` objects by split name) into a collection."""
     train = "train" if "train" in tables else next(iter(tables))
     chosen = {"train": tables[train]}
@@ -69,7 +69,7 @@ def _image_column(name: str, table: Any) -> str:
 
 
 def _conform(
-    pictures: dict[str, list[Image.Image]], settings: DataSettings
+    pictures: dict[str, list[Image.Image]], settings: ImageOptions
 ) -> dict[str, pixels.Array8]:
     every = [picture for split in pictures.values() for picture in split]
     size = pixels.choose_size(

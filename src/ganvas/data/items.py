@@ -1,60 +1,62 @@
-"""Data in data units, before anything has turned it into tensors."""
+"""Data in data units, before anything has turned it into tensors. Needs no torch."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ganvas.data.records import Records
 from ganvas.errors import UsageError
 
-Kind = Literal["points", "images", "graph"]
+if TYPE_CHECKING:
+    from ganvas.data.domain import Domain
+
+AnyArray = npt.NDArray[Any]
 
 WHOLE = re.compile(r"-?[0-9]{1,18}")
 """A class name that is a number; longer ones are names."""
 
 
-@dataclass(frozen=True, eq=False)
-class Items:
-    """One split, in data units.
+class Items(Records[AnyArray]):
+    """One split as arrays in data units, such as images x (N, H, W, C) uint8 and label (N,) int64.
 
-    Attributes:
-        x: points (N, D) float32, images (N, H, W, C) uint8, or features (N, F) float32 of nodes.
-        label: class of each item, (N,) int64, or None.
-        links: pairs of linked items (E, 2) int64, i < j, of a graph whose nodes they are, or None.
+    An array may be mapped from a file: it is read where its rows are asked for.
     """
 
-    x: npt.NDArray[Any]
-    label: npt.NDArray[np.int64] | None = None
-    links: npt.NDArray[np.int64] | None = None
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def take(self, index: npt.NDArray[np.int64]) -> Items:
-        """Return the items at ``index``, in that order, without links."""
-        return Items(self.x[index], None if self.label is None else self.label[index])
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
 class Collection:
-    """A finite data set as read: its splits ("train" always among them) and its class names."""
+    """A finite data set as read.
+
+    Attributes:
+        name: what it is called.
+        splits: "train" always among them.
+        class_names: of the field "label", in index order.
+        kind: of the main field (`ganvas.data.domains`); by default what the shape suggests.
+        domains: of further fields, by name.
+    """
 
     name: str
     splits: dict[str, Items]
     class_names: tuple[str, ...] = ()
+    kind: str = ""
+    domains: Mapping[str, Domain] = field(default_factory=dict[str, "Domain"])
 
-    @property
-    def kind(self) -> Kind:
-        """Whether the items are points, images, or the nodes of a graph."""
-        train = self.splits["train"]
-        if train.links is not None:
-            return "graph"
-        return "points" if train.x.ndim == 2 else "images"
+    def __post_init__(self) -> None:
+        if not self.kind:
+            flat = self.splits["train"].x.ndim == 2
+            object.__setattr__(self, "kind", "points" if flat else "images")
+
+    def with_splits(self, splits: dict[str, Items]) -> Collection:
+        """Return the set with other splits."""
+        return replace(self, splits=splits)
 
 
 def refuse_huge(where: str, array: npt.NDArray[Any]) -> None:

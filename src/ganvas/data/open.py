@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from ganvas.data.affine import AffineSource
 from ganvas.data.catalogue import AFFINE, STACKS, conformed, read
+from ganvas.data.domains.images import ImageOptions
+from ganvas.data.domains.points import PointOptions
 from ganvas.data.graph_laws import GRAPH_NAMES, graph_law
-from ganvas.data.graph_source import GraphSource
-from ganvas.data.items import Collection, Items, require_several
+from ganvas.data.graph_source import LINKS, GraphSource
+from ganvas.data.items import Collection, require_several
 from ganvas.data.laws import LAW_NAMES, law
+from ganvas.data.reader import own_reader
 from ganvas.data.settings import AffineSettings, DataSettings
 from ganvas.data.source import ArraySource, LawSource, Source, StackSource
 from ganvas.data.splits import held_out_rows
+from ganvas.data.views import Dequantise, Mirror, View
 from ganvas.errors import UsageError
 
 __all__ = ["DataSettings", "open_data"]
@@ -23,35 +27,39 @@ def open_data(settings: DataSettings) -> Source:
         UsageError: it is not there, is broken, or does not fit the settings.
     """
     name = settings.source
-    if name in AFFINE:
-        return _open_affine(name, settings)
-    _refuse_affine(settings)
+    if (reader := own_reader(name)) is not None:
+        return reader.open(settings)
+    source = _open_affine(name, settings) if name in AFFINE else _open_plain(name, settings)
+    source.views = views_of(settings.of(ImageOptions))
+    return source
+
+
+def views_of(settings: ImageOptions) -> tuple[View, ...]:
+    """Return what is done to every record that is trained on."""
+    wanted = ((settings.dequantise, Dequantise), (settings.mirror, Mirror))
+    return tuple(view() for asked, view in wanted if asked)
+
+
+def _open_plain(name: str, settings: DataSettings) -> Source:
+    if settings.affine is not None:
+        raise UsageError(
+            f"data.affine is for {' and '.join(AFFINE)}, not for {name}: leave it out."
+        )
     if name in LAW_NAMES:
-        _refuse_image_keys(settings)
-        return LawSource(law(name), labels=settings.labels, standardise=bool(settings.standardise))
+        settings.refuse_foreign("points")
+        standardise = settings.of(PointOptions).standardise
+        return LawSource(law(name), labels=settings.labels, standardise=bool(standardise))
     if name in STACKS:
         return _open_stack(name, settings)
     collection = read(settings)
-    if collection.kind == "graph":
-        _refuse_image_keys(settings, "a graph")
-        return GraphSource(
-            collection,
-            hold_out=settings.hold_out,
-            law=graph_law(name) if name in GRAPH_NAMES else None,
-            labels=settings.labels,
-            standardise=settings.standardise is not False,
-        )
-    collection = _with_split(collection, settings)
-    collection = _with_labels(collection, settings)
-    if collection.kind == "points":
-        _refuse_image_keys(settings)
-        return ArraySource(collection, standardise=settings.standardise is not False)
-    _refuse_standardise(settings)
-    return ArraySource(collection)
+    settings.refuse_foreign(collection.kind)
+    if LINKS in collection.splits["train"]:
+        return GraphSource(collection, settings, graph_law(name) if name in GRAPH_NAMES else None)
+    return ArraySource(_with_labels(_with_split(collection, settings), settings), settings)
 
 
 def _open_stack(name: str, settings: DataSettings) -> StackSource:
-    _refuse_standardise(settings)
+    settings.refuse_foreign("images")
     stack = STACKS[name]
     digits = conformed(stack.read_digits(settings), settings)
     if digits.splits["train"].x.shape[-1] != 1:
@@ -60,17 +68,17 @@ def _open_stack(name: str, settings: DataSettings) -> StackSource:
 
 
 def _open_affine(name: str, settings: DataSettings) -> AffineSource:
-    _refuse_standardise(settings)
+    settings.refuse_foreign("images")
     digits = _with_labels(conformed(AFFINE[name](settings), settings), settings)
     return AffineSource(name, digits, settings.affine or AffineSettings())
 
 
 def _with_labels(collection: Collection, settings: DataSettings) -> Collection:
-    """Return the set as it is, or stripped of its labels if they are not wanted."""
+    """Return the set as it is, or its main field alone if the others are not wanted."""
     if settings.labels:
         return collection
-    splits = {split: Items(items.x) for split, items in collection.splits.items()}
-    return Collection(collection.name, splits)
+    splits = {split: items.only() for split, items in collection.splits.items()}
+    return Collection(collection.name, splits, kind=collection.kind)
 
 
 def _with_split(collection: Collection, settings: DataSettings) -> Collection:
@@ -79,28 +87,7 @@ def _with_split(collection: Collection, settings: DataSettings) -> Collection:
     count = len(train)
     if settings.hold_out and "test" not in collection.splits:
         kept, held = held_out_rows(count, settings.hold_out)
-        splits = {"train": train.take(kept), "test": train.take(held)}
-        collection = Collection(collection.name, splits, collection.class_names)
+        splits = {"train": train.rows(kept), "test": train.rows(held)}
+        collection = collection.with_splits(splits)
     require_several(collection.name, len(collection.splits["train"]))
     return collection
-
-
-def _refuse_image_keys(settings: DataSettings, found: str = "points") -> None:
-    if keys := settings.image_keys_set():
-        raise UsageError(
-            f"data.{keys[0]} is for images, but {settings.source} holds {found}: leave it out."
-        )
-
-
-def _refuse_affine(settings: DataSettings) -> None:
-    if settings.affine is not None:
-        raise UsageError(
-            f"data.affine is for {' and '.join(AFFINE)}, not for {settings.source}: leave it out."
-        )
-
-
-def _refuse_standardise(settings: DataSettings) -> None:
-    if settings.standardise is not None:
-        raise UsageError(
-            f"data.standardise is for points, but {settings.source} holds images: leave it out."
-        )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps
 
 from ganvas.data import deep
-from ganvas.data.settings import Colour, DataSettings, Resize
+from ganvas.data.domains.images import Colour, ImageOptions, Resize
 from ganvas.errors import UsageError
 
 Array8 = npt.NDArray[np.uint8]
@@ -61,7 +61,7 @@ def is_transparent(image: Image.Image) -> bool:
     return image.has_transparency_data
 
 
-def choose_channels(settings: DataSettings, grey: bool, alpha: bool) -> ColourForm:
+def choose_channels(settings: ImageOptions, grey: bool, alpha: bool) -> ColourForm:
     """Return the colour form of a data set.
 
     Args:
@@ -76,7 +76,7 @@ def choose_channels(settings: DataSettings, grey: bool, alpha: bool) -> ColourFo
     return "grey" if grey else "rgb"
 
 
-def choose_size(settings: DataSettings, sizes: Iterable[tuple[str, Size]]) -> Size:
+def choose_size(settings: ImageOptions, sizes: Iterable[tuple[str, Size]]) -> Size:
     """Return the one size of a data set.
 
     Args:

@@ -1,63 +1,57 @@
 """Where batches come from: point laws, arrays, and stacked digits.
 
-A source knows three things: its finite splits in data units, how to draw the next block of its
-endless training stream, and how to turn rows of such a block into network units on a device.
+A source knows its finite splits in data units, how to draw the next block of rows of its endless
+training stream, and how to take the records that rows stand for from where they lie.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ganvas.data.graphs import HeldOut
+from ganvas.data.batch import Batch
+from ganvas.data.domain import Domain
+from ganvas.data.domains import find_domain
+from ganvas.data.domains.images import Images
+from ganvas.data.domains.points import Points
 from ganvas.data.items import Collection, Items
 from ganvas.data.laws import REFERENCE_SEED, Law
-from ganvas.data.spec import DataSpec, Images, Points
+from ganvas.data.records import LABEL, MAIN
+from ganvas.data.settings import DataSettings
+from ganvas.data.spec import DataSpec, spec_of
+from ganvas.data.views import View
 from ganvas.errors import UsageError, did_you_mean
 
 REFERENCE = "reference"
 REFERENCE_SIZE = 10_000
 RESIDENT_SHARE = 1 / 3
 """A data set moves to the accelerator if it takes at most this share of the free memory."""
+INDEX = "index"
+"""The field of a batch that says which rows of the training split its records are."""
 
 Rows = tuple[Tensor, ...]
-"""Tensors of equal length; row i of each belongs to item i."""
+"""Tensors of equal length; row i of each says what item i is."""
 
 
-@dataclass
-class Batch:
-    """Some items in network units.
+@dataclass(frozen=True)
+class Table:
+    """Training data as a device keeps them.
 
     Attributes:
-        x: float32 (N, *shape).
-        label: class of each item, int64 (N,), or None.
-        index: position of each item in its split, int64 (N,), or None for drawn items.
-        links: pairs of linked items (E, 2) int64, of a graph whose nodes they are, or None.
+        device: where they lie, and where rows are looked up.
+        fields: staged tensors by name; nothing where records are drawn.
+        mapped: some lie in files, which are read where their rows are asked for.
     """
 
-    x: Tensor
-    label: Tensor | None = None
-    index: Tensor | None = None
-    links: Tensor | None = None
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def to(self, device: torch.device) -> Batch:
-        """Return the batch on ``device``."""
-        return Batch(
-            self.x.to(device, non_blocking=True),
-            None if self.label is None else self.label.to(device, non_blocking=True),
-            None if self.index is None else self.index.to(device, non_blocking=True),
-            None if self.links is None else self.links.to(device, non_blocking=True),
-        )
+    device: torch.device
+    fields: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    mapped: bool = False
 
 
 class Source(ABC):
@@ -66,14 +60,17 @@ class Source(ABC):
     Attributes:
         spec: what networks are built from.
         splits: names of the splits; "train" first.
+        views: what is done to every batch of every stream.
         law: the law that points are drawn from, where it is known.
-        held_out: of a graph, the pairs of nodes that training does not see, by split.
+        measured: name of the file in `ganvas.metrics.of` that measures samples; by default that of
+            the main field's kind.
     """
 
     spec: DataSpec
     splits: tuple[str, ...]
+    views: tuple[View, ...] = ()
     law: Law | None = None
-    held_out: Mapping[str, HeldOut] = MappingProxyType({})
+    measured: str = ""
 
     @abstractmethod
     def items(self, split: str) -> Items:
@@ -85,15 +82,21 @@ class Source(ABC):
 
     @abstractmethod
     def draw(self, rng: np.random.Generator) -> Rows:
-        """Return the next block of the endless training stream, as rows for `gather`."""
+        """Return the next block of the endless training stream, as rows for `take`."""
 
     @abstractmethod
-    def table(self, device: torch.device) -> Rows:
-        """Return what `gather` reads: training data on ``device``, or on the CPU if too large."""
+    def table(self, device: torch.device) -> Table:
+        """Return what `take` reads: training data on ``device``, or on the CPU if too large."""
 
     @abstractmethod
-    def gather(self, table: Rows, rows: Rows) -> Batch:
-        """Return the items that ``rows`` stand for, in network units, where ``table`` lies."""
+    def take(self, table: Table, rows: Rows) -> Batch:
+        """Return the records that ``rows`` stand for, staged, where ``table`` lies."""
+
+    def batch(self, items: Items) -> Batch:
+        """Return items in data units as a batch in network units, on the CPU."""
+        known = {name: d for name, d in self.spec.fields.items() if name in items}
+        fields = {name: domain.encode(items[name]) for name, domain in known.items()}
+        return Batch(fields, main=items.main, loose=items.loose)
 
     def classes_like(self, items: Items, n: int) -> npt.NDArray[np.int64] | None:
         """Return classes (n,) as frequent as those of some items, or None where they have none.
@@ -104,7 +107,7 @@ class Source(ABC):
             items: what its samples are compared with, in random order.
             n: how many samples.
         """
-        return None if items.label is None else np.resize(items.label, n)
+        return None if LABEL not in items else np.resize(items[LABEL], n)
 
     def _require(self, split: str, *, finite: bool = True) -> None:
         """Refuse an unknown split, and the endless "train" split where ``finite`` is false."""
@@ -134,14 +137,14 @@ class LawSource(Source):
     def __init__(self, law: Law, *, labels: bool = True, standardise: bool = False) -> None:
         self.law = self._law = law
         self.splits = ("train", REFERENCE)
+        self.measured = "law"
         classes = law.K if labels else 0
         box = law.box
         view = None if box is None else (box[0, 0], box[1, 0], box[0, 1], box[1, 1])
-        self.spec = DataSpec(
-            name=law.name,
-            domain=points_domain(
-                law.reference(REFERENCE_SIZE if standardise else 1)[0], standardise, view
-            ),
+        some = law.reference(REFERENCE_SIZE if standardise else 1)[0]
+        self.spec = spec_of(
+            law.name,
+            Points.around(some, standardise, view),
             classes=classes,
             class_names=[str(k) for k in range(classes)],
         )
@@ -158,11 +161,11 @@ class LawSource(Source):
         points, component = self._law.sample(self._block, rng)
         return self.spec.domain.stage(points), torch.from_numpy(component)
 
-    def table(self, device: torch.device) -> Rows:
-        """Return an empty tensor on ``device``: drawn points need no table."""
-        return (torch.empty(0, device=device),)
+    def table(self, device: torch.device) -> Table:
+        """Return an empty table: drawn points need none."""
+        return Table(device)
 
-    def gather(self, table: Rows, rows: Rows) -> Batch:
+    def take(self, table: Table, rows: Rows) -> Batch:
         """Return the points that the rows are."""
         # A copy: slices of one block share a version counter, which autograd watches.
         points, component = rows
@@ -170,24 +173,21 @@ class LawSource(Source):
 
 
 class ArraySource(Source):
-    """Finite splits held as arrays; training goes through shuffled epochs without replacement."""
+    """Finite splits held as arrays; training goes through shuffled epochs without replacement.
 
-    def __init__(self, collection: Collection, *, standardise: bool = True) -> None:
+    Args:
+        collection: the splits, in memory or mapped from files.
+        settings: say what is made of them; None: what their kinds of data do by default.
+    """
+
+    def __init__(self, collection: Collection, settings: DataSettings | None = None) -> None:
         self.splits = tuple(collection.splits)
-        self._splits = dict(collection.splits)
-        if collection.kind == "images":
-            # Kept plane by plane, so that batches are cheap and the table on the CPU is no copy.
-            train = collection.splits["train"]
-            planes = np.ascontiguousarray(np.moveaxis(train.x, -1, 1))
-            self._splits["train"] = Items(np.moveaxis(planes, 1, -1), train.label)
-        self._train = self._splits["train"]
-        self.spec = DataSpec(
-            name=collection.name,
-            domain=_domain(collection, standardise),
-            classes=len(collection.class_names),
-            class_names=list(collection.class_names),
-            size=len(self._train),
-        )
+        self.spec = _spec(collection, settings or DataSettings(source=collection.name))
+        train, domain = collection.splits["train"], self.spec.domain
+        # Laid out as a table keeps it, which then is no copy.
+        x = domain.laid_out(train.x) if _lies(train.x) else train.x
+        self._train = train.replace(**{train.main: x})
+        self._splits = {**collection.splits, "train": self._train}
 
     def items(self, split: str) -> Items:
         """Return a whole split."""
@@ -198,21 +198,30 @@ class ArraySource(Source):
         """Return the items of one epoch in random order."""
         return (torch.from_numpy(rng.permutation(len(self._train))),)
 
-    def table(self, device: torch.device) -> Rows:
-        """Return all training items on ``device``, and their labels if there are some."""
-        staged = self.spec.domain.stage(self._train.x)
-        if not _fits(staged, device):
+    def table(self, device: torch.device) -> Table:
+        """Return all fields of the training items on ``device``."""
+        staged = {
+            name: domain.stage(self._train[name])
+            for name, domain in self.spec.fields.items()
+            if name in self._train and _lies(self._train[name])
+        }
+        mapped = is_mapped(self._train.x) or len(staged) < len(self._train.fields)
+        if mapped or not _fits(sum(tensor.nbytes for tensor in staged.values()), device):
             device = torch.device("cpu")
-        if self._train.label is None:
-            return (staged.to(device),)
-        return staged.to(device), torch.from_numpy(self._train.label).to(device)
+        return Table(device, {name: t.to(device) for name, t in staged.items()}, mapped)
 
-    def gather(self, table: Rows, rows: Rows) -> Batch:
-        """Return the training items at the row numbers."""
+    def take(self, table: Table, rows: Rows) -> Batch:
+        """Return the training items at the row numbers, which are their field "index"."""
         (index,) = rows
-        x = self.spec.domain.normalise(table[0].index_select(0, index))
-        label = table[1].index_select(0, index) if len(table) > 1 else None
-        return Batch(x, label, index.clone())
+        loose = self.spec.loose
+        picked = _read if table.mapped else _selected
+        fields = {
+            name: tensor if name in loose else picked(tensor, index)
+            for name, tensor in table.fields.items()
+        }
+        for name in self._train.fields.keys() - fields.keys():  # decoded when it is asked for
+            fields[name] = self.spec.fields[name].stage(self._train[name][index.numpy()])
+        return Batch({**fields, INDEX: index.clone()}, main=self.spec.main, loose=loose)
 
 
 class StackSource(Source):
@@ -234,11 +243,12 @@ class StackSource(Source):
         self._train = digits.splits["train"]
         self._triples = None if fixed is None else self._fixed_triples(fixed)
         self.splits = ("train", REFERENCE, *(("test",) if "test" in digits.splits else ()))
+        self.measured = "stacks"
         _, height, width, _ = self._train.x.shape
         classes = self.CLASSES if labels else 0
-        self.spec = DataSpec(
-            name=name,
-            domain=Images(channels=3, height=height, width=width),
+        self.spec = spec_of(
+            name,
+            Images(channels=3, height=height, width=width),
             classes=classes,
             class_names=[f"{mode:03d}" for mode in range(classes)],
             size=fixed,
@@ -257,14 +267,14 @@ class StackSource(Source):
         triples = rng.integers(len(pool), size=(REFERENCE_SIZE, 3))
         images = np.moveaxis(pool.x[triples, :, :, 0], 1, -1)
         label = None
-        if self.spec.classes and pool.label is not None:
-            label = pool.label[triples] @ np.array([100, 10, 1])
+        if self.spec.classes and LABEL in pool:
+            label = pool[LABEL][triples] @ np.array([100, 10, 1])
         return Items(np.ascontiguousarray(images), label)
 
     def classes_like(self, items: Items, n: int) -> npt.NDArray[np.int64] | None:
         """Return classes (n,) of new triples: of 10,000 known ones a thousandth is no frequency."""
-        label = self._train.label
-        if items.label is None or label is None:
+        label = self._train.get(LABEL)
+        if LABEL not in items or label is None:
             return None
         rng = np.random.Generator(np.random.PCG64(REFERENCE_SEED))
         return label[rng.integers(len(label), size=(n, 3))] @ np.array([100, 10, 1])
@@ -275,59 +285,70 @@ class StackSource(Source):
             return (torch.from_numpy(self._triples[rng.permutation(len(self._triples))]),)
         return (torch.from_numpy(rng.integers(len(self._train), size=(self.BLOCK, 3))),)
 
-    def table(self, device: torch.device) -> Rows:
+    def table(self, device: torch.device) -> Table:
         """Return all single digits on ``device``, and their labels."""
-        label = self._train.label if self._train.label is not None else np.empty(0, np.int64)
-        return (
-            torch.from_numpy(self._train.x[..., 0]).to(device),
-            torch.from_numpy(label).to(device),
-        )
+        label = self._train.get(LABEL)
+        label = label if label is not None else np.empty(0, np.int64)
+        digits = {MAIN: self._train.x[..., 0], LABEL: label}
+        return Table(device, {k: torch.from_numpy(v).to(device) for k, v in digits.items()})
 
-    def gather(self, table: Rows, rows: Rows) -> Batch:
+    def take(self, table: Table, rows: Rows) -> Batch:
         """Return the triples as images."""
         (triples,) = rows
-        images, labels = table
+        images, labels = table.fields[MAIN], table.fields[LABEL]
         flat = triples.reshape(-1)
         _, height, width = images.shape
         planes = images.index_select(0, flat).reshape(-1, 3, height, width)
-        x = self.spec.domain.normalise(planes)
         if not self.spec.classes:
-            return Batch(x)
+            return Batch(planes)
         a, b, c = labels.index_select(0, flat).reshape(-1, 3).unbind(1)
-        return Batch(x, 100 * a + 10 * b + c)
+        return Batch(planes, 100 * a + 10 * b + c)
 
     def _fixed_triples(self, count: int) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
         rng = np.random.Generator(np.random.PCG64(0))
         return rng.integers(len(self._train), size=(count, 3))
 
 
-def points_domain(
-    points: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
-    standardise: bool,
-    view: tuple[float, float, float, float] | None = None,
-) -> Points:
-    """Return the domain of points (N, D): shift is their mean, scale² their mean axis variance."""
-    dim = points.shape[1]
-    if not standardise:
-        return Points(dim=dim, shift=[0.0] * dim, scale=1.0, view=view)
-    exact = points.astype(np.float64)
-    scale = float(np.sqrt(exact.var(axis=0).mean()))
-    if scale == 0:
-        raise UsageError("All training points are equal; there is no distribution to learn.")
-    return Points(dim=dim, shift=exact.mean(axis=0).tolist(), scale=scale, view=view)
+def _selected(tensor: Tensor, index: Tensor) -> Tensor:
+    return tensor.index_select(0, index)
 
 
-def _domain(collection: Collection, standardise: bool) -> Points | Images:
-    x = collection.splits["train"].x
-    if collection.kind == "points":
-        return points_domain(x, standardise)
-    _, height, width, channels = x.shape
-    return Images(channels=channels, height=height, width=width)
+def _read(tensor: Tensor, index: Tensor) -> Tensor:
+    """Return rows as `_selected` does, by NumPy, beside which other threads of Python go on."""
+    return torch.from_numpy(np.take(tensor.numpy(), index.numpy(), axis=0))
 
 
-def _fits(staged: Tensor, device: torch.device) -> bool:
-    """Tell whether the tensor may live on ``device`` for the whole run."""
+def _lies(array: object) -> bool:
+    """Tell whether an array is one, and not decoded only when its rows are asked for."""
+    return isinstance(array, np.ndarray)
+
+
+def is_mapped(array: object) -> bool:
+    """Tell whether an array's memory is a file's."""
+    while array is not None:
+        if isinstance(array, np.memmap):
+            return True
+        array = getattr(array, "base", None)
+    return False
+
+
+def _spec(collection: Collection, settings: DataSettings) -> DataSpec:
+    """Return what is known of a finite set: the domain of each of its fields."""
+    train = collection.splits["train"]
+    fields: dict[str, Domain] = {
+        train.main: find_domain(collection.kind).of(train.x, settings),
+        **collection.domains,
+    }
+    if LABEL in train and LABEL not in fields:
+        names = list(collection.class_names)
+        count = len(names) or int(train[LABEL].max(initial=0)) + 1
+        fields[LABEL] = find_domain("classes").model_validate({"count": count, "called": names})
+    return DataSpec(name=collection.name, fields=fields, main=train.main, size=len(train))
+
+
+def _fits(size: int, device: torch.device) -> bool:
+    """Tell whether so many bytes may live on ``device`` for the whole run."""
     if device.type != "cuda":
         return True
     free, _ = torch.cuda.mem_get_info(device)
-    return staged.nbytes <= RESIDENT_SHARE * free
+    return size <= RESIDENT_SHARE * free

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ganvas.data.domains.images import ImageOptions
 from ganvas.data.items import Collection, Items
 from ganvas.data.packaged import DIGITS
 from ganvas.data.pixels import Array8
@@ -165,8 +166,9 @@ def _emoji(name: str, settings: DataSettings) -> Collection:
     folder = data_root() / name
     if not folder.is_dir():
         raise UsageError(_absent(name, folder))
-    white = {"background": "white"} if settings.background is None else {}
-    keep_alpha = settings.channels == "rgba"
+    asked = settings.of(ImageOptions)
+    white = {"background": "white"} if asked.background is None else {}
+    keep_alpha = asked.channels == "rgba"
     rule = settings if keep_alpha else settings.model_copy(update=white)
     return read_images(folder, rule)
 

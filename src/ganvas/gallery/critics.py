@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ganvas.data.source import Batch
+from ganvas.data.batch import Batch
 from ganvas.gallery.exhibit import Exhibit, Row
 from ganvas.gallery.playing import Table, mlp, points, table
 from ganvas.games.penalties import input_gradient, interpolates, squared_norms

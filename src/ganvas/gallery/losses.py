@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ganvas.data.source import Batch
+from ganvas.data.batch import Batch
 from ganvas.gallery.exhibit import Exhibit, Row
 from ganvas.gallery.playing import Table, atoms, gradient_norm, mlp, points, table
 from ganvas.gallery.theory import normal

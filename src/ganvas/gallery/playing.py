@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
 from ganvas.data.items import Collection, Items
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
-from ganvas.data.source import ArraySource, Batch, Source
+from ganvas.data.source import ArraySource, Source
 from ganvas.games import find_game
 from ganvas.games.adversarial import Adversarial
 from ganvas.play import Noise, Turns, build
@@ -25,18 +26,19 @@ ADAM = {"kind": "adam", "lr": 1e-3, "beta1": 0.5, "beta2": 0.999}
 
 def points(name: str, standardise: bool = False) -> Source:
     """Open a point law."""
-    return open_data(DataSettings(source=name, standardise=standardise))
+    return open_data(DataSettings.model_validate({"source": name, "standardise": standardise}))
 
 
 def images(name: str, **settings: Any) -> Source:
     """Open packaged images, without their labels."""
-    return open_data(DataSettings(source=name, labels=False, **settings))
+    return open_data(DataSettings.model_validate({"source": name, "labels": False, **settings}))
 
 
 def atoms(x: Any) -> Source:
     """Return given points (N, D) as a data set, in their own units."""
     held = np.asarray(x, np.float32)
-    return ArraySource(Collection("points", {"train": Items(held)}), standardise=False)
+    plain = DataSettings.model_validate({"source": "points", "standardise": False})
+    return ArraySource(Collection("points", {"train": Items(held)}), plain)
 
 
 class Table(NamedTuple):
@@ -84,7 +86,7 @@ class Table(NamedTuple):
             self.turns.round, self.turns.progress = number, number / steps
             real = self.feed.next()
             fake = Batch(fakes(real.x, self.turns.noise))
-            self.game.discriminator_turn([real], [fake], self.turns)
+            self.game.discriminator_turn([real.only()], [fake], self.turns)
             losses += self.turns.statistics["loss/discriminator"]
             self.turns.statistics = {}
         return [float(loss) for loss in losses]

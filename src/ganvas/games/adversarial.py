@@ -16,8 +16,8 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from ganvas.config import Amount, Settings, value_at
+from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
-from ganvas.data.source import Batch
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
 from ganvas.games.augmentation import Augment
@@ -25,7 +25,6 @@ from ganvas.games.constraints import Constraint
 from ganvas.games.objectives import NonSaturating, Objective
 from ganvas.games.penalties import (
     Penalty,
-    join,
     logits_and_gradient,
     penalise,
     refuse_batch_norm,
@@ -295,8 +294,8 @@ class Adversarial(Game):
         noted = self.objective.estimates(
             on_real.logits.detach(), on_fake.logits.detach(), loss.detach()
         )
-        if on_real.classes is not None and real.label is not None:
-            noted["classification/real"] = F.cross_entropy(on_real.classes, real.label)
+        if on_real.classes is not None and (target := real.get("label")) is not None:
+            noted["classification/real"] = F.cross_entropy(on_real.classes, target)
             loss = loss + self.labels.real_weight * noted["classification/real"]
         if self.penalties and not self.lazy:
             penalty, parts = self.penalty(real, fake, turn, squared)
@@ -324,8 +323,8 @@ class Adversarial(Game):
         noted, matched = Statistics(), None
         if self.matching is not None:
             with torch.no_grad():
-                wanted = self.discriminator.features(real.x, real.label)
-            found = self.discriminator.features(fake.x, fake.label)
+                wanted = self.discriminator.features(real.x, real.get("label"))
+            found = self.discriminator.features(fake.x, fake.get("label"))
             matched = noted["feature_matching"] = self.matching.loss(wanted, found)
             if self.matching.alone:
                 return matched, noted
@@ -334,8 +333,8 @@ class Adversarial(Game):
         loss = self.objective.generator(on_real, on_fake.logits)
         if matched is not None:
             loss = loss + matched
-        if on_fake.classes is not None and fake.label is not None:
-            noted["classification/fake"] = F.cross_entropy(on_fake.classes, fake.label)
+        if on_fake.classes is not None and (target := fake.get("label")) is not None:
+            noted["classification/fake"] = F.cross_entropy(on_fake.classes, target)
             loss = loss + self.labels.fake_weight * noted["classification/fake"]
         return loss, noted
 
@@ -356,11 +355,8 @@ class Adversarial(Game):
                 f"game.accumulate={self.accumulate} does not divide the {len(batch)} samples that "
                 "each process gets; choose a divisor of train.batch"
             )
-        x = batch.x.chunk(self.accumulate)
-        if not self.classes or batch.label is None:
-            return [Batch(part) for part in x]
-        y = batch.label.chunk(self.accumulate)
-        return [Batch(part, label) for part, label in zip(x, y, strict=True)]
+        fields = batch.only("label") if self.classes else batch.only()
+        return fields.chunk(self.accumulate)
 
     def latents(self, real: Parts, rule: Rule, noise: Noise, copies: int = 1) -> Latents:
         """Return fresh z, and labels if conditional, for ``copies`` fakes per real sample."""
@@ -370,18 +366,18 @@ class Adversarial(Game):
             return [(part, None) for part in z]
         if rule == "uniform":
             return list(zip(z, noise.integers(n, self.classes).chunk(len(real)), strict=True))
-        labels = [part.label.repeat(copies) for part in real if part.label is not None]
+        labels = [part["label"].repeat(copies) for part in real]
         return list(zip(z, labels, strict=True))
 
     def shown(self, batch: Batch, turn: Turns) -> Batch:
         """Return samples as the discriminator sees them: changed, noisy, in packs, if at all."""
         if self.augment is not None:
             p = value_at(self.augment.probability, turn.progress)
-            batch = Batch(self.augment.change(batch.x, p, turn.noise), batch.label)
+            batch = Batch(self.augment.change(batch.x, p, turn.noise), batch.get("label"))
         spread = value_at(self.instance_noise, turn.progress)
         if spread:
             noise = turn.noise.normal(*batch.x.shape)
-            batch = Batch(batch.x + spread * noise, batch.label)
+            batch = Batch(batch.x + spread * noise, batch.get("label"))
         return pack(batch, self.packing)
 
     def look_back(self, update: Turn) -> None:
@@ -400,16 +396,16 @@ class Adversarial(Game):
     def judge(self, batch: Batch) -> Verdict:
         """Return what the discriminator says of samples and their labels."""
         if self.discriminator.labels != "auxiliary":
-            return Verdict(_wide(self.discriminator(batch.x, batch.label)), None)
-        features = self.discriminator.features(batch.x, batch.label)
-        logits = self.discriminator.head(features, batch.label)
+            return Verdict(_wide(self.discriminator(batch.x, batch.get("label"))), None)
+        features = self.discriminator.features(batch.x, batch.get("label"))
+        logits = self.discriminator.head(features, batch.get("label"))
         return Verdict(_wide(logits), _wide(self.discriminator.classify(features)))
 
     def judge_both(self, real: Batch, fake: Batch) -> tuple[Verdict, Verdict]:
         """Return the verdicts on real and fake samples, from one pass where that is the same."""
         if self.apart:
             return self.judge(real), self.judge(fake)
-        logits, classes = self.judge(join([real, fake]))
+        logits, classes = self.judge(Batch.cat([real, fake]))
         n = len(real)
         if classes is None:
             return Verdict(logits[:n], None), Verdict(logits[n:], None)
@@ -419,8 +415,8 @@ class Adversarial(Game):
         self, real: Batch, fake: Batch
     ) -> tuple[tuple[Verdict, Verdict], tuple[Tensor, Tensor]]:
         """Return the verdicts, and squared gradient norms on real samples and fakes, (N,) each."""
-        joined, n = join([real, fake]), len(real)
-        logits, gradient = logits_and_gradient(self.discriminator, joined.x, joined.label)
+        joined, n = Batch.cat([real, fake]), len(real)
+        logits, gradient = logits_and_gradient(self.discriminator, joined.x, joined.get("label"))
         squared = squared_norms(gradient)
         verdicts = Verdict(logits[:n], None), Verdict(logits[n:], None)
         return verdicts, (squared[:n], squared[n:])

@@ -12,9 +12,12 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from ganvas.config import Schedule, Settings, Share
-from ganvas.data.spec import DataSpec, Images
+from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
 from ganvas.play import Noise
+
+PLANE = 2
+"""Dimensions of space of an image."""
 
 
 class Augment(Settings):
@@ -50,9 +53,10 @@ class Augment(Settings):
         Raises:
             UsageError: they are points.
         """
-        if not isinstance(spec.domain, Images):
+        if spec.domain.grid != PLANE:
             raise UsageError(
-                f"game.augment changes images, but {spec.name} holds points: leave it out"
+                f"game.augment changes images, but {spec.name} holds {spec.domain.plural}: "
+                "leave it out"
             )
 
     def change(self, x: Tensor, p: float, noise: Noise) -> Tensor:

@@ -15,8 +15,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ganvas.config import Amount, value_at
+from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
-from ganvas.data.source import Batch
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
 from ganvas.games import matching
@@ -129,7 +129,7 @@ class DIWGAN(Adversarial):
         """
         x = data.next("autoencoder", self.settings.autoencoder_batch // world_size()).x
         noise = turn.noise.branch("autoencoder", turn.round)
-        if self.spec.kind == "points":
+        if not self.spec.domain.grid:
             low, high = gather(x).min(0).values, gather(x).max(0).values
             count = max(len(x) // 10, 1)
             anywhere = low + (high - low) * noise.uniform(count, *x.shape[1:])

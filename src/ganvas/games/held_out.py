@@ -14,6 +14,7 @@ from torch import Tensor
 from ganvas.config import Settings
 from ganvas.data.choice import CHOICE, at_most
 from ganvas.data.items import Items
+from ganvas.data.records import LABEL
 from ganvas.data.source import Source
 from ganvas.errors import UsageError
 from ganvas.metrics.classification import balanced, neighbour_accuracy
@@ -98,18 +99,19 @@ def neighbour_scores(
     if not {"train", "test"} <= set(source.splits):
         return {}
     train, test = source.items("train"), source.items("test")
-    if train.label is None or test.label is None:
+    if LABEL not in train or LABEL not in test:
         return {}
-    fewest = int(np.bincount(train.label).min()) * len(np.unique(train.label))
-    counts = [n for n in asked.labels if n <= fewest and n % len(np.unique(train.label)) == 0]
+    classes = len(np.unique(train[LABEL]))
+    fewest = int(np.bincount(train[LABEL]).min()) * classes
+    counts = [n for n in asked.labels if n <= fewest and n % classes == 0]
     if not counts:
         return {}
     known, asked_of = (_codes(encode, items, source, device) for items in (train, test))
     found: dict[str, Score] = {}
     for count in counts:
         accuracy = neighbour_accuracy(
-            (known, train.label),
-            (asked_of, test.label),
+            (known, train[LABEL]),
+            (asked_of, test[LABEL]),
             count,
             k=asked.neighbours,
             draws=DRAWS,
@@ -137,10 +139,10 @@ def accuracy_score(
         seed: likewise.
         device: where the classifier is.
     """
-    if "test" not in source.splits or (test := source.items("test")).label is None:
+    if "test" not in source.splits or LABEL not in (test := source.items("test")):
         return {}
     answers = _codes(predict, test, source, device).argmax(1).cpu().numpy()
-    accuracy = float((answers == test.label).mean())
+    accuracy = float((answers == test[LABEL]).mean())
     conditions = settings(labels=labels)
     return {"accuracy": _score("accuracy", accuracy, None, source, len(test), seed, conditions)}
 
@@ -151,10 +153,10 @@ def labelled_places(items: Items, count: int, seed: int) -> NDArray[np.int64]:
     Raises:
         UsageError: there are no labels, or too few of some class.
     """
-    if items.label is None:
+    if LABEL not in items:
         raise UsageError("there are no labels to choose from")
     rng = np.random.Generator(np.random.PCG64(seed))
-    return rng.permutation(balanced(items.label, count, rng))
+    return rng.permutation(balanced(items[LABEL], count, rng))
 
 
 def _score(

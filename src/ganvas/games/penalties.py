@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ganvas.config import Amount, Settings, value_at
-from ganvas.data.source import Batch
+from ganvas.data.batch import Batch
 from ganvas.errors import UsageError
 from ganvas.nn import BatchNorm
 from ganvas.play import Noise
@@ -42,7 +42,7 @@ class GradientPenalty(Settings):
 
     def points(self, real: Batch, fake: Batch, noise: Noise) -> Batch:
         """Return x̂ = εx + (1 − ε)x̃ with ε uniform on [0, 1), one per sample."""
-        return Batch(interpolates(real.x, fake.x, noise.uniform(len(real))), real.label)
+        return Batch(interpolates(real.x, fake.x, noise.uniform(len(real))), real.get("label"))
 
     def cost(self, squared: Tensor) -> Tensor:
         """Return E(‖∇f‖ − target)² for squared norms (N,)."""
@@ -68,7 +68,7 @@ class Dragan(Settings):
         mean = noise.ranks.mean(x.mean())
         deviation = noise.ranks.mean((x - mean).square().mean()).sqrt()
         step = noise.uniform(len(real)).view(-1, *[1] * (x.dim() - 1)) * self.spread * deviation
-        return Batch(x + step * noise.uniform(*x.shape), real.label)
+        return Batch(x + step * noise.uniform(*x.shape), real.get("label"))
 
     def cost(self, squared: Tensor) -> Tensor:
         """Return E(‖∇f‖ − 1)² for squared norms (N,)."""
@@ -129,8 +129,8 @@ def penalise(
     known = {id(real): squared[0], id(fake): squared[1]} if squared else {}
     missing = [place for place in places if id(place) not in known]
     for together in [[place] for place in missing] if apart else [missing] if missing else []:
-        joined = join(together)
-        found = squared_norms(input_gradient(discriminator, joined.x, joined.label))
+        joined = Batch.cat(together)
+        found = squared_norms(input_gradient(discriminator, joined.x, joined.get("label")))
         for place in together:
             known[id(place)], found = found[: len(place)], found[len(place) :]
     total = real.x.new_zeros(())
@@ -182,14 +182,6 @@ def interpolates(real: Tensor, fake: Tensor, epsilon: Tensor) -> Tensor:
     """Return εx + (1 − ε)x̃ for samples (N, …) with one ε each, (N,)."""
     epsilon = epsilon.view(-1, *[1] * (real.dim() - 1))
     return epsilon * real + (1 - epsilon) * fake
-
-
-def join(batches: list[Batch]) -> Batch:
-    """Return the batches one after the other; all have labels, or none."""
-    if len(batches) == 1:
-        return batches[0]
-    labels = [batch.label for batch in batches if batch.label is not None]
-    return Batch(torch.cat([b.x for b in batches]), torch.cat(labels) if labels else None)
 
 
 def refuse_batch_norm(discriminator: nn.Module, penalties: Mapping[str, Penalty]) -> None:

@@ -15,8 +15,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ganvas.config import Settings
-from ganvas.data.source import Batch
-from ganvas.data.spec import DataSpec, Graph, Images, Points
+from ganvas.data.batch import Batch
+from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
 from ganvas.games.priors import Prior
 from ganvas.networks.base import BatchHead, Discriminator, Generator, Head
@@ -29,17 +29,7 @@ from ganvas.play import Noise
 
 def packed_spec(spec: DataSpec, packing: int) -> DataSpec:
     """Return the spec of packs of ``packing`` samples, joined along channels or coordinates."""
-    if packing == 1:
-        return spec
-    match spec.domain:
-        case Points() as points:
-            wider = {"dim": points.dim * packing, "shift": points.shift * packing}
-            domain = points.model_copy(update=wider)
-        case Images() as images:
-            domain = images.model_copy(update={"channels": images.channels * packing})
-        case Graph():
-            raise UsageError("game.packing joins items that come alone; nodes of a graph do not.")
-    return spec.model_copy(update={"domain": domain})
+    return spec if packing == 1 else spec.with_main(spec.domain.packed(packing))
 
 
 def pack(batch: Batch, packing: int) -> Batch:

@@ -10,8 +10,9 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ganvas.config import Settings
+from ganvas.data.batch import Batch
 from ganvas.data.choice import CHOICE, at_most
-from ganvas.data.source import Batch, Source
+from ganvas.data.source import Source
 from ganvas.errors import UsageError
 from ganvas.latent.slots import readings
 from ganvas.metrics.protocol import Protocol, Score, settings
@@ -86,7 +87,7 @@ def remember(
     head = cast(MemoryHead, discriminator.head)
 
     def queries(parts: Sequence[Batch]) -> Tensor:
-        return torch.cat([head.query(discriminator.features(x.x, x.label)) for x in parts])
+        return torch.cat([head.query(discriminator.features(x.x, x.get("label"))) for x in parts])
 
     with held(discriminator):
         change = head.memory.update(queries(real), queries(fake))

@@ -12,8 +12,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from ganvas.config import Schedule
+from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
-from ganvas.data.source import Batch
 from ganvas.data.spec import DataSpec
 from ganvas.games.adversarial import Adversarial, AdversarialConfig, Labels, Statistics
 from ganvas.games.constraints import Constraint, Spectral
@@ -93,7 +93,7 @@ class SNGAN(Adversarial):
         if math.isinf(bound):  # it has layers whose steepness depends on what they see
             return noted
         seen = pack(real, self.packing)
-        _, gradient = logits_and_gradient(self.discriminator, seen.x, seen.label)
+        _, gradient = logits_and_gradient(self.discriminator, seen.x, seen.get("label"))
         found = squared_norms(gradient.detach()).max().sqrt().item()
         return noted | {
             "lipschitz/bound": bound,

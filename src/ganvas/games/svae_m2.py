@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ganvas.config import Settings
 from ganvas.data.feed import Feed
+from ganvas.data.samplers import InTurn, Streaming
 from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
@@ -116,19 +117,24 @@ class SVAEM2(Game):
         self.style: Inference = between(body, joined, z2.width, z2.spread)
         self.content: Inference = between(body, z2.width + self.classes, z1.width, z1.spread)
         self.players = {"vae": Player(list(self.children()), config.optimiser)}  # pyright: ignore[reportArgumentType]
-        self._labelled: tuple[Tensor, Tensor] | None = None
+
+    def streams(self) -> dict[str, Streaming]:
+        """Return the stream of labelled items, which rounds go through in turn."""
+        config = self.settings
+        chosen = InTurn(lambda items: labelled_places(items, config.labels, config.label_seed))
+        return {"labelled": Streaming(batch=config.labelled_batch, sampler=chosen)}
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one step on −(Σℒ + Σ𝒰) − α Σ log q(y|z1), means over items (section 5.3)."""
-        x, y = self.labelled(data, turn)
-        labelled = self.settings.likelihood.observe(x, turn.noise)
+        known = data.next("labelled")
+        labelled = self.settings.likelihood.observe(known.x, turn.noise)
         unlabelled = self.settings.likelihood.observe(data.next().x, turn.noise)
         with turn("vae") as vae:
             # Every image's z1 is drawn once; labelled and unlabelled ones apart.
-            known = self.supervised(labelled, y, turn.noise)
+            known = self.supervised(labelled, known["label"], turn.noise)
 
             hidden = self.show(unlabelled, turn.noise)
-            every = torch.eye(self.classes).to(x).expand(len(unlabelled), -1, -1)
+            every = torch.eye(self.classes).to(unlabelled).expand(len(unlabelled), -1, -1)
             weights = self.classifier(hidden.drawn.z).log_softmax(1)
             # Σ_y q(y|z1) (…) + H(q(y|z1)), all y in one pass.
             bounds = self.bound(hidden, every, turn.noise)
@@ -190,28 +196,6 @@ class SVAEM2(Game):
     def infer_content(self, z2: Tensor, y: Tensor) -> Posterior:
         """Return p(z1|z2, y) for (…, width) and weights (…, K)."""
         return self.settings.z1.posterior(*_along(self.content, z2, y))
-
-    def labelled(self, data: Feed, turn: Turns) -> tuple[Tensor, Tensor]:
-        """Return this process's share of the round's labelled items, and their classes.
-
-        The rounds go through the labelled items in turn; as many as the batch: always all.
-        """
-        if self._labelled is None:
-            items = data.source.items("train")
-            places = labelled_places(items, self.settings.labels, self.settings.label_seed)
-            chosen = items.take(places)
-            x = self.spec.domain.encode(chosen.x)
-            device = turn.noise.device
-            self._labelled = x.to(device), torch.from_numpy(chosen.label).to(device)
-        x, y = self._labelled
-        total, world = self.settings.labelled_batch, turn.ranks.world
-        if total % world:
-            raise UsageError(
-                f"game.labelled_batch={total} cannot be shared evenly by {world} processes"
-            )
-        first = turn.round * total + turn.ranks.rank * total // world
-        places = (first + torch.arange(total // world, device=y.device)) % len(y)
-        return x[places].to(self.encoder.location.weight.dtype), y[places]
 
     # ---- what a trained model can do ------------------------------------------------------------
 

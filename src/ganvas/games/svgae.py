@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from ganvas.config import Amount, Settings, value_at
 from ganvas.data.feed import Feed
-from ganvas.data.graphs import TEST, VALIDATION
+from ganvas.data.graph_source import LINKS
+from ganvas.data.graphs import TEST, VALIDATION, HeldOut
+from ganvas.data.samplers import Streaming, Whole
 from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
@@ -74,10 +76,11 @@ class SVGAE(Game):
 
     def __init__(self, config: SVGAEConfig, spec: DataSpec) -> None:
         super().__init__(config, spec)
-        if spec.kind != "graph" or spec.size is None:
+        if LINKS not in spec.fields or spec.size is None:
             raise UsageError(
-                f"svgae predicts links between the nodes of a graph, and {spec.name} holds "
-                f"{spec.kind}. Graphs are citation, blocks, or files of links: see docs/data.md."
+                f"svgae predicts links between the nodes of a graph, and {spec.name} holds no "
+                f"links but {spec.domain.plural}. Graphs are citation, blocks, or files of links: "
+                "see docs/data.md."
             )
         self.settings = config
         self.nodes = spec.size
@@ -88,10 +91,14 @@ class SVGAE(Game):
         self.kept = Kept(self.encoder)
         self.players = {"encoder": Player(self.encoder, config.optimiser)}
 
+    def streams(self) -> dict[str, Streaming]:
+        """Return that every batch is the whole graph."""
+        return {"main": Streaming(batch=self.nodes, sampler=Whole())}
+
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one epoch: all nodes, all training links, and as many pairs at random."""
-        graph = data.next(n=self.nodes)
-        links, propagate = _linked(graph.x, graph.links)
+        graph = data.next()
+        links, propagate = _linked(graph.x, graph[LINKS])
         with turn("encoder") as encoder:
             posterior = self.latent.posterior(*self.encoder(graph.x, propagate))  # q(Z | X, A)
             z = posterior.draw((), turn.noise, "implicit").z  # exact gradients
@@ -108,8 +115,8 @@ class SVGAE(Game):
     @torch.no_grad()
     def _look(self, source: Source, x: Tensor, propagate: Tensor, turn: Turns) -> None:
         """Predict the validation links from means; keep the encoder if none was better."""
-        held_out = source.held_out.get(VALIDATION)
-        if held_out is not None:
+        if VALIDATION in source.splits:
+            held_out = HeldOut.of(source.items(VALIDATION))
             self.encoder.eval()
             z = self._centres(self.encoder, x, propagate)
             self.encoder.train()
@@ -146,22 +153,20 @@ class SVGAE(Game):
     @torch.no_grad()
     def measures(self, source: Source, seed: int = 0) -> dict[str, Score]:
         """Return how well the source's test links are predicted; nothing without any."""
-        held_out = source.held_out.get(TEST)
-        if held_out is None:
+        if TEST not in source.splits:
             return {}
-        graph = source.items("train")
-        assert graph.links is not None
+        graph = source.items(TEST)
+        held_out = HeldOut.of(graph)
         device = next(self.parameters()).device
         x = source.spec.domain.encode(graph.x).to(device)
-        z = self.encode(x, torch.from_numpy(graph.links).to(device))
+        z = self.encode(x, torch.from_numpy(graph[LINKS]).to(device))
         logits = _logits(z, torch.from_numpy(held_out.pairs).to(device))  # chances round to ties
         reference = f"{source.spec.name}, {TEST} links"
         return evaluate_links(logits.cpu(), held_out, reference, encoder=self.settings.keep)
 
 
-def _linked(x: Tensor, links: Tensor | None) -> tuple[Tensor, Tensor]:
+def _linked(x: Tensor, links: Tensor) -> tuple[Tensor, Tensor]:
     """Return links (E, 2) and the matrix Â by which nodes with features (N, F) see one another."""
-    assert links is not None, "a graph has links"
     return links, propagation(links, len(x), x.dtype)
 
 

@@ -9,13 +9,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ganvas.data.source import Batch
+from ganvas.data.batch import Batch
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
 from ganvas.games.adversarial import Adversarial, AdversarialConfig, Parts, Statistics
 from ganvas.games.constraints import Orthonormal
 from ganvas.games.objectives import Minimax, Objective
-from ganvas.games.penalties import join, penalise
+from ganvas.games.penalties import penalise
 from ganvas.games.priors import Normal, Prior
 from ganvas.networks import DiscriminatorConfig, GeneratorConfig, MLPDiscriminator, MLPGenerator
 from ganvas.play import Adam, OptimiserConfig, Turns
@@ -85,7 +85,7 @@ class Unrolled(Adversarial):
             data = self.shown(real[0], turn)
             fake = self.shown(Batch(self.generator(z, y), y), turn)
             # Without second order the steps need no gradient to the generator.
-            seen = fake if self.second_order else Batch(fake.x.detach(), fake.label)
+            seen = fake if self.second_order else Batch(fake.x.detach(), fake.get("label"))
             ahead = turn.lookahead(
                 "discriminator",
                 lambda network: self.unrolled_loss(network, data, seen, turn),
@@ -123,8 +123,8 @@ class Unrolled(Adversarial):
     def verdicts(self, network: Network, real: Batch, fake: Batch) -> tuple[Tensor, Tensor]:
         """Return the logits of real samples and fakes, (N,) each."""
         if self.apart:
-            return network(real.x, real.label), network(fake.x, fake.label)
-        joined = join([real, fake])
-        logits: Tensor = network(joined.x, joined.label)
+            return network(real.x, real.get("label")), network(fake.x, fake.get("label"))
+        joined = Batch.cat([real, fake])
+        logits: Tensor = network(joined.x, joined.get("label"))
         on_real, on_fake = torch.split(logits, [len(real), len(fake)])
         return on_real, on_fake

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from ganvas.data.items import Items
+from ganvas.data.records import LABEL
 from ganvas.errors import UsageError
 from ganvas.metrics.classifiers import refuse_below
 from ganvas.metrics.digit_classifier import DigitNet
@@ -126,9 +127,9 @@ def stack_classifier(digits: Items, device: torch.device | str = "cpu") -> Extra
         digits: labelled training images of single digits, (N, H, W, 1).
         device: of the network.
     """
-    if digits.x.shape[1] >= DigitNet.size or digits.label is None:
+    if digits.x.shape[1] >= DigitNet.size or LABEL not in digits:
         return DigitClassifier(device=device)
-    return NearestNeighbour(digits.x, digits.label)
+    return NearestNeighbour(digits.x, digits[LABEL])
 
 
 def stacked_digits(images: Images, classifier: Extractor) -> Index:

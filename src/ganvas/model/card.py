@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from ganvas.config import Settings
+from ganvas.data.spec import DataSpec
 
 LICENCES = {
     "digits": "cc-by-sa-3.0",
@@ -105,18 +106,18 @@ def card(config: dict[str, Any], parameters: int) -> str:
 
 
 def _no_licence(data: dict[str, Any]) -> str:
-    if data["size"] is None and not _is_image(data):
+    spec = DataSpec.model_validate(data)
+    if spec.size is None and not spec.domain.grid:
         return "none needed, they are drawn from a formula"
     return "not stated; ask who made them"
 
 
 def _usage(config: dict[str, Any]) -> list[str]:
-    data = config["data"]
-    units = "uint8 (16, height, width, channels)" if _is_image(data) else "float32 (16, dim)"
+    spec = DataSpec.model_validate(config["data"])
     lines: list[str] = []
     if "sample" in config["capabilities"]:
-        lines.append(f"x = model.sample(16, seed=0)  # {units}")
-    if data["domain"]["kind"] == "graph":
+        lines.append(f"x = model.sample(16, seed=0)  # {spec.domain.array}")
+    if spec.loose:
         lines.append("z = model.encode(x, links=links)  # x (nodes, features), links (E, 2)")
         lines.append("p = model.predict(x, links=links, pairs=pairs)  # pairs (M, 2)")
     if "score" in config["capabilities"]:
@@ -126,17 +127,10 @@ def _usage(config: dict[str, Any]) -> list[str]:
 
 
 def _describe(data: dict[str, Any]) -> str:
-    domain = data["domain"]
-    if _is_image(data):
-        shape = f"{domain['height']} × {domain['width']}, {domain['channels']} channels"
-        what = f"images of {shape}"
-    elif domain["kind"] == "graph":
-        what = f"nodes of a graph with {domain['features']:,} features"
-    else:
-        what = f"points with {domain['dim']} coordinates"
-    amount = f"{data['size']:,}" if data["size"] else "an endless supply of"
-    classes = f", in {data['classes']} classes" if data["classes"] else ""
-    return f"{amount} {what}{classes}"
+    spec = DataSpec.model_validate(data)
+    amount = f"{spec.size:,}" if spec.size else "an endless supply of"
+    classes = f", in {spec.classes} classes" if spec.classes else ""
+    return f"{amount} {spec.domain.described()}{classes}"
 
 
 def _scores(scores: dict[str, float]) -> list[str]:
@@ -151,10 +145,6 @@ def _scores(scores: dict[str, float]) -> list[str]:
         "Their protocols (feature network, sample counts, reference, seed) are in the run's",
         "`evaluation.json`; values with different protocols cannot be compared.",
     ]
-
-
-def _is_image(data: dict[str, Any]) -> bool:
-    return data["domain"]["kind"] == "images"
 
 
 def _is_identifier(licence: str) -> bool:

@@ -96,7 +96,7 @@ class Model(Trained):
             UsageError: ``x`` has another shape than the model's data, or links are missing.
             CannotError: the system has no encoder.
         """
-        if self.spec.kind == "graph":
+        if self.spec.loose:
             self._require("encode")
             return self._call("encode", *self._graph(x, links)).float().cpu().numpy()
         chunks = self._each("encode", x, label, batch)
@@ -155,7 +155,7 @@ class Model(Trained):
             UsageError: ``x`` has another shape than the model's data, or there is no such node.
             CannotError: the system predicts nothing.
         """
-        if self.spec.kind != "graph":
+        if not self.spec.loose:
             chunks = self._each("predict", x, None, batch)
             return torch.cat([chunk.float().cpu() for chunk in chunks]).numpy()
         self._require("predict")

@@ -27,7 +27,7 @@ from ganvas.model.fitting import rebuild, refuse_odd
 from ganvas.model.model import Model
 from ganvas.play import Game
 
-FORMAT = "ganvas-model-1"
+FORMAT = "ganvas-model-2"
 MODEL = "model.safetensors"
 
 

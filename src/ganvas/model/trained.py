@@ -10,8 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ganvas.data.domain import Domain
 from ganvas.data.graphs import tidy
-from ganvas.data.spec import DataSpec, Domain
+from ganvas.data.spec import DataSpec
 from ganvas.errors import GanvasError, UsageError
 from ganvas.model.card import Provenance
 from ganvas.model.labels import Labels, class_indices
@@ -166,19 +167,7 @@ class Trained:
         return CannotError(f"a model of {self.system} has no '{verb}'; it has: {can}")
 
     def _check_shape(self, x: Array) -> None:
-        wanted = self.spec.shape
-        if self.spec.kind == "images":  # (C, H, W) in network units
-            wanted = (*wanted[1:], wanted[0])
-        if self.spec.kind == "images" and x.dtype != np.uint8:
-            low, high = (x.min(initial=0), x.max(initial=0)) if x.dtype.kind in "iuf" else (-1, -1)
-            if x.dtype.kind not in "iu" or low < 0 or high > 255:
-                raise UsageError(
-                    f"expected images as whole numbers 0 to 255, got {x.dtype}; values in [0, 1] "
-                    "become such with (255 * x).round().astype(np.uint8)"
-                )
-        if x.shape[1:] != wanted or not len(x):
-            shape = ", ".join(map(str, wanted))
-            raise UsageError(f"expected data of shape (n, {shape}), got {x.shape}")
+        self.domain.check(x)
 
 
 def block_seed(seed: int, block: int) -> int:

@@ -92,7 +92,7 @@ class CganMLPDiscriminator(Settings):
 
     def build(self, spec: DataSpec, classes: int = 0) -> CganMLPDiscriminatorNet:
         """Return the network; ``classes`` is the width of the condition, 0 for none."""
-        return CganMLPDiscriminatorNet(self, spec.shape, spec.kind == "images", classes)
+        return CganMLPDiscriminatorNet(self, spec.shape, bool(spec.domain.grid), classes)
 
 
 class CganMLPGeneratorNet(Generator):

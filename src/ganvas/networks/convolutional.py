@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Norm = Literal["none", "batch", "layer"]
 """Names of normalisation layers; see `norm`."""
 
+PLANE = 2
+"""Dimensions of space of an image."""
+
 Size = tuple[int, int]
 """Height and width."""
 
@@ -26,10 +29,10 @@ def image_shape(spec: DataSpec, family: str) -> tuple[int, int, int]:
     Raises:
         UsageError: the data are not images.
     """
-    if spec.kind != "images":
+    if spec.domain.grid != PLANE:
         raise UsageError(
-            f"{family} networks are for images, but '{spec.name}' holds {spec.kind} of shape "
-            f"{spec.shape}: use an mlp or cgan_mlp network."
+            f"{family} networks are for images, but '{spec.name}' holds {spec.domain.plural} of "
+            f"shape {spec.shape}: use an mlp or cgan_mlp network."
         )
     channels, height, width = spec.shape
     return channels, height, width

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ganvas.config import Settings
 from ganvas.data.feed import Feed
+from ganvas.data.samplers import Streaming
 from ganvas.data.spec import DataSpec
 from ganvas.play.player import Player
 from ganvas.play.turn import Turns
@@ -76,6 +77,10 @@ class Game(nn.Module):
     def stages(self) -> list[Stage]:
         """Return the parts of training in order; by default one, of the recipe's length."""
         return [Stage("main", self.round)]
+
+    def streams(self) -> dict[str, Streaming]:
+        """Return what the game wants of its streams of data; others are served as stored."""
+        return {}
 
     def model(self) -> dict[str, nn.Module]:
         """Return the submodules that inference needs, by their attribute names."""

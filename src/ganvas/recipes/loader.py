@@ -9,7 +9,8 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from ganvas.data.laws import LAW_NAMES
+from ganvas.data.catalogue import likely_kind
+from ganvas.data.settings import foreign_options
 from ganvas.errors import UsageError, flag
 from ganvas.games import address, find_game
 from ganvas.play import Game
@@ -116,9 +117,5 @@ def _data_layer(data: str | Path) -> Layer:
     """
     path = Path(data).expanduser()
     source = str(path.resolve()) if path.exists() else str(data)
-    images = source not in LAW_NAMES and path.suffix not in (".npy", ".npz")
-    of_images = ("size", "resize", "channels", "background", "mirror", "dequantise")
-    foreign = ("standardise",) if images else of_images
-    if path.suffix == ".npz":  # may hold either kind
-        foreign = ()
+    foreign = foreign_options(likely_kind(source))
     return Layer({"data": {"source": source, **dict.fromkeys(foreign)}}, COMMAND_LINE)

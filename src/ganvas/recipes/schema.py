@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, create_model
 
 from ganvas.config import Settings
-from ganvas.data.settings import DataSettings
+from ganvas.data.settings import DataSettings, settings_type
 from ganvas.play import Game
 from ganvas.recipes.text import write
 from ganvas.train.settings import TrainSettings
@@ -85,6 +85,9 @@ def recipe_type(system: str, kind: type[Game]) -> type[Recipe]:
     game: type[Settings] = create_model(
         config.__name__, __base__=config, __doc__=config.__doc__, system=named
     )
-    made = create_model("Recipe", __base__=Recipe, __doc__=Recipe.__doc__, game=(game, ...))
+    data = settings_type()  # once the game is there, with the kinds of data that it brings
+    made = create_model(
+        "Recipe", __base__=Recipe, __doc__=Recipe.__doc__, game=(game, ...), data=(data, ...)
+    )
     made.game_type = kind
     return made

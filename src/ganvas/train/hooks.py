@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +12,6 @@ from rich.console import Console
 from torch import Tensor
 
 from ganvas.data.source import Source
-from ganvas.data.spec import Images
 from ganvas.files import write_whole
 from ganvas.model import Provenance, save_model
 from ganvas.play import Game, Noise
@@ -27,12 +24,6 @@ from ganvas.train.watch import Watch
 
 PICTURE_SEED = 424_243
 """Run s shows the samples of latents of this seed + s, the same in every picture."""
-
-ROWS = 8
-CLASS_ROWS = 16
-"""Rows of a grid of images, at most so many where each row is a class."""
-
-POINTS = 2_500
 
 
 def make_hooks(
@@ -82,11 +73,14 @@ class Pictures:
         self._seed, self._board = seed, board
 
     def __call__(self, game: Game, path: Path) -> None:
-        """Write the picture of a game in evaluation mode to ``path``, whose stem is the round."""
-        content = io.BytesIO()
+        """Write the picture of a game in evaluation mode to ``path``, whose stem is the round.
+
+        Its suffix becomes that of the kind of data.
+        """
         domain = game.spec.domain
-        domain.picture(domain.decode(self.samples(game))).save(content, "png")
-        write_whole(path, content.getvalue())
+        preview = domain.preview(domain.decode(self.samples(game)))
+        path = path.with_suffix(preview.suffix)
+        write_whole(path, preview.content)
         if self._board is not None:
             self._board.picture(path, int(path.stem))
 
@@ -98,12 +92,10 @@ class Pictures:
         prior = cast(Callable[[int, Noise], Tensor], getattr(game, "prior"))  # noqa: B009
         sample = cast(Callable[[Tensor, Tensor | None], Tensor], getattr(game, "sample"))  # noqa: B009
         classes = int(getattr(game, "classes", 0))
-        if not isinstance(game.spec.domain, Images):
-            z = prior(POINTS, noise)
-            return sample(z, noise.integers(POINTS, classes) if classes else None)
-        rows = min(classes, CLASS_ROWS) or ROWS
-        # So many columns make the grid that `Images.picture` lays out have these rows.
-        columns = math.ceil(rows * game.spec.domain.height / game.spec.domain.width)
+        rows, columns = game.spec.domain.sheet(classes)
+        if not rows:
+            z = prior(columns, noise)
+            return sample(z, noise.integers(columns, classes) if classes else None)
         if not classes:
             return sample(prior(rows * columns, noise), None)
         z = prior(columns, noise)

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganvas.data.choice import places
+from ganvas.data.domain import Domain
 from ganvas.data.items import Items
 from ganvas.data.laws import Law
 from ganvas.data.source import REFERENCE, Source, StackSource
-from ganvas.data.spec import Domain, Images
 from ganvas.errors import UsageError
 from ganvas.metrics import modes
 from ganvas.metrics.diversity import mean_pairwise_distance
@@ -75,8 +75,8 @@ def measure_of(source: Source, real: Items, device: torch.device) -> Measure:
         return Modes(law, spec.domain)
     if isinstance(source, StackSource):
         return Stacks(source, real, device)
-    if isinstance(spec.domain, Images):
-        extractor = default_extractor(spec.name, channels=spec.domain.channels, device=device)
+    if spec.domain.grid:
+        extractor = default_extractor(spec.name, channels=spec.shape[0], device=device)
         return Neighbourhood(real, spec.domain, extractor, device)
     return Neighbourhood(real, spec.domain)
 
@@ -211,9 +211,9 @@ def known_items(source: Source) -> dict[str, Items]:
     for split in ("test", REFERENCE):
         items = _finite_split(source, split)
         if items is not None and len(items) >= FEWEST and "held-out" not in found:
-            found["held-out"] = items.take(places(len(items), n))
+            found["held-out"] = items.rows(places(len(items), n))
     train = _finite_split(source, "train")
-    return found if train is None else {**found, "train": train.take(places(len(train), n))}
+    return found if train is None else {**found, "train": train.rows(places(len(train), n))}
 
 
 def _finite_split(source: Source, split: str) -> Items | None:

@@ -82,8 +82,6 @@ class Loop:
         folder: RunFolder,
         fabric: Fabric,
         seed: int = 0,
-        mirror: bool = False,
-        dequantise: bool = False,
         hooks: Hooks | None = None,
     ) -> None:
         self.fabric, self.settings, self.folder = fabric, settings, folder
@@ -101,8 +99,7 @@ class Loop:
             device=fabric.device,
             rank=ranks.rank,
             world=ranks.world,
-            mirror=mirror,
-            dequantise=dequantise,
+            streams=game.streams(),
         )
         self.turns = Turns(game.players, Noise(seed, fabric.device, ranks), ranks)
         self.turns.cosines = settings.cosines

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ganvas.data.spec import DataSpec, Images, Points
+from ganvas.data.spec import DataSpec
 
 Tree = dict[str, Any]
 Number = float | Tree
@@ -85,7 +86,7 @@ class Setup:
     def finer(self, scale: int) -> tuple[str, ...]:
         """Return what gives a discriminator of points Fourier features, if it can have some."""
         network, domain = tree_of(self.game.get("discriminator")), self.spec.domain
-        if network.get("fourier") != 0 or not isinstance(domain, Points) or domain.dim > PLANE:
+        if network.get("fourier") != 0 or domain.grid or domain.shape[0] > PLANE:
             return ()
         return ("game.discriminator.fourier=64", f"game.discriminator.fourier_scale={scale}")
 
@@ -102,9 +103,8 @@ class Setup:
 
     def penalty_weight(self) -> str:
         """Return γ for a first try: it grows with the number of pixels (Karras et al. 2020)."""
-        if isinstance(self.spec.domain, Images):
-            return f"{1e-4 * self.spec.domain.height * self.spec.domain.width:.1g}"
-        return "0.1"
+        domain = self.spec.domain
+        return f"{1e-4 * math.prod(domain.shape[1:]):.1g}" if domain.grid else "0.1"
 
 
 def times(numbers: Mapping[str, Number], factor: float, why: str) -> Remedy | None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from ganvas.data.spec import DataSpec, Images
+from ganvas.data.spec import DataSpec
 from ganvas.metrics.extractors import DIGIT_SETS
 from ganvas.train.found import found
 from ganvas.train.overrides import Remedy, Setup, show, times, tree_of, whole
@@ -92,7 +92,7 @@ def measured(setup: Setup) -> list[Proposal]:
     None for R3GAN: its own recipes keep all modes of all laws (``benchmarks/points.py``). None for
     graphs, whose links are predicted, not drawn.
     """
-    if setup.system == "r3gan" or setup.spec.kind == "graph":
+    if setup.system == "r3gan" or setup.spec.loose:
         return []
     played, kind = setup.method(), setup.spec.kind
     gains = {method: found().gain(method, kind, played) for method in BENCHMARKED}
@@ -122,7 +122,7 @@ def pair(setup: Setup) -> Remedy | None:
     if setup.kind("objective") == "relativistic" and setup.penalised("r2"):
         return None
     # On points what the benchmark measured; R1 alone wants less.
-    weight = "1.0" if setup.spec.kind == "points" else setup.penalty_weight()
+    weight = setup.penalty_weight() if setup.spec.domain.grid else "1.0"
     settings = ["game.objective={kind: relativistic}"]
     for name in ("r1", "r2"):
         if not setup.penalised(name):
@@ -337,7 +337,7 @@ def sharpen(setup: Setup) -> Remedy | None:
 
 def mirror(setup: Setup) -> Remedy | None:
     """Mirrored images, where left and right may be exchanged."""
-    if not isinstance(setup.spec.domain, Images) or setup.data.get("mirror") is not False:
+    if not setup.spec.domain.grid or setup.data.get("mirror") is not False:
         return None
     if setup.spec.name in DIGIT_SETS:
         return None
@@ -349,7 +349,7 @@ def mirror(setup: Setup) -> Remedy | None:
 
 def switch(setup: Setup) -> Remedy | None:
     """The steadiest system there is."""
-    if setup.system == "r3gan" or setup.spec.kind == "graph":
+    if setup.system == "r3gan" or setup.spec.loose:
         return None
     return Remedy(
         "R3GAN with its own networks and schedules is the least likely to lose modes",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganvas.data.items import Items
+from ganvas.data.records import LABEL
 from ganvas.data.source import Source
 from ganvas.play import Game, Noise, global_seed
 from ganvas.train.diagnosis import Diagnosis, diagnose
@@ -106,7 +107,7 @@ class Watch:
         encode = self._source.spec.domain.encode
         scores: dict[str, Tensor] = {}
         for name, items in self._known.items():
-            x, y = encode(items.x).to(device), _labels(game, items.label, device)
+            x, y = encode(items.x).to(device), _labels(game, items.get(LABEL), device)
             scores[name] = _in_parts(game, "score", x, y)
         fresh = next(iter(scores.values()))
         if not all(s.isfinite().all() for s in (fake, *scores.values())):

@@ -1,0 +1,244 @@
+"""The contract of one kind of data: its units, files and pictures, and its part among other fields.
+
+Data units are what the user has: points as they were measured, images as uint8 (N, H, W, C).
+Network units are what networks see: standardised points (N, D) and images (N, C, H, W) in
+[−1, 1], both float32. Torch is imported only where a tensor is made: `ganvas data` needs none.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ganvas.config import Settings
+from ganvas.data.options import DataOptions
+from ganvas.errors import UsageError
+from ganvas.files import replacing
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
+    from ganvas.data.items import Collection
+
+AnyArray = npt.NDArray[Any]
+Size = tuple[int, ...]
+
+
+class Draws(Protocol):
+    """A stream of random numbers, such as `ganvas.play.Noise`."""
+
+    def integers(self, n: int, high: int) -> Tensor:
+        """Return (n,) int64 numbers uniform on {0, …, high - 1}."""
+        ...
+
+
+class Preview(NamedTuple):
+    """What shows some items to people: a file's content and its suffix, such as ``.png``."""
+
+    content: bytes
+    suffix: str
+
+
+class Domain(Settings):
+    """One kind of data, with what is known of it in one data set; stored with the model.
+
+    A subclass has a ``kind`` of its own and is found by it: built-in ones in the file of that name
+    in `ganvas.data.domains`, others once they are imported.
+
+    Attributes:
+        plural: its items in words.
+        named: what an array of them is called in a .npz file.
+        array: type and shape of such an array of 16, in words.
+        loose: the field has no row for each record: it belongs to all of them together.
+        condition: the field can be given to networks beside latents.
+        grid: how many dimensions of space and time an item has: 2 of images.
+        Options: its own settings under ``data``.
+    """
+
+    plural: ClassVar[str] = "items"
+    named: ClassVar[str] = "items"
+    array: ClassVar[str] = "an array (16, ...)"
+    loose: ClassVar[bool] = False
+    condition: ClassVar[bool] = False
+    grid: ClassVar[int] = 0
+    Options: ClassVar[type[DataOptions] | None] = None
+
+    kind: Any
+
+    @classmethod
+    def of(cls, array: AnyArray, settings: Settings) -> Self:
+        """Return the domain of a training array in data units, as the settings want it."""
+        raise NotImplementedError(f"{cls.__name__} must define of(array, settings)")
+
+    @classmethod
+    def conformed(cls, collection: Collection, settings: Settings) -> Collection:
+        """Return a set whose main field is of this kind in the form that the settings ask for."""
+        return collection
+
+    def described(self) -> str:
+        """Return what items are, in words: ``points with 2 coordinates``."""
+        return f"{self.plural} of shape {self.array_shape}"
+
+    # ---- shape and units ------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        """Shape of one item in network units."""
+        raise NotImplementedError(f"{type(self).__name__} must define shape")
+
+    @property
+    def array_shape(self) -> Size:
+        """Shape of one item in data units."""
+        return self.shape
+
+    @property
+    def unit(self) -> float:
+        """How many data units a network unit is long."""
+        return 1.0
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are, where an item is one of several; else 0."""
+        return 0
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What the classes or columns are called, if they have names."""
+        return ()
+
+    @property
+    def numbers(self) -> int:
+        """Of how many numbers an item consists as a condition; 0 if it is no vector."""
+        return 0
+
+    def check(self, array: AnyArray) -> None:
+        """Refuse an array of a user's that holds no items of this kind and shape.
+
+        Raises:
+            UsageError: it does not.
+        """
+        if array.shape[1:] != self.array_shape or not len(array):
+            shape = ", ".join(map(str, self.array_shape))
+            raise UsageError(f"expected data of shape (n, {shape}), got {array.shape}")
+
+    def laid_out(self, array: AnyArray) -> AnyArray:
+        """Return an array in data units in the order of memory of which `stage` is no copy."""
+        return array
+
+    def stage(self, array: AnyArray) -> Tensor:
+        """Return the tensor that a device keeps of an array in data units."""
+        import torch
+
+        return torch.from_numpy(np.ascontiguousarray(array))
+
+    def normalise(self, staged: Tensor) -> Tensor:
+        """Return staged items in network units."""
+        return staged
+
+    def encode(self, array: AnyArray) -> Tensor:
+        """Return an array in network units."""
+        return self.normalise(self.stage(array))
+
+    def decode(self, tensor: Tensor) -> AnyArray:
+        """Return items in data units."""
+        return tensor.detach().cpu().numpy()
+
+    # ---- its part among the fields of a record --------------------------------------------------
+
+    def mirrored(self, x: Tensor) -> Tensor:
+        """Return items (N, …) as they are after their record was flipped left to right."""
+        return x
+
+    def resized(self, x: Tensor, size: Size) -> Tensor:
+        """Return items (N, …) as they are after their record was brought to a size in space."""
+        return x
+
+    def at_size(self, size: Size) -> Self:
+        """Return the domain of `resized` items."""
+        return self
+
+    def packed(self, count: int) -> Self:
+        """Return the domain of so many items joined along their first dimension.
+
+        Raises:
+            UsageError: items of this kind do not come alone.
+        """
+        raise UsageError(f"game.packing joins items that come alone; {self.plural} do not")
+
+    # ---- as a condition -------------------------------------------------------------------------
+
+    def vector(self, y: Tensor) -> Tensor:
+        """Return conditions as vectors (N, numbers)."""
+        raise UsageError(f"{self.plural} are no vector that a network could be given beside z")
+
+    def draw(self, n: int, noise: Draws) -> Tensor | None:
+        """Return n conditions drawn uniformly, or None where that has no meaning."""
+        return None
+
+    def parse(self, text: str) -> AnyArray:
+        """Return one item in data units, without its first dimension, from a word or a file's path.
+
+        Raises:
+            UsageError: the word means none; the message says what does.
+        """
+        raise UsageError(f"{self.plural} cannot be given by a word: '{text}'")
+
+    def words(self, item: AnyArray) -> str:
+        """Return one item in a word or two, as a caption."""
+        return str(item)
+
+    # ---- files and pictures ---------------------------------------------------------------------
+
+    def picture(self, array: AnyArray, columns: int | None = None) -> Image.Image:
+        """Return some items in data units in one picture, so many in a row where they have rows."""
+        raise UsageError(f"there is no picture of {self.plural}")
+
+    def preview(self, array: AnyArray, columns: int | None = None) -> Preview:
+        """Return what shows some items in data units to people."""
+        content = io.BytesIO()
+        self.picture(array, columns).save(content, "png")
+        return Preview(content.getvalue(), ".png")
+
+    def sheet(self, classes: int) -> tuple[int, int]:
+        """Return rows and columns of items that fill a picture; with classes a row is one of them.
+
+        Rows are 0 where items are no tiles: then columns says how many fit into a picture.
+        """
+        return 0, 64
+
+    def save(self, array: AnyArray, path: Path, columns: int | None = None) -> None:
+        """Save items in data units as .npy, as .npz, or drawn as .png.
+
+        Raises:
+            UsageError: the suffix is none of these.
+        """
+        self._save(array, path, columns, (".png",))
+
+    def _save(
+        self, array: AnyArray, path: Path, columns: int | None, pictures: tuple[str, ...]
+    ) -> None:
+        known = (".npy", ".npz", *pictures)
+        if path.suffix.lower() not in known:
+            raise UsageError(
+                f"Cannot save {self.named} as '{path.name}': expected {', '.join(known)}."
+            )
+        with replacing(path) as file:
+            if path.suffix.lower() == ".npy":
+                np.save(file, array)
+            elif path.suffix.lower() == ".npz":
+                np.savez_compressed(file, allow_pickle=False, **{self.named: array})
+            else:
+                self._draw(array, columns, file, path.suffix.lower())
+
+    def _draw(self, array: AnyArray, columns: int | None, file: BinaryIO, suffix: str) -> None:
+        from PIL import Image
+
+        shown = self.picture(array, columns)
+        form = Image.registered_extensions()[suffix]
+        (shown.convert("RGB") if form == "JPEG" else shown).save(file, form)
