@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ganvas import bench
+from ganvas.api.environment import machine
 from ganvas.bench import METHODS, PRESETS, Job, append, plan, read_rows
 from ganvas.bench import tables as bench_tables
 from ganvas.bench.runner import attempt, watched
@@ -61,6 +62,7 @@ def test_a_finished_run_is_a_row_and_is_not_repeated(tmp_path: Path) -> None:
     assert sum(row["histogram"]) == round(row["scores"]["10000"]["hq"] * 100)
     assert set(row["scores"]["2500"]) >= {"modes_strict", "kl_modes", "jsd_grid", "w1_excess"}
     assert row["commit"]
+    assert row["machine"] == machine()
     assert bench.run(jobs, results, tmp_path / "runs", say=said.append) == []
     assert said[-1] == "0 of 2 runs to do"
 

@@ -138,6 +138,10 @@ def test_markdown_says_its_protocol_and_csv_holds_numbers() -> None:
     text = markdown(found)
     assert "10,000 generator updates, last iterate, 10,000 samples" in text
     assert "`abc1234`" in text
+    two = [{**r, "machine": f"Linux x86_64, processor {r['seed'] % 2}, AVX2"} for r in ROWS]
+    assert "Linux x86_64, processor 0, AVX2 and Linux x86_64, processor 1" in markdown(
+        lines(two, "cpu")
+    )
     assert "A perfect generator: HQ 98.9, KL 0.001, JSD grid 0.05." in text
     assert "| 1,000 (3 of 3) |" in text
     assert "8 modes, HQ 52.9 (VEEGAN, table 1, V)" in text

@@ -315,6 +315,7 @@ def protocol(group: Sequence[Line]) -> str:
     row = rows[0]
     n = str(row["samples"][-1])
     commits = ", ".join(sorted({f"`{r['commit']}`" for r in rows}))
+    machines = " and ".join(sorted({r["machine"] for r in rows}))
     floor = [
         f"{title} {row['floors'][n][name]:.3g}"
         for name, title in FLOORS
@@ -323,7 +324,7 @@ def protocol(group: Sequence[Line]) -> str:
     return (
         f"{_length(rows)}, last iterate, "
         f"{int(n):,} samples, seeds {row['sample_seed'] - row['seed']} + run; commit {commits}; "
-        f"{row['machine']}, torch {row['torch']}, one thread a run. "
+        f"{machines}, torch {row['torch']}, one thread a run. "
         f"A perfect generator: {', '.join(floor)}."
         + (WITHIN_TEN if LITERAL["hq"] in row["floors"][n] else "")
     )

@@ -241,11 +241,13 @@ def where() -> Row:
     """Return commit and machine."""
     import torch
 
+    from ganvas.api.environment import machine
+
     root = Path(__file__).resolve().parents[3]
     return {
         "commit": _git(root, "rev-parse", "--short", "HEAD"),
         "dirty": bool(_git(root, "status", "--porcelain", "--", "src")),
-        "machine": f"{platform.system()} {platform.machine()}",
+        "machine": machine(),
         "python": platform.python_version(),
         "torch": torch.__version__.partition("+")[0],
         "threads": 1,
