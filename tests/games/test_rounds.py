@@ -23,6 +23,7 @@ from ganvas.nn import Draw, HypersphericalUniform
 from ganvas.play import Game, Noise, Turns, build
 from tests.games.tables import TINY, play, rounds
 
+CUBE = {"latent": {"kind": "hypercube", "dim": 5}}
 STEP = {"kind": "sgd", "lr": 1.0, "momentum": 0.0}
 DIGITS = open_data(DataSettings(source="digits8"))
 
@@ -188,3 +189,184 @@ def test_a_round_of_memorygan(form: str) -> None:
     loss = (1 - twin.discriminator.head(h_fake).sigmoid()).log().mean()
     wanted = slopes(loss + information(h_fake, z[:, :6]), twin, "generator")
     torch.testing.assert_close(only(found, wanted), wanted, rtol=1e-4, atol=1e-6)
+
+
+PAIRED: dict[str, Any] = {
+    "latent": {"kind": "normal", "dim": 5},
+    "encoder": TINY,
+    **{f"{name}_optimiser": STEP for name in ("generator", "encoder", "discriminator")},
+}
+
+
+def test_a_round_of_ali() -> None:
+    """D tells (x, z_e) from (G(z), z), z_e ~ N(μ, σ²); then G and E lower it with labels turned."""
+    settings = PAIRED | {"encoder": TINY | {"spread": True}}
+    game, feed, turns = play("ali", **settings)
+    found = steps(game, feed, turns, "discriminator", "generator", "encoder")
+
+    twin, feed, turns = play("ali", **settings)
+    twin.requires_grad_(True)
+    x, z = feed.next().x, turns.noise.normal(16, 5)
+
+    def drawn() -> Tensor:
+        code = twin.encoder(x)
+        return code.mean + code.log_variance.exp().sqrt() * turns.noise.normal(16, 4)
+
+    def loss(real: float, z_e: Tensor) -> Tensor:
+        on_data = twin.discriminator(x, z_e).sigmoid()
+        on_fakes = twin.discriminator(twin.generator(z), z[:, :4]).sigmoid()
+        if real:
+            return -on_data.log().mean() - (1 - on_fakes).log().mean()
+        return -(1 - on_data).log().mean() - on_fakes.log().mean()
+
+    wanted = slopes(loss(1, drawn()), twin, "discriminator")
+    torch.testing.assert_close(only(found, wanted), wanted, rtol=1e-4, atol=1e-6)
+    with torch.no_grad():
+        for name, parameter in twin.discriminator.named_parameters():
+            parameter -= wanted[f"discriminator.{name}"]
+    wanted = slopes(loss(0, drawn()), twin, "generator", "encoder")
+    torch.testing.assert_close(only(found, wanted), wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_a_round_of_veegan_whose_reconstructor_learns_from_the_judge() -> None:
+    """F lowers d(z, F(G(z))) and raises D(x, z_g): real pairs are to be taken for generated."""
+    settings = PAIRED | {"theta_adv": "ali"}
+    game, feed, turns = play("veegan", **settings)
+    found = steps(game, feed, turns, "encoder")
+
+    twin, feed, turns = play("veegan", **settings)
+    twin.requires_grad_(True)
+    x, z = feed.next().x, turns.noise.normal(16, 5)
+    distance = (z[:, :4] - twin.encoder(twin.generator(z)).mean).square().sum(1).mean() / 2
+    z_g = twin.encoder(x).mean + turns.noise.normal(16, 4)
+    wanted = slopes(distance - twin.discriminator(x, z_g).mean(), twin, "encoder")
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("target", ["latent", "moment"])
+def test_a_step_of_veegans_pretraining(target: str) -> None:
+    settings = PAIRED | {"pretraining": 3, "pretraining_target": target}
+    game, feed, turns = play("veegan", **settings)
+    game.round = game.stages()[0].play
+    found = steps(game, feed, turns, "encoder")
+
+    twin, feed, turns = play("veegan", **settings)
+    twin.requires_grad_(True)
+    x = feed.next().x
+    if target == "latent":
+        z = turns.noise.normal(16, 5)
+        loss = (z[:, :4] - twin.encoder(twin.generator(z)).mean).square().sum(1).mean() / 2
+    else:
+        code = twin.encoder(x).mean
+        loss = (code.mean(0).square() + (code.var(0, correction=0) - 1).square()).sum()
+    torch.testing.assert_close(found, slopes(loss, twin, "encoder"), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("system", ["ali", "gan"])
+def test_the_middle_of_a_cube_is_a_half(system: str) -> None:
+    """Truncation draws latents towards it, and it stands in for noise that no encoder finds."""
+    game, _, _ = play(system, **({"encoder": TINY} if system == "ali" else {}) | CUBE)
+    z = game.prior(50, Noise(1))
+    torch.testing.assert_close(game.prior(50, Noise(1), 0.2), 0.5 + 0.2 * (z - 0.5))
+    if system == "ali":
+        assert torch.equal(game.with_middle(z[:, :4])[:, 4:], torch.full((50, 1), 0.5))
+
+
+def half(end: float) -> dict[str, Any]:
+    """Return a schedule that rises to a number, and is at half of it after half of the run."""
+    return {"start": 0.0, "end": end, "shape": "linear"}
+
+
+STEEP = {f"{name}_optimiser": STEP for name in ("generator", "discriminator")}
+
+
+def test_a_round_with_noise_packs_parts_smoothing_penalty_constraint_and_matching() -> None:
+    settings: dict[str, Any] = STEEP | {
+        "objective": {"kind": "nonsaturating", "real": 0.9},
+        "packing": 2,
+        "accumulate": 2,
+        "instance_noise": half(0.8),
+        "penalties": {"r1": {"kind": "r1", "weight": half(3.0)}},
+        "constraint": {"kind": "orthonormal", "weight": half(0.2)},
+        "feature_matching": {"weight": 3.0, "alone": False},
+    }
+    game, feed, turns = play("gan", **settings)
+    turns.progress = 0.5
+    found = steps(game, feed, turns, "discriminator", "generator")
+
+    twin, feed, turns = play("gan", **settings)
+    twin.requires_grad_(True)
+    judge: Any = twin.discriminator
+
+    def shown(x: Tensor) -> Tensor:
+        noisy = x + 0.4 * turns.noise.normal(*x.shape)
+        return torch.stack([torch.cat([noisy[i], noisy[i + 1]]) for i in range(0, len(x), 2)])
+
+    parts = feed.next().x.chunk(2)
+    z = twin.prior(16, turns.noise).chunk(2)
+    fakes = [twin.generator(part).detach() for part in z]
+    real, fake = [shown(x) for x in parts], [shown(x) for x in fakes]
+    loss = torch.zeros(())
+    for x, x_fake in zip(real, fake, strict=True):
+        p, q = judge(x.requires_grad_()).sigmoid(), judge(x_fake).sigmoid()
+        (slope,) = torch.autograd.grad(judge(x).sum(), x, create_graph=True)
+        loss = loss - (0.9 * p.log() + 0.1 * (1 - p).log() + (1 - q).log()).mean()
+        loss = loss + 1.5 * slope.square().sum(1).mean() / 2
+    weights = [p for p in judge.parameters() if p.dim() == 2]
+    apart = sum((w.T @ w - torch.eye(w.shape[1])).square().sum() for w in weights)
+    wanted = slopes(loss / 2 + 0.1 * apart, twin, "discriminator")
+    torch.testing.assert_close(only(found, wanted), wanted, rtol=1e-4, atol=1e-5)
+
+    with torch.no_grad():
+        for name, parameter in judge.named_parameters():
+            parameter -= wanted[f"discriminator.{name}"]
+    z, loss = twin.prior(16, turns.noise).chunk(2), torch.zeros(())
+    for x, part in zip(parts, z, strict=True):
+        fake_x = shown(twin.generator(part))
+        away = judge.features(shown(x)).mean(0) - judge.features(fake_x).mean(0)
+        loss = loss - judge(fake_x).sigmoid().log().mean() + 3 * away.square().sum()
+    wanted = slopes(loss / 2, twin, "generator")
+    torch.testing.assert_close(only(found, wanted), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_round_with_a_classifier_labels_of_both_rules_and_more_fakes() -> None:
+    settings: dict[str, Any] = STEEP | {
+        "objective": {"kind": "least_squares", "real": 0.8, "fake": -0.6, "wanted": 0.5},
+        "conditional": True,
+        "discriminator": TINY | {"labels": "auxiliary"},
+        "labels": {"fakes": "uniform", "generator": "batch", "real_weight": 2.5},
+        "generator_batch": 3,
+        "penalties": {"p": {"kind": "gradient", "weight": 2.0, "target": 0.5}},
+    }
+    settings["labels"]["fake_weight"] = 0.7
+    game, feed, turns = play("gan", **settings)
+    found = steps(game, feed, turns, "discriminator", "generator")
+
+    twin, feed, turns = play("gan", **settings)
+    twin.requires_grad_(True)
+    judge: Any = twin.discriminator
+
+    def classes(x: Tensor, y: Tensor) -> Tensor:
+        return F.nll_loss(judge.classify(judge.features(x, y)).log_softmax(1), y)
+
+    batch = feed.next()
+    x, y = batch.x, batch.label
+    assert y is not None
+    z, y_fake = twin.prior(16, turns.noise), turns.noise.integers(16, 8)
+    fake = twin.generator(z, y_fake).detach()
+    share = turns.noise.uniform(16)[:, None]
+    between = (share * x + (1 - share) * fake).requires_grad_()
+    (slope,) = torch.autograd.grad(judge(between, y).sum(), between, create_graph=True)
+    loss = ((judge(x, y) - 0.8).square().mean() + (judge(fake, y_fake) + 0.6).square().mean()) / 2
+    loss = loss + 2.5 * classes(x, y) + 2 * (slope.norm(dim=1) - 0.5).square().mean()
+    wanted = slopes(loss, twin, "discriminator")
+    torch.testing.assert_close(only(found, wanted), wanted, rtol=1e-4, atol=1e-5)
+
+    with torch.no_grad():
+        for name, parameter in judge.named_parameters():
+            parameter -= wanted[f"discriminator.{name}"]
+    y = y.repeat(3)
+    fake = twin.generator(twin.prior(48, turns.noise), y)
+    loss = (judge(fake, y) - 0.5).square().mean() / 2 + 0.7 * classes(fake, y)
+    wanted = slopes(loss, twin, "generator")
+    torch.testing.assert_close(only(found, wanted), wanted, rtol=1e-4, atol=1e-5)
