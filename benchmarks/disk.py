@@ -153,7 +153,7 @@ def written(cache: Path) -> int:
 
 
 def kill(source: Path, cache: Path, least: int) -> dict[str, Any]:
-    """Kill a process that has written so many bytes; return what lies there, and what comes next."""
+    """Kill a process that has written so many bytes; return what lies there, and the next start."""
     code = (
         "import sys; from ganvas.data.catalogue import read; "
         "from ganvas.data.settings import DataSettings as S; "

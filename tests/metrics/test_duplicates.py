@@ -71,7 +71,7 @@ def test_birthday_estimate_without_and_with_only_collisions():
 def test_bad_requests_are_refused():
     x = normal(5, 2, 0)
     with pytest.raises(UsageError, match="quantile"):
-        duplicates.copy_border(x, x, 1.0)
+        duplicates.copy_share(x, x, x, 1.0)
     with pytest.raises(UsageError, match="two samples"):
         duplicates.birthday_support(x[:1], 1.0)
 
@@ -101,3 +101,11 @@ def test_variance_needs_labels_and_a_class_that_varies():
         class_variances(x, torch.zeros(3, dtype=torch.long), 1)
     with pytest.raises(UsageError, match="no class"):
         within_class_variance_ratio(x, torch.arange(4), x, torch.arange(4), 4)
+
+
+def test_training_images_may_come_part_by_part() -> None:
+    generator = torch.Generator().manual_seed(0)
+    train, held_out, x = (torch.randn(n, 3, generator=generator) for n in (60, 40, 50))
+    whole = duplicates.copy_share(x, train, held_out, quantile=0.3)
+    assert 0 < whole < 1
+    assert duplicates.copy_share(x, iter(train.split(7)), held_out, quantile=0.3) == whole

@@ -167,3 +167,23 @@ def test_digit_classifier_undoes_padding_and_refuses_colour(classifier: DigitCla
     assert classifier.resize(64, 48, 1) == "antialiased bilinear 64x48 to 28x28"
     with pytest.raises(UsageError, match="random-conv"):
         extract(classifier, noise(3, 28, 28, 3))
+
+
+def test_images_of_some_rows_are_taken_batch_by_batch() -> None:
+    from ganvas.metrics.extractors import Pixels
+
+    class Watched(np.ndarray):
+        """Remembers how many rows were taken at once."""
+
+        most = 0
+
+        def __getitem__(self, index: object) -> np.ndarray:
+            found = super().__getitem__(index)  # pyright: ignore[reportArgumentType]
+            Watched.most = max(Watched.most, len(found))
+            return np.asarray(found)
+
+    images = np.random.default_rng(0).integers(0, 256, (50, 4, 4, 1), dtype=np.uint8)
+    rows = np.random.default_rng(1).permutation(50)
+    found = extract(Pixels(), images.view(Watched), rows=rows, batch=8).features
+    assert torch.equal(found, extract(Pixels(), images[rows]).features)
+    assert Watched.most == 8

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganvas.errors import UsageError
 from ganvas.metrics import neighbours
+from ganvas.metrics.moments import RunningMoments
 from ganvas.metrics.prdc import Prdc, coverage, expected_coverage, prdc
 
 
@@ -118,3 +119,19 @@ def test_bad_features_are_refused():
         neighbours.nearest(x[0], x)
     with pytest.raises(UsageError, match="two vectors"):
         neighbours.nearest_other(x[:1])
+
+
+@pytest.mark.parametrize("block", [7, 64, 1 << 23])
+def test_parts_of_any_size_give_the_same(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(n, 5, generator=generator) + 3 for n in (23, 31))
+    monkeypatch.setattr(neighbours, "BLOCK", block)
+    wanted = (x.double()[:, None] - y.double()).square().sum(-1)
+    found = torch.cat([squares for _, squares in neighbours.squared_distance_blocks(x, y)])
+    assert torch.allclose(found, wanted, rtol=0, atol=1e-12)
+    distance, index = neighbours.nearest(x, y)
+    assert torch.equal(index, wanted.argmin(1))
+    assert torch.allclose(distance, wanted.amin(1).sqrt(), rtol=1e-12)
+    moments = RunningMoments(5).update(x)
+    assert torch.allclose(moments.covariance, torch.cov(x.double().T), rtol=1e-12)
+    assert neighbours.nearest(y, torch.cat([x, y]))[0].max() == 0

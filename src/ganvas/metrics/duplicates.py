@@ -8,39 +8,50 @@ then score that share themselves.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import torch
 from scipy.special import gammaincinv
 from torch import Tensor
 
 from ganvas.errors import UsageError
-from ganvas.metrics.neighbours import nearest, nearest_other, squared_distance_blocks, wide
+from ganvas.metrics.neighbours import (
+    centre,
+    chunks,
+    nearest,
+    nearest_other,
+    squared_distance_blocks,
+    vectors_of,
+)
 from ganvas.metrics.unmeasurable import UnmeasurableError
 
 QUANTILE = 0.01
 """Share of real images that lie nearer to another real image than the border."""
 
 
-def copy_border(train: Tensor, held_out: Tensor, quantile: float = QUANTILE) -> float:
-    """Return the distance below which ``quantile`` of held-out images come to a training image.
+def copy_share(
+    samples: Tensor,
+    train: Tensor | Iterable[Tensor],
+    held_out: Tensor,
+    quantile: float = QUANTILE,
+) -> float:
+    """Return the share of samples as near to a training image as few real images are.
+
+    The border is the distance below which ``quantile`` of held-out images come to a training image.
+    A perfect generator scores ``quantile``; one that replays its training set scores 1.
 
     Args:
-        train: (N, F) features or pixels of the training images.
-        held_out: (M, F) of real images that were not trained on.
+        samples: (N, F) features or pixels.
+        train: (M, F) of the training images, or parts of them, which are not kept.
+        held_out: (K, F) of real images that were not trained on.
         quantile: share in (0, 1).
     """
-    return float(nearest(held_out, train)[0].quantile(_checked(quantile)))
-
-
-def copy_share(
-    samples: Tensor, train: Tensor, held_out: Tensor, quantile: float = QUANTILE
-) -> float:
-    """Return the share of samples within `copy_border` of a training image.
-
-    A perfect generator scores ``quantile``; one that replays its training set scores 1.
-    """
-    border = copy_border(train, held_out, quantile)
-    return float((nearest(samples, train)[0] <= border).double().mean())
+    _checked(quantile)
+    parts = [train] if isinstance(train, Tensor) else train
+    found = [(nearest(held_out, part)[0], nearest(samples, part)[0]) for part in parts]
+    real, fake = (torch.stack(distances).amin(0) for distances in zip(*found, strict=True))
+    return float((fake <= real.quantile(quantile)).double().mean())
 
 
 def duplicate_border(real: Tensor, quantile: float = QUANTILE) -> float:
@@ -94,7 +105,7 @@ def birthday_support(samples: Tensor, border: float, confidence: float = 0.95) -
         border: distance within which two samples count as equal, see `duplicate_border`.
         confidence: of the interval, in (0, 1).
     """
-    vectors = wide(samples)
+    vectors = vectors_of(samples)
     n = len(vectors)
     if n < 2:
         raise UnmeasurableError("a birthday estimate needs two samples or more")
@@ -116,8 +127,10 @@ def pairs_within(vectors: Tensor, distance: float) -> int:
 
     Differences below a millionth of the set's own spread count as none.
     """
-    a = wide(vectors)
-    rounding = 1e-12 * float((a - a.mean(0)).square().sum(1).mean())
+    a = vectors_of(vectors)
+    mean = centre(a)
+    spread = sum(float((part - mean).square().sum()) for _, part in chunks(a)) / len(a)
+    rounding = 1e-12 * spread
     blocks = squared_distance_blocks(a, a)
     ordered = sum(int((squares <= distance**2 + rounding).sum()) for _, squares in blocks)
     return (ordered - len(a)) // 2  # each vector also met itself, each pair was met twice

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ from ganvas.errors import UsageError
 
 Images = NDArray[np.uint8]
 """Images in data units, (N, H, W, C) uint8."""
+Rows = NDArray[np.int64]
 
 
 class Look(NamedTuple):
@@ -58,26 +59,53 @@ class Extractor(Protocol):
         ...
 
 
-@torch.no_grad()
 def extract(
-    extractor: Extractor, images: Images, *, batch: int = 250, device: str | torch.device = "cpu"
+    extractor: Extractor,
+    images: Images,
+    *,
+    rows: Rows | None = None,
+    batch: int = 250,
+    device: str | torch.device = "cpu",
 ) -> Look:
     """Pass uint8 images (N, H, W, C) through the extractor in batches; results are on the CPU.
+
+    Args:
+        extractor: makes the features.
+        images: an array, or what can be indexed like one.
+        rows: which of them, in that order; None: all. They are taken out batch by batch.
+        batch: images passed through at once.
+        device: on which the extractor's networks lie.
 
     Raises:
         UsageError: images of another type or shape, or of a size that the extractor cannot take.
     """
-    n = len(checked_images(images))
-    extractor.resize(*images.shape[1:])
-    looks: list[Look] = []
-    for start in range(0, n, batch):
-        pixels = torch.from_numpy(np.ascontiguousarray(images[start : start + batch])).to(device)
-        looks.append(extractor.look(pixels.permute(0, 3, 1, 2).float() / 255))
+    looks = list(look_through(extractor, images, rows=rows, batch=batch, device=device))
     probabilities = [look.probabilities for look in looks if look.probabilities is not None]
     return Look(
-        torch.cat([look.features.cpu() for look in looks]),
-        torch.cat([p.cpu() for p in probabilities]) if probabilities else None,
+        torch.cat([look.features for look in looks]),
+        torch.cat(probabilities) if probabilities else None,
     )
+
+
+@torch.no_grad()
+def look_through(
+    extractor: Extractor,
+    images: Images,
+    *,
+    rows: Rows | None = None,
+    batch: int = 250,
+    device: str | torch.device = "cpu",
+) -> Iterator[Look]:
+    """Yield what `extract` returns, batch by batch."""
+    extractor.resize(*checked_images(images).shape[1:])
+    n = len(images) if rows is None else len(rows)
+    for start in range(0, n, batch):
+        part = slice(start, min(start + batch, n))
+        taken = images[part] if rows is None else images[rows[part]]
+        pixels = torch.from_numpy(np.ascontiguousarray(taken)).to(device)
+        look = extractor.look(pixels.permute(0, 3, 1, 2).float() / 255)
+        known = None if look.probabilities is None else look.probabilities.cpu()
+        yield Look(look.features.cpu(), known)
 
 
 def checked_images(images: Images) -> Images:

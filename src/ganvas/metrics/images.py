@@ -9,11 +9,19 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ganvas.data.choice import CHOICE, some
+from ganvas.data.choice import CHOICE, places, some
 from ganvas.errors import UsageError
 from ganvas.metrics import duplicates
 from ganvas.metrics.diversity import mean_pairwise_distance, within_class_variance_ratio
-from ganvas.metrics.extractor import Extractor, Images, Look, checked_images, extract
+from ganvas.metrics.extractor import (
+    Extractor,
+    Images,
+    Look,
+    Rows,
+    checked_images,
+    extract,
+    look_through,
+)
 from ganvas.metrics.extractors import DIGIT_CLASSIFIER, Pixels, open_extractor
 from ganvas.metrics.frechet import frechet_of_features
 from ganvas.metrics.inception_score import (
@@ -33,6 +41,9 @@ Measures = dict[tuple[str, ...], Callable[[], Iterator[Score]]]
 
 NEIGHBOUR_LIMIT = 10_000
 """Images of a set that enter the neighbour measures, at most: their cost is quadratic."""
+
+COMPARED = 2048
+"""Training images that are compared with samples at once."""
 
 SPLITS = 10
 """Parts of the sample set for the Inception-type score."""
@@ -90,12 +101,12 @@ class ImageEvaluation:
         self.split: Split = against or ("train" if held_out is None else "held-out")
         self.samples, self._train, self._held_out = samples, train, held_out
         reference, real = (train, held_out) if self.split == "train" else (held_out, train)
-        self._reference = some(train if reference is None else reference)
-        self._real = None if real is None else some(real, len(samples))
+        self._reference = train if reference is None else reference
+        self._real, self._real_rows = real, places(0 if real is None else len(real), len(samples))
         self._data = data
 
-    def _look(self, images: Images) -> Look:
-        return extract(self.extractor, images, batch=self._batch, device=self._device)
+    def _look(self, images: Images, rows: Rows | None = None) -> Look:
+        return extract(self.extractor, images, rows=rows, batch=self._batch, device=self._device)
 
     @cached_property
     def fake(self) -> Look:
@@ -105,12 +116,12 @@ class ImageEvaluation:
     @cached_property
     def reference(self) -> Look:
         """Features (M, F) and probabilities of the reference images, in random order."""
-        return self._look(self._reference)
+        return self._look(self._reference, places(len(self._reference)))
 
     @cached_property
     def real(self) -> Look | None:
         """Features of the real images that play the perfect generator, at most N of them."""
-        return None if self._real is None else self._look(self._real)
+        return None if self._real is None else self._look(self._real, self._real_rows)
 
     def _score(
         self,
@@ -130,8 +141,8 @@ class ImageEvaluation:
         n = len(self.samples) if samples is None else samples
         if n < len(self.samples) or 0 < reference < len(self._reference):
             options["choice"] = CHOICE
-        if floor is not None and self._real is not None and len(self._real) < n:
-            options["floor_samples"] = len(self._real)
+        if floor is not None and self._real is not None and len(self._real_rows) < n:
+            options["floor_samples"] = len(self._real_rows)
         protocol = Protocol(
             metric=metric,
             extractor=seen.name,
@@ -242,17 +253,19 @@ class ImageEvaluation:
         if self._held_out is None:
             return
         pixels = Pixels()
-        x, train, real = (
-            extract(pixels, images, batch=self._batch).features
-            for images in (self.samples, self._train, self._held_out)
+        x, real = (
+            extract(pixels, images, rows=places(len(images), NEIGHBOUR_LIMIT)).features
+            for images in (self.samples, self._held_out)
         )
+        train = (look.features for look in look_through(pixels, self._train, batch=COMPARED))
         yield self._score(
             "copy_share",
             duplicates.copy_share(x, train, real),
             perfect=duplicates.QUANTILE,
+            samples=len(x),
             extractor=pixels,
             quantile=duplicates.QUANTILE,
-            train=len(train),
+            train=len(self._train),
             held_out=len(real),
         )
 
@@ -264,7 +277,7 @@ class ImageEvaluation:
         pixels = Pixels()
         n = min(len(self.samples), len(self._train), NEIGHBOUR_LIMIT)
         x, y = (
-            extract(pixels, some(images, n), batch=self._batch).features
+            extract(pixels, images, rows=places(len(images), n), batch=self._batch).features
             for images in (self.samples, self._train)
         )
         border = duplicates.duplicate_border(y)
@@ -324,10 +337,9 @@ class ImageEvaluation:
         p, q = self.fake.probabilities, self.reference.probabilities
         if p is None or q is None or p.shape[1] > LISTED_CLASSES:
             return
-        x, y = (
-            extract(Pixels(), images, batch=self._batch).features
-            for images in (self.samples, self._reference)
-        )
+        rows = places(len(self._reference))  # in the order of q
+        x = extract(Pixels(), self.samples, batch=self._batch).features
+        y = extract(Pixels(), self._reference, rows=rows, batch=self._batch).features
         ratio = within_class_variance_ratio(x, predicted(p), y, predicted(q), p.shape[1])
         yield self._score("within_class_variance", ratio, perfect=1.0, reference=len(y))
 

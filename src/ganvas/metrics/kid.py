@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ganvas.errors import UsageError
-from ganvas.metrics.neighbours import wide
+from ganvas.metrics.neighbours import vectors_of, wide
 from ganvas.metrics.protocol import Estimate
 from ganvas.metrics.unmeasurable import UnmeasurableError
 
@@ -54,7 +54,7 @@ def kernel_distance(
     """
     if subsets < 1:
         raise UsageError(f"subsets must be at least 1, got {subsets}")
-    first, second = wide(x), wide(y)
+    first, second = vectors_of(x), vectors_of(y)
     members = subset_size(len(first), len(second), size)
     rng = torch.Generator().manual_seed(seed)
 

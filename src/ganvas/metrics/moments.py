@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganvas.errors import UsageError
+from ganvas.metrics.neighbours import chunks
 from ganvas.metrics.unmeasurable import UnmeasurableError, require_finite
 
 
@@ -39,10 +40,11 @@ class RunningMoments:
         if len(features) == 0:
             return self
         require_finite(features, "features")
-        batch = features.detach().to("cpu", torch.float64)
-        mean = batch.mean(0)
-        centred = batch - mean
-        return self._absorb(len(batch), mean, centred.T @ centred)
+        for _, batch in chunks(features.detach().cpu()):
+            mean = batch.mean(0)
+            centred = batch - mean
+            self._absorb(len(batch), mean, centred.T @ centred)
+        return self
 
     def merge(self, other: RunningMoments) -> Self:
         """Add all that another accumulator of the same width has seen."""

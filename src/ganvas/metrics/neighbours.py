@@ -21,40 +21,69 @@ def wide(features: Tensor) -> Tensor:
         UsageError: another number of axes, or no rows.
         UnmeasurableError: some are not finite.
     """
+    return vectors_of(features).to(torch.float64)
+
+
+def vectors_of(features: Tensor) -> Tensor:
+    """Return (N, F) features as they are, after the look that `wide` takes at them."""
     if features.ndim != 2 or len(features) == 0:
         raise UsageError(f"features must have shape (N, F), N > 0, got {tuple(features.shape)}")
     require_finite(features, "features")
-    return features.detach().to(torch.float64)
+    return features.detach()
+
+
+def chunks(vectors: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Yield ranges of rows of (N, F) vectors and these rows in float64, `BLOCK` numbers at most."""
+    span = max(1, BLOCK // vectors.shape[1])
+    for start in range(0, len(vectors), span):
+        part = vectors[start : start + span].to(torch.float64)
+        yield slice(start, start + len(part)), part
+
+
+def centre(vectors: Tensor) -> Tensor:
+    """Return the mean (F,) of (N, F) vectors in float64."""
+    if vectors.numel() <= BLOCK:
+        return vectors.to(torch.float64).mean(0)
+    return torch.stack([part.sum(0) for _, part in chunks(vectors)]).sum(0) / len(vectors)
 
 
 def squared_distance_blocks(queries: Tensor, gallery: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Yield row ranges of the (N, M) squared distances of float64 (N, F) and (M, F) vectors.
+    """Yield row ranges of the (N, M) squared distances of (N, F) and (M, F) vectors, in float64.
 
     |a - b|^2 = |a|^2 + |b|^2 - 2ab after moving the gallery's mean to the origin, which keeps the
-    cancellation error near 1e-16 of the data's own variance.
+    cancellation error near 1e-16 of the data's own variance. Vectors of another type become float64
+    a part at a time.
     """
-    origin = gallery.mean(0)
-    b = gallery - origin
-    b_squares = b.square().sum(1)
-    rows = max(1, BLOCK // len(gallery))
+    origin = centre(gallery)
+    whole = next(chunks(gallery))[1] - origin if gallery.numel() <= BLOCK else None
+    rows = max(1, min(BLOCK // len(gallery), BLOCK // gallery.shape[1]))
     for start in range(0, len(queries), rows):
-        a = queries[start : start + rows] - origin
-        squares = torch.addmm(b_squares, a, b.T, alpha=-2).add_(a.square().sum(1, keepdim=True))
+        a = queries[start : start + rows].to(torch.float64) - origin
+        if whole is not None:
+            squares = _products(a, whole)
+        else:
+            parts = (part - origin for _, part in chunks(gallery))
+            squares = torch.cat([_products(a, part) for part in parts], dim=1)
+        squares.add_(a.square().sum(1, keepdim=True))
         yield slice(start, start + len(a)), squares.clamp_(min=0)
+
+
+def _products(a: Tensor, b: Tensor) -> Tensor:
+    """Return |b|^2 - 2ab of each pair."""
+    return torch.addmm(b.square().sum(1), a, b.T, alpha=-2)
 
 
 def nearest(queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
     """Return distance (N,) and index (N,) of each query's nearest gallery vector."""
-    a, b = wide(queries), wide(gallery)
-    found = [squares.min(dim=1) for _, squares in squared_distance_blocks(a, b)]
-    index = torch.cat([pair.indices for pair in found])
-    # The winner's distance is taken again without expanding the square: exact copies give 0.
-    return (a - b[index]).square().sum(1).sqrt(), index
+    a, b = vectors_of(queries), vectors_of(gallery)
+    found = [squares.argmin(dim=1) for _, squares in squared_distance_blocks(a, b)]
+    index = torch.cat(found)
+    return _distances(a, b, index), index
 
 
 def nearest_other(vectors: Tensor) -> tuple[Tensor, Tensor]:
     """Return distance (N,) and index (N,) of each vector's nearest other vector."""
-    a = wide(vectors)
+    a = vectors_of(vectors)
     if len(a) < 2:
         raise UnmeasurableError("a nearest other vector needs two vectors or more")
     found: list[Tensor] = []
@@ -62,7 +91,14 @@ def nearest_other(vectors: Tensor) -> tuple[Tensor, Tensor]:
         _hide_self(squares, rows)
         found.append(squares.argmin(dim=1))
     index = torch.cat(found)
-    return (a - a[index]).square().sum(1).sqrt(), index
+    return _distances(a, a, index), index
+
+
+def _distances(a: Tensor, b: Tensor, index: Tensor) -> Tensor:
+    """Return the distance of each a from b[index], without expanding the square: copies give 0."""
+    return torch.cat(
+        [(part - b[index[rows]].to(part)).square().sum(1).sqrt() for rows, part in chunks(a)]
+    )
 
 
 def kth_squared_distance(vectors: Tensor, k: int) -> Tensor:
