@@ -10,15 +10,17 @@ import torch
 from torch import Tensor
 
 from ganvas import api
-from ganvas.api.measuring import drawn, measure_codes
+from ganvas.api.measuring import drawn, measure_codes, measure_own
 from ganvas.config import Settings
 from ganvas.data.items import Collection, Items
 from ganvas.data.laws import law
 from ganvas.data.open import DataSettings, open_data
 from ganvas.data.source import ArraySource, LawSource, Source
+from ganvas.games.held_out import accuracy_score
 from ganvas.games.priors import Normal
 from ganvas.metrics.floors import stacked_floors
 from ganvas.metrics.modes import kl_to_uniform
+from ganvas.metrics.protocol import Protocol, Score
 from ganvas.model import Model, Provenance
 from ganvas.play import Game, Noise
 from ganvas.train.watch import Watch
@@ -122,6 +124,33 @@ def test_codes_that_are_not_finite_leave_their_measures_out(source: Source) -> N
     assert not scores
     assert set(scores.left_out) == {"latent_mean", "latent_covariance", "latent_ks", "latent_mmd"}
     assert "codes are not finite in 4 of 1,000 rows (3, 259" in scores.left_out["latent_mean"]
+
+
+class Judging(Perfect):
+    """Measures itself: one number is there, one is none."""
+
+    def measures(self, source: Source, seed: int) -> dict[str, Score]:
+        values = {"good": 1.0, "broken": float("nan")}
+        return {
+            name: Score(value=value, protocol=Protocol(metric=name, samples=3))
+            for name, value in values.items()
+        }
+
+
+class Unable(Perfect):
+    """Its classifier says NaN of all items."""
+
+    def measures(self, source: Source, seed: int) -> dict[str, Score]:
+        return accuracy_score(lambda x: x * torch.nan, source, 10, seed, torch.device("cpu"))
+
+
+def test_numbers_of_a_game_that_are_not_finite_are_left_out(source: Source) -> None:
+    scores = measure_own(model_of(Judging, source), source)
+    assert list(scores) == ["good"]
+    assert "not finite" in scores.left_out["broken"]
+    scores = measure_own(model_of(Unable, source), source)
+    assert not scores
+    assert "1,000 of 1,000 rows" in scores.left_out["measures of perfect"]
 
 
 class Encoded(Broken):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from ganvas.metrics.images import evaluate_images
 from ganvas.metrics.points import evaluate_point_set, evaluate_points
 from ganvas.metrics.protocol import Protocol, Score, Scores, measured, settings
 from ganvas.metrics.stacked import evaluate_stacked, stack_classifier
+from ganvas.metrics.unmeasurable import UnmeasurableError
 from ganvas.model import Model, load, save_model
 from ganvas.play import Game, Noise
 from ganvas.recipes import Recipe, load_recipe
@@ -178,7 +180,13 @@ def measure_own(model: Model, source: Source, seed: int = 0) -> Scores:
     own: Measures | None = getattr(model.game, "measures", None)
     if own is None:
         return Scores()
-    return measured({(f"measures of {model.system}",): lambda: own(source, seed).values()})
+    try:
+        found = own(source, seed)
+    except UnmeasurableError as error:
+        return Scores(left_out={f"measures of {model.system}": str(error)})
+    broken = [name for name, score in found.items() if math.isnan(score.value)]
+    reasons = dict.fromkeys(broken, "what the network says of some items is not finite")
+    return Scores((score for name, score in found.items() if name not in reasons), reasons)
 
 
 def _reference(source: Source) -> Items:

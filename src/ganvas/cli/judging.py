@@ -83,7 +83,9 @@ def posterior(
         say(f"{len(shares)} posteriors over {shares.shape[1]} components: {out}")
         return
     from ganvas.api.slots import posterior_figure
+    from ganvas.data.choice import at_most
     from ganvas.files import write_whole
 
-    write_whole(out, posterior_figure(model, x[:count], slots, top=top, seed=seed).encode())
+    shown = at_most(x, count) if items is None else x[:count]
+    write_whole(out, posterior_figure(model, shown, slots, top=top, seed=seed).encode())
     say(f"posteriors of {min(count, len(x))} items over {slots} slots: {out}")

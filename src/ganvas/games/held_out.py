@@ -19,6 +19,7 @@ from ganvas.data.source import Source
 from ganvas.errors import UsageError
 from ganvas.metrics.classification import balanced, neighbour_accuracy
 from ganvas.metrics.protocol import Protocol, Score, settings
+from ganvas.metrics.unmeasurable import require_finite
 from ganvas.play import Noise
 
 BATCH = 500
@@ -188,4 +189,6 @@ def _batches(x: NDArray[Any], source: Source, device: torch.device) -> list[Tens
 def _codes(
     encode: Callable[[Tensor], Tensor], items: Items, source: Source, device: torch.device
 ) -> Tensor:
-    return torch.cat([encode(x) for x in _batches(items.x, source, device)])
+    codes = torch.cat([encode(x) for x in _batches(items.x, source, device)])
+    require_finite(codes, "the network's answers")
+    return codes
