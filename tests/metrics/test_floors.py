@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -47,15 +48,16 @@ def test_simulated_floors_agree_with_closed_forms():
     assert floors == point_floors(truth, 1000, repeats=4)
 
 
-@pytest.mark.parametrize("samples", [150, 400])
-def test_floors_are_what_fresh_samples_score_under_the_evaluation_itself(samples: int):
+@pytest.mark.parametrize("samples", [20, 300])
+def test_floors_are_against_the_reference_of_the_evaluation(samples: int):
+    """From 2,000 points, not 10,000, the grid divergence of 2,500 samples is half as large more."""
     truth = law("ring8")
     floor = point_floors(truth, samples)["jsd_grid"]
     reference, _ = truth.reference(10_000)
-    rngs = (np.random.Generator(np.random.PCG64(seed)) for seed in range(20))
-    draws = [truth.sample(samples, rng)[0] for rng in rngs]
+    seeds = np.random.SeedSequence([crc32(b"ring8"), samples]).spawn(5)
+    draws = [truth.sample(samples, np.random.Generator(np.random.PCG64(s)))[0] for s in seeds]
     found = [modes.jsd_grid(points, reference, truth.box) for points in draws]
-    assert floor.value == pytest.approx(np.mean(found), abs=2 * np.std(found))
+    assert floor == pytest.approx((np.mean(found), np.std(found, ddof=1)))
     scored = evaluate_points(draws[0], truth, seed=None)["jsd_grid"]
     assert scored.protocol.reference_samples == 10_000
     assert (scored.value, scored.floor) == (pytest.approx(found[0]), floor.value)
