@@ -50,7 +50,7 @@ def test_simulated_floors_agree_with_closed_forms():
 
 @pytest.mark.parametrize("samples", [20, 300])
 def test_floors_are_against_the_reference_of_the_evaluation(samples: int):
-    """From 2,000 points, not 10,000, the grid divergence of 2,500 samples is half as large more."""
+    """From 2,000 points instead, the grid divergence of 2,500 samples is 1.5 times as large."""
     truth = law("ring8")
     floor = point_floors(truth, samples)["jsd_grid"]
     reference, _ = truth.reference(10_000)
