@@ -35,6 +35,11 @@ def did_you_mean(word: str, options: Iterable[str]) -> str:
     return f" Did you mean '{found}'?" if found else ""
 
 
+def quoted(path: object) -> str:
+    """Return a path as a shell takes it, for commands in messages."""
+    return shlex.quote(str(path))
+
+
 def flag(system: str) -> str:
     """Return what a command about this system needs: `` --game module:Class``, or nothing."""
     return f" --game {shlex.quote(system)}" if ADDRESS.fullmatch(system) else ""

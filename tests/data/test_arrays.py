@@ -172,9 +172,9 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert len(read_file(path).splits["train"]) == 2**19  # not yet worth a word
     monkeypatch.setattr(arrays, "ALWAYS", 2**22)
     monkeypatch.setattr(np, "load", None)  # it is refused before
-    assert "comes to 8.0 MiB when it is read; here it may be 4.0 MiB" in refused(path)
-    monkeypatch.setattr(arrays, "_memory", lambda: 2**20)
-    assert "here it may be 1.0 MiB" in refused(path)
+    assert "comes to 8 MiB when it is read; here it may be 4 MiB" in refused(path)
+    monkeypatch.setattr(arrays, "free_memory", lambda: 2**20)
+    assert "here it may be 1 MiB" in refused(path)
 
 
 def test_a_header_may_not_promise_more_than_there_is(tmp_path: Path) -> None:

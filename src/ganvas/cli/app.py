@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -103,6 +105,9 @@ def run(arguments: Sequence[str]) -> int:
         complain(str(explain(error)))
         return FAILURE
     except ClickException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # typer does not export it either
+            typer.echo(str(error), err=True)
+            return MISUSE
         complain(_misuse(error))
         return MISUSE
     except Exception as error:
@@ -123,8 +128,17 @@ def _unforeseen(error: Exception) -> str:
     """Return an error that nobody foresaw as a line; all of it on request."""
     if os.environ.get("GANVAS_TRACEBACK"):
         return traceback.format_exc()
-    last = traceback.extract_tb(error.__traceback__)[-1]
+    last = _place(traceback.extract_tb(error.__traceback__))
     notes: list[str] = getattr(error, "__notes__", [])
     hint = notes or ["Set GANVAS_TRACEBACK=1 to see where it comes from."]
     reason = " ".join(str(error).split())
     return f"{type(error).__name__}: {reason} ({last.filename}:{last.lineno}). {' '.join(hint)}"
+
+
+def _place(frames: Sequence[traceback.FrameSummary]) -> traceback.FrameSummary:
+    """Return where an error comes from: the user's own code, else ganvas', else anybody's."""
+    ours = str(Path(__file__).parents[1])
+    foreign = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+    own = [f for f in frames if not f.filename.startswith((ours, *foreign, "<"))]
+    inside = [f for f in frames if f.filename.startswith(ours)]
+    return (own or inside or [*frames])[-1]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganvas.cli.items import Items, check_array_file, read_items, write_array
+from ganvas.cli.items import PICTURES, Items, check_array_file, read_items, write_array
 from ganvas.cli.linking import read_graph
 from ganvas.cli.options import Game, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say
@@ -98,7 +98,7 @@ def _save(model: Model, x: Array, answers: Array, out: Path) -> None:
     from ganvas.files import disk_errors
 
     shown = answers
-    if out.suffix in (".png", ".jpg", ".webp") and model.domain.grid:
+    if out.suffix.lower() in PICTURES and model.domain.grid:
         shown = np.stack([x, answers], 1).reshape(-1, *x.shape[1:])
     with disk_errors(out):
         model.domain.save(shown, out)

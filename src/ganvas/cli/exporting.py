@@ -10,6 +10,7 @@ import typer
 
 from ganvas.cli.options import Game, ModelFolder, load_model
 from ganvas.cli.speech import say
+from ganvas.errors import UsageError
 
 
 class Format(StrEnum):
@@ -17,6 +18,9 @@ class Format(StrEnum):
 
     TORCH = "torch"
     ONNX = "onnx"
+
+
+SUFFIXES = {Format.TORCH: (".pt2",), Format.ONNX: (".onnx",)}
 
 
 def export(
@@ -32,6 +36,9 @@ def export(
 
     Example: ganvas export runs/digits --format onnx --out digits.onnx
     """
+    if out.suffix.lower() not in SUFFIXES[format]:
+        wanted = " or ".join(SUFFIXES[format])
+        raise UsageError(f"--out {out}: a file of --format {format.value} ends in {wanted}")
     from ganvas.api.export import export_model
 
     done = export_model(load_model(run, game, device="cpu"), out, format.value)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ganvas.model.trained import Array
 
 ARRAYS = (".npy", ".npz")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 Items = Annotated[
     Path,
@@ -81,7 +82,7 @@ def check_array_file(out: Path) -> None:
     Raises:
         UsageError: it is not.
     """
-    if out.suffix not in ARRAYS:
+    if out.suffix.lower() not in ARRAYS:
         raise UsageError(f"--out {out}: expected a .npy or .npz file")
 
 
@@ -92,7 +93,7 @@ def write_array(out: Path, name: str, values: Array) -> None:
     from ganvas.files import replacing
 
     with replacing(out) as file:
-        if out.suffix == ".npy":
+        if out.suffix.lower() == ".npy":
             np.save(file, values)
         else:
             np.savez(file, allow_pickle=False, **{name: values})

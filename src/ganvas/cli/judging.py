@@ -71,13 +71,13 @@ def posterior(
 
     Example: ganvas posterior runs/memory --out bars.svg
     """
-    if out.suffix not in (".svg", *ARRAYS):
+    if out.suffix.lower() not in (".svg", *ARRAYS):
         raise UsageError(f"--out {out}: expected a .svg figure, or a .npy or .npz array")
     from ganvas.api.run_items import held_out_items
 
     model = load_model(run, game)
     x = held_out_items(run, game) if items is None else read_items(items, model)
-    if out.suffix != ".svg":
+    if out.suffix.lower() != ".svg":
         shares = model.posterior(x)
         write_array(out, "posterior", shares)
         say(f"{len(shares)} posteriors over {shares.shape[1]} components: {out}")

@@ -26,8 +26,13 @@ def latents(
         ),
     ] = None,
     out: Annotated[
-        Path, typer.Option(metavar="FILE", help="An .svg of items, a .png of the space.")
-    ] = Path("latents.svg"),
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="An .svg of items, a .png of the space; by default latents.svg or latents.png.",
+            show_default=False,
+        ),
+    ] = None,
     edge: Annotated[int, typer.Option(help="Samples along an edge of the .png.", min=2)] = 20,
     label: Label = None,
     game: Game = None,
@@ -44,7 +49,8 @@ def latents(
 
     model = load_model(run, game)
     wanted = ".png" if items is None else ".svg"
-    if out.suffix != wanted:
+    out = out or Path(f"latents{wanted}")
+    if out.suffix.lower() != wanted:
         what = "the whole space" if items is None else "items"
         raise UsageError(f"--out {out}: {what} become a {wanted}")
     if items is None:

@@ -50,7 +50,7 @@ def predict(
     """
     from ganvas.model import missing_links
 
-    if out.suffix not in (".csv", ".npz"):
+    if out.suffix.lower() not in (".csv", ".npz"):
         raise UsageError(f"--out {out}: expected a .csv or .npz file for pairs")
     model = load_model(run, game)
     items, links = read_graph(graph, model)
@@ -96,7 +96,7 @@ def _write(out: Path, pairs: Array, chances: Array) -> None:
 
     from ganvas.files import write_whole
 
-    if out.suffix == ".npz":
+    if out.suffix.lower() == ".npz":
         content = io.BytesIO()
         np.savez(content, pairs=pairs, probability=chances)
         write_whole(out, content.getvalue())

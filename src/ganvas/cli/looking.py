@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ganvas.cli.options import Game
 from ganvas.cli.speech import say, table
-from ganvas.errors import UsageError
+from ganvas.errors import UsageError, quoted
 
 if TYPE_CHECKING:
     from ganvas.data.check import DataReport
@@ -72,6 +73,8 @@ def data(
         raise UsageError("data needs to know which: ganvas data PATH")
     from ganvas.data.check import check_data
 
+    if not path.strip():
+        raise UsageError("PATH is empty: give a file, a folder or the name of a data set")
     report = check_data(path, duplicates=duplicates)
     say(report.text())
     fitting = fitting_recipes(report)
@@ -96,13 +99,34 @@ def _cleared(path: str | None) -> str:
 
 
 def fitting_recipes(report: DataReport) -> list[str]:
-    """Return the commands that train on a data set, those made for it first."""
+    """Return the commands that train on a data set, those made for it first.
+
+    Images of several sizes and broken files need a rule, which the commands bring.
+    """
     from ganvas.recipes import catalogue
 
     found = [s for s in catalogue.summaries() if report.classes or not s.conditional]
     general = [s.name for s in found if s.name.endswith(f"/{report.kind}")]
     made_for = [s.name for s in found if s.source == report.source and s.name not in general]
+    rules = shlex.join(_rules(report))
+    end = f"--out DIR {rules}".rstrip()
     return [
-        *(f"ganvas train {name} --out DIR" for name in made_for),
-        *(f"ganvas train {name} --data {report.source} --out DIR" for name in general),
+        *(f"ganvas train {name} {end}" for name in made_for),
+        *(f"ganvas train {name} --data {quoted(report.source)} {end}" for name in general),
     ]
+
+
+def _rules(report: DataReport) -> list[str]:
+    """Return the settings without which training refuses these data."""
+    from ganvas.data.pixels import suggested_edge
+
+    rules: list[str] = []
+    if len(report.sizes) > 1:
+        edge = suggested_edge([_edges(size) for size in report.sizes])
+        rules += [f"data.size={edge}", "data.resize=fit-crop"]
+    return [*rules, "data.skip_broken=true"] if report.broken else rules
+
+
+def _edges(size: str) -> tuple[int, int]:
+    height, width = size.split("x")
+    return int(height), int(width)

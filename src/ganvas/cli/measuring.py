@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,7 @@ import typer
 
 from ganvas.cli.options import Game, Games, Run
 from ganvas.cli.speech import say, table
-from ganvas.errors import UsageError, flag
+from ganvas.errors import UsageError, flag, quoted
 
 if TYPE_CHECKING:
     from ganvas.metrics.protocol import Score
@@ -89,7 +88,7 @@ def diagnose(run: Run, as_json: AsJson = False, game: Game = None) -> None:
         say(f"  {line}")
     if found.remedies:
         say("what to try, the most promising first:")
-    again = f"ganvas train {run / 'config.yaml'}{flag(game or '')} --out DIR"
+    again = f"ganvas train {quoted(run / 'config.yaml')}{flag(game or '')} --out DIR"
     for number, remedy in enumerate(found.remedies, 1):
         say(f"  {number}. {remedy.why}")
         say(f"     {remedy.command or f'{again} {remedy.text}'}")
@@ -127,7 +126,7 @@ def _scores(run: Path) -> dict[str, Score]:
     from ganvas.report.run import read_json
 
     scores = read_json(run, EVALUATION).get("scores")
-    measure = f"ganvas evaluate {shlex.quote(str(run))}"
+    measure = f"ganvas evaluate {quoted(run)}"
     if not scores:
         raise UsageError(f"{run} has not been measured yet: {measure}")
     try:

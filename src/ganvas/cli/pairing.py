@@ -31,7 +31,7 @@ def pairs(
     from ganvas.api.pairs import meet
     from ganvas.files import disk_errors, write_whole
 
-    if out.suffix != ".svg":
+    if out.suffix.lower() != ".svg":
         raise UsageError(f"--out {out}: expected a name that ends in .svg")
     model = load_model(run, game)
     found = meet(model, seed)

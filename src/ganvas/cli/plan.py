@@ -14,6 +14,7 @@ from ganvas.data.feed import Feed
 from ganvas.data.memory import amount
 from ganvas.data.open import open_data
 from ganvas.data.source import Source
+from ganvas.errors import UsageError
 from ganvas.model.trained import choose_device
 from ganvas.play import Game, Noise, Player, Stage, Turns, build
 from ganvas.recipes import Recipe
@@ -39,7 +40,11 @@ def plan(recipe: Recipe) -> str:
     """Return what a training of ``recipe`` would be, after a few rounds on a throw-away copy."""
     source = open_data(recipe.data)
     game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed)
-    device = choose_device(recipe.train.accelerator)
+    try:
+        device = choose_device(recipe.train.accelerator)
+    except UsageError as error:
+        problem = f"train.accelerator={recipe.train.accelerator}: {error}"
+        raise UsageError(f"{problem}; leave it at auto") from None
     game = game.to(device).train()
     players = [_about(name, player) for name, player in game.players.items()]
     paces = {stage.name: _pace(stage, game, source, recipe, device) for stage in game.stages()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganvas.cli.items import read_items
+from ganvas.cli.items import PICTURES, read_items
 from ganvas.cli.options import Game, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say, table
 from ganvas.errors import UsageError
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ganvas.model import Model
     from ganvas.model.trained import Array
 
-PICTURES = (".png", ".jpg", ".webp")
 LISTED = 10
 """Slots that are printed."""
 
@@ -43,16 +42,16 @@ def slots(
 
     Example: ganvas slots runs/memory --out slots.svg
     """
-    if out is not None and out.suffix not in (".svg", ".json", *PICTURES):
+    if out is not None and out.suffix.lower() not in (".svg", ".json", *PICTURES):
         raise UsageError(f"--out {out}: expected a .svg page, a .png grid or a .json file")
     from ganvas.api import slots as pages
     from ganvas.files import write_whole
 
     model = load_model(run, game)
     memory, held = model.slots, model.slots.table()
-    if out is not None and out.suffix == ".json":
+    if out is not None and out.suffix.lower() == ".json":
         write_whole(out, json.dumps(pages.slots_json(memory), indent=1).encode())
-    elif out is not None and out.suffix == ".svg":
+    elif out is not None and out.suffix.lower() == ".svg":
         page = pages.browser_figure(model, count, each, seed=seed, run=run)
         write_whole(out, page.encode())
     elif out is not None:
@@ -108,7 +107,7 @@ def nearest(
     x = model.sample(count, seed=seed) if items is None else read_items(items, model)
     known = training_items(run, game) if data is None else read_items(data, model)
     found = find(model, x, known, neighbours)
-    if out is not None and out.suffix == ".json":
+    if out is not None and out.suffix.lower() == ".json":
         content = {"index": found.index.tolist(), "cosine": found.similarity.tolist()}
         write_whole(out, json.dumps(content).encode())
     elif out is not None:

@@ -9,7 +9,7 @@ import typer
 
 from ganvas.cli.options import Game, Run, Settings
 from ganvas.cli.speech import say
-from ganvas.errors import UsageError, flag
+from ganvas.errors import UsageError, flag, quoted
 
 if TYPE_CHECKING:
     from ganvas.api import Ending
@@ -52,7 +52,7 @@ def train(
     if out is None:
         raise UsageError(
             "train needs a folder to write to, for example: ganvas train "
-            f"{recipe}{flag(loaded.system)} --out runs/{loaded.name.replace('/', '-')}"
+            f"{quoted(recipe)}{flag(loaded.system)} --out runs/{_folder_name(loaded.name)}"
         )
     ending = api.train(loaded, out, overwrite=overwrite, start_from=start_from)
     _conclude(ending, loaded.system)
@@ -68,15 +68,23 @@ def resume(run: Run, settings: Settings = None, game: Game = None) -> None:
     _conclude(api.resume(run, settings or [], game=game), game or "")
 
 
+def _folder_name(recipe: str) -> str:
+    """Return a folder's name for runs of a recipe: ``gan-ring8``, or that of its file."""
+    return quoted(
+        Path(recipe).stem if recipe.endswith((".yaml", ".yml")) else recipe.replace("/", "-")
+    )
+
+
 def _conclude(ending: Ending, system: str) -> None:
     """Say how it ended and what to do next."""
-    folder, own = ending.folder, flag(system)
+    folder = ending.folder
+    run = f"{quoted(folder)}{flag(system)}"
     how = {
         "finished": f"finished at round {ending.rounds:,}",
-        "stopped": f"stopped at round {ending.rounds:,}; go on with: ganvas resume {folder}{own}",
+        "stopped": f"stopped at round {ending.rounds:,}; go on with: ganvas resume {run}",
         "converged": f"came to rest at round {ending.rounds:,} (train.stop_on)",
-        "interrupted": f"saved at round {ending.rounds:,}; go on with: ganvas resume {folder}{own}",
-        "collapsed": f"collapsed at round {ending.rounds:,}; see: ganvas diagnose {folder}{own}",
+        "interrupted": f"saved at round {ending.rounds:,}; go on with: ganvas resume {run}",
+        "collapsed": f"collapsed at round {ending.rounds:,}; see: ganvas diagnose {run}",
     }[ending.outcome]
     lines = [how]
     pictures = sorted((folder / "samples").glob("[0-9]*.png"))

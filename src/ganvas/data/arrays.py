@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ganvas.data.graph_files import LINK_KEYS, graph_of
 from ganvas.data.items import Collection, Items, encode_labels, refuse_huge, require_several
+from ganvas.data.memory import amount, free_memory
 from ganvas.errors import UsageError
 
 SUFFIXES = (".npy", ".npz")
@@ -114,12 +115,13 @@ def load_arrays(path: Path) -> dict[str, AnyArray]:
 
 def _require_room(path: Path, size: int, on_disk: int) -> None:
     """Refuse a file whose arrays of ``size`` bytes are more than it or this machine can hold."""
-    most = min(max(UNPACKED * on_disk, ALWAYS), _memory())
+    most = max(UNPACKED * on_disk, ALWAYS)
+    most = min(most, free_memory() or most)
     if size > most:
         raise UsageError(
-            f"{path} comes to {_amount(size)} when it is read; here it may be {_amount(most)}: "
-            f"{UNPACKED} times the file, or {_amount(ALWAYS)} if that is more, and never more than "
-            "there is memory. If it is really so large, save it with np.save."
+            f"{path} comes to {amount(size)} when it is read; here it may be {amount(most)}: "
+            f"{UNPACKED} times the file, or {amount(ALWAYS)} if that is more, and never more than "
+            "there is memory free. If it is really so large, save it with np.save."
         )
 
 
@@ -141,19 +143,6 @@ def _check_member(path: Path, name: str, file: IO[bytes], size: int) -> None:
     declared = math.prod(shape) * dtype.itemsize
     if file.tell() + declared != size or min(shape, default=0) < 0:
         raise ValueError(f"the array{name} should take {declared:,} bytes, and does not")
-
-
-def _memory() -> int:
-    """Return how many bytes of memory this machine has, as far as it tells."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # Windows
-        return 2**63
-
-
-def _amount(size: int) -> str:
-    """Return a number of bytes as people say it."""
-    return f"{size / 2**30:,.1f} GiB" if size >= 2**30 else f"{size / 2**20:,.1f} MiB"
 
 
 def _brief(error: Exception) -> str:

@@ -184,8 +184,18 @@ def parts(n: int, batch: int) -> Iterator[slice]:
 
 
 def choose_device(device: str | torch.device) -> torch.device:
-    """Return the device of this name; ``auto`` is an accelerator if there is one."""
+    """Return the device of this name; ``auto`` is an accelerator if there is one.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
     if device != "auto":
-        return torch.device(device)
+        try:
+            named = torch.device(device)
+            torch.empty(0, device=named)
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            reason = str(error).splitlines()[0]
+            raise UsageError(f"there is no device '{device}' here: {reason}") from None
+        return named
     found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     return found or torch.device("cpu")

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganvas.errors import GanvasError
+from ganvas.errors import GanvasError, UsageError
 from ganvas.nn.collective import gather, world_size
 from ganvas.nn.labels import lookup
 from ganvas.nn.tracking import Tracking
@@ -82,6 +82,11 @@ class BatchNorm(Tracking):
         if not (self.training or self.batch_eval):
             mean, var = self.statistics()
             return F.batch_norm(x, mean, var, weight, bias, False, 0.0, self.eps)
+        if x.numel() == x.shape[1] and world_size() == 1:
+            raise UsageError(
+                "batch normalisation needs more than one item, one alone would always become 0: "
+                "give a train.batch of 2 or more, or networks without it"
+            )
         share = self._share() if self.updates else 0.0
         if self.training and self.synchronised and world_size() > 1:
             return self._across_processes(x, weight, bias, share)

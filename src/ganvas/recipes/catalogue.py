@@ -42,7 +42,8 @@ def summaries() -> list[Summary]:
             data: Any = layer.tree.get("data") or {}
             game: Any = layer.tree.get("game") or {}
             source = data.get("source", source)
-            conditional = game.get("conditional", conditional)
+            counted = isinstance(game.get("labels"), int)  # how many items of a class are used
+            conditional = game.get("conditional", counted or conditional)
         found.append(Summary(name, str(about), str(source), bool(conditional)))
     return found
 

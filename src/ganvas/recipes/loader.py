@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ganvas.data.catalogue import likely_kind
 from ganvas.data.settings import foreign_options
-from ganvas.errors import UsageError, flag
+from ganvas.errors import UsageError, flag, quoted
 from ganvas.games import address, find_game
 from ganvas.play import Game
 from ganvas.recipes.catalogue import is_file_name, layers
@@ -69,7 +69,7 @@ def load_recipe(
     try:
         return kind.model_validate(merged.tree)
     except ValidationError as error:
-        raise Complaints(f"{name}{flag(system)}", merged, shape, before=merge(stack)).about(
+        raise Complaints(f"{quoted(name)}{flag(system)}", merged, shape, before=merge(stack)).about(
             error
         ) from None
 
@@ -115,6 +115,13 @@ def _data_layer(data: str | Path) -> Layer:
     A path is made absolute, so that resuming finds it too. Settings of the recipe that only the
     other kind of data understands go back to their defaults.
     """
+    if not isinstance(data, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise UsageError(
+            f"data is a file, a folder or a name, not a {type(data).__name__}: save it with "
+            "np.save('data.npy', data), and give data='data.npy'"
+        )
+    if not str(data).strip():
+        raise UsageError("--data is empty: give a file, a folder or the name of a data set")
     path = Path(data).expanduser()
     source = str(path.resolve()) if path.exists() else str(data)
     foreign = foreign_options(likely_kind(source))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
@@ -36,7 +37,8 @@ class ImageOptions(DataOptions):
     """What images can be told.
 
     Attributes:
-        size: edge of the square images, or [height, width]; None keeps the files' own size.
+        size: edge of the square images, or [height, width], or 48x64, height first; None keeps the
+            files' own size.
         resize: how an image of another size gets there. ``none``: it does not, all must fit;
             ``stretch``: both edges scaled alone; ``fit-crop``: scaled to cover, centre cropped;
             ``pad``: scaled down to fit if larger, never enlarged, centred on ``background``.
@@ -63,6 +65,13 @@ class ImageOptions(DataOptions):
     skip_broken: bool = False
     bits: int | None = Field(default=None, ge=1, le=32)
     cache: str = Field(default="auto", min_length=1)
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _of_words(cls, value: object) -> object:
+        """Take a size as it is printed, height x width: 48x64."""
+        edges = re.fullmatch(r"(\d{1,4})x(\d{1,4})", value) if isinstance(value, str) else None
+        return value if edges is None else tuple(map(int, edges.groups()))
 
     @field_validator("background")
     @classmethod
