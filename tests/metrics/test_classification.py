@@ -53,6 +53,16 @@ def test_accuracy_grows_with_labels_and_is_repeatable() -> None:
     assert few.spread > 0
 
 
+def test_accuracy_is_that_of_as_many_neighbours_and_draws_of_the_seed() -> None:
+    (x, labels), (queries, truth) = blobs(40, 0), blobs(200, 1)
+    for k in (1, 7):  # all items are chosen, whatever the draw
+        found = neighbour_accuracy((x, labels), (queries, truth), 40, k=k, draws=2)
+        answers = classify(queries, x, torch.from_numpy(labels), k).numpy()
+        assert (found.value, found.spread) == ((answers == truth).mean(), 0)
+    few = [neighbour_accuracy((x, labels), (queries, truth), 20, seed=s) for s in (0, 1)]
+    assert few[0] != few[1]
+
+
 def test_labels_are_shared_evenly() -> None:
     labels = np.repeat(np.arange(5), 10)
     chosen = balanced(labels, 20, np.random.default_rng(0))

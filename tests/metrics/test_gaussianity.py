@@ -31,6 +31,15 @@ def test_shifted_and_scaled_codes() -> None:
     assert scaled["latent_mmd"] > gaussianity(NORMAL)["latent_mmd"]
 
 
+def test_covariances_are_unbiased_and_the_prior_is_drawn_with_the_seed() -> None:
+    few = NORMAL[:4]
+    off = np.cov(few.T) - np.eye(3)
+    assert gaussianity(few)["latent_covariance"] == pytest.approx(np.sqrt((off**2).mean()))
+    one, other = (gaussianity(NORMAL[:200], seed) for seed in (0, 1))
+    assert one.pop("latent_mmd") != other.pop("latent_mmd")
+    assert one == other
+
+
 def test_codes_of_another_shape_are_refused() -> None:
     with pytest.raises(UsageError, match=r"shape \(N, K\)"):
         gaussianity(np.zeros(5))

@@ -39,6 +39,12 @@ def test_each_split_is_compared_with_its_own_marginal():
     assert (found.value, found.spread) == pytest.approx((2, 0))
 
 
+def test_splits_are_drawn_with_the_seed():
+    p = torch.rand(40, 3, generator=torch.Generator().manual_seed(0))
+    assert inception_score(p, splits=4, seed=0) == inception_score(p, splits=4)
+    assert inception_score(p, splits=4, seed=1) != inception_score(p, splits=4)
+
+
 def test_shares_and_confidence():
     p = torch.tensor([[0.7, 0.2, 0.1], [0.6, 0.4, 0.0], [0.0, 0.0, 1.0]])
     assert class_shares(p).tolist() == pytest.approx([2 / 3, 0, 1 / 3])

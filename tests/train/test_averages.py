@@ -7,15 +7,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from ganvas.data.open import open_data
 from ganvas.model import load
+from ganvas.nn import BatchNorm
 from ganvas.play import Game, Noise, build
 from ganvas.recipes import load_recipe
+from ganvas.train.average import MovingAverage
 from ganvas.train.folder import RunFolder
 from ganvas.train.hooks import Pictures, make_hooks
 from ganvas.train.launch import launch
 from ganvas.train.loop import Loop
+from ganvas.train.settings import Average
 from ganvas.train.watch import Watch
 
 RECIPE = load_recipe(
@@ -27,6 +31,7 @@ RECIPE = load_recipe(
         "train.average={half_life: 0.032, ramp_up: 0}",
         "train.rounds=12",
         "train.batch=8",
+        "seed=5",
         "train.log_every=6",
         "train.watch_every=6",
         "train.sample_every=6",
@@ -84,6 +89,7 @@ def test_pictures_are_of_the_average(loop: Loop, games: tuple[Game, Game], tmp_p
         Pictures(RECIPE.seed)(game, path)
     assert shown == averaged.read_bytes()
     assert shown != live.read_bytes()
+    assert not Pictures(0).samples(games[1]).equal(Pictures(5).samples(games[1]))
 
 
 def test_the_saved_model_is_the_average(loop: Loop, games: tuple[Game, Game]) -> None:
@@ -100,3 +106,25 @@ def test_the_checkpoint_has_both(loop: Loop, games: tuple[Game, Game]) -> None:
     assert all(value.equal(state["game"][n]) for n, value in games[0].state_dict().items())
     values = zip(loop.average.values, state["average"]["values"], strict=True)
     assert all(a.equal(b) for a, b in values)
+
+
+def test_half_lives_follow_their_schedule() -> None:
+    half_life = {"start": 0.1, "end": 0.3, "shape": "linear"}
+    average = MovingAverage([nn.Linear(2, 1)], Average.model_validate({"half_life": half_life}))
+    assert average.decay(100, 10**9, 0.0) == pytest.approx(1 / 2)
+    assert average.decay(100, 10**9, 0.5) == pytest.approx(2 ** (-1 / 2))
+    assert average.decay(100, 10**9, 1.0) == pytest.approx(2 ** (-1 / 3))
+
+
+def test_statistics_of_batches_are_averaged_as_weights_are() -> None:
+    norm = BatchNorm(3)
+    average = MovingAverage([norm], Average(half_life=0.1, ramp_up=0))
+    means, variances = torch.zeros(3), torch.ones(3)
+    for _ in range(4):
+        norm(torch.randn(8, 3) * 2 + 5)
+        average.update(100, 10**9, 0.0)
+        means, variances = (means + norm.running_mean) / 2, (variances + norm.running_var) / 2
+    with average.applied():
+        torch.testing.assert_close(norm.running_mean, means)
+        torch.testing.assert_close(norm.running_var, variances)
+    assert not norm.running_mean.allclose(means)
