@@ -81,7 +81,7 @@ def table(
         world=ranks.world,
         streams=game.streams(),
     )
-    turns = Turns(game.players, Noise(seed, "cpu", ranks), ranks)
+    turns = Turns(game.players, Noise(seed, "cpu", ranks), ranks, game.accumulate)
     turns.hold()
     return (game.double() if double else game).train(), feed, turns
 

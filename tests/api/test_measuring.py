@@ -16,12 +16,14 @@ from ganvas.data.items import Collection, Items
 from ganvas.data.laws import law
 from ganvas.data.open import DataSettings, open_data
 from ganvas.data.source import ArraySource, LawSource, Source
+from ganvas.data.spec import DataSpec
 from ganvas.games.held_out import accuracy_score
 from ganvas.games.priors import Normal
 from ganvas.metrics.floors import stacked_floors
 from ganvas.metrics.modes import kl_to_uniform
 from ganvas.metrics.protocol import Protocol, Score
 from ganvas.model import Model, Provenance
+from ganvas.networks import Conditions
 from ganvas.play import Game, Noise
 from ganvas.train.watch import Watch
 
@@ -32,7 +34,10 @@ class Perfect(Game):
     """Two classes of points, each as the data have it; the classes are the caller's."""
 
     system: ClassVar[str] = "perfect"
-    classes = 2
+
+    def __init__(self, config: Settings, spec: DataSpec) -> None:
+        super().__init__(config, spec)
+        self.conditions = Conditions(spec.conditions)
 
     def prior(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
         return noise.normal(n, 2) * truncation
@@ -44,7 +49,10 @@ class Perfect(Game):
 class Broken(Perfect):
     """Its encoder gives NaN for one item."""
 
-    classes = 0
+    def __init__(self, config: Settings, spec: DataSpec) -> None:
+        super().__init__(config, spec)
+        self.conditions = Conditions()
+
     latent = Normal(dim=2)
 
     def encode(self, x: Tensor, y: Tensor | None) -> Tensor:

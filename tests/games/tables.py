@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ganvas.config import Settings
+from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.games import find_game
+from ganvas.games.adversarial import Adversarial, learn
 from ganvas.play import Game, Noise, Turn, Turns, build
 
 TINY = {"kind": "mlp", "widths": [8, 8]}
@@ -40,7 +42,7 @@ def play(
     data = open_data(DataSettings(source=source))
     game: Game = build(find_game(system), config(system, **settings), data.spec, seed)
     feed = Feed(data, batch=batch, seed=seed, streams=game.streams())
-    table = Recorded(game.players, Noise(seed))
+    table = Recorded(game.players, Noise(seed), accumulate=game.accumulate)
     table.hold()
     return game.train(), feed, table
 
@@ -50,3 +52,15 @@ def rounds(game: Game, feed: Feed, table: Turns, count: int) -> None:
     for _ in range(count):
         game.round(feed, table)
         table.round += 1
+
+
+def judge_learns(game: Adversarial, real: Batch, turn: Turns) -> None:
+    """Play the judge's turn on real samples and fresh fakes."""
+    learn(game, real, game.fakes(real, turn), turn)
+
+
+def generator_learns(game: Adversarial, real: Batch, turn: Turns) -> None:
+    """Play the generator's turn."""
+    with turn("generator") as generator:
+        for x, z in turn.parts(real, game.latents(real, turn)):
+            generator.minimise(game.judge.confusion(x, game.generate(z), turn))

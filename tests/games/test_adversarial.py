@@ -13,7 +13,15 @@ from ganvas.errors import UsageError
 from ganvas.games.objectives import NonSaturating
 from ganvas.networks import Discriminator, Generator
 from ganvas.play import Noise
-from tests.games.tables import SMALL_IMAGES, TINY, config, play, rounds
+from tests.games.tables import (
+    SMALL_IMAGES,
+    TINY,
+    config,
+    generator_learns,
+    judge_learns,
+    play,
+    rounds,
+)
 
 CONDITIONAL = {"conditional": True, "discriminator": TINY | {"labels": "concat"}}
 
@@ -41,13 +49,13 @@ def test_k_steps_of_the_discriminator_then_one_of_the_generator(steps):
 def test_each_step_moves_its_own_player_only():
     game, feed, table = play("gan")
     generator, discriminator = snapshot(game.generator), snapshot(game.discriminator)
-    real = game.real(feed)
-    game.discriminator_step(real, table)
+    real = feed.next()
+    judge_learns(game, real, table)
     assert same(generator, game.generator)
     assert not same(discriminator, game.discriminator)
     assert all(p.grad is None for p in game.generator.parameters())
     discriminator = snapshot(game.discriminator)
-    game.generator_step(real, table)
+    generator_learns(game, real, table)
     assert same(discriminator, game.discriminator)
     assert not same(generator, game.generator)
     assert all(p.grad is None for p in game.discriminator.parameters())
@@ -63,12 +71,12 @@ def test_log_has_losses_and_the_estimate():
 
 def test_one_pass_over_both_batches_says_the_same_as_two():
     game, feed, _ = play("gan", **CONDITIONAL)
-    (real,) = game.real(feed)
+    real = feed.next()
     fake = Batch(torch.randn_like(real.x), real["label"].flip(0))
-    assert not game.apart
-    one = game.judge_both(real, fake)
-    game.apart = True
-    two = game.judge_both(real, fake)
+    assert not game.judge.apart
+    one = game.judge.both(real, fake)
+    game.judge.apart = True
+    two = game.judge.both(real, fake)
     for a, b in zip(one, two, strict=True):
         torch.testing.assert_close(a.logits, b.logits)
 
@@ -103,9 +111,9 @@ def test_a_batch_in_parts_gives_the_same_step(objective):
 
 
 def test_parts_must_divide_the_batch():
-    game, feed, _ = play("gan", batch=10, accumulate=3)
+    game, feed, table = play("gan", batch=10, accumulate=3)
     with pytest.raises(UsageError, match=r"divisor of train\.batch"):
-        game.real(feed)
+        game.round(feed, table)
 
 
 def test_lazy_penalties_have_turns_of_their_own():
@@ -120,10 +128,10 @@ def test_lazy_penalties_have_turns_of_their_own():
 def test_lazy_penalty_counts_k_fold():
     penalties = {"r1": {"kind": "r1", "weight": 2.0}}
     game, feed, table = play("gan", penalties=penalties, penalty_every=4)
-    (real,) = game.real(feed)
+    real = feed.next()
     weight = game.discriminator.hidden[0].weight
     with table("discriminator", lazy=4) as turn:
-        total, parts = game.penalty(real, real, table)
+        total, parts = game.judge.penalty(real, real, table)
         assert total.item() == pytest.approx(2 * parts["penalty/r1"].item())
         (once,) = torch.autograd.grad(total, weight, retain_graph=True)
         turn.minimise(total)
@@ -134,9 +142,9 @@ def test_lazy_penalty_counts_k_fold():
 
 
 def test_labels_go_with_their_samples():
-    game, feed, _ = play("gan", batch=32, accumulate=4, **CONDITIONAL)
+    _, feed, table = play("gan", batch=32, accumulate=4, **CONDITIONAL)
     centres = torch.as_tensor(feed.source.law.centres, dtype=torch.float32)
-    for part in game.real(feed):
+    for (part,) in table.parts(feed.next()):
         assert part.x.shape == (8, 2)
         assert torch.equal(torch.cdist(part.x, centres).argmin(1), part["label"])
 
@@ -159,20 +167,20 @@ class Mismatch(Discriminator):
 @pytest.mark.parametrize("accumulate", [1, 4])
 def test_fakes_are_judged_with_the_labels_they_were_made_from(rule, accumulate):
     game, feed, table = play("gan", batch=32, accumulate=accumulate, **CONDITIONAL)
-    game.generator, game.discriminator = Echo(16, 8, (2,)), Mismatch(8, "concat")
-    real = game.real(feed)
-    for z, y in game.latents(real, rule, table.noise):
-        assert game.judge(Batch(game.generator(z, y), y)).logits.eq(0).all()
+    game.generator, game.judge.network = Echo(16, 8, (2,)), Mismatch(8, "concat")
+    for (z,) in table.parts(game.drawn(feed.next(), table.noise, rule)):
+        assert game.judge.verdict(game.generate(z)).logits.eq(0).all()
 
 
 def test_label_rules():
     game, feed, table = play("gan", batch=400, **CONDITIONAL)
-    real = game.real(feed)
-    ((z, y),) = game.latents(real, "batch", table.noise, copies=2)
+    real = feed.next()
+    drawn = game.drawn(real, table.noise, "batch", copies=2)
+    z, y = drawn.x, drawn["label"]
     assert z.shape == (800, 16)
-    assert torch.equal(y, real[0]["label"].repeat(2))
-    ((_, y),) = game.latents(real, "uniform", table.noise)
-    assert (y != real[0]["label"]).float().mean() > 0.7  # 7/8 differ by chance
+    assert torch.equal(y, real["label"].repeat(2))
+    y = game.drawn(real, table.noise, "uniform")["label"]
+    assert (y != real["label"]).float().mean() > 0.7  # 7/8 differ by chance
     assert y.bincount(minlength=8).min() > 20
 
 
@@ -182,7 +190,7 @@ def test_conditional_rounds(labels):
         "gan", conditional=True, discriminator=TINY | {"labels": labels}, constraint=None
     )
     rounds(game, feed, table, 2)
-    assert game.classes == 8
+    assert game.conditions.classes == 8
     z, y = game.prior(3, Noise(0)), torch.tensor([0, 3, 7])
     assert game.sample(z, y).shape == (3, 2)
     assert not torch.equal(game.sample(z, y), game.sample(z, y.flip(0)))
@@ -197,27 +205,29 @@ def test_auxiliary_classifier_weights():
         discriminator=TINY | {"labels": "auxiliary"},
         penalties={"gradient": None},
     )
-    (real,) = game.real(feed)
-    ((z, y),) = game.latents([real], "uniform", table.noise)
+    real = feed.next()
+    drawn = game.drawn(real, table.noise, "uniform")
+    z, y = drawn.x, drawn["label"]
     fake = Batch(game.generator(z, y), y)
-    on_real, on_fake = game.judge(real), game.judge(fake)
+    on_real, on_fake = game.judge.verdict(real), game.judge.verdict(fake)
 
     def entropy(logits: Tensor, labels: Tensor) -> Tensor:
         return F.nll_loss(logits.log_softmax(1), labels)
 
     # The critic classifies real samples only, with weight 1; the generator's weight is 0.1.
-    loss, _ = game.discriminator_loss(real, fake, table)
+    loss, *_ = game.judge.loss(real, fake, table)
     plain = on_fake.logits.mean() - on_real.logits.mean()
     torch.testing.assert_close(loss, plain + 1.0 * entropy(on_real.classes, real["label"]))
-    loss, _ = game.generator_loss(real, fake, table)
+    loss, *_ = game.judge.lowered(real, fake)
     torch.testing.assert_close(loss, -on_fake.logits.mean() + 0.1 * entropy(on_fake.classes, y))
 
 
 def test_unconditional_games_leave_labels_out():
     game, feed, table = play("gan")
-    assert game.classes == 0
-    assert "label" not in game.real(feed)[0]
-    assert all(y is None for _, y in game.latents(game.real(feed), "uniform", table.noise))
+    assert not game.conditions
+    real = feed.next()
+    assert list(game.judge.show(real, table)) == ["x"]
+    assert list(game.latents(real, table)) == ["z"]
 
 
 def test_labels_that_are_missing_or_useless_are_refused():

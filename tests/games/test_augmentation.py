@@ -146,11 +146,11 @@ def test_gradients_and_second_derivatives_pass():
 
 def test_the_generator_learns_through_it():
     game, feed, table = images("gan", augment={"probability": 1.0, "cutout": 0})
-    (real,) = game.real(feed)
+    real = feed.next()
     game.players["generator"].free(True)
     z = game.prior(len(real), table.noise)
-    fake = game.shown(Batch(game.generator(z)), table)
-    loss, _ = game.generator_loss(real, fake, table)
+    fake = game.judge.show(Batch(game.generator(z)), table)
+    loss, *_ = game.judge.lowered(real, fake)
     slopes = torch.autograd.grad(loss, list(game.generator.parameters()))
     assert all(slope.isfinite().all() and slope.any() for slope in slopes)
 
@@ -173,10 +173,10 @@ def test_any_adversarial_game_takes_it_and_at_zero_it_changes_nothing(system: st
 
 def test_the_probability_follows_its_schedule():
     game, feed, table = images("gan", augment={"probability": {"start": 0.0, "end": 1.0}})
-    (real,) = game.real(feed)
+    real = feed.next()
     shares = []
     for table.progress in (0.0, 0.5, 1.0):
-        seen = [game.shown(real, table).x != real.x for _ in range(30)]
+        seen = [game.judge.show(real, table).x != real.x for _ in range(30)]
         shares.append(torch.cat(seen).flatten(1).any(1).float().mean().item())
     assert shares[0] == 0
     assert shares[0] < shares[1] < shares[2]

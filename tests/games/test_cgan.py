@@ -9,7 +9,7 @@ from ganvas.config import value_at
 from ganvas.games.cgan import decay, momentum
 from ganvas.play import Noise
 from ganvas.recipes import load_recipe
-from tests.games.tables import play, rounds
+from tests.games.tables import generator_learns, judge_learns, play, rounds
 
 SMALL = {
     "generator": {"kind": "cgan_mlp", "z_width": 20, "y_width": 30, "widths": [40], "dropout": 0.5},
@@ -67,7 +67,7 @@ def test_optimiser_follows_the_schedule():
 def test_conditioning_is_live_in_both_networks():
     game, feed, _ = play("cgan", source="digits8", **SMALL)
     game.eval()
-    (real,) = game.real(feed)
+    real = feed.next()
     z = game.prior(len(real), Noise(0))
     weights = torch.nn.functional.one_hot(real["label"], 10).float().requires_grad_()
     for output in (game.sample(z, weights), game.score(real.x, weights)):
@@ -101,20 +101,20 @@ def test_samples_are_pixels_and_noise_fills_the_unit_cube():
 
 def test_fakes_have_the_batchs_labels():
     game, feed, table = play("cgan", source="digits8", **SMALL)
-    (real,) = game.real(feed)
+    real = feed.next()
     for rule in (game.labels.fakes, game.labels.generator):
-        ((_, y),) = game.latents([real], rule, table.noise)
+        y = game.drawn(real, table.noise, rule)["label"]
         assert torch.equal(y, real["label"])
 
 
 def test_steps_leave_the_other_network_alone():
     game, feed, table = play("cgan", source="digits8", **SMALL)
-    real = game.real(feed)
+    real = feed.next()
     for step, other in [
-        (game.discriminator_step, game.generator),
-        (game.generator_step, game.discriminator),
+        (judge_learns, game.generator),
+        (generator_learns, game.discriminator),
     ]:
         before = [p.detach().clone() for p in other.parameters()]
-        step(real, table)
+        step(game, real, table)
         assert all(map(torch.equal, before, other.parameters()))
         assert all(p.grad is None for p in other.parameters())

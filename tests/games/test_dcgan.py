@@ -8,7 +8,7 @@ from torch import nn
 
 from ganvas.nn import BatchNorm
 from ganvas.recipes import load_recipe
-from tests.games.tables import SMALL_IMAGES, play, rounds
+from tests.games.tables import SMALL_IMAGES, generator_learns, judge_learns, play, rounds
 
 IMAGES = {"source": "digits8", "generator": SMALL_IMAGES, "discriminator": SMALL_IMAGES}
 
@@ -20,34 +20,34 @@ def counts(network: nn.Module) -> set[int]:
 
 def test_discriminator_norms_see_real_and_fake_samples_separately():
     game, feed, table = play("dcgan", **IMAGES)
-    assert game.apart
-    real = game.real(feed)
-    game.discriminator_step(real, table)
+    assert game.judge.apart
+    real = feed.next()
+    judge_learns(game, real, table)
     assert counts(game.discriminator) == {2}  # one pass each, in one turn
     assert counts(game.generator) == {0}  # it only draws fakes in this turn
-    game.generator_step(real, table)
+    generator_learns(game, real, table)
     assert counts(game.discriminator) == {2}
     assert counts(game.generator) == {1}
 
 
 def test_separate_passes_differ_from_a_joint_one():
     game, feed, _ = play("dcgan", **IMAGES)
-    (real,) = game.real(feed)
+    real = feed.next()
     with torch.no_grad():
         fake = type(real)(game.generator(torch.zeros(len(real), 100)))
-    apart = game.judge_both(real, fake)
-    game.apart = False
-    joint = game.judge_both(real, fake)
+    apart = game.judge.both(real, fake)
+    game.judge.apart = False
+    joint = game.judge.both(real, fake)
     assert not torch.allclose(apart[0].logits, joint[0].logits, atol=1e-4)
 
 
 def test_undecided_discriminator():
     game, feed, table = play("dcgan", **IMAGES)
     nn.init.zeros_(game.discriminator.head.score.weight)  # D ≡ ½
-    (real,) = game.real(feed)
-    loss, _ = game.discriminator_loss(real, real, table)
+    real = feed.next()
+    loss, *_ = game.judge.loss(real, real, table)
     assert loss.item() == pytest.approx(1.386294, abs=1e-6)
-    assert game.generator_loss(real, real, table)[0].item() == pytest.approx(0.693147, abs=1e-6)
+    assert game.judge.lowered(real, real).value.item() == pytest.approx(0.693147, abs=1e-6)
 
 
 def test_no_norm_next_to_the_image_and_no_pooling():

@@ -138,7 +138,7 @@ def distance(system: str, broken: bool, seed: int = 0) -> float:
             turns.statistics = {}
     game.eval()
     batch = feed.next("test", 500)
-    y = batch["label"] if getattr(game, "classes", 0) else None
+    y = game.conditions.of(batch)
     with torch.no_grad():
         fake = game.sample(game.prior(500, Noise(seed + 1)), y)
     assert torch.isfinite(fake).all() or broken
@@ -150,13 +150,16 @@ def inverted(kind: type[Game]) -> type[Game]:
     """Return the same game with a generator that helps the discriminator."""
 
     class Inverted(kind):  # pyright: ignore
-        def generator_loss(self, *arguments: Any) -> Any:
-            loss, noted = super().generator_loss(*arguments)
-            return -loss, noted
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            if hasattr(self, "judge"):
+                lowered = self.judge.lowered
 
-        def against(self, *arguments: Any) -> Any:
-            loss, noted = super().against(*arguments)
-            return -loss, noted
+                def raised(*seen: Any, **known: Any) -> Any:
+                    loss = lowered(*seen, **known)
+                    return loss._replace(value=-loss.value)
+
+                self.judge.lowered = raised
 
         def weighted_distance(self, *arguments: Any) -> Any:
             loss, noted = super().weighted_distance(*arguments)

@@ -14,6 +14,7 @@ from torch import Tensor
 from ganvas.data.batch import Batch
 from ganvas.errors import GanvasError, UsageError
 from ganvas.games import find_game
+from ganvas.games.judge import Verdict
 from ganvas.games.memorygan import Jitter
 from ganvas.games.objectives import Minimax, ReverseKL, UpDown
 from ganvas.model import load, save_model
@@ -100,7 +101,10 @@ def test_information_by_hand(form: str) -> None:
         wanted = -sum(float(k @ q / q.norm()) for k, q in zip(keys, raw, strict=True)) / 5
     else:
         wanted = float((raw - keys).square().sum()) / 30
-    assert float(game.information_loss(h, z, table)) == pytest.approx(0.3 * wanted, rel=1e-5)
+    seen, latents = Verdict(torch.empty(0), features=h), Batch({"z": z}, main="z")
+    assert float(game.information_loss(seen, latents, table)) == pytest.approx(
+        0.3 * wanted, rel=1e-5
+    )
 
 
 def test_jitter_shifts_and_stretches_each_image_alone() -> None:
@@ -245,7 +249,7 @@ def test_any_adversarial_game_takes_a_memory(
     assert noted["memory/slots"] > 1
     assert int(memory.populated.sum()) > 0
     batch: Batch = feed.next()
-    y = batch["label"] if game.classes else None
+    y = game.conditions.of(batch)
     assert (game.score(batch.x, y).sigmoid() <= 0.99901).all()
 
 

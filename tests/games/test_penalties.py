@@ -234,4 +234,4 @@ def test_batch_norm_under_a_penalty_is_refused(kind):
 
 def test_a_penalty_can_be_taken_away():
     game, _, _ = play("wgan-gp", discriminator=TINY, penalties={"gradient": None})
-    assert game.penalties == {}
+    assert game.judge.penalties == {}

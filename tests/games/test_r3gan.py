@@ -58,7 +58,7 @@ def test_recipes_move_everything_on_one_cosine_over_twenty_million_images(
 
 def test_losses_are_the_papers():
     game, feed, table = play("r3gan", gamma=0.4)
-    (real,) = game.real(feed)
+    real = feed.next()
     fake = Batch(torch.randn_like(real.x))
     x, x_fake = real.x.clone().requires_grad_(), fake.x.clone().requires_grad_()
     on_real, on_fake = game.discriminator(x), game.discriminator(x_fake)
@@ -66,32 +66,32 @@ def test_losses_are_the_papers():
     r2 = torch.autograd.grad(on_fake.sum(), x_fake)[0].square().sum(1).mean()
     on_real, on_fake = game.discriminator(x), game.discriminator(x_fake)
     expected = F.softplus(on_fake - on_real).mean() + 0.4 / 2 * (r1 + r2)
-    torch.testing.assert_close(game.discriminator_loss(real, fake, table)[0], expected)
+    torch.testing.assert_close(game.judge.loss(real, fake, table).value, expected)
     torch.testing.assert_close(
-        game.generator_loss(real, fake, table)[0], F.softplus(on_real - on_fake).mean()
+        game.judge.lowered(real, fake).value, F.softplus(on_real - on_fake).mean()
     )
 
 
 def test_one_pass_for_losses_and_penalties_is_exact():
     fast, feed, table = play("r3gan", gamma=0.4)
-    assert fast.at_once
+    assert fast.judge.at_once
     rounds(fast, feed, table, 5)
     plain, feed, table = play("r3gan", gamma=0.4)
-    plain.at_once = False
+    plain.judge.at_once = False
     rounds(plain, feed, table, 5)
     for a, b in zip(fast.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-4)
-    assert not play("r3gan", penalties={"gp": {"kind": "gradient"}})[0].at_once
-    assert not play("r3gan", constraint={"kind": "spectral"})[0].at_once
-    assert not play("r3gan", penalty_every=2)[0].at_once
+    assert not play("r3gan", penalties={"gp": {"kind": "gradient"}})[0].judge.at_once
+    assert not play("r3gan", constraint={"kind": "spectral"})[0].judge.at_once
+    assert not play("r3gan", penalty_every=2)[0].judge.at_once
 
 
 def test_gamma_follows_the_progress_of_training():
     game, feed, table = play("r3gan", gamma={"start": 2.0, "end": 0.0, "shape": "linear"})
-    (real,) = game.real(feed)
+    real = feed.next()
     totals = []
     for table.progress in (0.0, 0.5, 1.0):
-        total, parts = game.penalty(real, real, table)
+        total, parts = game.judge.penalty(real, real, table)
         assert set(parts) == {"penalty/r1", "penalty/r2"}
         totals.append(total.item())
     assert totals == pytest.approx([totals[0], totals[0] / 2, 0])
@@ -106,16 +106,16 @@ def test_both_players_see_the_same_real_samples():
 
 def test_further_penalties_join():
     game, _, _ = play("r3gan", penalties={"dragan": {"kind": "dragan"}})
-    assert list(game.penalties) == ["r1", "r2", "dragan"]
+    assert list(game.judge.penalties) == ["r1", "r2", "dragan"]
 
 
 def test_pairs_share_their_label():
     game, feed, table = play(
         "r3gan", conditional=True, discriminator={"kind": "mlp", "labels": "projection"}
     )
-    (real,) = game.real(feed)
+    real = feed.next()
     for rule in (game.labels.fakes, game.labels.generator):
-        ((_, y),) = game.latents([real], rule, table.noise)
+        y = game.drawn(real, table.noise, rule)["label"]
         assert torch.equal(y, real["label"])
 
 

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from ganvas.data.batch import Batch
 from ganvas.errors import UsageError
 from ganvas.games.objectives import Minimax, NonSaturating
-from ganvas.games.remedies import History, pack, pack_around
-from ganvas.networks.base import BatchHead
+from ganvas.games.terms import History
+from ganvas.games.views import Pack, pack_around
+from ganvas.networks.base import BatchHead, Head
 from ganvas.play import SGD, Noise, Player, Turns
 from tests.games.tables import SMALL_IMAGES, TINY, play, rounds
 
@@ -94,9 +95,9 @@ def test_packing_one_equals_the_plain_method_bit_for_bit() -> None:
 
 def test_packs_are_consecutive_samples_side_by_side() -> None:
     x = torch.arange(12.0).view(6, 2)
-    assert pack(Batch(x), 3).x.tolist() == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]
+    assert Pack(3)(Batch(x)).x.tolist() == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]
     images = torch.randn(4, 3, 5, 5)
-    packed = pack(Batch(images), 2).x
+    packed = Pack(2)(Batch(images)).x
     assert packed.shape == (2, 6, 5, 5)
     assert packed[1, :3].equal(images[2])
     assert packed[1, 3:].equal(images[3])
@@ -113,9 +114,9 @@ def test_only_the_first_layer_of_the_discriminator_is_wider() -> None:
 
 def test_packed_loss_is_that_of_the_packs() -> None:
     game, feed, table = play("gan", packing=2)
-    (real,) = game.real(feed)
+    real = feed.next()
     fake = Batch(torch.randn_like(real.x))
-    loss, _ = game.discriminator_loss(game.shown(real, table), game.shown(fake, table), table)
+    loss, *_ = game.judge.loss(game.judge.show(real, table), game.judge.show(fake, table), table)
     on_real, on_fake = (
         game.discriminator(torch.cat([b.x[0::2], b.x[1::2]], 1)) for b in (real, fake)
     )
@@ -142,11 +143,11 @@ def test_packs_that_do_not_come_out_even_or_have_labels_are_refused() -> None:
 def test_instance_noise_has_its_spread_and_fades() -> None:
     game, _, table = play("gan", instance_noise={"start": 0.5, "end": 0.0, "shape": "linear"})
     x = Batch(torch.zeros(20_000, 2))
-    assert game.shown(x, table).x.std().item() == pytest.approx(0.5, rel=0.02)
+    assert game.judge.show(x, table).x.std().item() == pytest.approx(0.5, rel=0.02)
     table.progress = 0.5
-    assert game.shown(x, table).x.std().item() == pytest.approx(0.25, rel=0.02)
+    assert game.judge.show(x, table).x.std().item() == pytest.approx(0.25, rel=0.02)
     table.progress = 1.0
-    assert game.shown(x, table).x.equal(x.x)
+    assert game.judge.show(x, table).x.equal(x.x)
 
 
 # ---- T5: minibatch discrimination, and deviation -----------------------------------------------
@@ -155,18 +156,18 @@ def test_instance_noise_has_its_spread_and_fades() -> None:
 def test_a_discriminator_with_minibatch_layers_sees_real_and_fake_apart() -> None:
     game, feed, _ = play("gan", minibatch={"kind": "discrimination", "kernels": 4})
     assert isinstance(game.discriminator.head, BatchHead)
-    assert game.apart
-    (real,) = game.real(feed)
+    assert game.judge.apart
+    real = feed.next()
     fake = Batch(torch.zeros_like(real.x))
-    alone = game.judge(fake).logits
-    _, beside = game.judge_both(real, fake)
+    alone = game.judge.verdict(fake).logits
+    _, beside = game.judge.both(real, fake)
     assert beside.logits.equal(alone)
-    assert not torch.allclose(game.judge(Batch(fake.x[:4])).logits, alone[:4])
+    assert not torch.allclose(game.judge.verdict(Batch(fake.x[:4])).logits, alone[:4])
 
 
 def test_the_batch_head_is_a_linear_score_of_the_features_and_what_they_are_compared_to() -> None:
     game, feed, _ = play("gan", minibatch={"kind": "discrimination", "kernels": 4})
-    (real,) = game.real(feed)
+    real = feed.next()
     network = game.discriminator
     h = network.features(real.x)
     both = torch.cat([h, network.head.compare(h)], 1)
@@ -177,14 +178,14 @@ def test_the_batch_head_is_a_linear_score_of_the_features_and_what_they_are_comp
 
 def test_penalties_keep_real_and_fake_apart_where_samples_mix() -> None:
     game, feed, table = play("r3gan", minibatch={"kind": "deviation"}, gamma=2.0)
-    (real,) = game.real(feed)
+    real = feed.next()
     fake = Batch(torch.randn_like(real.x))
     squares = []
     for batch in (real, fake):
         x = batch.x.clone().requires_grad_()
         (slope,) = torch.autograd.grad(game.discriminator(x).sum(), x)
         squares.append(slope.square().sum(1).mean())
-    total, _ = game.penalty(real, fake, table)
+    total, _ = game.judge.penalty(real, fake, table)
     torch.testing.assert_close(total, squares[0] + squares[1])
 
 
@@ -193,34 +194,35 @@ def test_penalties_keep_real_and_fake_apart_where_samples_mix() -> None:
 
 def test_feature_matching_is_zero_for_identical_batches_and_spares_the_discriminator() -> None:
     game, feed, table = play("gan", feature_matching={})
-    (real,) = game.real(feed)
-    loss, _ = game.generator_loss(real, real, table)
+    real = feed.next()
+    loss, *_ = game.judge.lowered(real, real)
     assert loss.item() == 0
     with table("generator") as turn:
         x = game.generator(game.prior(16, table.noise))
-        loss, _ = game.generator_loss(real, Batch(x), table)
+        loss, *_ = game.judge.lowered(real, Batch(x))
         turn.minimise(loss)
         assert all(p.grad is None for p in game.discriminator.parameters())
         assert any(p.grad.any() for p in game.generator.parameters())
 
 
 def test_feature_matching_of_a_linear_feature_and_a_shift() -> None:
-    game, _, table = play("gan", feature_matching={"weight": 2.0})
+    game, *_ = play("gan", feature_matching={"weight": 2.0})
     game.discriminator.hidden = nn.Linear(2, 5, bias=False)
     x, shift = torch.randn(7, 2), torch.tensor([0.3, -1.2])
-    loss, _ = game.generator_loss(Batch(x), Batch(x + shift), table)
+    game.discriminator.head = Head(5)
+    loss, *_ = game.judge.lowered(Batch(x), Batch(x + shift))
     expected = 2 * F.linear(shift, game.discriminator.hidden.weight).square().sum()
     torch.testing.assert_close(loss, expected)
 
 
 def test_feature_matching_beside_the_objective_adds_up() -> None:
-    alone, feed, table = play("gan", feature_matching={})
-    (real,) = alone.real(feed)
+    alone, feed, _ = play("gan", feature_matching={})
+    real = feed.next()
     fake = Batch(torch.randn_like(real.x))
     both = play("gan", feature_matching={"alone": False})[0]
     plain = play("gan")[0]
-    parts = [game.generator_loss(real, fake, table)[0] for game in (alone, plain)]
-    torch.testing.assert_close(both.generator_loss(real, fake, table)[0], parts[0] + parts[1])
+    parts = [game.judge.lowered(real, fake).value for game in (alone, plain)]
+    torch.testing.assert_close(both.judge.lowered(real, fake).value, parts[0] + parts[1])
 
 
 # ---- T7: historical averaging ---------------------------------------------------------------
@@ -229,9 +231,9 @@ def test_feature_matching_beside_the_objective_adds_up() -> None:
 def test_history_of_a_scalar_sequence() -> None:
     theta = nn.Parameter(torch.tensor([0.0]))
     history = History([theta], weight=1.0)
-    assert history.loss([theta]).item() == 0
+    assert history([theta]).item() == 0
     theta.data.fill_(2.0)
-    loss = history.loss([theta])
+    loss = history([theta])
     assert loss.item() == pytest.approx(1.0)  # (2 − 1)²
     loss.backward()
     assert theta.grad.item() == pytest.approx(2.0)  # 2λ(θ − m), m constant
@@ -245,8 +247,8 @@ def test_history_settles_the_bilinear_game(weight: float, radius: float) -> None
     turns = Turns(players, Noise(0))
     for _ in range(500):
         with turns("x", "y") as (first, second):
-            first.minimise((x * y.detach()).sum() + past[0].loss([x]))
-            second.minimise(-(x.detach() * y).sum() + past[1].loss([y]))
+            first.minimise((x * y.detach()).sum() + past[0]([x]))
+            second.minimise(-(x.detach() * y).sum() + past[1]([y]))
     assert math.hypot(x.item(), y.item()) == pytest.approx(radius, rel=0.02)
 
 

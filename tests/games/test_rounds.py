@@ -350,7 +350,7 @@ def test_a_round_with_a_classifier_labels_of_both_rules_and_more_fakes() -> None
         return F.nll_loss(judge.classify(judge.features(x, y)).log_softmax(1), y)
 
     batch = feed.next()
-    x, y = batch.x, batch.label
+    x, y = batch.x, batch["label"]
     assert y is not None
     z, y_fake = twin.prior(16, turns.noise), turns.noise.integers(16, 8)
     fake = twin.generator(z, y_fake).detach()

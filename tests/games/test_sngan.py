@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from ganvas.config import value_at
+from ganvas.data.spec import spec_of
 from ganvas.games.sngan import SNGAN, SNGANConfig
 from ganvas.nn import SpectralNorm, singular_values
 from ganvas.recipes import load_recipe, names
-from tests.games.tables import TINY, play, rounds
+from tests.games.tables import TINY, judge_learns, play, rounds
 from tests.networks.specs import images
 
 
@@ -35,9 +36,8 @@ def test_generator_steps_first_then_the_discriminator_n_times():
 def test_generator_sees_twice_the_batch():
     game, feed, table = play("sngan")
     assert game.generator_batch == 2
-    real = game.real(feed)
-    ((z, _),) = game.latents(real, game.labels.generator, table.noise, game.generator_batch)
-    assert len(z) == 2 * len(real[0])
+    real = feed.next()
+    assert len(game.latents(real, table)) == 2 * len(real)
 
 
 def test_all_layers_of_the_discriminator_are_normalised_and_none_of_the_generator():
@@ -50,16 +50,19 @@ def test_all_layers_of_the_discriminator_are_normalised_and_none_of_the_generato
 def test_every_pass_of_a_training_step_iterates_and_no_evaluation_does():
     game, feed, table = play("sngan")
     before = vectors(game)
-    game.generator_step(game.real(feed), table)
+    real = feed.next()
+    with table("generator", tracks=("discriminator",)) as generator:
+        z = game.latents(real, table)
+        generator.minimise(game.judge.confusion(real, game.generate(z), table))
     assert moved(before, game)
     before = vectors(game)
-    game.discriminator_step(game.real(feed), table)
+    judge_learns(game, feed.next(), table)
     assert moved(before, game)
     before = vectors(game)
     game.eval()
     game.score(torch.zeros(4, 2))
     assert not moved(before, game)
-    assert game.apart  # real and fake samples each take a step of iteration
+    assert game.judge.apart  # real and fake samples each take a step of iteration
 
 
 def test_monitor_stays_close_to_one():
@@ -91,7 +94,7 @@ def test_the_log_says_how_steep_the_discriminator_can_be_and_is():
     assert len(bounds) == 3  # at rounds 0, 20 and 40
     torch.testing.assert_close(tightness, found / bounds)
     assert 0 < tightness.min() <= tightness.max() <= 1
-    monitored = game.monitor(game.real(feed)[0])
+    monitored = game.monitor(feed.next())
     sigmas = [value for name, value in monitored.items() if name.startswith("sigma/")]
     assert monitored["lipschitz/bound"] == pytest.approx(math.prod(sigmas))
 
@@ -106,15 +109,15 @@ def test_monitoring_changes_nothing():
 
 def test_a_network_without_a_bound_is_monitored_without_one():
     game, feed, _ = play("sngan", minibatch={"kind": "discrimination", "kernels": 4})
-    assert not any(name.startswith("lipschitz/") for name in game.monitor(game.real(feed)[0]))
+    assert not any(name.startswith("lipschitz/") for name in game.monitor(feed.next()))
 
 
 def test_labels_of_fakes_are_their_own_and_uniform():
     game, feed, table = play(
         "sngan", batch=400, discriminator=TINY | {"labels": "projection"}, conditional=True
     )
-    (real,) = game.real(feed)
-    ((_, y),) = game.latents([real], game.labels.fakes, table.noise)
+    real = feed.next()
+    y = game.drawn(real, table.noise, game.labels.fakes)["label"]
     assert (y != real["label"]).float().mean() > 0.7
     rounds(game, feed, table, 1)
 
@@ -122,7 +125,7 @@ def test_labels_of_fakes_are_their_own_and_uniform():
 def test_swapping_labels_changes_a_score_by_the_difference_of_rows():
     game, feed, _ = play("sngan", discriminator=TINY | {"labels": "projection"}, conditional=True)
     game.eval()
-    (real,) = game.real(feed)
+    real = feed.next()
     a, b = torch.zeros(16, dtype=torch.long), torch.full((16,), 5)
     features = game.discriminator.features(real.x)
     rows = game.discriminator.head.table.weight
@@ -146,7 +149,7 @@ def test_rate_falls_linearly_to_zero(recipe):
 def test_defaults_are_the_networks_of_cifar(classes, generator, discriminator):
     config = SNGANConfig(conditional=classes > 0)
     with torch.device("meta"):
-        game = SNGAN(config, images(3, 32, 32, classes))
+        game = SNGAN(config, spec_of("pictures", images(3, 32, 32), classes=classes))
     assert sum(p.numel() for p in game.generator.parameters()) == generator
     assert sum(p.numel() for p in game.discriminator.parameters()) == discriminator
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ganvas.data.batch import Batch
 from ganvas.errors import UsageError
 from ganvas.play import SGD, Noise, Player, Turns
-from tests.games.tables import SMALL_IMAGES, TINY, play, rounds
+from tests.games.tables import SMALL_IMAGES, TINY, generator_learns, play, rounds
 
 SMOOTH = TINY | {"activation": "tanh"}
 ADAM = {"kind": "adam", "lr": 0.05, "beta1": 0.5, "beta2": 0.9}
@@ -52,11 +52,11 @@ def gradient(game: Any, table: Any, steps: int, second_order: bool = True) -> li
     seen = fake if second_order else Batch(fake.x.detach())
     ahead = table.lookahead(
         "discriminator",
-        lambda network: game.unrolled_loss(network, real, seen, table),
+        lambda judge: game.judge.loss_ahead(real, seen, table, judge),
         steps,
         second_order,
     )
-    loss, _ = game.against(ahead, real, fake)
+    loss = game.judge.lowered(real, fake, of=ahead, saturating=game.saturating).value
     return list(torch.autograd.grad(loss, list(game.generator.parameters())))
 
 
@@ -176,7 +176,7 @@ def test_a_generator_step_leaves_the_discriminator_and_its_moments_alone(
     weights = copy.deepcopy(game.discriminator.state_dict())
     moments = copy.deepcopy(table.players["discriminator"].optimiser.state_dict())
     before = [p.clone() for p in game.generator.parameters()]
-    game.generator_step(game.real(feed), table)
+    generator_learns(game, feed.next(), table)
     for name, value in game.discriminator.state_dict().items():
         assert value.equal(weights[name])
     after = table.players["discriminator"].optimiser.state_dict()
@@ -193,7 +193,7 @@ def test_unrolling_on_a_dcgan_of_digits_with_penalty_and_batch_norm(second_order
         "unrolled", "digits8", second_order=second_order, unrolling_steps=2, **images
     )
     statistics = copy.deepcopy(game.discriminator.state_dict())
-    game.generator_step(game.real(feed), table)
+    generator_learns(game, feed.next(), table)
     after = game.discriminator.state_dict()
     assert all(after[name].equal(value) for name, value in statistics.items())
     rounds(game, feed, table, 1)
@@ -215,13 +215,10 @@ def test_the_objective_stays_free() -> None:
     game, _, _ = made(ADAM, saturating=False, objective={"kind": "nonsaturating"})
     real, z = batches(game)
     fake = Batch(game.generator(z))
-    loss, _ = game.against(game.discriminator, real, fake)
+    loss = game.judge.lowered(real, fake, of=game.judge).value
     torch.testing.assert_close(loss, F.softplus(-game.discriminator(fake.x)).mean())
 
 
 def test_what_cannot_be_unrolled_says_so() -> None:
     with pytest.raises(UsageError, match=r"unrolled on a whole batch: set game\.accumulate=1"):
         play("unrolled", accumulate=2)
-    images = {"generator": SMALL_IMAGES, "discriminator": SMALL_IMAGES | {"labels": "auxiliary"}}
-    with pytest.raises(UsageError, match=r"no classifier; set game\.discriminator\.labels=concat"):
-        play("unrolled", "digits8", conditional=True, **images)

@@ -8,13 +8,14 @@ from torch import nn
 
 from ganvas.config import value_at
 from ganvas.data.batch import Batch
+from ganvas.data.spec import spec_of
 from ganvas.games.objectives import Wasserstein
 from ganvas.games.penalties import GradientPenalty, input_gradient, penalise, squared_norms
 from ganvas.games.wgan_gp import WGANGP, WGANGPConfig
 from ganvas.play import Noise
 from ganvas.recipes import load_recipe, names
-from tests.games.tables import TINY, play, rounds
-from tests.networks.specs import images, points
+from tests.games.tables import TINY, judge_learns, play, rounds
+from tests.networks.specs import images, labels, points
 
 
 def test_five_critic_steps_then_one_of_the_generator():
@@ -27,16 +28,16 @@ def test_five_critic_steps_then_one_of_the_generator():
 def test_critic_step_with_penalty_leaves_the_generator_alone():
     game, feed, table = play("wgan-gp")
     before = [p.detach().clone() for p in game.generator.parameters()]
-    game.discriminator_step(game.real(feed), table)
+    judge_learns(game, feed.next(), table)
     assert all(p.grad is None for p in game.generator.parameters())
     assert all(map(torch.equal, before, game.generator.parameters()))
 
 
 def test_penalty_alone_moves_the_critic():
     game, feed, table = play("wgan-gp")
-    (real,) = game.real(feed)
+    real = feed.next()
     with table("discriminator"):
-        penalty, _ = game.penalty(real, Batch(torch.zeros_like(real.x)), table)
+        penalty, _ = game.judge.penalty(real, Batch(torch.zeros_like(real.x)), table)
         gradient = torch.autograd.grad(penalty, game.discriminator.hidden[0].weight)[0]
     assert gradient.abs().max() > 0
 
@@ -44,8 +45,8 @@ def test_penalty_alone_moves_the_critic():
 def test_estimate_has_no_penalty_in_it():
     game, feed, table = play("wgan-gp")
     game.round(feed, table)
-    penalty = table.statistics["penalty/gradient"][-1]
-    estimate = table.statistics["estimate/wasserstein"][-1]
+    penalty = table.noted["penalty/gradient"]
+    estimate = table.noted["estimate/wasserstein"]
     loss = table.statistics["loss/discriminator"][-1]
     torch.testing.assert_close(loss, -estimate + 10 * penalty)
 
@@ -102,7 +103,7 @@ def test_acgan_labels():
 def test_labels_are_ac_gans_in_every_recipe(name):
     critic = load_recipe(name).game_config.discriminator
     small = critic.model_copy(update={"widths": (8,)} if critic.kind == "mlp" else {"width": 8})
-    built = small.build(points(2) if critic.kind == "mlp" else images(1, 32, 32), 3)
+    built = small.build(points(2) if critic.kind == "mlp" else images(1, 32, 32), labels(3))
     x = torch.randn(4, 2) if critic.kind == "mlp" else torch.randn(4, 1, 32, 32)
     zero, one = (built(x, torch.full((4,), label)) for label in (0, 1))
     assert zero.equal(one)  # it judges without labels
@@ -111,7 +112,9 @@ def test_labels_are_ac_gans_in_every_recipe(name):
 
 def test_defaults_are_the_networks_of_cifar_with_ac_gans_head():
     with torch.device("meta"):
-        game = WGANGP(WGANGPConfig(conditional=True), images(3, 32, 32, classes=10))
+        game = WGANGP(
+            WGANGPConfig(conditional=True), spec_of("pictures", images(3, 32, 32), classes=10)
+        )
     assert sum(p.numel() for p in game.generator.parameters()) == 1_218_307
     assert sum(p.numel() for p in game.discriminator.parameters()) == 1_055_115
 

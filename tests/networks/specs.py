@@ -1,14 +1,19 @@
-"""Kinds of data for tests of networks."""
+"""Kinds of data, and conditions, for tests of networks."""
 
+from ganvas.data.domains.classes import Classes
 from ganvas.data.domains.images import Images
 from ganvas.data.domains.points import Points
-from ganvas.data.spec import DataSpec, spec_of
+from ganvas.networks import Conditions
 
 
-def images(channels: int, height: int, width: int, classes: int = 0) -> DataSpec:
-    domain = Images(channels=channels, height=height, width=width)
-    return spec_of(name="pictures", domain=domain, classes=classes)
+def images(channels: int, height: int, width: int) -> Images:
+    return Images(channels=channels, height=height, width=width)
 
 
-def points(dim: int) -> DataSpec:
-    return spec_of(name="ring", domain=Points(dim=dim, shift=[0.0] * dim, scale=1.0))
+def points(dim: int) -> Points:
+    return Points(dim=dim, shift=[0.0] * dim, scale=1.0)
+
+
+def labels(classes: int) -> Conditions:
+    """Return one of so many classes as the only condition; none if there are 0."""
+    return Conditions({"label": Classes(count=classes)} if classes else None)

@@ -7,7 +7,7 @@ from torch import nn
 
 from ganvas.networks import PRESETS, describe
 from ganvas.networks.convolutional import Down
-from tests.networks.specs import images, points
+from tests.networks.specs import images, labels, points
 
 
 def count(module: nn.Module) -> int:
@@ -39,8 +39,8 @@ PUBLISHED = [
 def test_published_counts(name, spec, latent, classes, generator, critic):
     g, d = PRESETS[name]
     with torch.device("meta"):
-        assert count(g.build(spec, latent, classes)) == generator
-        assert count(d.build(spec, classes)) == critic
+        assert count(g.build(spec, latent, labels(classes))) == generator
+        assert count(d.build(spec, labels(classes))) == critic
 
 
 def test_the_critic_without_norms_has_its_published_count():
@@ -130,8 +130,8 @@ def test_bottleneck_networks_have_101_layers():
 
 def test_imagenet_networks_have_the_widths_of_the_paper():
     with torch.device("meta"):
-        generator = PRESETS["imagenetSN"][0].build(images(3, 128, 128), 128, 1000)
-        critic = PRESETS["imagenetSN"][1].build(images(3, 128, 128), 1000)
+        generator = PRESETS["imagenetSN"][0].build(images(3, 128, 128), 128, labels(1000))
+        critic = PRESETS["imagenetSN"][1].build(images(3, 128, 128), labels(1000))
     assert [b.conv2.out_channels for b in generator.blocks] == [1024, 512, 256, 128, 64]
     assert generator.start == (1024, 4, 4)
     assert [b.conv2.out_channels for b in critic.blocks] == [64, 128, 256, 512, 1024, 1024]

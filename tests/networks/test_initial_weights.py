@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from ganvas.data.spec import spec_of
 from ganvas.games import find_game
 from ganvas.networks import JOINT_PRESETS, PRESETS
 from tests.networks.specs import points
@@ -48,7 +49,7 @@ def test_networks_of_veegans_notebook_start_as_tensorflows_do(
 )
 def test_defaults_that_are_the_sheets_start_so(system: str, players: tuple[str, ...]) -> None:
     kind = find_game(system)
-    game = kind(kind.Config(), points(2))
+    game = kind(kind.Config(), spec_of("ring", points(2)))
     assert all(is_glorot(game.get_submodule(player)) for player in players)
 
 

@@ -23,7 +23,7 @@ from ganvas.networks import (
 )
 from ganvas.networks.memory_dcgan import SlimNorm
 from ganvas.nn import BatchNorm, set_tracking, singular_values
-from tests.networks.specs import images, points
+from tests.networks.specs import images, labels, points
 
 LATENT = 6
 GENERATORS = {
@@ -67,7 +67,7 @@ LABELS = torch.tensor([0, 2, 1])
 @pytest.mark.parametrize("name", GENERATORS)
 @pytest.mark.parametrize("classes", [0, 3])
 def test_generators_draw_samples(name, classes):
-    net = GENERATORS[name].build(SQUARE, LATENT, classes)
+    net = GENERATORS[name].build(SQUARE, LATENT, labels(classes))
     assert net.latent == LATENT
     z = torch.randn(3, LATENT)
     x = net(z, LABELS if classes else None)
@@ -95,7 +95,7 @@ def test_generators_draw_samples(name, classes):
 @pytest.mark.parametrize("classes", [0, 3])
 def test_discriminators_score_samples(name, classes):
     config = DISCRIMINATORS[name]
-    net = config.build(SQUARE, classes).eval()
+    net = config.build(SQUARE, labels(classes)).eval()
     x = torch.randn(3, 3, 16, 16)
     y = LABELS if classes else None
     score = net(x, y)
@@ -191,9 +191,9 @@ def test_other_sizes_are_refused_with_the_families_that_fit(name, size):
 
 @pytest.mark.parametrize("name", ["dcgan", "resnet", "bottleneck", "r3"])
 def test_points_are_refused_by_image_families(name):
-    with pytest.raises(UsageError, match=r"'ring' holds points.*mlp"):
+    with pytest.raises(UsageError, match=r"the data hold points.*mlp"):
         GENERATORS[name].build(points(2), LATENT)
-    with pytest.raises(UsageError, match=r"'ring' holds points.*mlp"):
+    with pytest.raises(UsageError, match=r"the data hold points.*mlp"):
         DISCRIMINATORS[name].build(points(2))
 
 
@@ -203,20 +203,20 @@ def test_widths_that_do_not_fit_the_size_are_refused():
     with pytest.raises(UsageError, match="has 3 levels, but width lists 2"):
         R3Generator(width=(16, 16)).build(SQUARE, LATENT)
     with pytest.raises(UsageError, match="norm: batch"):
-        ResNetGenerator(norm="none").build(SQUARE, LATENT, 3)
+        ResNetGenerator(norm="none").build(SQUARE, LATENT, labels(3))
     widths = ResNetGenerator(widths=(12, 8, 4)).build(SQUARE, LATENT)
     assert [b.conv2.out_channels for b in widths.blocks] == [8, 4]
 
 
 def test_projection_is_an_inner_product_with_a_row():
-    net = ResNetDiscriminator(width=4, spectral=True).build(SQUARE, 3).eval()
+    net = ResNetDiscriminator(width=4, spectral=True).build(SQUARE, labels(3)).eval()
     x = torch.randn(2, 3, 16, 16)
     a, b = torch.tensor([0, 0]), torch.tensor([2, 2])
     phi, table = net.features(x), net.head.table.weight
     torch.testing.assert_close(net(x, a) - net(x, b), phi @ (table[0] - table[2]))
-    plain = ResNetDiscriminator(width=4).build(SQUARE, 3)
+    plain = ResNetDiscriminator(width=4).build(SQUARE, labels(3))
     nn.init.zeros_(plain.head.table.weight)
-    unconditional = ResNetDiscriminator(width=4, labels="none").build(SQUARE, 3)
+    unconditional = ResNetDiscriminator(width=4, labels="none").build(SQUARE, labels(3))
     unconditional.load_state_dict(plain.state_dict(), strict=False)
     torch.testing.assert_close(plain(x, a), unconditional(x))
 
@@ -239,7 +239,7 @@ def test_residual_generator_repeats_pixels_before_the_first_convolution():
 
 def test_spectral_networks_have_unit_singular_values_everywhere():
     for name in ("mlp-projection", "dcgan-full", "resnet"):
-        net = DISCRIMINATORS[name].build(SQUARE, 3)
+        net = DISCRIMINATORS[name].build(SQUARE, labels(3))
         for _ in range(100):
             net(torch.randn(2, 3, 16, 16), LABELS[:2])
         values = singular_values(net)
@@ -301,7 +301,7 @@ def test_he_mlps_have_a_glorot_output():
 
 def test_cgan_starts_at_the_mean_image_with_small_weights():
     mean = torch.rand(1, 8, 8) * 2 - 1
-    net = CganMLPGenerator().build(images(1, 8, 8), 100, 10, data_mean=mean).eval()
+    net = CganMLPGenerator().build(images(1, 8, 8), 100, labels(10), data_mean=mean).eval()
     weights = [m.weight for m in net.modules() if isinstance(m, nn.Linear)]
     assert all(0.045 < w.abs().max().item() <= 0.05 for w in weights)
     with torch.no_grad():
@@ -309,13 +309,13 @@ def test_cgan_starts_at_the_mean_image_with_small_weights():
             weight.zero_()
     x = net(torch.rand(1, 100), torch.tensor([3]))
     torch.testing.assert_close(x[0], mean.clamp(-0.998, 0.998), atol=1e-5, rtol=0)
-    critic = CganMLPDiscriminator().build(images(1, 8, 8), 10)
+    critic = CganMLPDiscriminator().build(images(1, 8, 8), labels(10))
     assert max(p.abs().max().item() for p in critic.parameters()) <= 0.005
 
 
 def test_cgan_drops_hidden_units_in_training_only():
     generator, critic = GENERATORS["cgan"], DISCRIMINATORS["cgan"]
-    g, d = generator.build(SQUARE, LATENT, 3), critic.build(SQUARE, 3)
+    g, d = generator.build(SQUARE, LATENT, labels(3)), critic.build(SQUARE, labels(3))
     z = torch.rand(3, LATENT)
     assert not torch.equal(g(z, LABELS), g(z, LABELS))
     g.eval(), d.eval()
@@ -354,7 +354,7 @@ def test_networks_without_batch_norm_have_none():
 
 @pytest.mark.parametrize("name", ["mlp", "dcgan-kernel5", "resnet-doubling", "r3"])
 def test_generators_export_with_any_batch_size(name):
-    net = GENERATORS[name].build(SQUARE, LATENT, 3).eval()
+    net = GENERATORS[name].build(SQUARE, LATENT, labels(3)).eval()
     z = torch.randn(3, LATENT)
     batch = torch.export.Dim("batch", min=2, max=64)
     shapes = {"z": {0: batch}, "y": {0: batch}}

@@ -13,7 +13,7 @@ from ganvas.networks import PRESETS
 from ganvas.networks.base import Head
 from ganvas.nn import BilinearDown, LayerNorm, SpectralNorm, lipschitz, sn
 from ganvas.nn.lipschitz import operator_norm
-from tests.networks.specs import images, points
+from tests.networks.specs import images, labels, points
 
 
 def true_norm(layer: nn.Module, shape: tuple[int, ...]) -> float:
@@ -100,7 +100,7 @@ CRITICS: dict[str, tuple[str, dict[str, Any], Any, int]] = {
 def test_no_discriminator_is_steeper_than_its_bound(name: str):
     torch.manual_seed(0)
     preset, changes, spec, classes = CRITICS[name]
-    critic = PRESETS[preset][1].model_copy(update=changes).build(spec, classes)
+    critic = PRESETS[preset][1].model_copy(update=changes).build(spec, labels(classes))
     for parameter in critic.parameters():  # blocks that start at 0 take part, too
         parameter.data += 0.1 * torch.randn_like(parameter)
     critic.eval()

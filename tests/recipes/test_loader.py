@@ -193,7 +193,10 @@ def test_missing_file(tmp_path: Path) -> None:
             ["game.optimiser.lr", "start and end must be at least 0"],
         ),
         ("game.optimiser.beta2=1", ["game.optimiser.beta2=1", "less than 1"]),
-        ("game.penalties.r1.weight=.inf", ["game.penalties.r1.weight=.inf", "a finite number"]),
+        (
+            "game.penalties.r1.weight=.inf",
+            ["game.penalties.r1.weight=.inf", "a finite number"],
+        ),
         # not one of the options
         ("game.mode=fats", ["game.mode=fats", "one of 'fast', 'exact'"]),
         ("train.precision=fp16", ["one of 'fp32', 'bf16'"]),

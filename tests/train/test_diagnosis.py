@@ -367,7 +367,10 @@ def test_best_remedies_know_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     halved = "'game.generator_optimiser.lr={start: 0.0015, end: 7.5e-06}'"
     assert halved in first("diverging", "r3gan/ring8")
     assert "nonsaturating" in first(
-        "discriminator overpowered", "gan/ring8", "game.objective={kind: minimax}", starved=True
+        "discriminator overpowered",
+        "gan/ring8",
+        "game.objective={kind: minimax}",
+        starved=True,
     )
     assert "constraint=null" in first("discriminator overpowered", "wgan/ring8")
     assert "norm=layer" in first("dropping modes", "dcgan/digits")

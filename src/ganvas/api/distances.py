@@ -19,7 +19,7 @@ from ganvas.data.source import REFERENCE, ArraySource
 from ganvas.data.spec import AnyArray
 from ganvas.errors import UsageError
 from ganvas.games import permitted
-from ganvas.games.adversarial import Adversarial
+from ganvas.games.adversarial import Adversarial, learn
 from ganvas.games.penalties import input_gradient, interpolates, squared_norms
 from ganvas.metrics.distances import wasserstein_assignment
 from ganvas.model import MODEL, load
@@ -154,17 +154,16 @@ def train_to_optimality(
     turns = Turns(game.players, noise)
     turns.hold()
     game.train()
-    values: list[Tensor] = []
+    values: list[float] = []
     for number in range(steps):
         turns.round, turns.progress = number, number / steps
-        drawn = (Batch(items[noise.integers(batch, len(items))]) for items in (x, y))
-        real, fake = ([game.shown(part, turns) for part in game.cut(items)] for items in drawn)
-        noted = game.discriminator_turn(real, fake, turns)
+        real, fake = (Batch(items[noise.integers(batch, len(items))]) for items in (x, y))
+        learn(game, real, fake, turns)
+        noted = turns.take_statistics()
         estimates = [v for name, v in noted.items() if name.startswith("estimate/")]
-        values.append(estimates[0] if estimates else -turns.statistics["loss/discriminator"][-1])
-        turns.statistics = {}
+        values.append(estimates[0] if estimates else -noted["loss/discriminator"])
     game.eval()
-    return [float(value) for value in values]
+    return values
 
 
 def gathered(name: str | Path, seed: int, games: Sequence[str | type[Game]] = ()) -> AnyArray:

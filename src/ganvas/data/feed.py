@@ -247,6 +247,11 @@ class Feed:
                 self._ahead.fetch(channel, self._mine(following, n))
         return batch
 
+    def take(self, batches: int, stream: str = MAIN) -> Iterator[Batch]:
+        """Give the next so many batches of a named stream, each when it is asked for."""
+        for _ in range(batches):
+            yield self.next(stream)
+
     def epoch(self, split: str, n: int) -> Iterator[Batch]:
         """Go once through a finite split in order, ``n`` records at a time; the last may be fewer.
 

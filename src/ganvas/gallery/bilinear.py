@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.gallery.exhibit import Exhibit, Row
-from ganvas.games.remedies import History
+from ganvas.games.terms import History
 from ganvas.report.figures import INK, Dots, Line, Panel, figure
 
 RATE, STEPS = 0.1, 500
@@ -29,7 +29,7 @@ def trajectory(weight: float, steps: int = STEPS) -> list[tuple[float, float]]:
     for _ in range(steps):
         losses: list[Tensor] = [x * y.detach(), -x.detach() * y]
         if weight:
-            losses = [a + h.loss([p]) for a, h, p in zip(losses, past, (x, y), strict=True)]
+            losses = [a + h([p]) for a, h, p in zip(losses, past, (x, y), strict=True)]
         slopes = [torch.autograd.grad(a, p)[0] for a, p in zip(losses, (x, y), strict=True)]
         with torch.no_grad():
             for player, slope in zip((x, y), slopes, strict=True):

@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ganvas.data.batch import Batch
 from ganvas.gallery.exhibit import Exhibit, Row
 from ganvas.gallery.playing import Table, mlp, points, table
 from ganvas.games.penalties import input_gradient, interpolates, squared_norms
@@ -281,8 +280,8 @@ def layer_norms(made: Table, n: int = 256) -> list[float]:
     real = made.real(n).x
     fake = torch.from_numpy(made.samples(n))
     x = torch.cat([real, fake]).requires_grad_()
-    logits = game.judge(Batch(x)).logits
-    loss = game.objective.discriminator(logits[:n], logits[n:])
+    logits = game.judge(x).logits
+    loss = game.judge.objective.discriminator(logits[:n], logits[n:])
     slopes = cast(Sequence[Tensor], torch.autograd.grad(loss, seen))
     for hook in hooks:
         hook.remove()

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ganvas.data.batch import Batch
 from ganvas.gallery.exhibit import Exhibit, Row
 from ganvas.gallery.playing import Table, atoms, gradient_norm, mlp, points, table
 from ganvas.gallery.theory import normal
@@ -297,7 +296,7 @@ def _norm(made: Table, objective: Minimax | NonSaturating) -> float:
     game = made.game
     z = game.prior(2048, Noise(12))
     return gradient_norm(
-        lambda: objective.generator(None, game.judge(Batch(game.generator(z))).logits),
+        lambda: objective.generator(None, game.judge(game.generator(z)).logits),
         game.generator,
     )
 

@@ -17,7 +17,7 @@ from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import ArraySource, Source
 from ganvas.games import find_game
-from ganvas.games.adversarial import Adversarial
+from ganvas.games.adversarial import Adversarial, learn
 from ganvas.play import Noise, Turns, build
 
 Look = Callable[[int], None]
@@ -72,7 +72,8 @@ class Table(NamedTuple):
         self.game.train()
         for number in range(steps):
             self.turns.round = number
-            self.game.discriminator_step(self.game.real(self.feed), self.turns)
+            real = self.feed.next()
+            learn(self.game, real, self.game.fakes(real, self.turns), self.turns)
         self.turns.statistics = {}
 
     def train_against(self, fakes: Callable[[Tensor, Noise], Tensor], steps: int) -> list[float]:
@@ -86,7 +87,7 @@ class Table(NamedTuple):
             self.turns.round, self.turns.progress = number, number / steps
             real = self.feed.next()
             fake = Batch(fakes(real.x, self.turns.noise))
-            self.game.discriminator_turn([real.only()], [fake], self.turns)
+            learn(self.game, real, fake, self.turns, shown=True)
             losses += self.turns.statistics["loss/discriminator"]
             self.turns.statistics = {}
         return [float(loss) for loss in losses]

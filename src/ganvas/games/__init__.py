@@ -27,8 +27,10 @@ PARTS = frozenset(
         "augmentation",
         "constraints",
         "density",
+        "heads",
         "held_out",
         "joint",
+        "judge",
         "latents",
         "likelihoods",
         "matching",
@@ -36,8 +38,9 @@ PARTS = frozenset(
         "penalties",
         "priors",
         "remembering",
-        "remedies",
         "representatives",
+        "terms",
+        "views",
     }
 )
 """Files here that are no systems, but what systems are made of."""

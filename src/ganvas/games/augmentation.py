@@ -11,10 +11,11 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from ganvas.config import Schedule, Settings, Share
+from ganvas.config import Schedule, Settings, Share, value_at
+from ganvas.data.batch import Batch
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
-from ganvas.play import Noise
+from ganvas.play import Noise, Turns
 
 PLANE = 2
 """Dimensions of space of an image."""
@@ -47,17 +48,18 @@ class Augment(Settings):
             raise ValueError("a probability lies between 0 and 1")
         return p
 
-    def check(self, spec: DataSpec) -> None:
-        """Refuse data that are no images.
+    def view(self, spec: DataSpec) -> Augmented:
+        """Return the changes as a view of a judge.
 
         Raises:
-            UsageError: they are points.
+            UsageError: the data are no images.
         """
         if spec.domain.grid != PLANE:
             raise UsageError(
                 f"game.augment changes images, but {spec.name} holds {spec.domain.plural}: "
                 "leave it out"
             )
+        return Augmented(self)
 
     def change(self, x: Tensor, p: float, noise: Noise) -> Tensor:
         """Return images (N, C, H, W), each changed on its own with probability ``p``."""
@@ -91,6 +93,18 @@ class Augment(Settings):
             hole = covered[:, None, None] & down[:, :, None] & across[:, None, :]
             x = x.masked_fill(hole[:, None], 0.0)
         return x
+
+
+class Augmented:
+    """A view of a judge: every image under random changes."""
+
+    def __init__(self, augment: Augment) -> None:
+        self.augment = augment
+
+    def __call__(self, batch: Batch, turn: Turns) -> Batch:
+        """Return the batch with its main field changed."""
+        p = value_at(self.augment.probability, turn.progress)
+        return batch.replace(**{batch.main: self.augment.change(batch.x, p, turn.noise)})
 
 
 def mirrored(places: Tensor, side: int) -> Tensor:

@@ -6,6 +6,7 @@ import math
 from typing import ClassVar
 
 from ganvas.config import Schedule
+from ganvas.data.feed import Feed
 from ganvas.games.adversarial import Adversarial, AdversarialConfig, Labels
 from ganvas.games.priors import Hypercube, Prior
 from ganvas.networks import (
@@ -14,7 +15,7 @@ from ganvas.networks import (
     DiscriminatorConfig,
     GeneratorConfig,
 )
-from ganvas.play import SGD, OptimiserConfig
+from ganvas.play import SGD, OptimiserConfig, Turns
 
 HORIZON = 300_000
 """Updates: 500 epochs of 60,000 images in batches of 100, past the floor of the schedule."""
@@ -50,7 +51,7 @@ class CGANConfig(AdversarialConfig):
     latent: Prior = Hypercube(dim=100)
     generator: GeneratorConfig = CganMLPGenerator()
     discriminator: DiscriminatorConfig = CganMLPDiscriminator()
-    conditional: bool = True
+    conditional: bool | list[str] = True
     labels: Labels = Labels(fakes="batch", generator="batch")
     generator_optimiser: OptimiserConfig = MNIST
     discriminator_optimiser: OptimiserConfig = MNIST
@@ -59,9 +60,21 @@ class CGANConfig(AdversarialConfig):
 class CGAN(Adversarial):
     """min_G max_D E log D(x|y) + E log(1 − D(G(z|y)|y))  (Eq. 2), G non-saturating by default.
 
-    `Adversarial.round` with one step each. Fakes have the labels of the real batch.
+    Fakes have the labels of the real batch.
     """
 
     system: ClassVar[str] = "cgan"
     one_process: ClassVar[str | None] = "each process draws dropout masks of its own"
     Config = CGANConfig
+
+    def round(self, data: Feed, turn: Turns) -> None:
+        """Play one step each on  E log D(x|y) + E log(1 − D(G(z|y)|y))  (Eq. 2)."""
+        for real in data.take(self.discriminator_steps):
+            with turn("discriminator") as discriminator:
+                for x, x_fake in turn.parts(*self.judge.see(turn, real, self.fakes(real, turn))):
+                    # y: the conditions of the real batch, on both sides
+                    discriminator.minimise(self.judge.loss(x, x_fake, turn))
+        with turn("generator") as generator:
+            for x, z in turn.parts(real, self.latents(real, turn)):
+                # non-saturating: −E log D(G(z|y)|y)
+                generator.minimise(self.judge.confusion(x, self.generate(z), turn))

@@ -6,7 +6,7 @@ Each is put in place once (`install`) and then built into the weights, enforced 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -24,6 +24,7 @@ class Clip(Settings):
         bound: c.
     """
 
+    costs: ClassVar[bool] = False
     kind: Literal["clip"] = "clip"
     bound: float = Field(default=0.01, gt=0)
 
@@ -35,8 +36,9 @@ class Clip(Settings):
         """Clip after a step."""
         clip_(network, self.bound)
 
-    def cost(self, network: nn.Module, progress: float) -> Tensor | None:
-        """Return None: it costs nothing."""
+    def cost(self, network: nn.Module, progress: float) -> Tensor:
+        """Return 0: it costs nothing."""
+        return torch.zeros(())
 
     def statistics(self, network: nn.Module) -> dict[str, Tensor]:
         """Return the share of weights that stand at the bound."""
@@ -50,6 +52,7 @@ class Sphere(Settings):
         radius: its Euclidean norm.
     """
 
+    costs: ClassVar[bool] = False
     kind: Literal["sphere"] = "sphere"
     radius: float = Field(default=1.0, gt=0)
 
@@ -61,8 +64,9 @@ class Sphere(Settings):
         """Project after a step."""
         project_(network, self.radius)
 
-    def cost(self, network: nn.Module, progress: float) -> Tensor | None:
-        """Return None: it costs nothing."""
+    def cost(self, network: nn.Module, progress: float) -> Tensor:
+        """Return 0: it costs nothing."""
+        return torch.zeros(())
 
     def statistics(self, network: nn.Module) -> dict[str, Tensor]:
         """Return nothing."""
@@ -76,6 +80,7 @@ class Spectral(Settings):
         factor: Lipschitz bound of each layer.
     """
 
+    costs: ClassVar[bool] = False
     kind: Literal["spectral"] = "spectral"
     factor: float = Field(default=1.0, gt=0)
 
@@ -86,8 +91,9 @@ class Spectral(Settings):
     def enforce(self, network: nn.Module) -> None:
         """Do nothing: the weights are normalised wherever they are used."""
 
-    def cost(self, network: nn.Module, progress: float) -> Tensor | None:
-        """Return None: it costs nothing."""
+    def cost(self, network: nn.Module, progress: float) -> Tensor:
+        """Return 0: it costs nothing."""
+        return torch.zeros(())
 
     def statistics(self, network: nn.Module) -> dict[str, Tensor]:
         """Return nothing."""
@@ -97,6 +103,7 @@ class Spectral(Settings):
 class Weight(Settings):
     """Each output's weights have a direction and a length of their own (`nn.weight_norm`)."""
 
+    costs: ClassVar[bool] = False
     kind: Literal["weight"] = "weight"
 
     def install(self, network: nn.Module) -> None:
@@ -111,8 +118,9 @@ class Weight(Settings):
     def enforce(self, network: nn.Module) -> None:
         """Do nothing: the weights are put together wherever they are used."""
 
-    def cost(self, network: nn.Module, progress: float) -> Tensor | None:
-        """Return None: it costs nothing."""
+    def cost(self, network: nn.Module, progress: float) -> Tensor:
+        """Return 0: it costs nothing."""
+        return torch.zeros(())
 
     def statistics(self, network: nn.Module) -> dict[str, Tensor]:
         """Return nothing."""
@@ -126,6 +134,7 @@ class Orthonormal(Settings):
         weight: λ.
     """
 
+    costs: ClassVar[bool] = True
     kind: Literal["orthonormal"] = "orthonormal"
     weight: Amount = 0.01
 
@@ -140,7 +149,7 @@ class Orthonormal(Settings):
     def enforce(self, network: nn.Module) -> None:
         """Do nothing: the loss pulls at the weights."""
 
-    def cost(self, network: nn.Module, progress: float) -> Tensor | None:
+    def cost(self, network: nn.Module, progress: float) -> Tensor:
         """Return the weighted sum, a 0-d tensor."""
         return value_at(self.weight, progress) * orthonormality(network)
 

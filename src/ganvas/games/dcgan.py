@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ganvas.data.feed import Feed
 from ganvas.games.adversarial import Adversarial, AdversarialConfig
 from ganvas.games.priors import Prior, Uniform
 from ganvas.networks import DCGANDiscriminator, DCGANGenerator, DiscriminatorConfig, GeneratorConfig
-from ganvas.play import Adam, OptimiserConfig
+from ganvas.play import Adam, OptimiserConfig, Turns
 
 
 class DCGANConfig(AdversarialConfig):
@@ -21,7 +22,7 @@ class DCGANConfig(AdversarialConfig):
 
 
 class DCGAN(Adversarial):
-    """One step of the discriminator, one of the generator on fresh z; `Adversarial.round`.
+    """One step of the discriminator, one of the generator on fresh z.
 
     The discriminator has batch norm, so real and fake samples go through it in separate passes,
     each normalised by its own statistics.
@@ -29,3 +30,15 @@ class DCGAN(Adversarial):
 
     system: ClassVar[str] = "dcgan"
     Config = DCGANConfig
+
+    def round(self, data: Feed, turn: Turns) -> None:
+        """Play one step of each in the non-saturating game."""
+        for real in data.take(self.discriminator_steps):
+            with turn("discriminator") as discriminator:
+                for x, x_fake in turn.parts(*self.judge.see(turn, real, self.fakes(real, turn))):
+                    # separate passes of x and G(z), for batch norm
+                    discriminator.minimise(self.judge.loss(x, x_fake, turn))
+        with turn("generator") as generator:
+            for x, z in turn.parts(real, self.latents(real, turn)):
+                # −E log D(G(z))
+                generator.minimise(self.judge.confusion(x, self.generate(z), turn))

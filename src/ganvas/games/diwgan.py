@@ -15,12 +15,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ganvas.config import Amount, value_at
-from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
 from ganvas.games import matching
-from ganvas.games.adversarial import Adversarial, AdversarialConfig, Parts
+from ganvas.games.adversarial import Adversarial, AdversarialConfig
 from ganvas.games.density import distinct, leave_one_out_bandwidth, log_density
 from ganvas.games.priors import Normal, Prior
 from ganvas.games.representatives import Choice, Pairs, Summary, Trail, bounded, chosen, entropy
@@ -33,7 +32,7 @@ from ganvas.networks import (
     MLPGenerator,
 )
 from ganvas.nn import gather, world_size
-from ganvas.play import Adam, Noise, OptimiserConfig, Player, Stage, Turns
+from ganvas.play import Adam, Loss, Noise, OptimiserConfig, Player, Stage, Turns
 
 BANDWIDTH_POINTS = 2_000
 SAME = 1e-3
@@ -102,8 +101,8 @@ class DIWGAN(Adversarial):
         for edge in spec.shape:
             flat *= edge
         k = config.code or min(flat, 16)
-        self.encoder = config.encoder.build(spec, k)
-        self.decoder = config.decoder.build(spec, k)
+        self.encoder = config.encoder.build(spec.domain, k)
+        self.decoder = config.decoder.build(spec.domain, k)
         self.players["autoencoder"] = Player(
             [self.encoder, self.decoder], config.autoencoder_optimiser
         )
@@ -162,20 +161,20 @@ class DIWGAN(Adversarial):
 
     # ---- the game -------------------------------------------------------------------------------
 
-    def generator_step(self, real: Parts, turn: Turns) -> None:
-        """Lower −E log D(G(z)) + α E[w_r w_g ‖s_r − s_g‖]  (Eq. 3)."""
-        alpha = value_at(self.settings.alpha, turn.progress)
-        ((z, y),) = self.latents(real, self.labels.generator, turn.noise)
-        with turn("generator", tracks=self.followers) as generator:
-            x = self.generator(z, y)
-            shown = self.shown(Batch(x, y), turn)
-            loss, noted = self.generator_loss(self.shown(real[0], turn), shown, turn)
+    def round(self, data: Feed, turn: Turns) -> None:
+        """Play one step of D, one of G on −E log D(G(z)) + α E[w_r w_g ‖s_r − s_g‖]  (Eq. 3)."""
+        for real in data.take(self.discriminator_steps):
+            with turn("discriminator") as discriminator:
+                real_seen, fake_seen = self.judge.see(turn, real, self.fakes(real, turn))
+                discriminator.minimise(self.judge.loss(real_seen, fake_seen, turn))
+        with turn("generator") as generator:
+            fake = self.generate(self.latents(real, turn))
+            loss = self.judge.confusion(real, fake, turn)
+            alpha = value_at(self.settings.alpha, turn.progress)
             if alpha:
-                distance, more = self.weighted_distance(x, turn)
-                loss, noted = loss + alpha * distance, noted | more
+                distance, noted = self.weighted_distance(fake.x, turn)
+                loss = Loss(loss.value + alpha * distance, {**loss.statistics, **noted})
             generator.minimise(loss)
-            turn.log(**noted)
-            self.look_back(generator)
 
     def weighted_distance(self, x: Tensor, turn: Turns) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the mean weighted distance of this process's fakes to their reals, and numbers."""

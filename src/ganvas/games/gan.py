@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ganvas.data.feed import Feed
 from ganvas.games.adversarial import Adversarial, AdversarialConfig
 from ganvas.games.priors import Normal, Prior
 from ganvas.networks import DiscriminatorConfig, GeneratorConfig, MLPDiscriminator, MLPGenerator
+from ganvas.play import Turns
 
 
 class GANConfig(AdversarialConfig):
@@ -21,7 +23,19 @@ class GANConfig(AdversarialConfig):
 
 
 class GAN(Adversarial):
-    """Algorithm 1: k steps of the discriminator, then one of the generator; `Adversarial.round`."""
+    """Discriminator and generator in the minimax game of value V (Eq. 1)."""
 
     system: ClassVar[str] = "gan"
     Config = GANConfig
+
+    def round(self, data: Feed, turn: Turns) -> None:
+        """Play one iteration of Algorithm 1."""
+        for real in data.take(self.discriminator_steps):  # for k steps do
+            with turn("discriminator") as discriminator:
+                for x, x_fake in turn.parts(*self.judge.see(turn, real, self.fakes(real, turn))):
+                    # D ascends V = E log D(x) + E log(1 − D(G(z)))
+                    discriminator.minimise(self.judge.loss(x, x_fake, turn))
+        with turn("generator") as generator:
+            for x, z in turn.parts(real, self.latents(real, turn)):
+                # G descends E log(1 − D(G(z))), or −E log D(G(z)) (section 3)
+                generator.minimise(self.judge.confusion(x, self.generate(z), turn))

@@ -67,9 +67,9 @@ class Joint(Game):
                 f"game.eps_dim={config.eps_dim} leaves nothing of game.latent.dim="
                 f"{config.latent.dim} to be encoded; give a smaller eps_dim"
             )
-        self.generator: Generator = config.generator.build(spec, config.latent.dim)
-        self.encoder: Encoder = config.encoder.build(spec, self.width)
-        self.discriminator: JointDiscriminator = config.discriminator.build(spec, self.width)
+        self.generator: Generator = config.generator.build(spec.domain, config.latent.dim)
+        self.encoder: Encoder = config.encoder.build(spec.domain, self.width)
+        self.discriminator: JointDiscriminator = config.discriminator.build(spec.domain, self.width)
         self.players = {
             "generator": Player(self.generator, config.generator_optimiser),
             "encoder": Player(self.encoder, config.encoder_optimiser),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ganvas.data.feed import Feed
 from ganvas.games.adversarial import Adversarial, AdversarialConfig
 from ganvas.games.objectives import LeastSquares, Objective
 from ganvas.games.priors import Normal, Prior
 from ganvas.networks import DCGANDiscriminator, DCGANGenerator, DiscriminatorConfig, GeneratorConfig
-from ganvas.play import OptimiserConfig, RMSProp
+from ganvas.play import OptimiserConfig, RMSProp, Turns
 
 
 class LSGANConfig(AdversarialConfig):
@@ -23,7 +24,19 @@ class LSGANConfig(AdversarialConfig):
 
 
 class LSGAN(Adversarial):
-    """One step of the discriminator (Eq. 9), one of the generator; `Adversarial.round`."""
+    """Discriminator and generator against targets a, b and c (Eq. 9)."""
 
     system: ClassVar[str] = "lsgan"
     Config = LSGANConfig
+
+    def round(self, data: Feed, turn: Turns) -> None:
+        """Play one step of the discriminator, one of the generator."""
+        for real in data.take(self.discriminator_steps):
+            with turn("discriminator") as discriminator:
+                for x, x_fake in turn.parts(*self.judge.see(turn, real, self.fakes(real, turn))):
+                    # ½E(D(x) − b)² + ½E(D(G(z)) − a)²  (Eq. 9)
+                    discriminator.minimise(self.judge.loss(x, x_fake, turn))
+        with turn("generator") as generator:
+            for x, z in turn.parts(real, self.latents(real, turn)):
+                # ½E(D(G(z)) − c)²
+                generator.minimise(self.judge.confusion(x, self.generate(z), turn))

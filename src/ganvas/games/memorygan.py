@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, cast
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from ganvas.config import Amount, Settings, value_at
+from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
 from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
 from ganvas.errors import GanvasError
+from ganvas.games.adversarial import Adversarial, AdversarialConfig, Labels
+from ganvas.games.judge import Verdict, Verdicts
 from ganvas.games.objectives import Minimax, NonSaturating, ReverseKL, UpDown
 from ganvas.games.priors import Normal, Prior
 from ganvas.games.remembering import Remembering, held_out_scores
@@ -26,7 +29,7 @@ from ganvas.networks import (
 )
 from ganvas.networks.base import Discriminator, Generator, MemoryHead
 from ganvas.nn import Memory
-from ganvas.play import Adam, Game, Noise, OptimiserConfig, Player, Turns
+from ganvas.play import Loss, Noise, Turns
 
 Losses = Annotated[Minimax | NonSaturating | ReverseKL | UpDown, Field(discriminator="kind")]
 
@@ -50,14 +53,13 @@ class Jitter(Settings):
         return (mean + noise.uniform(n, 1, 1, 1, low=low, high=high) * (x - mean)).clamp(-1, 1)
 
 
-class MemoryGANConfig(Settings):
-    """What memoryGAN can be told.
+class MemoryGANConfig(AdversarialConfig):
+    """What memoryGAN can be told besides what all adversarial games can.
 
     Attributes:
         latent: the prior of z.
         generator: the network; its input is [K_c, z].
         discriminator: the query network μ; its head becomes the memory.
-        generator_optimiser, discriminator_optimiser: how they step.
         objective: the pair of losses: minimax is the paper's; nonsaturating ("alternative"),
             reverse_kl and updown are its code's.
         memory: the memory; null for the ablation "– Memory", the plain game with a plain head.
@@ -71,10 +73,9 @@ class MemoryGANConfig(Settings):
     latent: Prior = Normal(dim=2)
     generator: GeneratorConfig = DCGANGenerator()
     discriminator: DiscriminatorConfig = DCGANDiscriminator()
-    generator_optimiser: OptimiserConfig = Adam(lr=2e-4, beta1=0.5, beta2=0.999)
-    discriminator_optimiser: OptimiserConfig = Adam(lr=2e-4, beta1=0.5, beta2=0.999)
-    objective: Losses = Minimax()
+    objective: Losses = Minimax()  # pyright: ignore[reportIncompatibleVariableOverride]
     memory: Remembering | None = Remembering()
+    labels: Labels = Labels(fakes="batch", generator="batch")
     mcgn: bool = True
     information: Amount = 0.01
     information_form: Literal["cosine", "mse"] = "cosine"
@@ -82,7 +83,7 @@ class MemoryGANConfig(Settings):
     jitter: Jitter | None = None
 
 
-class MemoryGAN(Game):
+class MemoryGAN(Adversarial):
     """D(x) = p(y=1|x) is read from a memory of clusters of real and fake samples.
 
     G is given the key of a real slot c ~ P(c|v=1), the discrete part of what it draws, and z, the
@@ -94,75 +95,85 @@ class MemoryGAN(Game):
 
     system: ClassVar[str] = "memorygan"
     Config = MemoryGANConfig
-    averaged: ClassVar[tuple[str, ...]] = ("generator",)
 
     def __init__(self, config: MemoryGANConfig, spec: DataSpec) -> None:
         super().__init__(config, spec)
-        self.latent = config.latent
-        self.objective = config.objective
         self.information = config.information
         self.form = config.information_form
         self.update_in_generator_step = config.update_in_generator_step
         self.jitter = config.jitter
-        self.discriminator: Discriminator = config.discriminator.build(spec)
-        if config.memory is not None:
-            config.memory.install(self.discriminator)
+        self.judge.follows = False  # the memory is updated in the round below
+
+    def networks(self, config: AdversarialConfig) -> tuple[Generator, Discriminator]:
+        """Return G, whose input is as wide as a key more, and the query network."""
+        assert isinstance(config, MemoryGANConfig)
+        query = self.build_discriminator(config)
         self.keyed = config.mcgn and config.memory is not None
-        width = self.latent.dim + (self.memory.dim if self.keyed else 0)
-        self.generator: Generator = config.generator.build(spec, width)
-        self.players = {
-            "generator": Player(self.generator, config.generator_optimiser),
-            "discriminator": Player(self.discriminator, config.discriminator_optimiser),
-        }
+        width = config.latent.dim
+        if self.keyed:
+            width += cast(MemoryHead, query.head).memory.dim
+        return self.build_generator(config, width), query
 
     # ---- training -------------------------------------------------------------------------------
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one iteration of Algorithm 1: the query network, the memory, the generator."""
-        x = data.next().x
-        if self.jitter is not None:
-            x = self.jitter.apply(x, turn.noise)
-        z = self.prior(len(x), turn.noise)  # c ~ P(c|v=1), [K_c, z]
-        with turn("discriminator") as discriminator:
-            with torch.no_grad():
-                x_fake = self.generator(z)
-            h, h_fake = self.discriminator.features(x), self.discriminator.features(x_fake)
-            on_real, on_fake = self.discriminator.head(h), self.discriminator.head(h_fake)
-            loss = self.objective.discriminator(on_real, on_fake)
-            information = self.information_loss(h_fake, z, turn)
-            discriminator.minimise(loss + information)  # Eq. 8
-            if self.head is not None and not turn.steps["discriminator"]:
-                discriminator.skip()  # an empty memory has no slope
-            self.remember(h, h_fake, turn)  # Eq. 5
-        z = self.prior(len(x), turn.noise)
+        for real in data.take(self.discriminator_steps):
+            real = self.jittered(real, turn)
+            z = self.drawn(real, turn.noise, self.labels.fakes)  # c ~ P(c|v=1), [K_c, z]
+            with turn("discriminator") as discriminator:
+                with torch.no_grad():
+                    fake = self.generate(z)
+                h, h_fake = list[Tensor](), list[Tensor]()
+                for x, x_fake, part in turn.parts(*self.judge.see(turn, real, fake), z):
+                    seen = Verdicts(
+                        self.judge.verdict(x, features=True),
+                        self.judge.verdict(x_fake, features=True),
+                    )
+                    loss = self.judge.loss(x, x_fake, turn, seen=seen)
+                    information = self.information_loss(seen.fake, part, turn)
+                    discriminator.minimise(plus(loss, information))  # Eq. 8
+                    h.append(features(seen.real))
+                    h_fake.append(features(seen.fake))
+                if self.head is not None and not turn.steps["discriminator"]:
+                    discriminator.skip()  # an empty memory has no slope
+                self.remember(h, h_fake, turn)  # Eq. 5
+        z = self.latents(real, turn)
         with turn("generator") as generator:
-            h_fake = self.discriminator.features(self.generator(z))
-            loss = self.confusion(self.discriminator.head(h_fake))
-            generator.minimise(loss + self.information_loss(h_fake, z, turn))
+            h_fake = list[Tensor]()
+            for x, part in turn.parts(real, z):
+                fake = self.judge.show(self.generate(part), turn)
+                on_fake = self.judge.verdict(fake, features=True)
+                loss = self.judge.lowered(self.judge.show(x, turn), fake, on_fake=on_fake)
+                generator.minimise(plus(loss, self.information_loss(on_fake, part, turn)))
+                h_fake.append(features(on_fake))
         if self.update_in_generator_step:
-            self.remember(h[:0], h_fake, turn)
+            self.remember([one[:0] for one in h], h_fake, turn)
 
-    def confusion(self, on_fake: Tensor) -> Tensor:
-        """Return the generator's adversarial loss: E log(1 − D(x̃)), or the objective chosen."""
-        return self.objective.generator(None, on_fake)
+    def jittered(self, real: Batch, turn: Turns) -> Batch:
+        """Return real images with random brightness and contrast, if it is to be so."""
+        if self.jitter is None:
+            return real
+        return real.replace(**{real.main: self.jitter.apply(real.x, turn.noise)})
 
-    def information_loss(self, h: Tensor, z: Tensor, turn: Turns) -> Tensor:
-        """Return λÎ, Î = −E κ K_cᵀ μ(G([K_c, z])), of fakes' features and latents  (Eq. 7)."""
+    def information_loss(self, verdict: Verdict, z: Batch, turn: Turns) -> Tensor:
+        """Return λÎ, Î = −E κ K_cᵀ μ(G([K_c, z])), of fakes' verdicts and latents  (Eq. 7)."""
         if self.head is None or not self.keyed:
-            return z.new_zeros(())
-        keys = z[:, : self.memory.dim]
+            return z.x.new_zeros(())
+        keys, h = z.x[:, : self.memory.dim], features(verdict)
         if self.form == "mse":
             loss = (self.head.raw(h) - keys).square().mean()
         else:
             loss = -self.memory.kappa * (keys * self.head.query(h)).sum(1).mean()
         return value_at(self.information, turn.progress) * loss
 
-    def remember(self, h: Tensor, h_fake: Tensor, turn: Turns) -> None:
+    def remember(self, h: list[Tensor], h_fake: list[Tensor], turn: Turns) -> None:
         """Let the memory follow what D has just seen, by EM; no gradients."""
         if self.head is None:
             return
         with torch.no_grad():
-            change = self.memory.update(self.head.query(h), self.head.query(h_fake))
+            queries = (self.head.query(torch.cat(parts)) for parts in (h, h_fake))
+            change = self.memory.update(*queries)
         turn.log(**change.statistics(self.memory))
 
     # ---- what a trained model can do ------------------------------------------------------------
@@ -200,10 +211,6 @@ class MemoryGAN(Game):
         keys = self.memory.keys[slots].to(z.dtype)
         return torch.cat([keys, z.to(keys.device)], dim=1)
 
-    def sample(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return samples (N, *shape) in network units for latents [K_c, z]."""
-        return self.generator(z)
-
     def settle(self, z: Tensor) -> Tensor:
         """Return mixtures [K̂, z] of latents with each K̂ replaced by the key it settles on."""
         return settled(self.memory, z) if self.keyed else z
@@ -236,10 +243,6 @@ class MemoryGAN(Game):
         """Return p(c|x) over all slots, (N, slots)  (Eq. 1)."""
         return self.memory.posterior(self.query(x))
 
-    def score(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the logit of p(y=1|x), (N,); high means real."""
-        return self.discriminator(x)
-
     def gauge(self, x: Tensor) -> dict[str, float]:
         """Return the likelihood of held-out samples (N, *shape), and the shape of the prior."""
         return {} if self.head is None else readings(self.memory, self.query(x))
@@ -247,3 +250,13 @@ class MemoryGAN(Game):
     def measures(self, source: Source, seed: int) -> dict[str, Score]:
         """Return the likelihood of held-out items, and the effective number of slots."""
         return {} if self.head is None else held_out_scores(self.memory, self.query, source, seed)
+
+
+def features(verdict: Verdict) -> Tensor:
+    """Return the features (N, F) of a verdict that was asked for them."""
+    return cast(Tensor, verdict.features)
+
+
+def plus(loss: Loss, more: Tensor) -> Loss:
+    """Return a loss with something added to it."""
+    return loss._replace(value=loss.value + more)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from ganvas.data.feed import Feed
 from ganvas.games.adversarial import Adversarial, AdversarialConfig
 from ganvas.games.objectives import NonSaturating, Objective
 from ganvas.games.priors import Normal, Prior
@@ -15,6 +16,7 @@ from ganvas.networks import (
     DiscriminatorConfig,
     GeneratorConfig,
 )
+from ganvas.play import Turns
 
 
 class PacGANConfig(AdversarialConfig):
@@ -28,7 +30,7 @@ class PacGANConfig(AdversarialConfig):
 
 
 class PacGAN(Adversarial):
-    """`Adversarial.round`, with D(x₁, …, x_m) on packs that are all real or all fake.
+    """The game of D(x₁, …, x_m) on packs that are all real or all fake.
 
     Only D's first layer is wider for it. Two laws that a discriminator can hardly tell apart by
     single samples differ more in packs, and the more so if modes are missing (section 4). Any
@@ -37,3 +39,15 @@ class PacGAN(Adversarial):
 
     system: ClassVar[str] = "pacgan"
     Config = PacGANConfig
+
+    def round(self, data: Feed, turn: Turns) -> None:
+        """Play one step of the discriminator on packs, one of the generator (section 3)."""
+        for real in data.take(self.discriminator_steps):
+            with turn("discriminator") as discriminator:
+                for x, x_fake in turn.parts(*self.judge.see(turn, real, self.fakes(real, turn))):
+                    # D sees packs of m: all real, or all fake
+                    discriminator.minimise(self.judge.loss(x, x_fake, turn))
+        with turn("generator") as generator:
+            for x, z in turn.parts(real, self.latents(real, turn)):
+                # and so do the fakes of the generator's turn
+                generator.minimise(self.judge.confusion(x, self.generate(z), turn))

@@ -8,7 +8,7 @@ judges each sample on its own, so batch norm is refused (`refuse_batch_norm`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from ganvas.config import Amount, Settings, value_at
 from ganvas.data.batch import Batch
+from ganvas.data.records import LABEL
 from ganvas.errors import UsageError
 from ganvas.nn import BatchNorm
 from ganvas.play import Noise
 
-Judge = Callable[[Tensor, Tensor | None], Tensor]
+Judge = Callable[[Tensor, Any], Tensor]
 Place = Literal["real", "fake", "elsewhere"]
 
 
@@ -42,7 +43,8 @@ class GradientPenalty(Settings):
 
     def points(self, real: Batch, fake: Batch, noise: Noise) -> Batch:
         """Return x̂ = εx + (1 − ε)x̃ with ε uniform on [0, 1), one per sample."""
-        return Batch(interpolates(real.x, fake.x, noise.uniform(len(real))), real.get("label"))
+        x = interpolates(real.x, fake.x, noise.uniform(len(real)))
+        return real.replace(**{real.main: x})
 
     def cost(self, squared: Tensor) -> Tensor:
         """Return E(‖∇f‖ − target)² for squared norms (N,)."""
@@ -68,7 +70,7 @@ class Dragan(Settings):
         mean = noise.ranks.mean(x.mean())
         deviation = noise.ranks.mean((x - mean).square().mean()).sqrt()
         step = noise.uniform(len(real)).view(-1, *[1] * (x.dim() - 1)) * self.spread * deviation
-        return Batch(x + step * noise.uniform(*x.shape), real.get("label"))
+        return real.replace(**{real.main: x + step * noise.uniform(*x.shape)})
 
     def cost(self, squared: Tensor) -> Tensor:
         """Return E(‖∇f‖ − 1)² for squared norms (N,)."""
@@ -119,18 +121,20 @@ def penalise(
     progress: float,
     squared: tuple[Tensor, Tensor] | None = None,
     apart: bool = False,
+    given: Callable[[Batch], Any] = lambda batch: batch.get(LABEL),
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the sum of all weighted penalties, and each one without its weight, by name.
 
     ``squared`` are the squared norms on real samples and fakes, (N,) each, if they are known; all
     others are computed in one pass, or in one for each place if samples must be kept ``apart``.
+    ``given`` says which conditions of a batch the discriminator is given.
     """
     places = [penalty.points(real, fake, noise) for penalty in penalties.values()]
     known = {id(real): squared[0], id(fake): squared[1]} if squared else {}
     missing = [place for place in places if id(place) not in known]
     for together in [[place] for place in missing] if apart else [missing] if missing else []:
         joined = Batch.cat(together)
-        found = squared_norms(input_gradient(discriminator, joined.x, joined.get("label")))
+        found = squared_norms(input_gradient(discriminator, joined.x, given(joined)))
         for place in together:
             known[id(place)], found = found[: len(place)], found[len(place) :]
     total = real.x.new_zeros(())
@@ -141,14 +145,12 @@ def penalise(
     return total, costs
 
 
-def input_gradient(discriminator: Judge, x: Tensor, y: Tensor | None = None) -> Tensor:
+def input_gradient(discriminator: Judge, x: Tensor, y: Any = None) -> Tensor:
     """Return ∇ₓ D(x, y) of each sample, shaped as ``x``, itself differentiable."""
     return logits_and_gradient(discriminator, x, y)[1]
 
 
-def logits_and_gradient(
-    discriminator: Judge, x: Tensor, y: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def logits_and_gradient(discriminator: Judge, x: Tensor, y: Any = None) -> tuple[Tensor, Tensor]:
     """Return D(x, y), (N,), and its gradient at each sample, shaped as ``x``, both differentiable.
 
     Computed in single precision at least, without autocast, from a leaf that carries no gradient

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ganvas.config import Amount, Schedule
+from ganvas.data.feed import Feed
 from ganvas.games.adversarial import Adversarial, AdversarialConfig, Labels
 from ganvas.games.objectives import Objective, Relativistic
 from ganvas.games.penalties import R1, R2, Penalty
 from ganvas.games.priors import Normal, Prior
 from ganvas.networks import DiscriminatorConfig, GeneratorConfig, R3Discriminator, R3Generator
-from ganvas.play import Adam, OptimiserConfig
+from ganvas.play import Adam, OptimiserConfig, Turns
 
 FALLING = Adam(lr=Schedule(start=2e-4, end=5e-5), beta1=0.0, beta2=Schedule(start=0.9, end=0.99))
 
@@ -37,7 +38,7 @@ class R3GANConfig(AdversarialConfig):
 
 
 class R3GAN(Adversarial):
-    """Relativistic pairing, regularised on both sides; `Adversarial.round` with one step each.
+    """Relativistic pairing, regularised on both sides.
 
     L_D = E softplus(−(D(x) − D(x̃))) + (γ/2)(E‖∇D(x)‖² + E‖∇D(x̃)‖²) and
     L_G = E softplus(−(D(x̃) − D(x))), real and fake paired by their place in the batch. Both players
@@ -46,3 +47,15 @@ class R3GAN(Adversarial):
 
     system: ClassVar[str] = "r3gan"
     Config = R3GANConfig
+
+    def round(self, data: Feed, turn: Turns) -> None:
+        """Play one step of each on the same real samples (Eq. 2 and 3)."""
+        for real in data.take(self.discriminator_steps):
+            with turn("discriminator") as discriminator:
+                for x, x_fake in turn.parts(*self.judge.see(turn, real, self.fakes(real, turn))):
+                    # E softplus(−(D(x) − D(x̃))) + (γ/2)(E‖∇D(x)‖² + E‖∇D(x̃)‖²)
+                    discriminator.minimise(self.judge.loss(x, x_fake, turn))
+        with turn("generator") as generator:
+            for x, z in turn.parts(real, self.latents(real, turn)):
+                # E softplus(−(D(x̃) − D(x)))
+                generator.minimise(self.judge.confusion(x, self.generate(z), turn))

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal, cast
+from collections.abc import Callable
+from typing import Literal
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from ganvas.config import Settings
-from ganvas.data.batch import Batch
 from ganvas.data.choice import CHOICE, at_most
 from ganvas.data.source import Source
 from ganvas.errors import UsageError
 from ganvas.latent.slots import readings
 from ganvas.metrics.protocol import Protocol, Score, settings
 from ganvas.networks.base import Discriminator, Head, MemoryHead
-from ganvas.nn import Memory, held
+from ganvas.nn import Memory
 
 HELD_OUT, BATCH = 10_000, 250
 """Items that likelihoods are taken of, and how many go through the network at once."""
@@ -77,21 +76,6 @@ class Remembering(Settings):
         memory = Memory(self.slots, self.dim or width, **others)
         discriminator.head = MemoryHead(memory, width, project=self.dim is not None)
         return discriminator.head
-
-
-@torch.no_grad()
-def remember(
-    discriminator: Discriminator, real: Sequence[Batch], fake: Sequence[Batch]
-) -> dict[str, Tensor]:
-    """Let a discriminator's memory follow samples that it was shown; return what changed."""
-    head = cast(MemoryHead, discriminator.head)
-
-    def queries(parts: Sequence[Batch]) -> Tensor:
-        return torch.cat([head.query(discriminator.features(x.x, x.get("label"))) for x in parts])
-
-    with held(discriminator):
-        change = head.memory.update(queries(real), queries(fake))
-    return change.statistics(head.memory)
 
 
 @torch.no_grad()

@@ -15,12 +15,12 @@ from ganvas.config import Schedule
 from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
-from ganvas.games.adversarial import Adversarial, AdversarialConfig, Labels, Statistics
+from ganvas.games.adversarial import Adversarial, AdversarialConfig, Labels
 from ganvas.games.constraints import Constraint, Spectral
 from ganvas.games.objectives import Hinge, Objective
 from ganvas.games.penalties import logits_and_gradient, squared_norms
 from ganvas.games.priors import Normal, Prior
-from ganvas.games.remedies import pack
+from ganvas.games.views import Pack
 from ganvas.networks import (
     DiscriminatorConfig,
     GeneratorConfig,
@@ -63,7 +63,6 @@ class SNGAN(Adversarial):
 
     system: ClassVar[str] = "sngan"
     Config = SNGANConfig
-    followers: ClassVar[tuple[str, ...]] = ("discriminator",)
 
     def __init__(self, config: SNGANConfig, spec: DataSpec) -> None:
         super().__init__(config, spec)
@@ -71,16 +70,18 @@ class SNGAN(Adversarial):
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Update G in the first of n_dis passes, and D in each."""
-        noted = Statistics()
-        for step in range(self.discriminator_steps):
-            real = self.real(data)
+        for step, real in enumerate(data.take(self.discriminator_steps)):
             if step == 0:
-                self.generator_step(real, turn)  # L_G = −E f(x̃, y) on 2m fakes, y uniform
-            # L_D = E max(0, 1 − f(x, y)) + E max(0, 1 + f(x̃, ỹ)), ỹ uniform, not the batch's
-            noted = self.discriminator_step(real, turn)
+                with turn("generator", tracks=("discriminator",)) as generator:
+                    for x, z in turn.parts(real, self.latents(real, turn)):
+                        # L_G = −E f(x̃, y) on 2m fakes, y uniform
+                        generator.minimise(self.judge.confusion(x, self.generate(z), turn))
+            with turn("discriminator") as discriminator:
+                for x, x_fake in turn.parts(*self.judge.see(turn, real, self.fakes(real, turn))):
+                    # L_D = E max(0, 1 − f(x, y)) + E max(0, 1 + f(x̃, ỹ)), ỹ not the batch's
+                    discriminator.minimise(self.judge.loss(x, x_fake, turn))
             if step == 0 and self.monitor_every and turn.due(self.monitor_every):
-                turn.log(**self.monitor(real[0]))
-        turn.log(**noted)
+                turn.log(**self.monitor(real))
 
     def monitor(self, real: Batch) -> dict[str, float]:
         """Return each layer's largest singular value, and how steep f can be and is.
@@ -92,8 +93,9 @@ class SNGAN(Adversarial):
         bound = lipschitz(self.discriminator)
         if math.isinf(bound):  # it has layers whose steepness depends on what they see
             return noted
-        seen = pack(real, self.packing)
-        _, gradient = logits_and_gradient(self.discriminator, seen.x, seen.get("label"))
+        seen = real if self.packing == 1 else Pack(self.packing)(real)
+        given = self.conditions.of(seen) if self.packing == 1 else None
+        _, gradient = logits_and_gradient(self.discriminator, seen.x, given)
         found = squared_norms(gradient.detach()).max().sqrt().item()
         return noted | {
             "lipschitz/bound": bound,

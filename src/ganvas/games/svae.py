@@ -81,9 +81,9 @@ class SVAE(Game):
         self.likelihood = config.likelihood
         require_plain(config.decoder)
         self.encoder: Inference = inference(
-            config.encoder, spec, self.latent.width, self.latent.spread
+            config.encoder, spec.domain, self.latent.width, self.latent.spread
         )
-        self.decoder: Generator = config.decoder.build(spec, self.latent.width)
+        self.decoder: Generator = config.decoder.build(spec.domain, self.latent.width)
         self.players = {"vae": Player([self.encoder, self.decoder], config.optimiser)}
 
     def round(self, data: Feed, turn: Turns) -> None:

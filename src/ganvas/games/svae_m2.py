@@ -20,6 +20,7 @@ from ganvas.data.samplers import InTurn, Streaming
 from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
+from ganvas.games.adversarial import chosen
 from ganvas.games.held_out import accuracy_score, labelled_places
 from ganvas.games.latents import Latent, Posterior, VMFLatent
 from ganvas.games.likelihoods import Bernoulli, Likelihood
@@ -108,11 +109,12 @@ class SVAEM2(Game):
             )
         require_plain(config.decoder)
         self.settings = config
+        self.conditions = chosen(["label"], spec)
         self.classes = spec.classes
         z1, z2, body = config.z1, config.z2, config.between
         joined = z1.width + self.classes
-        self.encoder: Inference = inference(config.encoder, spec, z1.width, z1.spread)
-        self.decoder: Generator = config.decoder.build(spec, z1.width)
+        self.encoder: Inference = inference(config.encoder, spec.domain, z1.width, z1.spread)
+        self.decoder: Generator = config.decoder.build(spec.domain, z1.width)
         self.classifier = Classifier(body, z1.width, self.classes)
         self.style: Inference = between(body, joined, z2.width, z2.spread)
         self.content: Inference = between(body, z2.width + self.classes, z1.width, z1.spread)

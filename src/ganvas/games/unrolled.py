@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
 from ganvas.data.batch import Batch
+from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
-from ganvas.games.adversarial import Adversarial, AdversarialConfig, Parts, Statistics
+from ganvas.games.adversarial import Adversarial, AdversarialConfig
 from ganvas.games.constraints import Orthonormal
 from ganvas.games.objectives import Minimax, Objective
-from ganvas.games.penalties import penalise
 from ganvas.games.priors import Normal, Prior
 from ganvas.networks import DiscriminatorConfig, GeneratorConfig, MLPDiscriminator, MLPGenerator
-from ganvas.play import Adam, OptimiserConfig, Turns
+from ganvas.play import Adam, Loss, OptimiserConfig, Turns
 
-Network = Callable[..., Any]
 TOY = {"widths": (128, 128), "activation": "tanh", "init": "orthogonal", "init_scale": 1.4}
 
 
@@ -72,59 +68,26 @@ class Unrolled(Adversarial):
                 "an unrolled discriminator steps on its adversarial loss and penalties alone; set "
                 "game.constraint=null, or another kind than orthonormal"
             )
-        if self.discriminator.labels == "auxiliary":
-            raise UsageError(
-                "an unrolled discriminator has no classifier; set game.discriminator.labels=concat "
-                "or projection"
-            )
 
-    def generator_step(self, real: Parts, turn: Turns) -> None:
-        """Update γ on f(γ, ω^K(γ, ω⁰))  (Eq. 9)."""
-        ((z, y),) = self.latents(real, self.labels.generator, turn.noise, self.generator_batch)
-        with turn("generator", tracks=self.followers) as generator:
-            data = self.shown(real[0], turn)
-            fake = self.shown(Batch(self.generator(z, y), y), turn)
-            # Without second order the steps need no gradient to the generator.
-            seen = fake if self.second_order else Batch(fake.x.detach(), fake.get("label"))
-            ahead = turn.lookahead(
-                "discriminator",
-                lambda network: self.unrolled_loss(network, data, seen, turn),
-                self.steps,
-                self.second_order,
-            )
-            loss, noted = self.against(ahead, data, fake)
-            generator.minimise(loss)
-            turn.log(**noted)
-            self.look_back(generator)
+    def round(self, data: Feed, turn: Turns) -> None:
+        """Play k steps of D at ω⁰, then one of G against what K more would make of it."""
+        for real in data.take(self.discriminator_steps):
+            with turn("discriminator") as discriminator:
+                for x, x_fake in turn.parts(*self.judge.see(turn, real, self.fakes(real, turn))):
+                    discriminator.minimise(self.judge.loss(x, x_fake, turn))  # ω⁰ descends L_D
+        with turn("generator") as generator:
+            fake = self.generate(self.latents(real, turn))
+            generator.minimise(self.surrogate(real, fake, turn))  # γ descends f(γ, ω^K)  (Eq. 9)
 
-    def unrolled_loss(self, network: Network, real: Batch, fake: Batch, turn: Turns) -> Tensor:
-        """Return L_D of a discriminator with other weights, penalties and all."""
-        loss = self.objective.discriminator(*self.verdicts(network, real, fake))
-        if not self.penalties:
-            return loss
-        penalty, _ = penalise(
-            network,
-            self.penalties,
-            real,
-            fake,
-            turn.noise,
-            turn.progress,
-            apart=self.apart,
+    def surrogate(self, real: Batch, fake: Batch, turn: Turns) -> Loss:
+        """Return f(γ, ω^K(γ, ω⁰)) of real samples and fakes, neither shown yet."""
+        real, fake = self.judge.show(real, turn), self.judge.show(fake, turn)
+        # Without second order the steps need no gradient to the generator.
+        seen = fake if self.second_order else fake.replace(**{fake.main: fake.x.detach()})
+        ahead = turn.lookahead(
+            "discriminator",
+            lambda judge: self.judge.loss_ahead(real, seen, turn, judge),  # ω^{k+1} = ω^k − …
+            self.steps,
+            self.second_order,
         )
-        return loss + penalty
-
-    def against(self, network: Network, real: Batch, fake: Batch) -> tuple[Tensor, Statistics]:
-        """Return what the generator minimises against an unrolled discriminator."""
-        on_real, on_fake = self.verdicts(network, real, fake)
-        if self.saturating:
-            return -self.objective.discriminator(on_real, on_fake), {}
-        return self.objective.generator(on_real, on_fake), {}
-
-    def verdicts(self, network: Network, real: Batch, fake: Batch) -> tuple[Tensor, Tensor]:
-        """Return the logits of real samples and fakes, (N,) each."""
-        if self.apart:
-            return network(real.x, real.get("label")), network(fake.x, fake.get("label"))
-        joined = Batch.cat([real, fake])
-        logits: Tensor = network(joined.x, joined.get("label"))
-        on_real, on_fake = torch.split(logits, [len(real), len(fake)])
-        return on_real, on_fake
+        return self.judge.lowered(real, fake, of=ahead, saturating=self.saturating)

@@ -9,7 +9,7 @@ from pydantic import Field
 from ganvas.config import Settings
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
-from ganvas.games.adversarial import Adversarial, AdversarialConfig, Parts, Statistics
+from ganvas.games.adversarial import Adversarial, AdversarialConfig
 from ganvas.games.constraints import Clip, Constraint
 from ganvas.games.objectives import Objective, Wasserstein
 from ganvas.games.priors import Normal, Prior
@@ -60,16 +60,17 @@ class WGAN(Adversarial):
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play Algorithm 1; log the estimate of the last critic step, −L_C without penalties."""
-        real, noted = Parts(), Statistics()
-        for _ in range(self.critic_steps(turn.round)):  # line 2
-            real = self.real(data)  # line 3
-            # lines 4–7: w ← clip(w + α·RMSProp(∇_w[mean f(x) − mean f(g(z))]), −c, c)
-            noted = self.discriminator_step(real, turn)
-        # lines 9–11: θ ← θ − α·RMSProp(−∇_θ mean f(g(z))), Theorem 3
-        self.generator_step(real, turn)
+        for real in data.take(self.critic_steps(turn.round)):  # lines 2 and 3
+            with turn("discriminator") as critic:
+                for x, x_fake in turn.parts(*self.judge.see(turn, real, self.fakes(real, turn))):
+                    # lines 5–7: w ← clip(w + α·RMSProp(∇_w[mean f(x) − mean f(g(z))]), −c, c)
+                    critic.minimise(self.judge.loss(x, x_fake, turn))
+        with turn("generator") as generator:
+            for x, z in turn.parts(real, self.latents(real, turn)):
+                # lines 9–11: θ ← θ − α·RMSProp(−∇_θ mean f(g(z))), Theorem 3
+                generator.minimise(self.judge.confusion(x, self.generate(z), turn))
         if self.constraint is not None and turn.due(WATCHED):
-            noted |= self.constraint.statistics(self.discriminator)
-        turn.log(**noted)
+            turn.log(**self.constraint.statistics(self.discriminator))
 
     def critic_steps(self, played: int) -> int:
         """Return n_critic for a round after ``played`` others: 5, or 100 while warming up."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from ganvas.data.feed import Feed
 from ganvas.games.adversarial import Adversarial, AdversarialConfig
 from ganvas.games.objectives import Objective, Wasserstein
 from ganvas.games.penalties import GradientPenalty, Penalty
@@ -16,7 +17,7 @@ from ganvas.networks import (
     ResNetDiscriminator,
     ResNetGenerator,
 )
-from ganvas.play import Adam, OptimiserConfig
+from ganvas.play import Adam, OptimiserConfig, Turns
 
 
 class WGANGPConfig(AdversarialConfig):
@@ -41,8 +42,20 @@ class WGANGPConfig(AdversarialConfig):
 class WGANGP(Adversarial):
     """Algorithm 1: n_critic steps on E f(x̃) − E f(x) + λE(‖∇f(x̂)‖ − 1)², one on −E f(x̃).
 
-    `Adversarial.round` is that algorithm. The estimate in the log has no penalty in it.
+    The estimate in the log has no penalty in it.
     """
 
     system: ClassVar[str] = "wgan-gp"
     Config = WGANGPConfig
+
+    def round(self, data: Feed, turn: Turns) -> None:
+        """Play one iteration of Algorithm 1."""
+        for real in data.take(self.discriminator_steps):  # lines 2–9
+            with turn("discriminator") as discriminator:
+                for x, x_fake in turn.parts(*self.judge.see(turn, real, self.fakes(real, turn))):
+                    # line 7: f(x̃) − f(x) + λ(‖∇f(x̂)‖ − 1)², x̂ = εx + (1 − ε)x̃
+                    discriminator.minimise(self.judge.loss(x, x_fake, turn))
+        with turn("generator") as generator:
+            for x, z in turn.parts(real, self.latents(real, turn)):
+                # line 12: −f(G(z))
+                generator.minimise(self.judge.confusion(x, self.generate(z), turn))

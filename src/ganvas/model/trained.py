@@ -84,7 +84,7 @@ class Trained:
     @property
     def conditional(self) -> bool:
         """Whether samples have a class that can be chosen."""
-        return bool(getattr(self.game, "classes", 0))
+        return bool(self.game.conditions)
 
     @torch.inference_mode()
     def latents(

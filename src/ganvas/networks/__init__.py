@@ -1,8 +1,9 @@
 """Networks: one file for each family of architectures, parametrised by size, channels and width.
 
-Settings build modules: ``settings.build(spec, latent, classes)`` for a generator,
-``settings.build(spec, classes)`` for a discriminator. In a configuration a network is a mapping
-with its family as ``kind``, the name of a preset, or a mapping with a ``preset`` and changes to it.
+Settings build modules: ``settings.build(domain, latent, conditions)`` for a generator,
+``settings.build(domain, conditions)`` for a discriminator. In a configuration a network is a
+mapping with its family as ``kind``, the name of a preset, or a mapping with a ``preset`` and
+changes to it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pydantic import Field
 from ganvas.networks.base import Discriminator, Generator, Head, Labels
 from ganvas.networks.bottleneck import BottleneckDiscriminator, BottleneckGenerator
 from ganvas.networks.cgan_mlp import CganMLPDiscriminator, CganMLPGenerator
+from ganvas.networks.conditions import Conditions
 from ganvas.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganvas.networks.describe import Description, describe
 from ganvas.networks.joint import (
@@ -46,6 +48,7 @@ __all__ = [
     "CganMLPGenerator",
     "Classifier",
     "Code",
+    "Conditions",
     "DCGANDiscriminator",
     "DCGANEncoder",
     "DCGANGenerator",

@@ -87,9 +87,14 @@ class Discriminator(nn.Module):
         """Return (N, F), the last hidden layer. Labels count only if they are concatenated."""
         raise NotImplementedError(f"{type(self).__name__} must define features(x, y)")
 
+    def judge(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return logits (N,), and the features (N, F) of the same pass."""
+        h = self.features(x, y)
+        return self.head(h, y), h
+
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return logits (N,) for samples (N, *shape)."""
-        return self.head(self.features(x, y), y)
+        return self.judge(x, y)[0]
 
     def classify(self, h: Tensor) -> Tensor:
         """Return class logits (N, K) from features, of a network with an auxiliary head."""

@@ -16,11 +16,12 @@ from torch import Tensor, nn
 
 from ganvas.config import Settings
 from ganvas.networks.base import Discriminator, Generator, Head, Labels
+from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Norm, halvings, image_shape, norm
 from ganvas.nn import initialise, sn
 
 if TYPE_CHECKING:
-    from ganvas.data.spec import DataSpec
+    from ganvas.data.domain import Domain
 
 Resample = Literal["none", "up", "down"]
 
@@ -53,13 +54,17 @@ class _Bottleneck(Settings):
 class BottleneckGenerator(_Bottleneck):
     """Settings of the generator; labels join z as one-hot weights."""
 
-    def build(self, spec: DataSpec, latent: int, classes: int = 0) -> BottleneckGeneratorNet:
+    def build(
+        self, domain: Domain, latent: int, conditions: Conditions = NONE
+    ) -> BottleneckGeneratorNet:
         """Return the network.
 
         Raises:
             UsageError: the data are not images of a fitting size.
         """
-        return BottleneckGeneratorNet(self, image_shape(spec, "bottleneck"), latent, classes)
+        return BottleneckGeneratorNet(
+            self, image_shape(domain, "bottleneck"), latent, conditions.width
+        )
 
 
 class BottleneckDiscriminator(_Bottleneck):
@@ -74,13 +79,13 @@ class BottleneckDiscriminator(_Bottleneck):
     labels: Labels = "projection"
     spectral: bool = False
 
-    def build(self, spec: DataSpec, classes: int = 0) -> BottleneckDiscriminatorNet:
+    def build(self, domain: Domain, conditions: Conditions = NONE) -> BottleneckDiscriminatorNet:
         """Return the network.
 
         Raises:
             UsageError: the data are not images of a fitting size.
         """
-        return BottleneckDiscriminatorNet(self, image_shape(spec, "bottleneck"), classes)
+        return BottleneckDiscriminatorNet(self, image_shape(domain, "bottleneck"), conditions.width)
 
 
 class BottleneckBlock(nn.Module):

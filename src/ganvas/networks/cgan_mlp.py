@@ -22,10 +22,11 @@ from ganvas.networks.base import (
     OutputUnit,
     labels_of,
 )
+from ganvas.networks.conditions import NONE, Conditions
 from ganvas.nn import MaxOut, initialise, one_hot
 
 if TYPE_CHECKING:
-    from ganvas.data.spec import DataSpec
+    from ganvas.data.domain import Domain
 
 CganInit = Literal["pylearn2", "default"]
 """Initial weights: uniform on a small interval, as in the original GAN code, or torch's own."""
@@ -52,17 +53,21 @@ class CganMLPGenerator(Settings):
     init: CganInit = "pylearn2"
 
     def build(
-        self, spec: DataSpec, latent: int, classes: int = 0, data_mean: Tensor | None = None
+        self,
+        domain: Domain,
+        latent: int,
+        conditions: Conditions = NONE,
+        data_mean: Tensor | None = None,
     ) -> CganMLPGeneratorNet:
         """Return the network.
 
         Args:
-            spec: the data.
+            domain: of the data.
             latent: width of z.
-            classes: width K of the condition, labels (N,) or any numbers (N, K); 0 for none.
+            conditions: what it is given beside z.
             data_mean: mean of the training data (*shape) in network units, for "pylearn2".
         """
-        return CganMLPGeneratorNet(self, spec.shape, latent, classes, data_mean)
+        return CganMLPGeneratorNet(self, domain.shape, latent, conditions.width, data_mean)
 
 
 class CganMLPDiscriminator(Settings):
@@ -90,9 +95,9 @@ class CganMLPDiscriminator(Settings):
     input_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
     init: CganInit = "pylearn2"
 
-    def build(self, spec: DataSpec, classes: int = 0) -> CganMLPDiscriminatorNet:
-        """Return the network; ``classes`` is the width of the condition, 0 for none."""
-        return CganMLPDiscriminatorNet(self, spec.shape, bool(spec.domain.grid), classes)
+    def build(self, domain: Domain, conditions: Conditions = NONE) -> CganMLPDiscriminatorNet:
+        """Return the network for a kind of data and conditions."""
+        return CganMLPDiscriminatorNet(self, domain.shape, bool(domain.grid), conditions.width)
 
 
 class CganMLPGeneratorNet(Generator):

@@ -11,7 +11,7 @@ from ganvas.errors import UsageError
 from ganvas.nn import BatchNorm, ConditionalBatchNorm, LayerNorm, lipschitz
 
 if TYPE_CHECKING:
-    from ganvas.data.spec import DataSpec
+    from ganvas.data.domain import Domain
 
 Norm = Literal["none", "batch", "layer"]
 """Names of normalisation layers; see `norm`."""
@@ -23,18 +23,18 @@ Size = tuple[int, int]
 """Height and width."""
 
 
-def image_shape(spec: DataSpec, family: str) -> tuple[int, int, int]:
+def image_shape(domain: Domain, family: str) -> tuple[int, int, int]:
     """Return (C, H, W).
 
     Raises:
         UsageError: the data are not images.
     """
-    if spec.domain.grid != PLANE:
+    if domain.grid != PLANE:
         raise UsageError(
-            f"{family} networks are for images, but '{spec.name}' holds {spec.domain.plural} of "
-            f"shape {spec.shape}: use an mlp or cgan_mlp network."
+            f"{family} networks are for images, but the data hold {domain.plural} of shape "
+            f"{domain.shape}: use an mlp or cgan_mlp network."
         )
-    channels, height, width = spec.shape
+    channels, height, width = domain.shape
     return channels, height, width
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ganvas.config import Settings
 from ganvas.networks.base import Discriminator, Generator, Head, Labels, Output, OutputUnit
+from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import (
     Block,
     Down,
@@ -30,7 +31,7 @@ from ganvas.networks.convolutional import (
 from ganvas.nn import Activation, Init, activation, fan, initialise, lipschitz, sn
 
 if TYPE_CHECKING:
-    from ganvas.data.spec import DataSpec
+    from ganvas.data.domain import Domain
 
 
 class _Ladder(Settings):
@@ -117,13 +118,15 @@ class DCGANGenerator(_Ladder):
             raise ValueError("projection_norm: unit needs norm: batch")
         return self
 
-    def build(self, spec: DataSpec, latent: int, classes: int = 0) -> DCGANGeneratorNet:
+    def build(
+        self, domain: Domain, latent: int, conditions: Conditions = NONE
+    ) -> DCGANGeneratorNet:
         """Return the network.
 
         Raises:
             UsageError: the data are not images.
         """
-        return DCGANGeneratorNet(self, image_shape(spec, "dcgan"), latent, classes)
+        return DCGANGeneratorNet(self, image_shape(domain, "dcgan"), latent, conditions.width)
 
 
 class DCGANDiscriminator(_Ladder):
@@ -143,13 +146,13 @@ class DCGANDiscriminator(_Ladder):
     head_bias: bool = True
     spectral: bool = False
 
-    def build(self, spec: DataSpec, classes: int = 0) -> DCGANDiscriminatorNet:
+    def build(self, domain: Domain, conditions: Conditions = NONE) -> DCGANDiscriminatorNet:
         """Return the network.
 
         Raises:
             UsageError: the data are not images.
         """
-        return DCGANDiscriminatorNet(self, image_shape(spec, "dcgan"), classes)
+        return DCGANDiscriminatorNet(self, image_shape(domain, "dcgan"), conditions.width)
 
 
 class DCGANGeneratorNet(Generator):

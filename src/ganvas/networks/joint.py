@@ -20,7 +20,7 @@ from ganvas.networks.named import by_name
 from ganvas.nn import Init, initialise
 
 if TYPE_CHECKING:
-    from ganvas.data.spec import DataSpec
+    from ganvas.data.domain import Domain
 
 
 class Code(NamedTuple):
@@ -84,9 +84,9 @@ class MLPEncoder(MLPBody):
     spread: bool = False
     init: Init = "glorot"
 
-    def build(self, spec: DataSpec, latent: int) -> Encoder:
+    def build(self, domain: Domain, latent: int) -> Encoder:
         """Return the network for a kind of data."""
-        hidden = self.layers(math.prod(spec.shape))
+        hidden = self.layers(math.prod(domain.shape))
         network = Encoder(nn.Sequential(nn.Flatten(), hidden), self.widths[-1], latent, self.spread)
         initialise(network, self.init, self.init_scale)
         return network
@@ -101,13 +101,13 @@ class DCGANEncoder(DCGANDiscriminator):
 
     spread: bool = False
 
-    def build(self, spec: DataSpec, latent: int) -> Encoder:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def build(self, domain: Domain, latent: int) -> Encoder:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the network.
 
         Raises:
             UsageError: the data are not images.
         """
-        inner = DCGANDiscriminator.build(self, spec)
+        inner = DCGANDiscriminator.build(self, domain)
         network = Encoder(
             nn.Sequential(inner.blocks, nn.Flatten()),
             inner.head.score.in_features,  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
@@ -129,9 +129,9 @@ class MLPJoint(MLPBody):
     init: Init = "glorot"
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
-    def build(self, spec: DataSpec, latent: int) -> JointDiscriminator:
+    def build(self, domain: Domain, latent: int) -> JointDiscriminator:
         """Return the network for a kind of data."""
-        hidden = self.layers(latent + math.prod(spec.shape))
+        hidden = self.layers(latent + math.prod(domain.shape))
         drop = [nn.Dropout(self.dropout)] if self.dropout else []
         head = nn.Sequential(hidden, *drop, nn.Linear(self.widths[-1], 1))
         initialise(head, self.init, self.init_scale)
@@ -152,14 +152,14 @@ class DCGANJoint(DCGANDiscriminator):
     head_width: PositiveInt = 1024
     z_layers: NonNegativeInt = 2
 
-    def build(self, spec: DataSpec, latent: int) -> JointDiscriminator:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def build(self, domain: Domain, latent: int) -> JointDiscriminator:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the network.
 
         Raises:
             UsageError: the data are not images.
         """
-        image_shape(spec, "dcgan")
-        inner = DCGANDiscriminator.build(self, spec)
+        image_shape(domain, "dcgan")
+        inner = DCGANDiscriminator.build(self, domain)
         features = cast(int, inner.head.score.in_features)  # pyright: ignore[reportAttributeAccessIssue]
         z_layers: list[nn.Module] = []
         width = latent

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from ganvas.config import Settings
 from ganvas.networks.base import Discriminator, Generator, Head, Output, OutputUnit
+from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Down, Size, Up, image_shape, ladder
 from ganvas.nn import BatchNorm, initialise
 
 if TYPE_CHECKING:
-    from ganvas.data.spec import DataSpec
+    from ganvas.data.domain import Domain
 
 
 class SlimNorm(BatchNorm):
@@ -107,13 +108,15 @@ class MemoryDCGANGenerator(_Slim):
     hidden: NonNegativeInt = 0
     output: Output = "sigmoid"
 
-    def build(self, spec: DataSpec, latent: int, classes: int = 0) -> MemoryDCGANGeneratorNet:
+    def build(
+        self, domain: Domain, latent: int, conditions: Conditions = NONE
+    ) -> MemoryDCGANGeneratorNet:
         """Return the network; it knows no classes.
 
         Raises:
             UsageError: the data are not images.
         """
-        return MemoryDCGANGeneratorNet(self, image_shape(spec, self.kind), latent)
+        return MemoryDCGANGeneratorNet(self, image_shape(domain, self.kind), latent)
 
 
 class MemoryDCGANDiscriminator(_Slim):
@@ -128,13 +131,13 @@ class MemoryDCGANDiscriminator(_Slim):
     query: PositiveInt | None = 256
     slope: float = 0.2
 
-    def build(self, spec: DataSpec, classes: int = 0) -> MemoryDCGANDiscriminatorNet:
+    def build(self, domain: Domain, conditions: Conditions = NONE) -> MemoryDCGANDiscriminatorNet:
         """Return the network; it knows no classes.
 
         Raises:
             UsageError: the data are not images.
         """
-        return MemoryDCGANDiscriminatorNet(self, image_shape(spec, self.kind))
+        return MemoryDCGANDiscriminatorNet(self, image_shape(domain, self.kind))
 
 
 class MemoryDCGANGeneratorNet(Generator):

@@ -15,12 +15,13 @@ from torch import Tensor, nn
 
 from ganvas.config import Settings
 from ganvas.networks.base import Discriminator, Generator, Head
+from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import halvings, image_shape
 from ganvas.networks.memory_dcgan import SlimNorm
 from ganvas.nn import LayerNorm, downsample_average, initialise, upsample_nearest
 
 if TYPE_CHECKING:
-    from ganvas.data.spec import DataSpec
+    from ganvas.data.domain import Domain
 
 Resample = Literal["none", "up", "down"]
 Style = Literal["layer", "batch"]
@@ -42,13 +43,15 @@ class _Summed(Settings):
 class MemoryResNetGenerator(_Summed):
     """Settings of the generator: 4×4, then one block for each doubling."""
 
-    def build(self, spec: DataSpec, latent: int, classes: int = 0) -> MemoryResNetGeneratorNet:
+    def build(
+        self, domain: Domain, latent: int, conditions: Conditions = NONE
+    ) -> MemoryResNetGeneratorNet:
         """Return the network; it knows no classes.
 
         Raises:
             UsageError: the data are not images of a fitting size.
         """
-        return MemoryResNetGeneratorNet(self, image_shape(spec, self.kind), latent)
+        return MemoryResNetGeneratorNet(self, image_shape(domain, self.kind), latent)
 
 
 class MemoryResNetDiscriminator(_Summed):
@@ -63,13 +66,13 @@ class MemoryResNetDiscriminator(_Summed):
     query: PositiveInt | None = 512
     style: Style = "layer"
 
-    def build(self, spec: DataSpec, classes: int = 0) -> MemoryResNetDiscriminatorNet:
+    def build(self, domain: Domain, conditions: Conditions = NONE) -> MemoryResNetDiscriminatorNet:
         """Return the network; it knows no classes.
 
         Raises:
             UsageError: the data are not images of a fitting size.
         """
-        return MemoryResNetDiscriminatorNet(self, image_shape(spec, self.kind))
+        return MemoryResNetDiscriminatorNet(self, image_shape(domain, self.kind))
 
 
 def _act(style: Style) -> nn.Module:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ganvas.config import Settings
 from ganvas.errors import UsageError
 from ganvas.networks.base import Discriminator, Generator, Head, Labels, Output, OutputUnit
+from ganvas.networks.conditions import NONE, Conditions
 from ganvas.nn import (
     Activation,
     BatchNorm,
@@ -26,7 +27,7 @@ from ganvas.nn import (
 )
 
 if TYPE_CHECKING:
-    from ganvas.data.spec import DataSpec
+    from ganvas.data.domain import Domain
 
 
 class MLPBody(Settings):
@@ -90,9 +91,9 @@ class MLPGenerator(MLPBody):
     output_scale: float = 1.0
     output_noise: PositiveFloat | None = None
 
-    def build(self, spec: DataSpec, latent: int, classes: int = 0) -> MLPGeneratorNet:
+    def build(self, domain: Domain, latent: int, conditions: Conditions = NONE) -> MLPGeneratorNet:
         """Return the network for a kind of data."""
-        return MLPGeneratorNet(self, spec.shape, latent, classes)
+        return MLPGeneratorNet(self, domain.shape, latent, conditions.width)
 
 
 class MLPDiscriminator(MLPBody):
@@ -115,9 +116,9 @@ class MLPDiscriminator(MLPBody):
     head_bias: bool = True
     spectral: bool = False
 
-    def build(self, spec: DataSpec, classes: int = 0) -> MLPDiscriminatorNet:
+    def build(self, domain: Domain, conditions: Conditions = NONE) -> MLPDiscriminatorNet:
         """Return the network for a kind of data."""
-        return MLPDiscriminatorNet(self, spec.shape, classes)
+        return MLPDiscriminatorNet(self, domain.shape, conditions.width)
 
 
 class MLPGeneratorNet(Generator):

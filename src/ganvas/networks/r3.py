@@ -25,11 +25,12 @@ from torch import Tensor, nn
 from ganvas.config import Settings
 from ganvas.errors import UsageError
 from ganvas.networks.base import Discriminator, Generator, Head, Labels, labels_of
+from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Size, image_shape, ladder
 from ganvas.nn import BilinearDown, BilinearUp, lipschitz, lookup
 
 if TYPE_CHECKING:
-    from ganvas.data.spec import DataSpec
+    from ganvas.data.domain import Domain
 
 
 class _R3(Settings):
@@ -97,13 +98,13 @@ class R3Generator(_R3):
 
     embedding: PositiveInt = 64
 
-    def build(self, spec: DataSpec, latent: int, classes: int = 0) -> R3GeneratorNet:
+    def build(self, domain: Domain, latent: int, conditions: Conditions = NONE) -> R3GeneratorNet:
         """Return the network.
 
         Raises:
             UsageError: the data are not images, or ``width`` does not fit them.
         """
-        return R3GeneratorNet(self, image_shape(spec, "r3"), latent, classes)
+        return R3GeneratorNet(self, image_shape(domain, "r3"), latent, conditions.width)
 
 
 class R3Discriminator(_R3):
@@ -115,13 +116,13 @@ class R3Discriminator(_R3):
 
     labels: Labels = "projection"
 
-    def build(self, spec: DataSpec, classes: int = 0) -> R3DiscriminatorNet:
+    def build(self, domain: Domain, conditions: Conditions = NONE) -> R3DiscriminatorNet:
         """Return the network.
 
         Raises:
             UsageError: the data are not images, or ``width`` does not fit them.
         """
-        return R3DiscriminatorNet(self, image_shape(spec, "r3"), classes)
+        return R3DiscriminatorNet(self, image_shape(domain, "r3"), conditions.width)
 
 
 class R3Block(nn.Module):

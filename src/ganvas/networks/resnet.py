@@ -20,11 +20,12 @@ from torch import Tensor, nn
 from ganvas.config import Settings
 from ganvas.errors import UsageError
 from ganvas.networks.base import Discriminator, Generator, Head, Labels, labels_of
+from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Norm, halvings, image_shape, norm, normalise
 from ganvas.nn import downsample_average, initialise, lipschitz, lookup, sn, upsample_nearest
 
 if TYPE_CHECKING:
-    from ganvas.data.spec import DataSpec
+    from ganvas.data.domain import Domain
 
 Resample = Literal["none", "up", "down"]
 Pool = Literal["sum", "mean", "flatten"]
@@ -79,16 +80,18 @@ class ResNetGenerator(_Residual):
     norm: Literal["batch", "none"] = "batch"
     spectral: bool = False
 
-    def build(self, spec: DataSpec, latent: int, classes: int = 0) -> ResNetGeneratorNet:
+    def build(
+        self, domain: Domain, latent: int, conditions: Conditions = NONE
+    ) -> ResNetGeneratorNet:
         """Return the network.
 
         Raises:
             UsageError: the data are not images of a fitting size, or have labels that a network
                 without batch norm cannot use.
         """
-        if classes and self.norm != "batch":
+        if conditions and self.norm != "batch":
             raise UsageError("A resnet generator takes labels through batch norm: set norm: batch.")
-        return ResNetGeneratorNet(self, image_shape(spec, "resnet"), latent, classes)
+        return ResNetGeneratorNet(self, image_shape(domain, "resnet"), latent, conditions.width)
 
 
 class ResNetDiscriminator(_Residual):
@@ -118,13 +121,13 @@ class ResNetDiscriminator(_Residual):
     embedding: PositiveInt = 128
     spectral: bool = False
 
-    def build(self, spec: DataSpec, classes: int = 0) -> ResNetDiscriminatorNet:
+    def build(self, domain: Domain, conditions: Conditions = NONE) -> ResNetDiscriminatorNet:
         """Return the network.
 
         Raises:
             UsageError: the data are not images of a fitting size.
         """
-        return ResNetDiscriminatorNet(self, image_shape(spec, "resnet"), classes)
+        return ResNetDiscriminatorNet(self, image_shape(domain, "resnet"), conditions.width)
 
 
 class ResidualBlock(nn.Module):

@@ -11,7 +11,7 @@ from ganvas.networks.mlp import MLPBody
 from ganvas.nn import initialise
 
 if TYPE_CHECKING:
-    from ganvas.data.spec import DataSpec
+    from ganvas.data.domain import Domain
 
 
 class Place(NamedTuple):
@@ -45,9 +45,9 @@ class Inference(nn.Module):
         return Place(self.location(h), self.spread(h))
 
 
-def inference(config: EncoderConfig, spec: DataSpec, location: int, spread: int) -> Inference:
+def inference(config: EncoderConfig, domain: Domain, location: int, spread: int) -> Inference:
     """Return an encoder of data: the hidden layers of any encoder, with two heads of its own."""
-    plain = config.build(spec, location)
+    plain = config.build(domain, location)
     return Inference(plain.body, plain.mean.in_features, location, spread)
 
 

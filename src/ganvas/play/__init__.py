@@ -6,7 +6,7 @@ from ganvas.play.noise import Noise, global_seed
 from ganvas.play.optim import SGD, Adam, OptimiserConfig, RMSProp, RowAdam
 from ganvas.play.player import Player
 from ganvas.play.ranks import Ranks
-from ganvas.play.turn import Seat, Turn, Turns
+from ganvas.play.turn import Loss, Seat, Turn, Turns
 
 __all__ = [
     "CAPABILITIES",
@@ -14,6 +14,7 @@ __all__ = [
     "Adam",
     "Game",
     "Lookahead",
+    "Loss",
     "Noise",
     "OptimiserConfig",
     "Player",

@@ -13,6 +13,7 @@ from ganvas.config import Settings
 from ganvas.data.feed import Feed
 from ganvas.data.samplers import Streaming
 from ganvas.data.spec import DataSpec
+from ganvas.networks.conditions import NONE, Conditions
 from ganvas.play.player import Player
 from ganvas.play.turn import Turns
 
@@ -52,6 +53,8 @@ class Game(nn.Module):
         system: the name in recipes, such as ``wgan-gp``.
         Config: the settings this game accepts.
         averaged: names of submodules of which inference uses the moving average.
+        conditions: the fields of the data that samples are given, by name.
+        accumulate: parts into which a round that is a sum over items cuts its batches.
         scores_are: what `score` gives: "judgements" of a discriminator, which the monitor compares
             between real and generated items, or "likelihoods".
         one_process: why this game cannot be split over processes, or None if it can.
@@ -64,11 +67,14 @@ class Game(nn.Module):
     one_process: ClassVar[str | None] = None
 
     players: dict[str, Player]
+    conditions: Conditions
+    accumulate: int = 1
 
     def __init__(self, config: Settings, spec: DataSpec) -> None:
         super().__init__()
         self.config = config
         self.spec = spec
+        self.conditions = NONE
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one iteration of the paper's algorithm."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,12 @@ from torch import Tensor, nn
 from ganvas.nn import Tracking, adopt
 from ganvas.play.optim import OptimiserConfig, supports_device_skip
 from ganvas.play.ranks import Ranks
+
+if TYPE_CHECKING:
+    from ganvas.play.turn import Turns
+
+Term = Callable[[Sequence[nn.Parameter], float], Tensor]
+"""What weights cost, a 0-d tensor, of all parameters of a player at a share of the horizon."""
 
 
 class Player:
@@ -22,16 +28,26 @@ class Player:
         optimiser: how they step.
         lazy: interval k of this player's lazy turns; 0 if it has none. The optimiser's rate and
             betas are then corrected by c = k/(k+1) in all of its turns (StyleGAN2, appendix B).
+        terms: what its weights cost in each of its turns, by name in the log.
+        afterwards: what is done at the end of each of its turns, such as a projection.
     """
 
     def __init__(
-        self, networks: nn.Module | Sequence[nn.Module], optimiser: OptimiserConfig, lazy: int = 0
+        self,
+        networks: nn.Module | Sequence[nn.Module],
+        optimiser: OptimiserConfig,
+        lazy: int = 0,
+        *,
+        terms: Mapping[str, Term] | None = None,
+        afterwards: Sequence[Callable[[Turns], object]] = (),
     ) -> None:
         self.networks = [networks] if isinstance(networks, nn.Module) else list(networks)
         for network in self.networks:
             adopt(network)
         self.settings = optimiser
         self.lazy = lazy
+        self.terms = dict(terms or {})
+        self.afterwards: list[Callable[[Turns], object]] = list(afterwards)
         self._optimiser: torch.optim.Optimizer | None = None
         self._parameters: list[nn.Parameter] | None = None
         self._tracked: list[Tracking] | None = None

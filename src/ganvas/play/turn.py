@@ -6,20 +6,38 @@ once, together, on leaving. The table `Turns` is what a game's ``round`` receive
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from types import TracebackType
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType, TracebackType
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ganvas.errors import GanvasError, did_you_mean
+from ganvas.data.batch import Batch
+from ganvas.errors import GanvasError, UsageError, did_you_mean
 from ganvas.play.lookahead import Lookahead, LossOf
 from ganvas.play.noise import Noise
 from ganvas.play.player import Player
 from ganvas.play.ranks import Ranks
 
 Statistic = Tensor | float
+
+
+class Loss(NamedTuple):
+    """What a player minimises, with what else there is to say of it.
+
+    Attributes:
+        value: a 0-d tensor.
+        statistics: for the log.
+        lazily: gives a further loss and its statistics, in the player's lazy rounds only; it is
+            asked after the step, and minimised k-fold in a step of its own.
+        skip: cancel the step.
+    """
+
+    value: Tensor
+    statistics: Mapping[str, Statistic] = MappingProxyType({})
+    lazily: Callable[[], tuple[Tensor, Mapping[str, Statistic]]] | None = None
+    skip: Tensor | bool = False
 
 
 class Seat:
@@ -30,15 +48,27 @@ class Seat:
         self.player = player
         self._turn = turn
         self.veto: Tensor | None = None
+        self.lazily: list[Callable[[], tuple[Tensor, Mapping[str, Statistic]]]] = []
 
     def minimise(
-        self, loss: Tensor, *, name: str = "loss", retain: bool = False, **statistics: Statistic
+        self,
+        loss: Tensor | Loss,
+        *,
+        name: str = "loss",
+        retain: bool = False,
+        **statistics: Statistic,
     ) -> None:
         """Add the gradient of ``loss``, a 0-d tensor, to this player's own and to no other's.
 
         ``retain`` keeps the graph for a further call on tensors that share it. ``statistics`` are
         logged under their names, ``loss`` under ``loss/PLAYER``, or ``name``/PLAYER.
         """
+        if isinstance(loss, Loss):
+            if loss.skip is not False:
+                self.skip(loss.skip)
+            if loss.lazily is not None:
+                self.lazily.append(loss.lazily)
+            loss, statistics = loss.value, {**loss.statistics, **statistics}
         inputs = self.player.parameters if self._turn.shared else None
         (loss * self._turn.weight if self._turn.weight != 1 else loss).backward(
             retain_graph=retain, inputs=inputs
@@ -58,16 +88,25 @@ class Turn:
         self.table = table
         self.seats = [Seat(name, table.players[name], self) for name in names]
         self.weight = weight
+        self.parts = 1
         self.tracks = tracks
         self.shared = len(names) > 1
+        self.lazy = False
 
     def minimise(
-        self, loss: Tensor, *, name: str = "loss", retain: bool = False, **statistics: Statistic
+        self,
+        loss: Tensor | Loss,
+        *,
+        name: str = "loss",
+        retain: bool = False,
+        **statistics: Statistic,
     ) -> None:
         """Add the gradient of ``loss`` to all named players' own (see `Seat.minimise`)."""
         if not self.shared:
             self.seats[0].minimise(loss, name=name, retain=retain, **statistics)
             return
+        if isinstance(loss, Loss):
+            loss, statistics = loss.value, {**loss.statistics, **statistics}
         (loss * self.weight).backward(retain_graph=retain)
         self.table.log(**{f"{name}/{'+'.join(s.name for s in self.seats)}": loss}, **statistics)
 
@@ -97,17 +136,26 @@ class Turns:
         players: the game's players by name.
         noise: the stream of this run's random draws.
         ranks: this process among those that train together.
+        accumulate: parts into which a round that is a sum over items may cut its batches.
 
     Attributes:
         round: rounds played so far in the current stage.
         progress: share of the stage's horizon already played, in [0, 1]; drives every schedule.
         rate: factor on all learning rates; halved by each roll-back.
         steps: optimiser steps begun so far, by player.
+        noted: numbers of the round's last step (`note`), which the log has not taken in yet.
         cosines: log the cosine between each step and the descent direction, ``cosine/PLAYER``.
     """
 
-    def __init__(self, players: dict[str, Player], noise: Noise, ranks: Ranks | None = None):
+    def __init__(
+        self,
+        players: dict[str, Player],
+        noise: Noise,
+        ranks: Ranks | None = None,
+        accumulate: int = 1,
+    ):
         self.players = players
+        self.accumulate = accumulate
         self.noise = noise
         self.ranks = ranks or Ranks()
         self.round = 0
@@ -117,6 +165,8 @@ class Turns:
         self.cosines = False
         self.statistics: dict[str, list[Tensor]] = {}
         self.cancelled = torch.zeros((), device=noise.device)
+        self.noted: dict[str, Statistic] = {}
+        self._noted_in = 0
         self._now: Turn | None = None
         self._free: set[str] | None = None
 
@@ -142,6 +192,26 @@ class Turns:
                 )
         return Turn(self, names, float(lazy or 1), {*names, *tracks})
 
+    def parts(self, *batches: Batch) -> Iterator[tuple[Batch, ...]]:
+        """Give batches of a turn part by part, so that a large one needs no more memory.
+
+        The gradients of the parts add up to that of the whole: each counts for its share.
+
+        Raises:
+            UsageError: a batch cannot be shared out evenly.
+        """
+        count = self.accumulate
+        for batch in batches:
+            if len(batch) % count:
+                raise UsageError(
+                    f"game.accumulate={count} does not divide the {len(batch)} samples that each "
+                    "process gets; choose a divisor of train.batch"
+                )
+        if self._now is not None:
+            self._now.weight /= count
+            self._now.parts = count
+        return zip(*(batch.chunk(count) for batch in batches), strict=True)
+
     def due(self, every: int) -> bool:
         """Whether something played every ``every`` rounds falls into this one."""
         return self.round % every == 0
@@ -151,6 +221,17 @@ class Turns:
         for name, value in statistics.items():
             value = value.detach() if isinstance(value, Tensor) else torch.tensor(float(value))
             self.statistics.setdefault(name, []).append(value)
+
+    def note(self, **statistics: Statistic) -> None:
+        """Note numbers of which the last of each round counts, such as those of its last step."""
+        if self._noted_in != self.round:
+            self._keep_notes()
+        self._noted_in = self.round
+        self.noted |= statistics
+
+    def _keep_notes(self) -> None:
+        notes, self.noted = self.noted, {}
+        self.log(**notes)
 
     def lookahead(
         self, name: str, loss: LossOf, steps: int, second_order: bool = True
@@ -177,12 +258,41 @@ class Turns:
             self.players[name].track(True)
 
     def close(self, turn: Turn, step: bool) -> None:
-        """Step the turn's players together, unless it was left by an error."""
+        """Step the turn's players together, unless it was left by an error.
+
+        Then the lazy losses have a step of their own where they are due, and the players' weights
+        are brought back to where they may be.
+        """
+        if step and not turn.lazy:
+            self._add_terms(turn)
         self._now = None
         for name in turn.tracks:
             self.players[name].track(False)
         if not step:
             return
+        self._step(turn)
+        if turn.lazy:
+            return
+        for seat in turn.seats:
+            if seat.lazily and self.due(seat.player.lazy):
+                with self(seat.name, lazy=seat.player.lazy) as again:
+                    again.lazy, again.weight = True, again.weight / turn.parts
+                    for further in seat.lazily:
+                        loss, statistics = further()
+                        again.minimise(loss, name="penalty")
+                        self.note(**statistics)
+        for seat in turn.seats:
+            for follow in seat.player.afterwards:
+                follow(self)
+
+    def _add_terms(self, turn: Turn) -> None:
+        """Add what the players' own terms cost, once for the whole turn."""
+        for seat in turn.seats:
+            for name, term in seat.player.terms.items():
+                cost = term(seat.player.parameters, self.progress)
+                seat.minimise(cost / turn.weight, name=name)
+
+    def _step(self, turn: Turn) -> None:
         for seat in turn.seats:
             player = seat.player
             before = [p.detach().clone() for p in player.parameters] if self.cosines else None
@@ -211,12 +321,14 @@ class Turns:
 
     def take_statistics(self) -> dict[str, float]:
         """Return the means of all numbers noted since the last call (synchronises)."""
+        self._keep_notes()
         means = {name: _stack(values).float().mean() for name, values in self.statistics.items()}
         self.statistics = {}
         return {name: float(mean) for name, mean in means.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything about the table that a resumed run needs."""
+        self._keep_notes()
         return {
             "noise": self.noise.state_dict(),
             "round": self.round,

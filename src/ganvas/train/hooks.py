@@ -91,7 +91,7 @@ class Pictures:
         noise = Noise(PICTURE_SEED + self._seed, device)
         prior = cast(Callable[[int, Noise], Tensor], getattr(game, "prior"))  # noqa: B009
         sample = cast(Callable[[Tensor, Tensor | None], Tensor], getattr(game, "sample"))  # noqa: B009
-        classes = int(getattr(game, "classes", 0))
+        classes = game.conditions.classes
         rows, columns = game.spec.domain.sheet(classes)
         if not rows:
             z = prior(columns, noise)

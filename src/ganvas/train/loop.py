@@ -101,7 +101,7 @@ class Loop:
             world=ranks.world,
             streams=game.streams(),
         )
-        self.turns = Turns(game.players, Noise(seed, fabric.device, ranks), ranks)
+        self.turns = Turns(game.players, Noise(seed, fabric.device, ranks), ranks, game.accumulate)
         self.turns.cosines = settings.cosines
         self.rest = Rest(settings.stop_on, folder.rows) if settings.stop_on else None
         averaged = [game.get_submodule(name) for name in game.averaged]

@@ -154,7 +154,7 @@ def _preparing(game: Game, rows: Sequence[Row]) -> str | None:
 
 def _labels(game: Game, classes: NDArray[np.int64] | None, device: torch.device) -> Tensor | None:
     """Return the classes (N,) if the game is conditional."""
-    if not getattr(game, "classes", 0) or classes is None:
+    if not game.conditions or classes is None:
         return None
     return torch.from_numpy(classes).to(device)
 

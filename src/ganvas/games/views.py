@@ -1,0 +1,73 @@
+"""What a judge is shown of a batch: noise, packs; random changes stand in `augmentation`.
+
+Real samples and fakes are changed under one law. A view may be a module: its buffers are then part
+of every checkpoint.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ganvas.config import Schedule, value_at
+from ganvas.data.batch import Batch
+from ganvas.data.domain import Domain
+from ganvas.errors import UsageError
+from ganvas.play import Turns
+
+
+class InstanceNoise:
+    """Normal noise on every number (Sønderby et al. 2017).
+
+    Args:
+        deviation: its standard deviation, a number or a schedule.
+    """
+
+    def __init__(self, deviation: float | Schedule) -> None:
+        self.deviation = deviation
+
+    def __call__(self, batch: Batch, turn: Turns) -> Batch:
+        """Return the batch with noise on its main field."""
+        spread = value_at(self.deviation, turn.progress)
+        if not spread:
+            return batch
+        noise = turn.noise.normal(*batch.x.shape)
+        return batch.replace(**{batch.main: batch.x + spread * noise})
+
+
+class Pack:
+    """Every few consecutive samples (N, C, …) joined into one: (N/m, m·C, …).
+
+    Source: PacGAN, Lin et al. 2018, section 3.
+
+    Args:
+        size: m.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __call__(self, batch: Batch, turn: Turns | None = None) -> Batch:
+        """Return the batch in packs, without conditions, which are a single item's.
+
+        Raises:
+            UsageError: the packs do not come out even.
+        """
+        n, m = len(batch), self.size
+        if n % m:
+            raise UsageError(
+                f"game.packing={m} does not divide the {n} samples that the discriminator is "
+                "given at once; choose train.batch (per process, and per part of game.accumulate) "
+                f"as a multiple of {m}"
+            )
+        return Batch(batch.x.reshape(n // m, m * batch.x.shape[1], *batch.x.shape[2:]))
+
+
+def pack_around(x: Tensor, packing: int) -> Tensor:
+    """Return for each sample the pack of it and those that follow it, cyclically: (N, m·C, …)."""
+    return torch.cat([x.roll(-shift, 0) for shift in range(packing)], 1) if packing > 1 else x
+
+
+def packed(domain: Domain, packing: int) -> Domain:
+    """Return the domain of packs of samples, joined along channels or coordinates."""
+    return domain if packing == 1 else domain.packed(packing)
