@@ -145,7 +145,7 @@ def test_samples_and_ways_of_one_slot(ganvas: Ganvas, memory: Path, tmp_path: Pa
     model = library.load(memory)
     slot = str(model.slots.table(real=True)[0].index)
     out = tmp_path / "x.npy"
-    assert ganvas("sample", memory, "--slot", slot, "--count", "3", "--out", out).code == 0
+    assert ganvas("sample", memory, f"slot={slot}", "--count", "3", "--out", out).code == 0
     assert np.array_equal(np.load(out), model.slots.sample(int(slot), 3))
     words = ["--corners", "0,1,2,3", "--steps", "4", "--out", out]
     assert "16 samples" in ganvas("interpolate", memory, *words).out
@@ -196,7 +196,7 @@ def test_nearest_of_systems_without_an_encoder(ganvas: Ganvas, trained: Path) ->
         (["slots", "RUN", "--out", "x.txt"], "expected a .svg page, a .png grid or a .json file"),
         (["posterior", "RUN", "X", "--out", "x.png"], "expected a .svg figure"),
         (["score", "RUN", "X", "--out", "x.png"], "expected a .npy or .npz file"),
-        (["sample", "RUN", "--slot", "64", "--out", "x.npy"], "slots are numbered 0 to 63"),
+        (["sample", "RUN", "slot=64", "--out", "x.npy"], "slots are numbered 0 to 63"),
         (["interpolate", "RUN", "--corners", "0,1,2", "--out", "x.npy"], "expected four seeds"),
         (["interpolate", "RUN", "--corners", "a,b,c,d", "--out", "x.npy"], "expected four seeds"),
         (["nearest", "RUN", "--neighbours", "9999"], "cannot find 9999 neighbours"),

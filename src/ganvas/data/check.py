@@ -13,6 +13,7 @@ from PIL import Image
 
 from ganvas.data import pixels
 from ganvas.data.catalogue import AFFINE, DATA_NAMES, STACKS, find_path, read
+from ganvas.data.domains import find_domain
 from ganvas.data.graph_files import is_graph
 from ganvas.data.graphs import degrees
 from ganvas.data.hub import PREFIX
@@ -207,7 +208,7 @@ def _check_collection(source: str, collection: Collection, duplicates: bool) -> 
     report = DataReport(
         source, collection.kind, {split: len(items) for split, items in collection.splits.items()}
     )
-    if collection.kind != "images":
+    if not find_domain(collection.kind).grid:
         report.dim = train.x.shape[1]
     else:
         _, height, width, channels = train.x.shape
@@ -225,11 +226,11 @@ def _check_collection(source: str, collection: Collection, duplicates: bool) -> 
                 for row, item in enumerate(items.x)
             ]
         )
-    report.warnings = _warnings(report)
     if "links" in train:
         report.links = len(train["links"])
-        if alone := int((degrees(train["links"], len(train)) == 0).sum()):
-            report.warnings.append(f"{alone:,} nodes have no link: only features tell of them")
+    report.warnings = _warnings(report)
+    if "links" in train and (alone := int((degrees(train["links"], len(train)) == 0).sum())):
+        report.warnings.append(f"{alone:,} nodes have no link: only features tell of them")
     return report
 
 
@@ -277,7 +278,7 @@ def _warnings(report: DataReport) -> list[str]:
             f"classes are uneven: {most} has {report.classes[most]:,} items, "
             f"{least} has {report.classes[least]:,}"
         )
-    if count < FEW and report.kind != "graph":
+    if count < FEW and report.links is None:
         found.append(f"only {count:,} training items: expect the generator to memorise them")
     return found
 

@@ -199,6 +199,12 @@ class Domain(Settings):
         """Return some items in data units in one picture, so many in a row where they have rows."""
         raise UsageError(f"there is no picture of {self.plural}")
 
+    @property
+    def drawn(self) -> bool:
+        """Whether there is a preview of such items."""
+        kind = type(self)
+        return kind.picture is not Domain.picture or kind.preview is not Domain.preview
+
     def preview(self, array: AnyArray, columns: int | None = None) -> Preview:
         """Return what shows some items in data units to people."""
         content = io.BytesIO()

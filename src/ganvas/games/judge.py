@@ -111,7 +111,7 @@ class Judge(nn.Module):
         self.lazy = lazy if self.penalties else 0
         self.player = player
         refuse_batch_norm(network, self.penalties)
-        self.follows = isinstance(network.head, MemoryHead)
+        self.follows = isinstance(getattr(network, "head", None), MemoryHead)
         self.apart = any(isinstance(layer, Tracking | Mixing) for layer in network.modules())
         self.at_once = (
             {penalty.on for penalty in self.penalties.values()} == {"real", "fake"}

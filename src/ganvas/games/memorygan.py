@@ -13,7 +13,7 @@ from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
 from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
-from ganvas.errors import GanvasError
+from ganvas.errors import GanvasError, UsageError
 from ganvas.games.adversarial import Adversarial, AdversarialConfig, Labels
 from ganvas.games.judge import Verdict, Verdicts
 from ganvas.games.objectives import Minimax, NonSaturating, ReverseKL, UpDown
@@ -29,7 +29,7 @@ from ganvas.networks import (
 )
 from ganvas.networks.base import Discriminator, Generator, MemoryHead
 from ganvas.nn import Memory
-from ganvas.play import Loss, Noise, Turns
+from ganvas.play import Loss, Noise, Sampling, Turns
 
 Losses = Annotated[Minimax | NonSaturating | ReverseKL | UpDown, Field(discriminator="kind")]
 
@@ -83,6 +83,16 @@ class MemoryGANConfig(AdversarialConfig):
     jitter: Jitter | None = None
 
 
+class MemorySampling(Sampling):
+    """Options of samples.
+
+    Attributes:
+        slot: one slot of real samples, as ``ganvas slots`` lists them; None draws slots.
+    """
+
+    slot: int | None = None
+
+
 class MemoryGAN(Adversarial):
     """D(x) = p(y=1|x) is read from a memory of clusters of real and fake samples.
 
@@ -95,6 +105,7 @@ class MemoryGAN(Adversarial):
 
     system: ClassVar[str] = "memorygan"
     Config = MemoryGANConfig
+    Sampling = MemorySampling
 
     def __init__(self, config: MemoryGANConfig, spec: DataSpec) -> None:
         super().__init__(config, spec)
@@ -199,12 +210,47 @@ class MemoryGAN(Adversarial):
         """Return real slots c ~ P(c|v=1), int64 (n,)  (Eq. 6)."""
         return self.memory.draw(noise.uniform(n).to(self.memory.keys.device))
 
-    def prior(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
-        """Return n latents [K_c, z]; below 1, ``truncation`` draws z towards the middle."""
+    def prior(
+        self, n: int, noise: Noise, truncation: float = 1.0, slot: int | None = None
+    ) -> Tensor:
+        """Return n latents [K_c, z]; below 1, ``truncation`` draws z towards the middle.
+
+        Raises:
+            UsageError: there is no such ``slot``, or it holds no real samples.
+            GanvasError: this generator is given no slots.
+        """
         z = self.latent.draw(n, noise)
         if truncation != 1:
             z = self.latent.centre + truncation * (z - self.latent.centre)
+        if slot is not None:
+            return self.with_keys(self.fixed(slot, n), z)
         return self.with_keys(self.slots(n, noise), z) if self.keyed else z
+
+    def fixed(self, slot: int, n: int) -> Tensor:
+        """Return one slot of real samples n times, int64 (n,).
+
+        Raises:
+            UsageError: there is no such slot, or it holds no real samples.
+            GanvasError: this generator is given no slots.
+        """
+        if not self.keyed:
+            raise GanvasError("this generator was trained without slots (game.mcgn=false)")
+        memory = self.memory
+        count = len(memory.keys)
+        if not 0 <= slot < count:
+            raise UsageError(f"there is no slot {slot}: slots are numbered 0 to {count - 1}")
+        if not memory.populated[slot] or memory.values[slot] <= 0:
+            held = "fakes" if memory.populated[slot] else "nothing yet"
+            of_real = (memory.populated & (memory.values > 0)).nonzero().flatten()
+            real: list[int] = of_real.tolist()
+            known = (
+                f"{', '.join(map(str, real[:5]))} …" if real else "there are none so far, train on"
+            )
+            raise UsageError(
+                f"slot {slot} holds {held}, and the generator draws from slots of real samples: "
+                f"{known}"
+            )
+        return torch.full((n,), slot, device=memory.keys.device)
 
     def with_keys(self, slots: Tensor, z: Tensor) -> Tensor:
         """Return latents [K_c, z] for slots (N,) and z (N, Z), where the keys lie."""

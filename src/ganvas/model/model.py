@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -29,8 +29,9 @@ class Model(Trained):
         *,
         seed: int = 0,
         label: Labels = None,
-        truncation: float = 1.0,
+        given: Mapping[str, Any] | None = None,
         batch: int = 256,
+        **options: Any,
     ) -> Array:
         """Return ``n`` samples in data units: points (n, dim) float32, images (n, H, W, C) uint8.
 
@@ -39,18 +40,25 @@ class Model(Trained):
             seed: the same seed gives the same samples, whatever ``n`` and ``batch``, up to the last
                 bits of floating-point sums.
             label: a class by index or name, or one for each sample; None draws classes uniformly.
-            truncation: below 1, latents closer to the middle: cleaner samples, less variety.
+            given: conditions by field, each one for all samples or one for each: words as on the
+                command line, or arrays in data units.
             batch: how many go through the network at once.
+            options: of the game's `Sampling`, such as ``truncation=0.7``.
 
         Raises:
-            UsageError: ``n`` or ``label`` makes no sense for this model.
+            UsageError: ``n``, a condition or an option makes no sense for this model.
             CannotError: the system has no samples.
         """
         self._require("sample")
         if n < 1:
             raise UsageError(f"a sample needs at least 1 item, not {n}")
         labels = self._labels(label, n)
-        z, drawn = self.latents(n, seed, truncation)
+        z, drawn = self.latents(n, seed, **options)
+        if given or (self.conditional and labels is None and drawn is None):
+            told = dict(given or {})
+            if label is not None:
+                told.setdefault("label", labels)
+            return self.generate(z, self._conditions(told, n), batch)
         return self.generate(z, labels if labels is not None else drawn, batch)
 
     @torch.inference_mode()

@@ -11,7 +11,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ganvas.errors import UsageError
 from ganvas.latent.interpolation import line, square
 from ganvas.nn.memory import Memory
 
@@ -30,6 +29,10 @@ class Keyed(Protocol):
     @property
     def memory(self) -> Memory:
         """Raises a `GanvasError` of a game that was trained without one."""
+        ...
+
+    def fixed(self, slot: int, n: int) -> Tensor:
+        """Return one slot of real samples n times, int64 (n,)."""
         ...
 
     def from_slots(self, slots: Tensor, z: Tensor) -> Tensor:
@@ -183,19 +186,9 @@ class Slots:
             UsageError: there is no such slot, or it holds no real samples.
             GanvasError: the generator was trained without slots.
         """
-        memory = self._memory
-        if not 0 <= slot < len(self):
-            raise UsageError(f"there is no slot {slot}: slots are numbered 0 to {len(self) - 1}")
-        if not memory.populated[slot] or memory.values[slot] <= 0:
-            held = "fakes" if memory.populated[slot] else "nothing yet"
-            known = ", ".join(str(real.index) for real in self.table(real=True)[:5])
-            raise UsageError(
-                f"slot {slot} holds {held}, and the generator draws from slots of real samples: "
-                + (f"{known} …" if known else "there are none so far, train on")
-            )
         chunks: list[Array] = []
-        for z in torch.split(noise.to(memory.keys.device), BATCH):
-            slots = torch.full((len(z),), slot, device=z.device)
+        for z in torch.split(noise.to(self._memory.keys.device), BATCH):
+            slots = self._game.fixed(slot, len(z))
             chunks.append(self._model.domain.decode(self._game.from_slots(slots, z)))
         return np.concatenate(chunks)
 

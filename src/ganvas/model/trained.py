@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
+from ganvas.data.batch import Batch
 from ganvas.data.domain import Domain
 from ganvas.data.graphs import tidy
 from ganvas.data.spec import DataSpec
-from ganvas.errors import GanvasError, UsageError
+from ganvas.errors import GanvasError, UsageError, did_you_mean
 from ganvas.model.card import Provenance
 from ganvas.model.labels import Labels, class_indices
+from ganvas.networks.conditions import Given, at
 from ganvas.play import CAPABILITIES, Game, Noise
 
 BLOCK = 64
@@ -88,25 +91,51 @@ class Trained:
 
     @torch.inference_mode()
     def latents(
-        self, n: int, seed: int = 0, truncation: float = 1.0
+        self, n: int, seed: int = 0, truncation: float = 1.0, **options: Any
     ) -> tuple[Tensor, Tensor | None]:
-        """Return the latents (n, …) and classes (n,) or None of ``n`` samples, on the CPU."""
+        """Return the latents (n, …) and classes (n,) or None of ``n`` samples, on the CPU.
+
+        Classes are drawn uniformly; there are none of a model whose conditions are something else.
+        """
         z: list[Tensor] = []
         y: list[Tensor] = []
+        known = self.sampling(truncation=truncation, **options)
         for block in range(-(-n // BLOCK)):
             noise = Noise(block_seed(seed, block))
-            z.append(self._call("prior", BLOCK, noise, truncation).cpu())
-            if self.conditional:
-                y.append(noise.integers(BLOCK, self.spec.classes))
+            z.append(getattr(self.game, "prior")(BLOCK, noise, **known).cpu())  # noqa: B009
+            if self.game.conditions.classes:
+                y.append(noise.integers(BLOCK, self.game.conditions.classes))
         return torch.cat(z)[:n], torch.cat(y)[:n] if y else None
 
+    def sampling(self, **options: Any) -> dict[str, Any]:
+        """Return options of samples as the game takes them, those at their defaults left out.
+
+        Raises:
+            UsageError: the game has no such option, or a value is wrong.
+        """
+        kind = self.game.Sampling
+        for name in options:
+            if name not in kind.model_fields:
+                raise UsageError(
+                    f"samples of {self.system} have no option '{name}'."
+                    f"{did_you_mean(name, kind.model_fields)} They have: "
+                    f"{', '.join(kind.model_fields)}"
+                )
+        try:
+            told = kind.model_validate(options)
+        except ValidationError as error:
+            (place, *_), reason = error.errors()[0]["loc"], error.errors()[0]["msg"]
+            wanted = reason.removeprefix("Input should be ")
+            raise UsageError(f"{place}={options[str(place)]}: expected {wanted}") from None
+        return told.model_dump(exclude_defaults=True)
+
     @torch.inference_mode()
-    def generate(self, z: Tensor, y: Tensor | None = None, batch: int = 256) -> Array:
-        """Return the samples of latents (n, …) and classes (n,), in data units."""
+    def generate(self, z: Tensor, y: Given = None, batch: int = 256) -> Array:
+        """Return the samples of latents (n, …) and conditions of n samples, in data units."""
         chunks: list[Array] = []
         for part in parts(len(z), batch):
-            labels = None if y is None else y[part].to(self.device)
-            chunks.append(self.domain.decode(self._call("sample", z[part].to(self.device), labels)))
+            given = at(y, part, self.device)
+            chunks.append(self.domain.decode(self._call("sample", z[part].to(self.device), given)))
         return np.concatenate(chunks)
 
     def _settled(self, z: Tensor, drawn: Tensor | None, label: Labels, batch: int) -> Array:
@@ -128,6 +157,37 @@ class Trained:
                 f"{tuple(latent.shape)}"
             )
         return latent, None if y is None else y[0]
+
+    def _conditions(self, given: Mapping[str, Any], n: int) -> Given:
+        """Return the conditions of n samples from values by field: words, or arrays in data units.
+
+        Raises:
+            UsageError: the model has no such condition, one is missing, or a value does not fit.
+        """
+        known = self.game.conditions
+        for name in given:
+            if name not in known:
+                there = f"it has: {', '.join(known)}" if known else "it was trained without any"
+                raise UsageError(
+                    f"this model has no condition '{name}'.{did_you_mean(name, known)} {there}"
+                )
+        if lacking := [name for name in known if name not in given]:
+            raise UsageError(
+                f"this model's samples depend on {', '.join(lacking)}, too: give "
+                f"{' '.join(f'--given {name}=VALUE' for name in lacking)}"
+            )
+        fields: dict[str, Tensor] = {}
+        for name, value in given.items():
+            domain = known[name]
+            array = domain.parse(value) if isinstance(value, str) else np.asarray(value)
+            if array.shape == domain.array_shape:
+                array = np.repeat(array[None], n, axis=0)
+            if array.shape != (n, *domain.array_shape):
+                raise UsageError(
+                    f"{name}: expected one or {n} of shape {domain.array_shape}, got {array.shape}"
+                )
+            fields[name] = domain.encode(array)
+        return known.of(Batch(fields, main=next(iter(fields))))
 
     def _labels(self, label: Labels, n: int) -> Tensor | None:
         if label is None:

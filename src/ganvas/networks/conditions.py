@@ -94,3 +94,13 @@ class Conditions(Mapping[str, "Domain"]):
 
 NONE = Conditions()
 """No conditions at all."""
+
+
+def at(given: Given, rows: slice, device: torch.device | str | None = None) -> Given:
+    """Return the conditions of some of N items, on a device if one is named."""
+    if given is None:
+        return None
+    if isinstance(given, Tensor):
+        return given[rows] if device is None else given[rows].to(device)
+    parts = {name: values[rows] for name, values in given.items()}
+    return parts if device is None else {name: v.to(device) for name, v in parts.items()}

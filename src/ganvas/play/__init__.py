@@ -1,6 +1,6 @@
 """The contract between a game and the loop: players, turns, noise, lookahead."""
 
-from ganvas.play.game import CAPABILITIES, Game, Stage, build
+from ganvas.play.game import CAPABILITIES, Game, Sampling, Stage, build
 from ganvas.play.lookahead import Lookahead
 from ganvas.play.noise import Noise, global_seed
 from ganvas.play.optim import SGD, Adam, OptimiserConfig, RMSProp, RowAdam
@@ -21,6 +21,7 @@ __all__ = [
     "RMSProp",
     "Ranks",
     "RowAdam",
+    "Sampling",
     "Seat",
     "Stage",
     "Turn",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from ganvas.config import Settings
@@ -18,6 +19,18 @@ from ganvas.play.player import Player
 from ganvas.play.turn import Turns
 
 Play = Callable[[Feed, Turns], None]
+
+
+class Sampling(Settings):
+    """What samples of a trained model can be told; a game with more of it has a subclass.
+
+    Attributes:
+        truncation: below 1, latents closer to the middle of the prior: cleaner samples, less
+            variety.
+    """
+
+    truncation: Annotated[float, Field(ge=0)] = 1.0
+
 
 CAPABILITIES = (
     *("sample", "score", "encode", "reconstruct", "posterior", "slots", "predict", "edit"),
@@ -52,6 +65,7 @@ class Game(nn.Module):
     Attributes:
         system: the name in recipes, such as ``wgan-gp``.
         Config: the settings this game accepts.
+        Sampling: options of its samples, which `prior` takes by name.
         averaged: names of submodules of which inference uses the moving average.
         conditions: the fields of the data that samples are given, by name.
         accumulate: parts into which a round that is a sum over items cuts its batches.
@@ -62,6 +76,7 @@ class Game(nn.Module):
 
     system: ClassVar[str]
     Config: ClassVar[type[Settings]] = Settings
+    Sampling: ClassVar[type[Settings]] = Sampling
     averaged: ClassVar[tuple[str, ...]] = ()
     scores_are: ClassVar[str] = "judgements"
     one_process: ClassVar[str | None] = None
@@ -75,6 +90,13 @@ class Game(nn.Module):
         self.config = config
         self.spec = spec
         self.conditions = NONE
+
+    def begin(self, data: Feed) -> None:
+        """Do what is done once before the first round, after networks were taken over from a run.
+
+        Such as a mean image, a reference batch, or the embedding of a new person: by default
+        nothing. Parameters and buffers may be changed; a resumed run does not begin again.
+        """
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one iteration of the paper's algorithm."""

@@ -6,21 +6,24 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 import yaml
 from rich.console import Console
 from torch import Tensor
 
+from ganvas.data.choice import places
 from ganvas.data.source import Source
 from ganvas.files import write_whole
 from ganvas.model import Provenance, save_model
+from ganvas.networks.conditions import Given, at
 from ganvas.play import Game, Noise
 from ganvas.train.board import Board
 from ganvas.train.console import Progress
 from ganvas.train.folder import CONFIG, RunFolder
 from ganvas.train.loop import Hooks
 from ganvas.train.settings import TrainSettings
-from ganvas.train.watch import Watch
+from ganvas.train.watch import Watch, conditions_of
 
 PICTURE_SEED = 424_243
 """Run s shows the samples of latents of this seed + s, the same in every picture."""
@@ -58,7 +61,8 @@ def make_hooks(
         hooks.show.append(board.show)
     if "sample" in game.capabilities():
         hooks.watch = Watch(source, seed, folder.rows, config)
-        hooks.picture = Pictures(seed, board)
+        if game.spec.domain.drawn:
+            hooks.picture = Pictures(seed, board, source)
     return hooks
 
 
@@ -69,8 +73,8 @@ class Pictures:
     and a column has the same latent.
     """
 
-    def __init__(self, seed: int, board: Board | None = None) -> None:
-        self._seed, self._board = seed, board
+    def __init__(self, seed: int, board: Board | None = None, source: Source | None = None) -> None:
+        self._seed, self._board, self._source = seed, board, source
 
     def __call__(self, game: Game, path: Path) -> None:
         """Write the picture of a game in evaluation mode to ``path``, whose stem is the round.
@@ -81,7 +85,7 @@ class Pictures:
         preview = domain.preview(domain.decode(self.samples(game)))
         path = path.with_suffix(preview.suffix)
         write_whole(path, preview.content)
-        if self._board is not None:
+        if self._board is not None and preview.suffix == ".png":
             self._board.picture(path, int(path.stem))
 
     @torch.no_grad()
@@ -90,9 +94,12 @@ class Pictures:
         device = next((p.device for p in game.parameters()), torch.device("cpu"))
         noise = Noise(PICTURE_SEED + self._seed, device)
         prior = cast(Callable[[int, Noise], Tensor], getattr(game, "prior"))  # noqa: B009
-        sample = cast(Callable[[Tensor, Tensor | None], Tensor], getattr(game, "sample"))  # noqa: B009
+        sample = cast(Callable[[Tensor, Given], Tensor], getattr(game, "sample"))  # noqa: B009
         classes = game.conditions.classes
         rows, columns = game.spec.domain.sheet(classes)
+        if game.conditions and not classes:
+            n = max(rows, 1) * columns
+            return sample(prior(n, noise), at(self._known(game, n), slice(n), device))
         if not rows:
             z = prior(columns, noise)
             return sample(z, noise.integers(columns, classes) if classes else None)
@@ -101,6 +108,12 @@ class Pictures:
         z = prior(columns, noise)
         z = z.expand(rows, *z.shape).flatten(0, 1)
         return sample(z, torch.arange(rows, device=device).repeat_interleave(columns))
+
+    def _known(self, game: Game, n: int) -> Given:
+        """Return the conditions of n records of the data, the same in every picture."""
+        assert self._source is not None, "conditions that are no class come from data"
+        items = self._source.items(self._source.splits[-1])
+        return conditions_of(game, self._source, items.rows(np.resize(places(len(items)), n)))
 
 
 def config_of(folder: RunFolder, game: Game, settings: TrainSettings) -> dict[str, Any]:

@@ -354,9 +354,11 @@ class Loop:
     _pending: dict[str, Any] | None = None
 
     def _load_pending(self) -> None:
-        if self._pending is not None:
-            self.load_state_dict(self._pending)
-            self._pending = None
+        if self._pending is None:
+            self.game.begin(self.feed)
+            return
+        self.load_state_dict(self._pending)
+        self._pending = None
 
     def _gather(self, state: torch.Tensor) -> list[torch.Tensor]:
         if self.turns.ranks.world == 1:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganvas.data.items import Items
-from ganvas.data.records import LABEL
 from ganvas.data.source import Source
+from ganvas.networks.conditions import Given, at
 from ganvas.play import Game, Noise, global_seed
 from ganvas.train.diagnosis import Diagnosis, diagnose
 from ganvas.train.look import (
@@ -84,7 +84,11 @@ class Watch:
         noise = Noise(WATCH_SEED + self._seed, device)
         n = self._measure.samples
         z: Tensor = _call(game, "prior", n, noise)
-        y = _labels(game, self._source.classes_like(self._real, n), device)
+        if game.conditions.classes or not game.conditions:
+            y = _labels(game, self._source.classes_like(self._real, n), device)
+        else:  # conditions as the data have them, repeated
+            rows = np.resize(np.arange(len(self._real)), n)
+            y = at(conditions_of(game, self._source, self._real.rows(rows)), slice(n), device)
         fake = _in_parts(game, "sample", z, y)
         finite = fake.flatten(1).isfinite().all(1)
         if not finite.all():
@@ -92,7 +96,7 @@ class Watch:
         numbers = self._measure(fake)
         if "score" in game.capabilities() and game.scores_are == "judgements":
             first = slice(0, len(self._real))
-            scores = _in_parts(game, "score", fake[first], None if y is None else y[first])
+            scores = _in_parts(game, "score", fake[first], at(y, first))
             numbers |= self._judged(game, scores, device)
         x = self._source.spec.domain.encode(self._real.x).to(device)
         return numbers | _gauged(game, x)
@@ -107,7 +111,8 @@ class Watch:
         encode = self._source.spec.domain.encode
         scores: dict[str, Tensor] = {}
         for name, items in self._known.items():
-            x, y = encode(items.x).to(device), _labels(game, items.get(LABEL), device)
+            x = encode(items.x).to(device)
+            y = at(conditions_of(game, self._source, items), slice(None), device)
             scores[name] = _in_parts(game, "score", x, y)
         fresh = next(iter(scores.values()))
         if not all(s.isfinite().all() for s in (fake, *scores.values())):
@@ -195,10 +200,17 @@ def _estimates(game: Game, scores: Mapping[str, Tensor], fake: Tensor) -> Number
     }
 
 
-def _in_parts(game: Game, verb: str, x: Tensor, y: Tensor | None) -> Tensor:
-    """Return the game's answer for all of x (N, …) with labels y (N,), a batch at a time."""
+def conditions_of(game: Game, source: Source, items: Items) -> Given:
+    """Return the conditions of items as the game's networks take them; None if it has none."""
+    if not game.conditions:
+        return None
+    return game.conditions.of(source.batch(items.only(*game.conditions)))
+
+
+def _in_parts(game: Game, verb: str, x: Tensor, y: Given) -> Tensor:
+    """Return the game's answer for all of x (N, …) with its conditions, a batch at a time."""
     parts: list[Tensor] = []
     for start in range(0, len(x), BATCH):
         part = slice(start, start + BATCH)
-        parts.append(_call(game, verb, x[part], None if y is None else y[part]))
+        parts.append(_call(game, verb, x[part], at(y, part)))
     return torch.cat(parts).float()

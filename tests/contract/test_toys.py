@@ -1,0 +1,114 @@
+"""Kinds of data, judges, episodes and terms of one's own: nothing in ganvas knows of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from torch import Tensor
+
+import ganvas
+from ganvas import testing
+from ganvas.cli.app import run
+from ganvas.data.open import open_data
+from ganvas.data.settings import settings_type
+from ganvas.data.source import Source
+from ganvas.errors import UsageError
+from ganvas.play import Game
+from tests.contract.toys import episodes, waves
+from tests.contract.toys.cases import TOYS, case, source_of
+
+HERE = "tests.contract.toys"
+every_toy = pytest.mark.parametrize("name", TOYS)
+
+
+def recipe(name: str, folder: Path, rounds: int, **data: Any) -> Path:
+    tree = {
+        "data": {**TOYS[name].data, **data},
+        "game": {"system": TOYS[name].address},
+        "train": {
+            "rounds": rounds,
+            "batch": 8,
+            "log_every": 2,
+            "watch_every": 0,
+            "checkpoint_every": 2,
+        },
+        "evaluate": {"at_end": False},
+    }
+    path = folder / f"{name}{rounds}.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    return path
+
+
+def weights(run_folder: Path, game: type[Game]) -> Tensor:
+    model = ganvas.load(run_folder, game=game, device="cpu")
+    return torch.cat([p.flatten() for p in model.game.parameters()])
+
+
+@every_toy
+def test_players_move_in_their_turns_and_runs_resume_exactly(name: str, tmp_path: Path) -> None:
+    testing.check_turns(case(name))
+    testing.check_determinism(case(name))
+    testing.check_resume(case(name), tmp_path)
+
+
+@every_toy
+def test_runs_train_resume_and_sample_by_the_command_line(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy = TOYS[name]
+    own = ["--game", toy.address]
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    assert run(["train", str(recipe(name, tmp_path, 6)), "--out", str(whole), *own]) == 0
+    begun = ["train", str(recipe(name, tmp_path, 6)), "--out", str(halves), *own]
+    assert run([*begun, "train.stop_at=3"]) == 0
+    assert run(["resume", str(halves), *own]) == 0
+    assert weights(whole, toy.game).equal(weights(halves, toy.game))
+    np.save(tmp_path / "map.npy", np.zeros((8, 8), np.uint8))
+    given = [word.format(map=tmp_path / "map.npy") for word in toy.given]
+    words = [w for word in given for w in ("--given", word)]
+    out = tmp_path / "samples.npy"
+    asked = ["sample", str(whole), "--count", "5", "--out", str(out), *own, *words]
+    assert run([*asked, "truncation=0.5"]) == 0
+    assert len(np.load(out)) == 5
+
+
+def test_two_processes_are_one() -> None:
+    with testing.Pair() as pair:
+        for name in TOYS:
+            testing.check_two_processes(case(name), pair)
+
+
+def test_settings_of_a_kind_of_ones_own_stand_under_data() -> None:
+    assert source_of("waves").spec.shape == (12,)
+    kind = settings_type()
+    assert kind.model_validate({"source": "waves"}).of(waves.WaveOptions).length == 16
+    with pytest.raises(UsageError, match=r"data\.length is for waves, but ring8 holds points"):
+        open_data(kind.model_validate({"source": "ring8", "length": 5}))
+
+
+def test_fine_tuning_begins_at_the_embedding_of_a_new_person(tmp_path: Path) -> None:
+    many, one = tmp_path / "many", tmp_path / "one"
+    own: Any = episodes.Heads
+    ganvas.train(recipe("episodes", tmp_path, 6), many, game=own, quiet=True)
+    tuned = yaml.safe_load(recipe("episodes", tmp_path, 1, source="someone").read_text())
+    tuned["game"] = {"system": f"{HERE}.episodes:Tuned"}
+    tuned["train"]["stop_at"] = None
+    path = tmp_path / "tuned.yaml"
+    path.write_text(yaml.safe_dump(tuned))
+    ganvas.train(path, one, start_from=many, game=episodes.Tuned, quiet=True)
+    before = ganvas.load(many, game=episodes.Heads, device="cpu").game
+    after = ganvas.load(one, game=episodes.Tuned, device="cpu").game
+    items = torch.from_numpy(source_of_someone().items("train").x)
+    assert isinstance(before, episodes.Heads)
+    assert isinstance(after, episodes.Tuned)
+    wanted = before.embedder(items).mean(0)
+    assert torch.allclose(after.table.weight[0], wanted, atol=0.02)  # one step of Adam away
+
+
+def source_of_someone() -> Source:
+    return open_data(settings_type().model_validate({"source": "someone"}))
