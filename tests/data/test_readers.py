@@ -44,7 +44,7 @@ def levels(collection: Collection, split: str = "train") -> list[int]:
 
 
 def classes(collection: Collection, split: str = "train") -> list[str]:
-    label = collection.splits[split]["label"]
+    label = collection.splits[split].get("label")
     return [] if label is None else [collection.class_names[i] for i in label]
 
 

@@ -335,14 +335,12 @@ def is_mapped(array: object) -> bool:
 def _spec(collection: Collection, settings: DataSettings) -> DataSpec:
     """Return what is known of a finite set: the domain of each of its fields."""
     train = collection.splits["train"]
-    fields: dict[str, Domain] = {
-        train.main: find_domain(collection.kind).of(train.x, settings),
-        **collection.domains,
-    }
-    if LABEL in train and LABEL not in fields:
+    fields: dict[str, Domain] = {train.main: find_domain(collection.kind).of(train.x, settings)}
+    if LABEL in train and LABEL not in collection.domains:
         names = list(collection.class_names)
         count = len(names) or int(train[LABEL].max(initial=0)) + 1
         fields[LABEL] = find_domain("classes").model_validate({"count": count, "called": names})
+    fields |= collection.domains
     return DataSpec(name=collection.name, fields=fields, main=train.main, size=len(train))
 
 

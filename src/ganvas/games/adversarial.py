@@ -146,6 +146,8 @@ class Adversarial(Game):
         super().__init__(config, spec)
         self.conditions = chosen(config.conditional, spec)
         self.labels = config.labels
+        if "uniform" in (config.labels.fakes, config.labels.generator):
+            self.conditions.require_uniform()
         self.latent = config.latent
         self.discriminator_steps = config.discriminator_steps
         self.generator_batch = config.generator_batch

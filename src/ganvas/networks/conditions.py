@@ -76,19 +76,27 @@ class Conditions(Mapping[str, "Domain"]):
             return found
         return {name: y.repeat(copies, *[1] * (y.dim() - 1)) for name, y in found.items()}
 
+    def require_uniform(self) -> None:
+        """Refuse conditions that cannot be drawn uniformly.
+
+        Raises:
+            UsageError: one of them is no class.
+        """
+        for domain in self._fields.values():
+            if not domain.classes:
+                raise UsageError(
+                    f"there is no uniform draw of {domain.plural}, as game.labels asks for: set "
+                    "game.labels.fakes=batch and game.labels.generator=batch"
+                )
+
     def draw(self, n: int, noise: Draws) -> dict[str, Tensor]:
         """Return n conditions drawn uniformly.
 
         Raises:
             UsageError: that has no meaning for one of them.
         """
+        self.require_uniform()
         drawn = {name: domain.draw(n, noise) for name, domain in self._fields.items()}
-        for name, values in drawn.items():
-            if values is None:
-                raise UsageError(
-                    f"there is no uniform draw of {self._fields[name].plural}, as game.labels asks "
-                    "for: set game.labels.fakes=batch and game.labels.generator=batch"
-                )
         return {name: values for name, values in drawn.items() if values is not None}
 
 

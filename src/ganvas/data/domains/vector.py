@@ -37,9 +37,18 @@ class Vector(Domain):
     @classmethod
     def of(cls, array: AnyArray, settings: Settings) -> Self:
         """Return the domain of numbers (N, D)."""
+        return cls.around(array)
+
+    @classmethod
+    def around(cls, array: AnyArray, called: Sequence[str] = ()) -> Self:
+        """Return the domain of numbers (N, D) with the names of their columns, if they have any."""
         exact = np.asarray(array, np.float64)
         scale = exact.std(axis=0)
-        return cls(shift=exact.mean(axis=0).tolist(), scale=np.where(scale > 0, scale, 1).tolist())
+        return cls(
+            shift=exact.mean(axis=0).tolist(),
+            scale=np.where(scale > 0, scale, 1).tolist(),
+            called=list(called),
+        )
 
     @property
     def shape(self) -> Size:

@@ -12,17 +12,20 @@ import numpy as np
 
 from ganvas.data import pixels
 from ganvas.data.cache import Cache, key_of, user_cache
+from ganvas.data.domain import Domain
 from ganvas.data.items import Collection, Items, encode_labels, require_several
 from ganvas.data.memory import amount, free_memory
 from ganvas.data.pixels import Array8, Form
 from ganvas.data.readers.archive import SUFFIX, Archive
 from ganvas.data.readers.dataset_json import JSON_FILE, read_dataset_json
 from ganvas.data.readers.decode import Decoded, Head, decode, heads, largest_level, verify
+from ganvas.data.readers.fields import read_field
 from ganvas.data.readers.folder import Folder
 from ganvas.data.readers.labels_csv import LABEL, LABEL_FILE, read_labels
 from ganvas.data.readers.layout import lay_out, wrapper
 from ganvas.data.readers.lazy import LazyImages
 from ganvas.data.readers.place import File, LeftOut, Place, grouped, listing
+from ganvas.data.records import MAIN
 from ganvas.data.settings import DataSettings
 from ganvas.data.splits import held_out_rows
 from ganvas.errors import UsageError
@@ -273,20 +276,29 @@ def _with_split(found: Survey, settings: DataSettings) -> Survey:
 
 
 def _collect(found: Survey, x: Any, lost: set[str]) -> Collection:
-    """Cut the images into splits, each with its classes."""
+    """Cut the images into splits, each with its classes and whatever else is known of them."""
     splits: dict[str, Any] = {}
     classes: dict[str, list[str]] = {}
+    others: dict[str, dict[str, list[str]]] = {}
     start = 0
     for split, files in found.splits.items():
         kept = [i for i, file in enumerate(files) if file.name not in lost]
         stop = start + len(kept)
         splits[split] = x.part(start, stop) if isinstance(x, LazyImages) else x[start:stop]
         start = stop
-        if label := found.columns.get(split, {}).get(LABEL):
-            classes[split] = [label[i] for i in kept]
+        for column, words in found.columns.get(split, {}).items():
+            of = classes if column == LABEL else others.setdefault(column, {})
+            of[split] = [words[i] for i in kept]
     labels, names = encode_labels(classes) if "train" in classes else ({}, ())
-    items = {split: Items(some, labels.get(split)) for split, some in splits.items() if len(some)}
-    return Collection(found.place.name, items, names)
+    fields = {split: {MAIN: some, LABEL: labels.get(split)} for split, some in splits.items()}
+    domains: dict[str, Domain] = {}
+    for name, words in others.items():
+        if "train" in words:
+            arrays, domains[name] = read_field(name, words, str(found.place.path))
+            for split, array in arrays.items():
+                fields[split][name] = array
+    items = {split: Items(some) for split, some in fields.items() if len(splits[split])}
+    return Collection(found.place.name, items, names, domains=domains)
 
 
 def _table(place: Place) -> tuple[str | None, list[str]]:

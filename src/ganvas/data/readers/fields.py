@@ -1,0 +1,53 @@
+"""From the columns of a table to fields: one class, several tags, or a number for each record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ganvas.data.domain import AnyArray, Domain
+from ganvas.data.domains.tags import Tags
+from ganvas.data.domains.vector import Vector
+from ganvas.errors import UsageError
+
+TAGS = "tags"
+"""The column with any number of tags, ``;`` between them."""
+
+Columns = Mapping[str, Sequence[str]]
+
+
+def read_field(name: str, column: Columns, where: str) -> tuple[dict[str, AnyArray], Domain]:
+    """Return the arrays of a column by split, and what they are.
+
+    Args:
+        name: of the column: ``tags``, or anything else for a number.
+        column: its words by split.
+        where: the data set, for messages.
+
+    Raises:
+        UsageError: a word of a column of numbers is none.
+    """
+    if name == TAGS:
+        arrays, tags = Tags.read({split: list(words) for split, words in column.items()})
+        return arrays, tags
+    numbers = {split: _numbers(name, words, where) for split, words in column.items()}
+    known = Vector.around(numbers.get("train", next(iter(numbers.values()))), [name])
+    return dict(numbers), known
+
+
+def _numbers(name: str, words: Sequence[str], where: str) -> AnyArray:
+    """Return words as float64 (N, 1)."""
+    found = np.empty((len(words), 1))
+    for row, word in enumerate(words):
+        try:
+            found[row] = float(word)
+        except ValueError:
+            found[row] = np.nan
+        if not np.isfinite(found[row, 0]):
+            raise UsageError(
+                f"{where}: column '{name}' of the labels holds '{word}', which is no finite "
+                "number. One class for each image is a column 'label', several are a column "
+                f"'{TAGS}' with ';' between"
+            )
+    return found
