@@ -7,7 +7,7 @@ who steps when.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal, cast
 
 import torch
@@ -176,14 +176,17 @@ class Adversarial(Game):
 
     def networks(self, config: AdversarialConfig) -> tuple[Generator, Discriminator]:
         """Return generator and discriminator, with weights drawn in this order."""
-        return self.build_generator(config, config.latent.dim), self.build_discriminator(config)
+        generator = self.build_generator(config, config.latent.dim, config.latent.draw)
+        return generator, self.build_discriminator(config)
 
-    def build_generator(self, config: AdversarialConfig, width: int) -> Generator:
-        """Return the generator that the settings ask for, of latents of a width."""
+    def build_generator(
+        self, config: AdversarialConfig, width: int, draw: Callable[[int, Noise], Tensor]
+    ) -> Generator:
+        """Return the generator that the settings ask for, of latents of a width, drawn so."""
         generator: Generator = config.generator.build(self.spec.domain, width, self.conditions)
         if config.virtual_batch_norm is None:
             return generator
-        return config.virtual_batch_norm.wrap(generator, self.prior, self.conditions)
+        return config.virtual_batch_norm.wrap(generator, draw, self.conditions)
 
     def build_discriminator(self, config: AdversarialConfig) -> Discriminator:
         """Return the discriminator that the settings ask for, with its head and its constraint."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal, cast
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
@@ -113,6 +114,11 @@ class MemoryGAN(Adversarial):
         self.form = config.information_form
         self.update_in_generator_step = config.update_in_generator_step
         self.jitter = config.jitter
+        if self.keyed and self.packing > 1:
+            raise UsageError(
+                "a pack of samples has no single key to tell of: set game.packing=1, or "
+                "game.mcgn=false, with which the generator is given no keys"
+            )
         self.judge.follows = False  # the memory is updated in the round below
 
     def networks(self, config: AdversarialConfig) -> tuple[Generator, Discriminator]:
@@ -120,10 +126,13 @@ class MemoryGAN(Adversarial):
         assert isinstance(config, MemoryGANConfig)
         query = self.build_discriminator(config)
         self.keyed = config.mcgn and config.memory is not None
-        width = config.latent.dim
-        if self.keyed:
-            width += cast(MemoryHead, query.head).memory.dim
-        return self.build_generator(config, width), query
+        keys = cast(MemoryHead, query.head).memory.dim if self.keyed else 0
+
+        def draw(n: int, noise: Noise) -> Tensor:
+            # No slot is known yet: any directions stand for keys.
+            return torch.cat([F.normalize(noise.normal(n, keys)), config.latent.draw(n, noise)], 1)
+
+        return self.build_generator(config, keys + config.latent.dim, draw), query
 
     # ---- training -------------------------------------------------------------------------------
 
