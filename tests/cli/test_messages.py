@@ -80,6 +80,17 @@ def test_commands_quote_paths(ganvas: Ganvas, tmp_path: Path) -> None:
     assert f"go on with: ganvas resume '{tmp_path / 'a run'}'" in said.out
 
 
+def test_what_resume_recommends_can_be_typed(ganvas: Ganvas, trained: Path) -> None:
+    said = ganvas("resume", trained, "train.stpo_at=9")
+    assert said.code == 2
+    assert "Did you mean 'train.stop_at'?" in said.error
+    assert "ganvas train" not in said.error
+    said = ganvas("resume", trained, "train.keep=1")
+    command = shlex.split(said.error.partition("For example: ")[2])
+    assert command == ["ganvas", "resume", str(trained), "train.keep=3"]
+    assert ganvas(*command[1:]).code == 0
+
+
 def test_data_recommends_only_what_it_can_train() -> None:
     images = DataReport("my photos", "images", {"train": 9}, {"20x30": 5, "40x40": 4}, {"rgb": 9})
     commands = [shlex.split(command) for command in fitting_recipes(images)]

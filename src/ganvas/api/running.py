@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import traceback
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from ganvas.api.environment import describe_environment
 from ganvas.api.measuring import evaluate
 from ganvas.api.transfer import start_from as take_over
 from ganvas.data.open import open_data
-from ganvas.errors import GanvasError, UsageError, flag
+from ganvas.errors import GanvasError, UsageError, flag, quoted
 from ganvas.files import disk_errors, write_whole
 from ganvas.games import address, is_own
 from ganvas.play import Game, build
@@ -116,9 +117,12 @@ def resume(
         GanvasError: no checkpoint can be read, or training cannot go on.
     """
     folder = RunFolder.open(Path(run))
-    _refuse_other_settings(overrides, folder.path, "" if game is None else address(game))
+    system = "" if game is None else address(game)
+    again = f"ganvas resume {quoted(folder.path)}{flag(system)}"
     before = load_recipe(folder.path / CONFIG, game=game)
-    recipe = load_recipe(folder.path / CONFIG, ["train.stop_at=null", *overrides], game=game)
+    words = ["train.stop_at=null", *overrides]
+    recipe = load_recipe(folder.path / CONFIG, words, game=game, command=again)  # typos are told
+    _refuse_other_settings(overrides, folder.path, system)
     return _run(recipe, folder.path, None, quiet, _change_of_horizon(before, recipe))
 
 
@@ -262,6 +266,6 @@ def _refuse_other_settings(overrides: Sequence[str], run: Path, system: str) -> 
             allowed = ", ".join(sorted(RESUMABLE))
             raise UsageError(
                 f"{key} cannot change when a run goes on: that would be another run. Start one: "
-                f"ganvas train {run / CONFIG}{flag(system)} --out DIR {word}. "
+                f"ganvas train {quoted(run / CONFIG)}{flag(system)} --out DIR {shlex.quote(word)}. "
                 f"What may change: {allowed}"
             )

@@ -20,14 +20,14 @@ class Complaints:
     """Turns validation errors of merged settings into sentences.
 
     Args:
-        recipe: how the user named the recipe, and --game if need be, for the example command.
+        command: what settings are added to in an example, such as ``ganvas train X --out DIR``.
         merged: the settings, which know their origins.
         shape: what settings there are.
         before: the settings without the command line's, whose values serve as examples.
     """
 
-    def __init__(self, recipe: str, merged: Merged, shape: Shape, before: Merged) -> None:
-        self.recipe = recipe
+    def __init__(self, command: str, merged: Merged, shape: Shape, before: Merged) -> None:
+        self.command = command
         self.merged = merged
         self.shape = shape
         self.before = before
@@ -116,7 +116,7 @@ class Complaints:
             return ""
         setting = f"{'.'.join(map(str, place))}={show(value)}"
         setting = f"'{setting}'" if any(sign in setting for sign in " []{}*") else setting
-        return f" For example: ganvas train {self.recipe} --out DIR {setting}"
+        return f" For example: {self.command} {setting}"
 
     def _right_value(self, place: Sequence[str | int]) -> Any:
         from_command_line = self.merged is not self.before and self._changed(place)

@@ -28,6 +28,7 @@ def load_recipe(
     overrides: Sequence[str] = (),
     data: str | Path | None = None,
     game: str | type[Game] | None = None,
+    command: str = "",
 ) -> Recipe:
     """Return the recipe called ``name`` with changes on top.
 
@@ -39,6 +40,7 @@ def load_recipe(
             shape, channels and labels themselves.
         game: a game of the user's own, ``module:Class`` or the class. Without it, a recipe that
             names one is refused: no file decides which code is run.
+        command: that a right setting is shown with where one is wrong; by default one that trains.
 
     Raises:
         UsageError: the recipe does not exist, or a setting is wrong; the message has one line for
@@ -69,9 +71,8 @@ def load_recipe(
     try:
         return kind.model_validate(merged.tree)
     except ValidationError as error:
-        raise Complaints(f"{quoted(name)}{flag(system)}", merged, shape, before=merge(stack)).about(
-            error
-        ) from None
+        command = command or f"ganvas train {quoted(name)}{flag(system)} --out DIR"
+        raise Complaints(command, merged, shape, before=merge(stack)).about(error) from None
 
 
 @cache
