@@ -65,7 +65,9 @@ def play(recipe: str, settings: Tree, folder: Path) -> tuple[Tree, Rows]:
     from ganvas.recipes import load_recipe
     from ganvas.train.folder import RunFolder
 
-    ganvas.train(load_recipe(recipe, words(settings)), folder, quiet=True)
+    ending = ganvas.train(load_recipe(recipe, words(settings)), folder, quiet=True)
+    if ending.outcome not in ("finished", "stopped"):
+        sys.exit(f"{recipe} ended at round {ending.rounds} ({ending.outcome}): not recorded")
     run = RunFolder.open(folder)
     state, problems = run.load_checkpoint()
     if state is None:

@@ -57,6 +57,16 @@ def test_a_case_comes_out_equal_and_another_rate_is_told(
     assert any(line.startswith("log: loss/generator differs by") for line in changed)
 
 
+def test_a_run_that_ended_early_is_not_recorded(tiny: Path, tmp_path: Path) -> None:
+    rest = "{number: kimg, better: lower, window: 1, patience: 1}"  # kimg only grows
+    tiny.write_text(
+        TINY.replace("batch: 4, log_every: 3", f"batch: 4, log_every: 1, stop_on: {rest}")
+    )
+    with pytest.raises(SystemExit, match=r"gan/ring8 ended at round \d \(converged\)"):
+        golden.main(["record", "--folder", str(tmp_path / "golden")])
+    assert not list((tmp_path / "golden").iterdir())
+
+
 def test_a_file_of_another_machine_is_not_compared(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
