@@ -1,7 +1,7 @@
 """Images on disk: what a set larger than memory costs, and what a kill leaves behind.
 
-    python benchmarks/disk.py --count 120000 --folder /tmp/disk     # about ten minutes on two cores
-    python benchmarks/disk.py --count 6000 --folder /tmp/disk       # a minute
+    python benchmarks/disk.py --count 120000 --folder disk     # about ten minutes on two cores
+    python benchmarks/disk.py --count 6000 --folder disk       # a minute
 
 Makes images of 64×64 in a folder, and prints how long they take to decode once and to open again,
 what a kill while the cache is written leaves, how much anonymous memory training, evaluation and

@@ -75,9 +75,9 @@ def test_from_takes_over_what_fits(ganvas: Ganvas, trained: Path, tmp_path: Path
     assert said.code == 0
     notes = [row["message"] for row in RunFolder(tmp_path / "b").rows() if "event" in row]
     assert notes[0].startswith("loaded from")
-    assert "generator (4 tensors), discriminator (4 tensors)" in notes[0]
+    assert "generator (4 tensors), judge (4 tensors)" in notes[0]
     assert notes[1].startswith("new: ")
-    assert "discriminator.hidden.2.weight" in notes[1]
+    assert "judge.network.hidden.2.weight" in notes[1]
     assert notes[2] == "dropped: nothing"
 
 

@@ -133,7 +133,7 @@ def test_training_reads_the_pages_themselves(folder: Path, tmp_path: Path) -> No
     import torch
 
     source = open_data(DataSettings(source=str(folder), cache=str(tmp_path / "cache")))
-    table = source.table(torch.device("cpu"))[0]
+    table = source.table(torch.device("cpu")).fields["x"]
     planes = np.moveaxis(source.items("train").x, -1, 1)
     assert table.data_ptr() == planes.__array_interface__["data"][0]
 
@@ -239,11 +239,11 @@ def test_a_folder_that_cannot_be_written(
 def test_the_user_s_folder_is_where_the_system_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/x")
     monkeypatch.setenv("LOCALAPPDATA", "/local")
-    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("HOME", "/Users/me")
     for system, folder in (
         ("linux", "/x"),
         ("win32", "/local"),
-        ("darwin", "/home/me/Library/Caches"),
+        ("darwin", "/Users/me/Library/Caches"),
     ):
         monkeypatch.setattr(cache.sys, "platform", system)
         assert user_cache() == Path(folder) / "ganvas" / "data"

@@ -97,7 +97,7 @@ def test_a_split_that_is_there_is_kept() -> None:
 
 
 def test_holding_nearly_everything_out_is_refused(points: Path) -> None:
-    with pytest.raises(UsageError, match="a single sample"):
+    with pytest.raises(UsageError, match="leaves 1 of 100 items to train on"):
         load(points, hold_out=0.99)
 
 

@@ -22,7 +22,7 @@ def images() -> tuple[np.ndarray, np.ndarray, Evaluate]:
     items = digits8().splits["train"]
     order = RNG.permutation(len(items.x))
     train, held_out, good = np.split(items.x[order[:600]], [300, 500])
-    classifier = NearestNeighbour(items.x, items.label)
+    classifier = NearestNeighbour(items.x, items["label"])
     bad = np.repeat(train[:4], 25, axis=0)
     return good, bad, lambda x: evaluate_images(x, train, classifier, held_out=held_out)
 

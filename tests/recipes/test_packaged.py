@@ -102,4 +102,5 @@ def test_every_system_has_recipes_for_own_data_of_the_kinds_it_plays(system: str
 def test_summaries_say_which_recipes_need_labels() -> None:
     told = {one.name for one in summaries() if one.conditional}
     configs = {name: load_recipe(name).game_config for name in names()}
-    assert told == {name for name, config in configs.items() if getattr(config, "conditional", 0)}
+    semi = {name for name in configs if name.startswith("svae-m2/")}  # labels of some items
+    assert told == semi | {n for n, config in configs.items() if getattr(config, "conditional", 0)}

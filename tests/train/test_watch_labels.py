@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ganvas.data.items import Collection, Items
 from ganvas.data.source import ArraySource, Source
+from ganvas.networks import Conditions
 from ganvas.train.watch import Watch
 from tests.train.players import Known
 
@@ -17,7 +18,7 @@ class Labelled(Known):
 
     def __init__(self, source: Source) -> None:
         super().__init__(source, lambda z: z[:, :2])
-        self.classes = source.spec.classes
+        self.conditions = Conditions(source.spec.conditions)
 
     def sample(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         assert y is not None

@@ -33,6 +33,7 @@ from ganvas.nn import Memory
 from ganvas.play import Loss, Noise, Sampling, Turns
 
 Losses = Annotated[Minimax | NonSaturating | ReverseKL | UpDown, Field(discriminator="kind")]
+"""Those that bounded logits can lower: a memory is never quite sure."""
 
 
 class Jitter(Settings):
@@ -251,7 +252,7 @@ class MemoryGAN(Adversarial):
         if not memory.populated[slot] or memory.values[slot] <= 0:
             held = "fakes" if memory.populated[slot] else "nothing yet"
             of_real = (memory.populated & (memory.values > 0)).nonzero().flatten()
-            real: list[int] = of_real.tolist()
+            real = cast(list[int], of_real.tolist())
             known = (
                 f"{', '.join(map(str, real[:5]))} …" if real else "there are none so far, train on"
             )

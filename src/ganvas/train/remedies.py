@@ -117,7 +117,7 @@ def _cited(proposal: Proposal, method: str, played: str) -> Proposal:
 
 def pair(setup: Setup) -> Remedy | None:
     """Relativistic pairing with R1 and R2."""
-    if not {"objective", "penalties"} <= setup.game.keys():
+    if not {"objective", "penalties"} <= setup.game.keys() or setup.game.get("memory"):
         return None
     if setup.kind("objective") == "relativistic" and setup.penalised("r2"):
         return None
@@ -146,7 +146,9 @@ def pair(setup: Setup) -> Remedy | None:
 
 def penalise(setup: Setup) -> Remedy | None:
     """R1, where nothing limits the discriminator's gradient."""
-    if "penalties" not in setup.game or setup.penalised("r1", "gradient", "dragan"):
+    if "penalties" not in setup.game or setup.game.get("memory"):
+        return None  # the networks of a memory have batch norms
+    if setup.penalised("r1", "gradient", "dragan"):
         return None
     if setup.kind("constraint") == "clip":
         return Remedy(
@@ -204,7 +206,8 @@ def unsaturate(setup: Setup) -> Remedy | None:
 def pack(setup: Setup) -> Remedy | None:
     """Pairs of samples judged together."""
     batch = setup.train.get("batch", 1)
-    if setup.game.get("packing") != 1 or setup.game.get("conditional") or batch % 2:
+    keyed = setup.game.get("memory") and setup.game.get("mcgn")  # a pack has no single key
+    if setup.game.get("packing") != 1 or setup.game.get("conditional") or keyed or batch % 2:
         return None
     return Remedy(
         "packs of two, judged together, show the discriminator sameness", ("game.packing=2",)
@@ -213,7 +216,7 @@ def pack(setup: Setup) -> Remedy | None:
 
 def tell(setup: Setup) -> Remedy | None:
     """Minibatch discrimination."""
-    if "minibatch" not in setup.game or setup.game["minibatch"]:
+    if "minibatch" not in setup.game or setup.game["minibatch"] or setup.game.get("memory"):
         return None
     return Remedy(
         "minibatch discrimination tells how alike the samples of a batch are",
