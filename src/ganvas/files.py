@@ -144,6 +144,29 @@ def try_lock(descriptor: int) -> bool | None:
     return True
 
 
+def is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is still the one of that name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def alone(folder: Path) -> Generator[None]:
+    """Let one process at a time do what follows to the files of a folder, where locks are known."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _begin(path: Path) -> tuple[Path, BinaryIO]:
     """Open a new file beside ``path``; its lock tells `sweep` that somebody is at work."""
     while True:
@@ -152,17 +175,9 @@ def _begin(path: Path) -> tuple[Path, BinaryIO]:
         temporary = path.with_name(f".{name}{end}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         descriptor = os.open(temporary, flags | getattr(os, "O_BINARY", 0), 0o666)
-        if try_lock(descriptor) is not False and (fcntl is None or _is_at(descriptor, temporary)):
+        if try_lock(descriptor) is not False and (fcntl is None or is_at(descriptor, temporary)):
             return temporary, os.fdopen(descriptor, "wb")
         os.close(descriptor)  # it was swept away between the two calls
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    """Whether an open file is still the one of that name."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
-    except FileNotFoundError:
-        return False
 
 
 def _remove_if_left(path: Path) -> None:

@@ -26,6 +26,7 @@ from ganvas.data.open import open_data
 from ganvas.errors import GanvasError, UsageError
 from ganvas.play import build
 from ganvas.train.folder import RunFolder
+from ganvas.train.lock import LOCK, Holder
 
 POINT_PRESETS = ("toyV", "toyV_torch", "toyU", "toyP")
 TINY = Tier(points=20, stacked=10, seeds=2)
@@ -118,6 +119,38 @@ def test_workers_save_and_stop_when_their_parent_is_killed(tmp_path: Path) -> No
     assert within(60, lambda: all("interrupted" in str(run.rows()[-1]) for run in runs()))
     assert all(0 < last_saved(run) < 2000 for run in runs())
     assert within(30, lambda: not alive(parent.pid))
+
+
+@pytest.mark.slow
+def test_a_killed_worker_takes_no_other_along(tmp_path: Path) -> None:
+    said: list[str] = []
+    seeds = plan(["ring8"], ["nsgan"], [], "smoke", 2)
+    names = [job.name for job in seeds]
+
+    def kill(name: str, after: int = 0) -> int:
+        """Kill whoever works on a job when it has written so many rows; return how many it has."""
+        run = next(run for run in folders(tmp_path / "runs") if name in run.path.name)
+        assert within(120, lambda: len(run.rows()) > after)
+        holder = Holder.read(run.path / LOCK)
+        assert holder is not None
+        os.kill(holder.pid, signal.SIGKILL)
+        return len(run.rows())
+
+    def kill_when_begun() -> None:
+        if within(120, lambda: len(folders(tmp_path / "runs")) == 2):
+            kill(names[0])
+            kill(names[1], kill(names[1]))
+
+    thread = threading.Thread(target=kill_when_begun)
+    thread.start()
+    rows = bench.run(
+        seeds, tmp_path / "rows.jsonl", tmp_path / "runs", processes=2, say=said.append
+    )
+    thread.join()
+    found = {row["seed"]: row for row in rows}
+    assert "error" not in found[0]
+    assert found[1]["error"] == "its process was killed 2 times"
+    assert sum("another one goes on" in line for line in said) == 2
 
 
 def alive(group: int) -> bool:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.errors import GanvasError
 from ganvas.model import MODEL, load
+from ganvas.model.sealed import write_sealed
 from ganvas.recipes import load_recipe
 from ganvas.report import write_report
 from tests.model.conftest import saved
@@ -122,7 +123,7 @@ def test_settings_of_models(tmp_path: Path) -> None:
     tensors = load_file(tmp_path / MODEL)
     content = (tmp_path / "config.json").read_bytes()
     for mutant in mutants(content, 100, seed=5):
-        save_file(tensors, tmp_path / MODEL, {"ganvas": mutant.decode(errors="replace")})
+        write_sealed(tmp_path / MODEL, tensors, {"ganvas": mutant.decode(errors="replace")})
         survives(lambda: load(tmp_path))
 
 

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from ganvas.model import MODEL
+from ganvas.model.sealed import write_sealed
 from ganvas.recipes import text
 from tests.cli.conftest import TINY, Ganvas
 from tests.cli.test_errors import snapshot
@@ -50,7 +51,7 @@ def run(trained: Path, evil: Path) -> Path:
     weights = trained / "model" / MODEL
     config = json.loads((trained / "model" / "config.json").read_text())
     config |= {"system": "mine", "code": "dl.evil:Mine"}
-    save_file(load_file(weights), weights, {"ganvas": json.dumps(config)})
+    write_sealed(weights, load_file(weights), {"ganvas": json.dumps(config)})
     return trained
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from ganvas.errors import GanvasError
 from ganvas.model import MODEL, load
 from ganvas.model.fitting import ALWAYS, AllocationError, Bounded
+from ganvas.model.sealed import write_sealed
 from tests.model.conftest import saved
 
 
@@ -23,7 +24,7 @@ def altered(folder: Path, tensors: dict[str, Tensor] | None = None, **game: Any)
     config = json.loads((folder / "config.json").read_text())
     config["game"].update(game)
     kept = load_file(folder / MODEL) | (tensors or {})
-    save_file(kept, folder / MODEL, {"ganvas": json.dumps(config)})
+    write_sealed(folder / MODEL, kept, {"ganvas": json.dumps(config)})
     with pytest.raises(GanvasError) as caught:
         load(folder)
     assert "\n" not in str(caught.value)

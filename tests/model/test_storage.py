@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
+import random
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from ganvas.errors import GanvasError, UsageError
 from ganvas.model import MODEL, Provenance, load, save_model
+from ganvas.model.sealed import write_sealed
+from ganvas.model.storage import digest_of, note_scores
 from ganvas.play import build
 from tests.model.conftest import MLPS, POINTS, Own, build_game, saved
 
@@ -98,7 +102,7 @@ def test_a_file_cannot_name_code_to_run(tmp_path: Path, monkeypatch: pytest.Monk
     saved(tmp_path, "points")
     tensors = load_file(tmp_path / MODEL)
     config = json.loads((tmp_path / "config.json").read_text()) | {"system": "evil:Game"}
-    save_file(tensors, tmp_path / MODEL, {"ganvas": json.dumps(config)})
+    write_sealed(tmp_path / MODEL, tensors, {"ganvas": json.dumps(config)})
     with pytest.raises(UsageError, match="code is never loaded by a name"):
         load(tmp_path)
 
@@ -128,6 +132,29 @@ def test_a_truncated_file(tmp_path: Path, share: float) -> None:
     assert "damaged or cut short" in refusal(tmp_path)
 
 
+def flipped(content: bytes, bit: int) -> bytes:
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def test_every_single_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    saved(tmp_path, "points")
+    content = (tmp_path / MODEL).read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    chance = random.Random(0)
+    for low, high in ((0, 64), (64, 8 * end), (8 * end, 8 * len(content))):  # length, header, data
+        for bit in chance.sample(range(low, high), 60):
+            (tmp_path / MODEL).write_bytes(flipped(content, bit))
+            assert "damaged or cut short" in refusal(tmp_path), bit
+    place = content.index(b'"sha256":"')
+    for byte in range(place, place + 75):  # the checksum itself, and its name
+        (tmp_path / MODEL).write_bytes(flipped(content, 8 * byte + byte % 8))
+        assert "damaged or cut short" in refusal(tmp_path), byte
+    (tmp_path / MODEL).write_bytes(content[: len(content) // 2] + bytes(len(content) // 2))
+    assert "its checksum is not that of its content" in refusal(tmp_path)
+
+
 def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(3)}, tmp_path / MODEL)
     assert "damaged or cut short" in refusal(tmp_path)
@@ -147,7 +174,8 @@ def test_weights_of_another_network(tmp_path: Path) -> None:
     tensors = load_file(tmp_path / MODEL)
     config = {"ganvas": (tmp_path / "config.json").read_text()}
     name = sorted(tensors)[0]
-    save_file({k: v for k, v in tensors.items() if k != name}, tmp_path / MODEL, config)
+    others = {k: v for k, v in tensors.items() if k != name}
+    write_sealed(tmp_path / MODEL, others, config)
     assert f"1 tensors differ, the first is '{name}'" in refusal(tmp_path)
 
 
@@ -156,7 +184,7 @@ def test_settings_of_another_version(tmp_path: Path) -> None:
     config = json.loads((tmp_path / "config.json").read_text())
     config["game"]["invented"] = 3
     config["ganvas"] = "9.9"
-    save_file(load_file(tmp_path / MODEL), tmp_path / MODEL, {"ganvas": json.dumps(config)})
+    write_sealed(tmp_path / MODEL, load_file(tmp_path / MODEL), {"ganvas": json.dumps(config)})
     assert "written by ganvas 9.9" in refusal(tmp_path)
 
 
@@ -187,3 +215,26 @@ def test_a_failed_write_keeps_the_old_model(tmp_path: Path) -> None:
         save_model(tmp_path, build_game("points", seed=2))
     assert np.array_equal(load(tmp_path).sample(4), before)
     assert not list(tmp_path.glob(".*"))
+
+
+def test_equal_models_are_equal_files(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        save_model(tmp_path / name, build_game("points", seed=1))
+    one, other = ((tmp_path / name / MODEL).read_bytes() for name in ("a", "b"))
+    assert one == other
+    digest = digest_of(tmp_path / "a")
+    assert digest
+    blank = one.replace(digest.encode(), b"0" * 64)
+    assert hashlib.sha256(blank).hexdigest() == digest
+
+
+def test_scores_go_onto_the_card_of_the_model_that_was_measured(tmp_path: Path) -> None:
+    model = saved(tmp_path, "points")
+    weights = (tmp_path / MODEL).read_bytes()
+    note_scores(tmp_path, model, {"modes": 8.0})
+    assert "| modes | 8 |" in (tmp_path / "README.md").read_text()
+    assert (tmp_path / MODEL).read_bytes() == weights
+    save_model(tmp_path, build_game("points", seed=2))
+    card, newer = ((tmp_path / name).read_bytes() for name in ("README.md", MODEL))
+    note_scores(tmp_path, model, {"modes": 3.0})  # of weights that are gone
+    assert ((tmp_path / "README.md").read_bytes(), (tmp_path / MODEL).read_bytes()) == (card, newer)

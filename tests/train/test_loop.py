@@ -58,22 +58,26 @@ def test_horizon_in_kimg_counts_images_of_the_main_stream(run_folder: Path) -> N
     assert loop.feed.seen == 64
 
 
-def test_sigterm_saves_and_a_resumed_run_ends_as_if_nothing_had_been(run_folder: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_saves_and_a_resumed_run_ends_as_if_nothing_had_been(
+    run_folder: Path, number: signal.Signals
+) -> None:
     class Stopping(Unrolled):
         system = "unrolled-tiny"
 
         def round(self, data: Feed, turn: Turns) -> None:
             super().round(data, turn)
             if turn.round == 6:
-                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(os.getpid(), number)
 
     torch.manual_seed(5)
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
     stopped = made(run_folder, Stopping)
     start = {k: v.clone() for k, v in stopped.game.state_dict().items()}
     assert stopped.run() == "interrupted"
     assert stopped.rounds == 7
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert stopped.signal == number
+    assert signal.getsignal(number) is before
     rest = made(run_folder)
     assert rest.resume() == 7
     assert rest.run() == "finished"
@@ -85,6 +89,21 @@ def test_sigterm_saves_and_a_resumed_run_ends_as_if_nothing_had_been(run_folder:
     whole.run()
     for name, value in whole.game.state_dict().items():
         assert torch.equal(value, rest.game.state_dict()[name]), name
+
+
+def test_a_run_begun_with_nohup_does_not_mind_a_hang_up(run_folder: Path) -> None:
+    class HungUp(Unrolled):
+        system = "unrolled-tiny"
+
+        def round(self, data: Feed, turn: Turns) -> None:
+            super().round(data, turn)
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert made(run_folder, HungUp).run() == "finished"
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_damaged_checkpoint_falls_back_to_the_one_before_and_says_so(run_folder: Path) -> None:
@@ -192,8 +211,18 @@ def test_collapse_policies(run_folder: Path, policy: str, outcome: str) -> None:
     loop = made(run_folder, hooks=Hooks(watch=watch), watch_every=4, guard=guard)
     assert loop.run() == outcome
     assert events(loop.folder, "warning")[0]["round"] == 4
+    saved = [int(path.stem) for path in loop.folder.list_checkpoints()]
+    assert saved == ([3, 4] if policy == "stop" else [6, 9, 12])
     watched = [row["round"] for row in loop.folder.rows() if "coverage/modes" in row]
     assert watched == ([4, 8, 12] if policy == "warn" else [4])
+
+
+def test_a_collapse_at_a_checkpoint_round_is_saved(run_folder: Path) -> None:
+    hooks = Hooks(watch=lambda _: Finding({}, "collapsed", collapsed=True))
+    guard = Guard(on_collapse="stop")
+    loop = made(run_folder, hooks=hooks, watch_every=6, guard=guard)
+    assert loop.run() == "collapsed"
+    assert [int(path.stem) for path in loop.folder.list_checkpoints()] == [3, 6]
 
 
 def test_a_collapsed_run_can_go_back(run_folder: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from ganvas.data.items import Items
 from ganvas.data.open import open_data
 from ganvas.data.source import REFERENCE, Source, StackSource
 from ganvas.data.spec import AnyArray
-from ganvas.files import disk_errors
+from ganvas.files import alone
 from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.extractors import default_extractor
 from ganvas.metrics.gaussianity import GAUSSIANITY, KERNEL_SAMPLES, gaussianity
@@ -27,7 +27,8 @@ from ganvas.metrics.points import evaluate_point_set, evaluate_points
 from ganvas.metrics.protocol import Protocol, Score, Scores, measured, settings
 from ganvas.metrics.stacked import evaluate_stacked, stack_classifier
 from ganvas.metrics.unmeasurable import UnmeasurableError
-from ganvas.model import Model, load, save_model
+from ganvas.model import Model, load
+from ganvas.model.storage import digest_of, note_scores
 from ganvas.play import Game, Noise
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.report import write_report
@@ -75,13 +76,28 @@ def evaluate(
     for found in (measure(model, source, n, used), measure_codes(model, source, used)):
         scores.add(found)
     scores.add(measure_own(model, source, used))
+    keep_scores(folder, model, scores)
+    return scores
+
+
+def keep_scores(folder: RunFolder, model: Model, scores: Scores) -> None:
+    """Keep scores of a model in the folder, report and card of its run.
+
+    The model itself is left as it is: a training may have replaced it since it was loaded. Then the
+    card keeps silent about it, and scores of a newer model that are there already stay.
+    """
     plain = {name: json.loads(score.to_json()) for name, score in scores.items()}
     shares = _class_shares(scores, model.spec.class_names)
-    _keep(folder, {"scores": plain, "left_out": scores.left_out, "class_shares": shares})
-    numbers = {name: score.value for name, score in scores.items()}
-    made = model.provenance.model_copy(update={"scores": numbers})
-    save_model(folder.model, model.game, made)
-    return scores
+    made = {"rounds": model.provenance.rounds, "sha256": model.digest}
+    found = {"scores": plain, "left_out": scores.left_out, "class_shares": shares}
+    _keep(folder, {**found, "model": made})
+    note_scores(folder.model, model, {name: score.value for name, score in scores.items()})
+
+
+def is_measured(folder: RunFolder) -> bool:
+    """Whether the scores in a run folder are those of the model that is there now."""
+    measured = _measured(read_json(folder.path, EVALUATION))
+    return measured is not None and measured.get("sha256") == digest_of(folder.model)
 
 
 def diagnose(run: str | Path, *, game: str | type[Game] | None = None) -> Diagnosis:
@@ -235,8 +251,22 @@ def _open(
 
 
 def _keep(folder: RunFolder, found: dict[str, Any]) -> None:
-    """Add findings to ``evaluation.json`` and write the report anew."""
-    before = read_json(folder.path, EVALUATION)
-    folder.write_json(EVALUATION, {**before, **found})
-    with disk_errors(folder.path):
-        write_report(folder.path)
+    """Add findings to ``evaluation.json`` and write the report anew.
+
+    Scores of an older model than those that are there stay out: they were begun before.
+    """
+    with alone(folder.path):
+        before = read_json(folder.path, EVALUATION)
+        ours, theirs = _measured(found), _measured(before)
+        if not (ours and theirs) or ours["rounds"] >= theirs["rounds"]:
+            folder.write_json(EVALUATION, {**before, **found})
+    write_report(folder.path)
+
+
+def _measured(findings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return which model the scores among some findings are of, if they say so."""
+    told = findings.get("model")
+    if not isinstance(told, dict):
+        return None
+    model = cast(dict[str, Any], told)
+    return model if isinstance(model.get("rounds"), int) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import traceback
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,15 +13,17 @@ import torch
 from rich.console import Console
 
 from ganvas.api.environment import describe_environment
-from ganvas.api.measuring import evaluate
+from ganvas.api.identity import Identity, refuse_other_settings
+from ganvas.api.measuring import evaluate, is_measured
 from ganvas.api.transfer import start_from as take_over
 from ganvas.data.open import open_data
+from ganvas.data.source import Source
 from ganvas.errors import GanvasError, UsageError, flag, quoted
 from ganvas.files import disk_errors, write_whole
 from ganvas.games import address, is_own
 from ganvas.play import Game, build
 from ganvas.recipes import Recipe, load_recipe
-from ganvas.recipes.overrides import as_words, parse_overrides
+from ganvas.recipes.overrides import as_words
 from ganvas.report import write_report
 from ganvas.train.folder import CONFIG, RunFolder
 from ganvas.train.hooks import make_hooks
@@ -31,16 +32,6 @@ from ganvas.train.loop import Loop, Outcome
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-RESUMABLE = frozenset(
-    f"train.{key}"
-    for key in (
-        *("rounds", "kimg", "stop_at", "devices", "nodes", "accelerator", "threads"),
-        *("checkpoint_every", "keep", "log_every", "sample_every", "watch_every"),
-        *("guard", "stop_on", "cosines", "tensorboard"),
-    )
-)
-"""Settings that may change when a run goes on; all others would make it another run."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +43,13 @@ class Ending:
             interrupted, or collapsed.
         folder: the run folder.
         rounds: rounds played in all.
+        signal: of an interrupted run, the number of the signal that ended it.
     """
 
     outcome: Outcome
     folder: Path
     rounds: int
+    signal: int | None = None
 
 
 def train(
@@ -122,7 +115,7 @@ def resume(
     before = load_recipe(folder.path / CONFIG, game=game)
     words = ["train.stop_at=null", *overrides]
     recipe = load_recipe(folder.path / CONFIG, words, game=game, command=again)  # typos are told
-    _refuse_other_settings(overrides, folder.path, system)
+    refuse_other_settings(overrides, folder.path, system)
     return _run(recipe, folder.path, None, quiet, _change_of_horizon(before, recipe))
 
 
@@ -142,11 +135,28 @@ def _run(
     if start and start.source:
         notes = take_over(game, Path(start.source))
     fabric = launch(recipe.train)
-    if start:
-        _on_first(fabric, lambda: _make_folder(recipe, path, start.overwrite))
     folder = RunFolder(path)
+    try:
+        _on_first(fabric, lambda: _take(folder, recipe, start))
+        return _played(recipe, folder, source, game, fabric, start is None, quiet, notes)
+    finally:
+        folder.release()
+
+
+def _played(
+    recipe: Recipe,
+    folder: RunFolder,
+    source: Source,
+    game: Game,
+    fabric: Fabric,
+    goes_on: bool,
+    quiet: bool,
+    notes: Sequence[str],
+) -> Ending:
+    """Play a run whose folder is ours, to its end or to a signal, and measure the result."""
     first = bool(fabric.is_global_zero)
     console = Console(stderr=True, highlight=False)  # results go to standard output
+    mine = Identity.of(recipe, source)
     loop = Loop(
         game,
         source,
@@ -154,12 +164,17 @@ def _run(
         folder,
         fabric,
         recipe.seed,
+        identity=mine.to_state(),
     )
     resumed = None
-    if start is None:
-        resumed = loop.resume()
-        _refuse_the_past(recipe, resumed)
-        _on_first(fabric, lambda: write_whole(path / CONFIG, recipe.to_yaml().encode()))
+    if goes_on:
+
+        def accept(state: dict[str, Any]) -> None:
+            mine.require(state["identity"], folder.path)
+            _refuse_the_past(recipe, loop, state)
+
+        resumed = loop.resume(accept)
+        _on_first(fabric, lambda: write_whole(folder.path / CONFIG, recipe.to_yaml().encode()))
     loop.hooks = make_hooks(
         folder,
         game,
@@ -172,26 +187,29 @@ def _run(
     )
     with _crash_report(folder, recipe):
         if first:
-            _record_notes(loop, "start" if start else "resume", resumed or 0, notes)
+            _record_notes(loop, "resume" if goes_on else "start", resumed or 0, notes)
         outcome = loop.run()
     if first:
-        with disk_errors(path):
-            write_report(path)
-        if (
-            outcome in ("finished", "converged")
-            and loop.rounds > (resumed or 0)
-            and recipe.evaluate.at_end
-        ):
+        write_report(folder.path)
+        done = outcome in ("finished", "converged")
+        if done and recipe.evaluate.at_end and not is_measured(folder):
             if not quiet:
                 samples = f"{recipe.evaluate.samples:,} samples"
                 drawn = "sample" in game.capabilities()
                 console.print(f"measuring {samples if drawn else 'the model'}")
-            evaluate(path, game=recipe.game_type if is_own(recipe.game_type) else None)
-    return Ending(outcome, path, loop.rounds)
+            evaluate(folder.path, game=recipe.game_type if is_own(recipe.game_type) else None)
+    return Ending(outcome, folder.path, loop.rounds, loop.signal)
 
 
-def _make_folder(recipe: Recipe, path: Path, overwrite: bool) -> None:
-    folder = RunFolder.create(path, recipe.to_yaml(), overwrite)
+def _take(folder: RunFolder, recipe: Recipe, start: _Start | None) -> None:
+    """Become the one process that writes into a run folder, and make it if it is a new one."""
+    if start is None:
+        folder.claim()
+        return
+    folder.refuse_unless_free(start.overwrite)
+    folder.make()
+    folder.claim()
+    RunFolder.create(folder.path, recipe.to_yaml(), start.overwrite)
     folder.write_json("environment.json", describe_environment(recipe))
 
 
@@ -228,12 +246,21 @@ def _change_of_horizon(before: Recipe, after: Recipe) -> list[str]:
     return [f"the horizon is now {lengths[1]}, it was {lengths[0]}: all schedules change with it"]
 
 
-def _refuse_the_past(recipe: Recipe, played: int) -> None:
-    """Refuse to stop at a round that is over."""
-    for key, past in (("stop_at", recipe.train.stop_at), ("rounds", recipe.train.rounds)):
-        if past is not None and (past < played or (past == played and key == "stop_at")):
+def _refuse_the_past(recipe: Recipe, loop: Loop, state: Mapping[str, Any]) -> None:
+    """Refuse to stop at a round that is over; horizons count within their stage."""
+    settings, played = recipe.train, int(state["rounds"])
+    number: int = state["stage"]
+    stage = loop.stages[number]
+    horizon = settings.rounds if stage.rounds is None else None
+    within, of = int(state["turns"]["round"]), f" of stage {stage.name}"
+    place = f"{within}{of if len(loop.stages) > 1 else ''}"
+    for key, past, over, at in (
+        ("stop_at", settings.stop_at, (settings.stop_at or 0) <= played, str(played)),
+        ("rounds", horizon, (horizon or 0) < within, place),
+    ):
+        if past is not None and over:
             raise UsageError(
-                f"train.{key}={past} is over: the run stands at round {played}; "
+                f"train.{key}={past} is over: the run stands at round {at}; "
                 f"give a later round, or leave it out"
             )
 
@@ -256,16 +283,3 @@ def _crash_report(folder: RunFolder, recipe: Recipe) -> Generator[None]:
         write_whole(path, traceback.format_exc().encode())
         error.add_note(f"The whole story is in {path}; the run goes on from its last checkpoint.")
         raise
-
-
-def _refuse_other_settings(overrides: Sequence[str], run: Path, system: str) -> None:
-    for word in overrides:
-        parse_overrides([word])
-        key = word.partition("=")[0].strip()
-        if key not in RESUMABLE and not key.startswith(("train.guard.", "train.stop_on.")):
-            allowed = ", ".join(sorted(RESUMABLE))
-            raise UsageError(
-                f"{key} cannot change when a run goes on: that would be another run. Start one: "
-                f"ganvas train {quoted(run / CONFIG)}{flag(system)} --out DIR {shlex.quote(word)}. "
-                f"What may change: {allowed}"
-            )

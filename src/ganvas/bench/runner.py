@@ -9,8 +9,11 @@ import signal
 import subprocess
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,9 @@ from ganvas.bench.rows import KEY, Row, append, key_of, read_rows
 from ganvas.errors import GanvasError
 
 SAMPLE_SEED = 777
+ATTEMPTS = 2
+"""Times that a job is begun, or goes on from its checkpoint, whose process is killed."""
+
 POINT_SAMPLES = (2_500, 10_000)
 STACK_SAMPLES = (26_000, 20_000)
 PLOTTED = 500
@@ -66,7 +72,7 @@ def run(
         waiting.append((job, settings))
     say(f"{len(waiting)} of {len(jobs)} runs to do")
     started = time.monotonic()
-    for number, (job, row) in enumerate(_results(waiting, out, processes), 1):
+    for number, (job, row) in enumerate(_results(waiting, out, processes, say), 1):
         append(results, row)
         fresh.append(row)
         left = (time.monotonic() - started) / number * (len(waiting) - number)
@@ -88,21 +94,54 @@ def summary(row: Row) -> str:
 
 
 def _results(
-    waiting: Sequence[tuple[Job, str]], out: Path, processes: int
+    waiting: Sequence[tuple[Job, str]], out: Path, processes: int, say: Say
 ) -> Iterator[tuple[Job, Row]]:
     if processes == 1:
         for job, settings in waiting:
             yield job, attempt(job, settings, out)
         return
-    context = get_context("spawn")
-    with ProcessPoolExecutor(processes, context, _end_with_parent) as pool:
-        running: dict[Future[Row], Job] = {
-            pool.submit(_work, job, settings, out): job for job, settings in waiting
-        }
-        while running:
+    left = deque(_Attempt(job, settings) for job, settings in waiting)
+    free = [_worker() for _ in range(min(processes, len(left)))]
+    running: dict[Future[Row], tuple[ProcessPoolExecutor, _Attempt]] = {}
+    try:
+        while left or running:
+            while left and free:
+                worker, task = free.pop(), left.popleft()
+                running[worker.submit(_work, task.job, task.settings, out)] = worker, task
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
-                yield running.pop(future), future.result()
+                worker, task = running[future]
+                try:
+                    row = future.result()
+                except BrokenProcessPool:  # killed: for memory, say
+                    worker.shutdown(wait=False)
+                    worker = _worker()
+                    row = None
+                del running[future]
+                free.append(worker)
+                if row is None and task.number < ATTEMPTS:
+                    left.appendleft(replace(task, number=task.number + 1))
+                    say(f"{task.job.name}: its process was killed, another one goes on")
+                    continue
+                killed = {"error": f"its process was killed {ATTEMPTS} times"}
+                yield task.job, row or _head(task.job, task.settings) | killed
+    finally:
+        for worker in (*free, *(worker for worker, _ in running.values())):
+            worker.shutdown(cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A job that is run for the first time, or again after its process was killed."""
+
+    job: Job
+    settings: str
+    number: int = 1
+
+
+def _worker() -> ProcessPoolExecutor:
+    """Return one process for jobs: who dies takes no other along."""
+    return ProcessPoolExecutor(1, get_context("spawn"), _end_with_parent)
 
 
 def _end_with_parent() -> None:
@@ -127,15 +166,16 @@ def _work(job: Job, fingerprint: str, out: Path) -> Row:
 
 def attempt(job: Job, fingerprint: str, out: Path) -> Row:
     """Train, measure and return the row of one run; an error becomes part of the row."""
-    row: Row = {
-        **dict(zip(KEY, key_of(job), strict=True)),
-        "settings": fingerprint,
-        **where(),
-    }
+    row = _head(job, fingerprint)
     try:
         return row | played(job, fingerprint, out)
     except GanvasError as error:
         return row | {"error": str(error).splitlines()[0]}
+
+
+def _head(job: Job, fingerprint: str) -> Row:
+    """Return what every row begins with: which run it is, and where it was made."""
+    return {**dict(zip(KEY, key_of(job), strict=True)), "settings": fingerprint, **where()}
 
 
 def played(job: Job, fingerprint: str, out: Path) -> Row:

@@ -77,6 +77,8 @@ def _folder_name(recipe: str) -> str:
 
 def _conclude(ending: Ending, system: str) -> None:
     """Say how it ended and what to do next."""
+    from ganvas.train.folder import RunFolder
+
     folder = ending.folder
     run = f"{quoted(folder)}{flag(system)}"
     how = {
@@ -87,10 +89,11 @@ def _conclude(ending: Ending, system: str) -> None:
         "collapsed": f"collapsed at round {ending.rounds:,}; see: ganvas diagnose {run}",
     }[ending.outcome]
     lines = [how]
-    pictures = sorted((folder / "samples").glob("[0-9]*.png"))
-    if pictures:
+    if pictures := RunFolder(folder).list_samples():
         lines.append(f"samples: {pictures[-1]}")
     lines += [f"report:  {folder / 'report.html'}", f"model:   {folder / 'model'}"]
     say("\n".join(lines))
     if ending.outcome == "collapsed":
         raise typer.Exit(1)
+    if ending.signal is not None:  # as shells say it: a script must not take it for finished
+        raise typer.Exit(128 + ending.signal)

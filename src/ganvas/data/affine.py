@@ -8,6 +8,7 @@ overshoot wraps around in 8 bits.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -60,6 +61,10 @@ class AffineSource(Source):
             class_names=list(digits.class_names),
             size=self._digits.spec.size,
         )
+
+    def content(self) -> Mapping[str, Items]:
+        """Return the digits as they are before they are turned."""
+        return self._digits.content()
 
     def items(self, split: str) -> Items:
         """Return the fixed pictures of split "reference" or "test"."""

@@ -7,6 +7,8 @@ pairs without a link after them, and ``linked`` (M,); of a known law also ``rate
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 
@@ -47,6 +49,11 @@ class GraphSource(ArraySource):
         super().__init__(collection.with_splits({"train": seen}), settings)
         self._held_out = _with_others(links, whole, law, rng)
         self.splits = ("train", *self._held_out)
+
+    def content(self) -> Mapping[str, Items]:
+        """Return the graph, and as splits of their own the pairs that training does not see."""
+        held = {split: Items(pairs.pairs) for split, pairs in self._held_out.items()}
+        return {**self._splits, **held}
 
     def items(self, split: str) -> Items:
         """Return the nodes and the links that training sees, and the pairs of a held-out split."""

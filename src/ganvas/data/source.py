@@ -98,6 +98,10 @@ class Source(ABC):
         fields = {name: domain.encode(items[name]) for name, domain in known.items()}
         return Batch(fields, main=items.main, loose=items.loose)
 
+    def content(self) -> Mapping[str, Items]:
+        """Return the items that the data are made of, by split; none of data drawn by a formula."""
+        return {}
+
     def classes_like(self, items: Items, n: int) -> npt.NDArray[np.int64] | None:
         """Return classes (n,) as frequent as those of some items, or None where they have none.
 
@@ -189,6 +193,10 @@ class ArraySource(Source):
         self._train = train.replace(**{train.main: x})
         self._splits = {**collection.splits, "train": self._train}
 
+    def content(self) -> Mapping[str, Items]:
+        """Return all splits."""
+        return self._splits
+
     def items(self, split: str) -> Items:
         """Return a whole split."""
         self._require(split)
@@ -257,6 +265,10 @@ class StackSource(Source):
     @property
     def digits(self) -> dict[str, Items]:
         """The single digits that triples are made of, by split."""
+        return self._digits
+
+    def content(self) -> Mapping[str, Items]:
+        """Return the single digits, by split."""
         return self._digits
 
     def items(self, split: str) -> Items:

@@ -13,22 +13,21 @@ from typing import Any, cast
 
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load as read_tensors
-from safetensors.torch import save as write_tensors
 from torch import Tensor
 
 from ganvas.data.spec import DataSpec
-from ganvas.errors import GanvasError, UsageError, flag
-from ganvas.files import disk_errors, write_whole
+from ganvas.errors import GanvasError, UsageError, flag, quoted
+from ganvas.files import alone, disk_errors, write_whole
 from ganvas.games import address, find_game, is_own, own_game, systems
 from ganvas.model.card import Provenance, card
 from ganvas.model.fitting import rebuild, refuse_odd
 from ganvas.model.model import Model
+from ganvas.model.sealed import DIGEST, DamageError, read_sealed, write_sealed
 from ganvas.play import Game
 
 FORMAT = "ganvas-model-2"
 MODEL = "model.safetensors"
+CARD = "README.md"
 
 
 def save_model(folder: Path, game: Game, provenance: Provenance | None = None) -> None:
@@ -39,22 +38,31 @@ def save_model(folder: Path, game: Game, provenance: Provenance | None = None) -
     Raises:
         GanvasError: a file cannot be written.
     """
-    provenance = provenance or Provenance()
-    config = {
-        "format": FORMAT,
-        "system": game.system,
-        "code": address(type(game)) if is_own(type(game)) else "",
-        "game": game.config.model_dump(mode="json"),
-        "data": game.spec.model_dump(mode="json"),
-        "provenance": provenance.model_dump(mode="json"),
-        "capabilities": list(Model.capabilities_of(type(game))),
-        "ganvas": version("ganvas"),
-        "torch": torch.__version__.partition("+")[0],
-    }
+    config = _config(game, provenance or Provenance())
     text = json.dumps(config, indent=2)
-    write_whole(folder / "config.json", f"{text}\n".encode())
-    write_whole(folder / "README.md", card(config, _count(game)).encode())
-    write_whole(folder / MODEL, write_tensors(_inference_state(game), {"ganvas": text}))
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with alone(folder):
+            write_whole(folder / "config.json", f"{text}\n".encode())
+            write_whole(folder / CARD, card(config, _count(game)).encode())
+            write_sealed(folder / MODEL, _inference_state(game), {"ganvas": text})
+
+
+def digest_of(folder: Path) -> str | None:
+    """Return the hash of the weights in a model folder, None if they are damaged or gone."""
+    try:
+        return read_sealed(folder / MODEL)[0].get(DIGEST)
+    except (DamageError, GanvasError):
+        return None
+
+
+def note_scores(folder: Path, model: Model, scores: dict[str, float]) -> None:
+    """Write the card of a model anew, with its scores, unless other weights are there by now."""
+    made = model.provenance.model_copy(update={"scores": scores})
+    with disk_errors(folder), alone(folder):
+        if digest_of(folder) == model.digest:
+            text = card(_config(model.game, made), _count(model.game))
+            write_whole(folder / CARD, text.encode())
 
 
 def load(
@@ -87,7 +95,7 @@ def load(
         ) from error
     built = rebuild(kind, settings, spec, tensors, path)
     _take_up(built, tensors, path)
-    return Model(built, made, device)
+    return Model(built, made, device, digest=config.get(DIGEST, ""))
 
 
 def find(folder: Path) -> Path:
@@ -113,35 +121,55 @@ def find(folder: Path) -> Path:
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the settings and tensors of a weight file.
+    """Return the settings and tensors of a weight file; among the settings is its hash.
 
     Raises:
         GanvasError: it is damaged, or not one of ours.
     """
-    with disk_errors(path):
-        content = path.read_bytes()
-    foreign = f"{path} is not a model that ganvas wrote"
     try:
-        header = content[8 : 8 + int.from_bytes(content[:8], "little")]
-        tensors = read_tensors(content)
-        text = json.loads(header).get("__metadata__", {}).get("ganvas")
-    except (SafetensorError, ValueError) as error:
+        metadata, tensors = read_sealed(path)
+        text = metadata.get("ganvas")
+        told: Any = {} if text is None else json.loads(text)
+        if not isinstance(told, dict):
+            raise DamageError("its settings are no mapping")
+        config = cast(dict[str, Any], told)
+        kind, digest = config.get("format"), metadata.get(DIGEST)
+        if kind == FORMAT and digest is None:
+            raise DamageError("its checksum is gone")
+    except (ValueError, RecursionError) as error:
         raise GanvasError(
             f"{path} is damaged or cut short ({error}); copy it anew, or write it again from the "
-            f"run's last checkpoint with: ganvas resume"
+            f"run's last checkpoint with: ganvas resume {_run_of(path)}"
         ) from error
     if text is None:
-        raise GanvasError(f"{foreign}: it is a safetensors file without ganvas settings")
-    try:
-        config = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise GanvasError(f"{path} is damaged: its settings are no JSON ({error})") from error
-    if not isinstance(config, dict):
-        raise GanvasError(f"{foreign}: its settings are no mapping")
-    config = cast(dict[str, Any], config)
-    if config.get("format") != FORMAT:
-        raise GanvasError(f"{path} has format {config.get('format')!r}; expected '{FORMAT}'")
-    return config, tensors
+        raise GanvasError(
+            f"{path} is not a model that ganvas wrote: it is a safetensors file without ganvas "
+            "settings"
+        )
+    if kind != FORMAT:
+        raise GanvasError(f"{path} has format {kind!r}; expected '{FORMAT}'")
+    return {**config, DIGEST: digest}, tensors
+
+
+def _run_of(path: Path) -> str:
+    """Return the run folder that a weight file lies in, or a word for it."""
+    run = path.parent.parent
+    return quoted(run) if (run / "config.yaml").is_file() else "RUN"
+
+
+def _config(game: Game, provenance: Provenance) -> dict[str, Any]:
+    """Return what the weight file says of itself, and the card to people."""
+    return {
+        "format": FORMAT,
+        "system": game.system,
+        "code": address(type(game)) if is_own(type(game)) else "",
+        "game": game.config.model_dump(mode="json"),
+        "data": game.spec.model_dump(mode="json"),
+        "provenance": provenance.model_dump(mode="json"),
+        "capabilities": list(Model.capabilities_of(type(game))),
+        "ganvas": version("ganvas"),
+        "torch": torch.__version__.partition("+")[0],
+    }
 
 
 def code_of(config: dict[str, Any]) -> str:

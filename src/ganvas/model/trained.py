@@ -39,14 +39,19 @@ class Trained:
         game: the networks, in evaluation mode.
         provenance: recipe, data, length of training, scores.
         device: where it computes.
+        digest: hash of the weight file that it was loaded from, if that has one.
     """
 
     def __init__(
-        self, game: Game, provenance: Provenance, device: str | torch.device = "auto"
+        self,
+        game: Game,
+        provenance: Provenance,
+        device: str | torch.device = "auto",
+        digest: str = "",
     ) -> None:
         self.device = choose_device(device)
         self.game = game.to(self.device).eval().requires_grad_(False)
-        self.provenance = provenance
+        self.provenance, self.digest = provenance, digest
 
     @property
     def spec(self) -> DataSpec:

@@ -1,4 +1,4 @@
-"""Checkpoints: one safetensors file each, written whole or not at all.
+"""Checkpoints: one safetensors file each, written whole or not at all, with a checksum.
 
 The nested state of a run (plain values, tensors, arrays) becomes a flat set of tensors plus a JSON
 skeleton in the file's metadata. Nothing is ever pickled.
@@ -13,14 +13,12 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from ganvas.errors import GanvasError
-from ganvas.files import write_whole
+from ganvas.model.sealed import DIGEST, DamageError, read_sealed, write_sealed
 
-FORMAT = "ganvas-checkpoint-1"
+FORMAT = "ganvas-checkpoint-2"
 
 Nodes = Sequence[Any]
 
@@ -69,44 +67,29 @@ def unpack(tensors: dict[str, Tensor], skeleton: Any) -> Any:
             return skeleton
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file of a run folder whole or not at all (see `ganvas.files.write_whole`)."""
-    try:
-        write_whole(path, content)
-    except GanvasError as error:
-        raise GanvasError(
-            f"{error}. Nothing written before is lost; then: ganvas resume {path.parent.parent}"
-        ) from error
-
-
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write a nested state to ``path`` atomically."""
+    """Write a nested state to ``path``, whole or not at all."""
     tensors, skeleton = pack(state)
-    metadata = {"format": FORMAT, "skeleton": json.dumps(skeleton)}
-    write_atomically(path, save(tensors, metadata))
+    write_sealed(path, tensors, {"format": FORMAT, "skeleton": json.dumps(skeleton)})
 
 
 def load_state(path: Path) -> dict[str, Any]:
     """Read a nested state that `save_state` wrote.
 
     Raises:
-        GanvasError: the file is truncated, foreign, or not there.
+        GanvasError: the file is damaged in any way, foreign, or not there.
     """
+    if not path.is_file():
+        raise GanvasError(f"there is no checkpoint {path}")
     try:
-        metadata, tensors = _read(path)
-    except FileNotFoundError as error:
-        raise GanvasError(f"there is no checkpoint {path}") from error
-    except (SafetensorError, OSError) as error:
+        metadata, tensors = read_sealed(path)
+        if metadata.get("format") == FORMAT and DIGEST not in metadata:
+            raise DamageError("its checksum is gone")
+    except DamageError as error:
         raise GanvasError(f"the checkpoint {path} is damaged or cut short ({error})") from error
     if metadata.get("format") != FORMAT:
         raise GanvasError(f"{path} is not a checkpoint of this version ({FORMAT})")
     return unpack(tensors, json.loads(metadata["skeleton"]))
-
-
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    with cast(Any, safe_open)(path, framework="pt") as file:
-        names: list[str] = file.keys()
-        return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
 
 
 def all_finite(state: Any) -> bool:

@@ -21,7 +21,7 @@ from ganvas.play import Game, Noise
 from ganvas.train.board import Board
 from ganvas.train.console import Progress
 from ganvas.train.folder import CONFIG, RunFolder
-from ganvas.train.loop import Hooks
+from ganvas.train.loop import Hooks, Save
 from ganvas.train.settings import TrainSettings
 from ganvas.train.watch import Watch, conditions_of
 
@@ -52,7 +52,7 @@ def make_hooks(
         quiet: show no progress.
     """
     config = config_of(folder, game, settings)
-    hooks = Hooks(save_model=_saver(folder, source, config))
+    hooks = Hooks(save_model=_saver(source, config))
     if not quiet:
         history = () if resumed_at is None else folder.rows()
         hooks.show.append(Progress(settings, game.stages(), history, console).show)
@@ -127,15 +127,11 @@ def config_of(folder: RunFolder, game: Game, settings: TrainSettings) -> dict[st
     }
 
 
-def _saver(
-    folder: RunFolder, source: Source, config: Mapping[str, Any]
-) -> Callable[[Game, Path], None]:
+def _saver(source: Source, config: Mapping[str, Any]) -> Save:
     """Return what writes the model, with a card that says where it comes from."""
     data: Mapping[str, Any] = config.get("data") or {}
 
-    def save(game: Game, path: Path) -> None:
-        logged = [row for row in folder.rows() if "event" not in row]
-        last = logged[-1] if logged else {}
+    def save(game: Game, path: Path, rounds: int, kimg: float) -> None:
         save_model(
             path,
             game,
@@ -143,8 +139,8 @@ def _saver(
                 recipe=str(config.get("name") or ""),
                 about=str(config.get("about") or ""),
                 data=str(data.get("source") or source.spec.name),
-                rounds=int(last.get("round", 0)),
-                kimg=float(last.get("kimg", 0.0)),
+                rounds=rounds,
+                kimg=kimg,
             ),
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +20,11 @@ import torch.distributed as dist
 
 from ganvas.data.feed import Feed
 from ganvas.data.source import Source
-from ganvas.errors import GanvasError
+from ganvas.errors import GanvasError, quoted
 from ganvas.play import Game, Noise, Stage, Turns, global_seed
 from ganvas.train.average import MovingAverage
 from ganvas.train.checkpoint import all_finite
-from ganvas.train.folder import RunFolder
+from ganvas.train.folder import CONFIG, DAMAGED, METRICS, RunFolder
 from ganvas.train.launch import ranks_of
 from ganvas.train.settings import TrainSettings
 from ganvas.train.stopping import Rest
@@ -37,6 +37,13 @@ Outcome = Literal["finished", "stopped", "interrupted", "collapsed", "converged"
 Show = Callable[[dict[str, Any]], None]
 Handler = Callable[[int, FrameType | None], Any] | int | None
 Write = Callable[[Game, Path], None]
+Save = Callable[[Game, Path, int, float], None]
+Accept = Callable[[dict[str, Any]], None]
+
+STOPPING = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)
+)
+"""Signals on which a run is saved and ends."""
 
 
 @dataclass
@@ -62,17 +69,23 @@ class Hooks:
         show: gets every log row and event as a dict.
         watch: looks at the game, with averaged weights in place, and returns a `Finding`.
         picture: writes a picture of the game's samples to a path.
-        save_model: writes the inference networks, with averaged weights in place.
+        save_model: writes the inference networks, with averaged weights in place, into a folder,
+            and notes the rounds played and the kimg seen.
     """
 
     show: list[Show] = field(default_factory=list["Show"])
     watch: Callable[[Game], Finding] | None = None
     picture: Write | None = None
-    save_model: Write | None = None
+    save_model: Save | None = None
 
 
 class Loop:
-    """One run of one game, from its first round or from a checkpoint to its horizon."""
+    """One run of one game, from its first round or from a checkpoint to its horizon.
+
+    Attributes:
+        signal: the one that interrupted the run, if one did.
+        identity: what makes the run this one and no other; kept in every checkpoint.
+    """
 
     def __init__(
         self,
@@ -83,7 +96,9 @@ class Loop:
         fabric: Fabric,
         seed: int = 0,
         hooks: Hooks | None = None,
+        identity: Mapping[str, str] | None = None,
     ) -> None:
+        self.identity = dict(identity or {})
         self.fabric, self.settings, self.folder = fabric, settings, folder
         self.hooks = hooks or Hooks()
         ranks = ranks_of(fabric)
@@ -118,7 +133,8 @@ class Loop:
         self.elapsed = 0.0
         self._mark = (0.0, 0)
         self._checked = (0, 0)
-        self._signal: int | None = None
+        self._saved = 0
+        self.signal: int | None = None
         self._global_seed = global_seed(seed, ranks.rank)
 
     # ---- playing --------------------------------------------------------------------------------
@@ -207,11 +223,12 @@ class Loop:
         return "stopped" if n == settings.stop_at and not ends else None
 
     def _finish(self, outcome: Outcome) -> None:
-        unsaved = self.rounds % self.settings.checkpoint_every or outcome == "finished"
+        unsaved = self.rounds != self._saved or outcome == "finished"
         if unsaved and not self._save():
             self._give_up("weights or buffers are not finite")
         if outcome == "interrupted":
             self._event("interrupted", f"saved at round {self.rounds}")
+            self.signal = self.signal or signal.SIGTERM  # another process was told to stop
 
     # ---- what a run leaves behind ---------------------------------------------------------------
 
@@ -288,7 +305,9 @@ class Loop:
             self.folder.save_checkpoint(self.rounds, state, self.settings.keep)
             if self.hooks.save_model is not None:
                 with self._inference():
-                    self.hooks.save_model(self.game, self.folder.model)
+                    seen = self.feed.seen / 1000
+                    self.hooks.save_model(self.game, self.folder.model, self.rounds, seen)
+        self._saved = self.rounds
         return True
 
     def state_dict(self) -> dict[str, Any]:
@@ -296,6 +315,7 @@ class Loop:
         cuda = self.fabric.device.type == "cuda"
         return {
             "system": self.game.system,
+            "identity": self.identity,
             "game": self._weights(),
             "turns": self.turns.state_dict(),
             "average": self.average.state_dict(),
@@ -336,20 +356,48 @@ class Loop:
             torch.cuda.set_rng_state(state["cuda_rng"][rank])
         self.stage, self.stage_seen = state["stage"], state["stage_seen"]
         self.rounds, self.rollbacks = state["rounds"], state["rollbacks"]
+        self._saved = self.rounds
         self._checked, self.elapsed = state["checked"], state["elapsed"]
 
-    def resume(self) -> int:
-        """Go back to the newest readable checkpoint, and return its round (0: none was written)."""
+    def resume(self, accept: Accept = lambda state: None) -> int:
+        """Go back to the newest sound checkpoint, and return its round (0: none was written).
+
+        Args:
+            accept: sees the checkpoint before anything is changed, and raises if it may not be
+                gone on from.
+
+        Raises:
+            GanvasError: no checkpoint can be read, or all have gone.
+        """
+        path = self.folder.path
         state, problems = self.folder.load_checkpoint()
         if state is None and problems:
-            raise GanvasError(f"no checkpoint of {self.folder.path} can be read: {problems[0]}")
+            raise GanvasError(f"no checkpoint of {path} can be read: {problems[0]}")
+        if state is None and self.folder.has_trained(self.settings.checkpoint_every):
+            raise GanvasError(
+                f"{path} was trained, and its checkpoints are gone, so it cannot go on: bring "
+                f"{self.folder.checkpoints} back, or start anew with: "
+                f"ganvas train {quoted(path / CONFIG)} --out {quoted(path)} --overwrite"
+            )
+        if state is not None:
+            accept(state)
         self._pending = state
         rounds = int(state["rounds"]) if state else 0
-        if self._first:
-            self.folder.cut_back(rounds)
+        self._cut_back(rounds)
         for problem in problems:
-            self._record({"round": rounds, "event": "warning", "message": problem})
+            message = f"{problem}: the run goes on from round {rounds}"
+            self._record({"round": rounds, "event": "warning", "message": message})
         return rounds
+
+    def _cut_back(self, rounds: int) -> None:
+        """Forget what the folder has of later rounds, and say what was damaged in its log."""
+        lost = self.folder.cut_back(rounds) if self._first else 0
+        if lost:
+            message = (
+                f"{lost} damaged {'line' if lost == 1 else 'lines'} of {METRICS} were set aside in "
+                f"{DAMAGED}"
+            )
+            self._record({"round": rounds, "event": "warning", "message": message})
 
     _pending: dict[str, Any] | None = None
 
@@ -382,7 +430,7 @@ class Loop:
         rollbacks, rate, at = self.rollbacks + 1, self.turns.rate / 2, self.rounds
         if rollbacks > self.settings.guard.rollbacks:
             self._give_up(reason)
-        state, _ = self.folder.load_checkpoint()
+        state, problems = self.folder.load_checkpoint()
         if state is None:
             self._give_up(f"{reason}, before the first checkpoint")
         self.load_state_dict(state)
@@ -392,9 +440,11 @@ class Loop:
         self.feed.advance(rollbacks)
         self._mark = (time.monotonic(), self.feed.seen)
         changed = self.state_dict()
+        self._cut_back(self.rounds)
         if self._first:
-            self.folder.cut_back(self.rounds)
             self.folder.save_checkpoint(self.rounds, changed, self.settings.keep)
+        for problem in problems:
+            self._event("warning", problem)
         self._event(
             "rollback",
             f"at round {at} {reason}: back to round {self.rounds}, learning rates × {rate:g}, "
@@ -422,17 +472,22 @@ class Loop:
 
     @contextmanager
     def _signals(self) -> Generator[None]:
-        """Turn SIGTERM and SIGINT into a request to save and stop; a second one acts at once."""
+        """Turn signals to stop into a request to save first; a second one acts at once.
+
+        One that is ignored stays so: a hang-up, of a run begun with nohup.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
 
         def note(number: int, _: FrameType | None) -> None:
-            self._signal = number
+            self.signal = number
             signal.signal(number, before[number])
 
         before: dict[int, Handler] = {
-            number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)
+            number: handler
+            for number in STOPPING
+            if (handler := signal.getsignal(number)) is not signal.SIG_IGN
         }
         for number in before:
             signal.signal(number, note)
@@ -446,7 +501,7 @@ class Loop:
         """Whether to stop now; all processes agree, asking each other every tenth round."""
         if self.turns.ranks.world > 1 and self.rounds % 10:
             return False
-        return self._agree(self._signal is not None)
+        return self._agree(self.signal is not None)
 
     def _agree(self, mine: object) -> bool:
         """Whether ``mine`` is true on any process."""

@@ -1,0 +1,128 @@
+"""What makes a run this run: its settings and its data, kept in every checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from ganvas.data.fingerprint import fingerprint
+from ganvas.data.source import Source
+from ganvas.errors import UsageError, flag, quoted
+from ganvas.games import address, is_own
+from ganvas.recipes import Recipe
+from ganvas.recipes.layers import leaves
+from ganvas.recipes.overrides import parse_overrides
+from ganvas.recipes.text import show
+from ganvas.train.folder import CONFIG
+
+RESUMABLE = frozenset(
+    f"train.{key}"
+    for key in (
+        *("rounds", "kimg", "stop_at", "devices", "nodes", "accelerator", "threads"),
+        *("checkpoint_every", "keep", "log_every", "sample_every", "watch_every"),
+        *("guard", "stop_on", "cosines", "tensorboard"),
+    )
+)
+"""Settings that may change when a run goes on; all others would make it another run."""
+
+PARTS = ("train.guard.", "train.stop_on.")
+WORDS = ("name", "about")
+"""Settings that are for people only."""
+
+MISSING = "nothing"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The recipe of a run, and the hash of its data ("" where they are drawn)."""
+
+    recipe: Recipe
+    data: str
+
+    @classmethod
+    def of(cls, recipe: Recipe, source: Source) -> Identity:
+        """Return the identity of a run of a recipe on its data."""
+        return cls(recipe, fingerprint(source))
+
+    def to_state(self) -> dict[str, str]:
+        """Return it for a checkpoint."""
+        return {"recipe": json.dumps(self.recipe.tree()), "data": self.data}
+
+    def require(self, kept: Mapping[str, str], run: Path) -> None:
+        """Refuse to go on from a checkpoint of other settings, or of other data.
+
+        Raises:
+            UsageError: they differ in more than may change.
+        """
+        source, kind = self.recipe.data.source, self.recipe.game_type
+        system = address(kind) if is_own(kind) else ""
+        for key, before, now in self._changes(kept):
+            if key == "data.source" and self.data and self.data == kept["data"]:
+                continue  # the same data elsewhere
+            told = f"{run / CONFIG} says {key}={now}, and the run was trained with {before}"
+            raise UsageError(f"{told}: {_refusal(key, run, f'{key}={now}', system)}")
+        if self.data != kept["data"]:
+            raise UsageError(
+                f"the data in {source} are not those that {run} was trained on: that would be "
+                "another run. Put the old ones back, or start a run on the new ones: "
+                f"ganvas train {_config(run, system)} --out DIR"
+            )
+
+    def _changes(self, kept: Mapping[str, str]) -> list[tuple[str, str, str]]:
+        """Return the settings that changed and may not: key, value in the checkpoint, and now."""
+        tree: dict[str, Any] = json.loads(kept["recipe"])
+        with suppress(ValidationError):  # settings that a later version added: their defaults
+            tree = type(self.recipe).model_validate(tree).tree()
+        before, now = (
+            {".".join(path): value for path, value in leaves(one)}
+            for one in (tree, self.recipe.tree())
+        )
+        return [
+            (key, _shown(before, key), _shown(now, key))
+            for key in [*before, *(key for key in now if key not in before)]
+            if _shown(before, key) != _shown(now, key) and not (may_change(key) or key in WORDS)
+        ]
+
+
+def may_change(key: str) -> bool:
+    """Whether a setting may change when a run goes on."""
+    return key in RESUMABLE or key.startswith(PARTS)
+
+
+def refuse_other_settings(overrides: Sequence[str], run: Path, system: str = "") -> None:
+    """Refuse changes on the command line that would make another run.
+
+    A game of the user's own is given as ``system``, its address ``module:Class``.
+
+    Raises:
+        UsageError: there is one, or a word is no setting.
+    """
+    for word in overrides:
+        parse_overrides([word])
+        key = word.partition("=")[0].strip()
+        if not may_change(key):
+            raise UsageError(_refusal(key, run, word, system))
+
+
+def _refusal(key: str, run: Path, word: str, system: str) -> str:
+    allowed = ", ".join(sorted(RESUMABLE))
+    return (
+        f"{key} cannot change when a run goes on: that would be another run. Start one: "
+        f"ganvas train {_config(run, system)} --out DIR {quoted(word)}. "
+        f"What may change: {allowed}"
+    )
+
+
+def _config(run: Path, system: str) -> str:
+    """Return a run's settings as the command line takes them."""
+    return f"{quoted(run / CONFIG)}{flag(system)}"
+
+
+def _shown(tree: Mapping[str, object], key: str) -> str:
+    return show(cast(Any, tree[key])) if key in tree else MISSING

@@ -1,0 +1,87 @@
+"""Safetensors files that notice damage: a SHA-256 of all their bytes stands in their metadata.
+
+The hash is taken with zeros in its own place. Other programs read such a file as any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from ganvas.files import disk_errors, replacing
+
+DIGEST = "sha256"
+BLANK = "0" * 64
+PLACE = re.compile(rb'"sha256":"([0-9a-f]{64})"')  # quotes inside metadata are escaped: no match
+
+
+class DamageError(ValueError):
+    """The bytes are not those that were written; the message says how that shows."""
+
+
+def write_sealed(path: Path, tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """Write tensors and metadata to a file whole or not at all, and return its hash.
+
+    Equal content gives equal bytes.
+
+    Raises:
+        GanvasError: it cannot be written.
+    """
+    plain = save(tensors)
+    end = _header_end(plain)
+    described = {"__metadata__": {DIGEST: BLANK, **metadata}, **json.loads(plain[8:end])}
+    text = json.dumps(described, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the format wants tensors to begin at multiples of 8
+    head, body = len(text).to_bytes(8, "little") + text, memoryview(plain)[end:]
+    digest = _digest(head, body)
+    with replacing(path) as file:
+        file.write(head.replace(BLANK.encode(), digest.encode(), 1))
+        file.write(body)
+    return digest
+
+
+def read_sealed(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Return the metadata and tensors of a safetensors file, and see that a sealed one is whole.
+
+    A file without a seal is read too; its metadata have no `DIGEST`.
+
+    Raises:
+        DamageError: it is no safetensors file, or not as it was written.
+        GanvasError: the disk does not give it.
+    """
+    with disk_errors(path):
+        content = path.read_bytes()
+    end = _header_end(content)
+    head, body = content[:end], memoryview(content)[end:]
+    place = PLACE.search(head)
+    if place is not None:
+        blank = head[: place.start(1)] + BLANK.encode() + head[place.end(1) :]
+        if _digest(blank, body) != place[1].decode():
+            raise DamageError("its checksum is not that of its content")
+    try:
+        tensors = load(content)
+        found: Any = json.loads(head[8:]).get("__metadata__") or {}
+    except (SafetensorError, ValueError) as error:
+        raise DamageError(" ".join(str(error).split())) from error
+    metadata = cast(dict[str, str], found)
+    if place is None and DIGEST in metadata:
+        raise DamageError("its checksum is none")
+    return metadata, tensors
+
+
+def _header_end(content: bytes) -> int:
+    return 8 + int.from_bytes(content[:8], "little")
+
+
+def _digest(head: bytes, body: memoryview) -> str:
+    sum = hashlib.sha256(head)
+    sum.update(body)
+    return sum.hexdigest()
