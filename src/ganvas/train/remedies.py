@@ -117,7 +117,10 @@ def _cited(proposal: Proposal, method: str, played: str) -> Proposal:
 
 def pair(setup: Setup) -> Remedy | None:
     """Relativistic pairing with R1 and R2."""
-    if not {"objective", "penalties"} <= setup.game.keys() or setup.game.get("memory"):
+    if not {"objective", "penalties"} <= setup.game.keys():
+        return None
+    # A memory's probability of real is no score to pair; memoryGAN has no such losses without one.
+    if setup.game.get("memory") or "mcgn" in setup.game:
         return None
     if setup.kind("objective") == "relativistic" and setup.penalised("r2"):
         return None
