@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import ganvas
 from ganvas.cli.app import run
@@ -73,3 +74,21 @@ def test_latents_and_classes_from_python(sphere: Path, labelled: Path) -> None:
         model.predict(model.decode(z))
     classes = ganvas.load(labelled).predict(np.zeros((4, 8, 8, 1), np.uint8))
     np.testing.assert_allclose(classes.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_scores_name_the_files_that_they_are_of(
+    sphere: Path, tmp_path: Path, ganvas: Ganvas
+) -> None:
+    for name in ("b.png", "test/a.png"):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 9).save(path)
+    said = ganvas("score", sphere, tmp_path / "photos").out.splitlines()
+    assert [line.split("\t")[0] for line in said] == ["b.png", "test/a.png"]
+    out = tmp_path / "scores.npz"
+    ganvas("score", sphere, tmp_path / "photos", "--out", out)
+    with np.load(out) as found:
+        assert found["files"].tolist() == ["b.png", "test/a.png"]
+        assert found["scores"].shape == (2,)
+    only = ganvas("score", sphere, tmp_path / "photos" / "b.png").out
+    assert only.startswith("b.png\t")

@@ -22,8 +22,9 @@ from ganvas.data.check import check_data
 from ganvas.data.items import Collection
 from ganvas.data.pixels import Form, conform
 from ganvas.data.readers import decode
-from ganvas.data.readers.images import survey
+from ganvas.data.readers.images import read_images, survey
 from ganvas.data.readers.layout import lay_out, wrapper
+from ganvas.data.readers.picture import read_picture
 from ganvas.data.readers.place import File, LeftOut, grouped
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
@@ -264,6 +265,35 @@ def test_unlabelled_test_images_leave_training_its_classes(tmp_path: Path) -> No
     assert "label" not in found.splits["test"]
 
 
+def test_items_of_a_command_are_all_images_whatever_their_folders_say(tmp_path: Path) -> None:
+    for i, name in enumerate(["test/a.png", "train/x/b.png", "val/c.png"]):
+        write(tmp_path / name, i)
+    (tmp_path / "labels.csv").write_text("nonsense")
+    settings = DataSettings(source=str(tmp_path))
+    found = read_images(tmp_path, settings, whole=True)
+    assert levels(found) == [0, 1, 2]
+    assert found.files == {"train": ["test/a.png", "train/x/b.png", "val/c.png"]}
+    (tmp_path / "labels.csv").unlink()
+    write(tmp_path / "train" / "x" / "d.png")
+    assert load(tmp_path).files == {
+        "train": ["train/x/b.png", "train/x/d.png"],
+        "validation": ["val/c.png"],
+        "test": ["test/a.png"],
+    }
+
+
+def test_one_picture_has_the_limits_of_many(tmp_path: Path) -> None:
+    form = Form((4, 6), "none", "grey", None)
+    write(tmp_path / "a.png", 7)
+    assert (read_picture(tmp_path / "a.png", form) == 7).all()
+    (tmp_path / "b.png").symlink_to("/dev/zero")
+    with pytest.raises(UsageError, match=r"b\.png .*a device, not a regular file"):
+        read_picture(tmp_path / "b.png", form)
+    Image.new("1", (20_000, 10_000)).save(tmp_path / "c.png")
+    with pytest.raises(UsageError, match=r"c\.png .*too large to decode"):
+        read_picture(tmp_path / "c.png", form)
+
+
 def test_a_class_may_be_called_train() -> None:
     splits, named, _ = laid_out(["car/1", "train/2"])
     assert splits == {"train": ["car/1", "train/2"]}
@@ -337,6 +367,7 @@ def test_labels_csv_has_columns_of_any_name(tmp_path: Path) -> None:
         (b"file,label,label\na.png,x,y\nb.png,x,y\n", "two columns 'label'"),
         (b"file,label\na.png,x,y\nb.png,y\n", "line 2: expected 'file,label'"),
         (b"", "must begin with the header"),
+        (b"file,x\na.png,1\nb.png,1\n", "a column cannot be called 'x'"),
     ],
 )
 def test_a_table_that_is_damaged_or_ambiguous(tmp_path: Path, content: bytes, message: str) -> None:

@@ -273,3 +273,13 @@ def test_a_game_of_ones_own_is_what_the_recipe_means(tmp_path: Path) -> None:
 
 def test_an_unknown_system_says_so(toy: str) -> None:
     assert "there is no system 'gna'" in complaint(toy, "game.system=gna")
+
+
+def test_the_name_of_a_known_set_is_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "digits").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load_recipe("r3gan/images", data="digits").data.source == "digits"
+    assert load_recipe("r3gan/images", data="./digits").data.source == str(tmp_path / "digits")
+    assert load_recipe("r3gan/images", data=Path("digits")).data.source == str(tmp_path / "digits")

@@ -16,13 +16,16 @@ from ganvas.api.environment import describe_environment
 from ganvas.api.identity import Identity, refuse_other_settings
 from ganvas.api.measuring import evaluate, is_measured
 from ganvas.api.transfer import start_from as take_over
+from ganvas.data.catalogue import DATA_NAMES
 from ganvas.data.open import open_data
+from ganvas.data.records import LABEL
 from ganvas.data.source import Source
 from ganvas.errors import GanvasError, UsageError, flag, quoted
 from ganvas.files import disk_errors, write_whole
 from ganvas.games import address, is_own
 from ganvas.play import Game, build
 from ganvas.recipes import Recipe, load_recipe
+from ganvas.recipes.catalogue import summaries
 from ganvas.recipes.overrides import as_words
 from ganvas.report import write_report
 from ganvas.train.folder import CONFIG, RunFolder
@@ -132,8 +135,9 @@ def _run(
 ) -> Ending:
     source = open_data(recipe.data)
     game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed)
-    if start and start.source:
-        notes = take_over(game, Path(start.source))
+    if start:
+        notes = _unused_classes(game, source, recipe.data.source)
+        notes += take_over(game, Path(start.source)) if start.source else []
     fabric = launch(recipe.train)
     folder = RunFolder(path)
     try:
@@ -211,6 +215,16 @@ def _take(folder: RunFolder, recipe: Recipe, start: _Start | None) -> None:
     folder.claim()
     RunFolder.create(folder.path, recipe.to_yaml(), start.overwrite)
     folder.write_json("environment.json", describe_environment(recipe))
+
+
+def _unused_classes(game: Game, source: Source, data: str) -> list[str]:
+    """Say so if a user's own data have classes and the game is not told of them."""
+    if not source.spec.classes or LABEL in game.conditions or data in DATA_NAMES:
+        return []
+    kind = source.spec.domain.kind
+    others = [s.name for s in summaries() if s.conditional and s.name.endswith(f"/{kind}")]
+    taking = f"; these do: {', '.join(others)}" if others else ""
+    return [f"the data have {source.spec.classes} classes, which this recipe does not use{taking}"]
 
 
 def _record_notes(loop: Loop, event: str, round: int, notes: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +33,13 @@ def read_items(path: Path, model: Model) -> Array:
     return _read(path, model, labels=False).splits["train"].x
 
 
+def read_named(path: Path, model: Model) -> tuple[Array, Sequence[str]]:
+    """Return items as `read_items` does, and their files' names, or else their numbers."""
+    found = _read(path, model, labels=False)
+    x = found.splits["train"].x
+    return x, found.files.get("train") or [str(number) for number in range(len(x))]
+
+
 def read_labelled(path: Path, model: Model) -> tuple[Array, Array | None]:
     """Return items as `read_items` does, and their classes (N,) if there are any.
 
@@ -43,12 +51,11 @@ def read_labelled(path: Path, model: Model) -> tuple[Array, Array | None]:
 
 
 def _read(path: Path, model: Model, labels: bool) -> Collection:
-    import numpy as np
-    from PIL import Image, UnidentifiedImageError
-
     from ganvas.data import items
     from ganvas.data.catalogue import read
-    from ganvas.data.pixels import FORMS, Form, conform
+    from ganvas.data.pixels import FORMS, Form
+    from ganvas.data.readers.images import is_images, read_images
+    from ganvas.data.readers.picture import read_picture
     from ganvas.data.settings import DataSettings
 
     if not model.domain.grid:
@@ -64,16 +71,14 @@ def _read(path: Path, model: Model, labels: bool) -> Collection:
             "labels": labels,
         }
     )
-    if path.is_dir() or path.suffix.lower() in (".npy", ".npz") or not path.is_file():
+    if is_images(path) and path.exists():
+        return read_images(path, settings, whole=not labels)
+    if path.suffix.lower() in (".npy", ".npz") or not path.is_file():
         return read(settings)
-    try:
-        with Image.open(path) as picture:
-            picture.load()
-            form = Form((height, width), "fit-crop", colour, None)
-            x = np.array(conform(picture, form))[None]
-        return items.Collection(str(path), {"train": items.Items(x)})
-    except (UnidentifiedImageError, OSError) as error:
-        raise UsageError(f"{path} is no picture that can be read: {error}") from None
+    x = read_picture(path, Form((height, width), "fit-crop", colour, None))
+    return items.Collection(
+        str(path), {"train": items.Items(x[None])}, files={"train": [path.name]}
+    )
 
 
 def check_array_file(out: Path) -> None:
@@ -86,8 +91,8 @@ def check_array_file(out: Path) -> None:
         raise UsageError(f"--out {out}: expected a .npy or .npz file")
 
 
-def write_array(out: Path, name: str, values: Array) -> None:
-    """Write an array as .npy, or as .npz under its name."""
+def write_array(out: Path, name: str, values: Array, **beside: Array) -> None:
+    """Write an array as .npy, or as .npz under its name together with those beside it."""
     import numpy as np
 
     from ganvas.files import replacing
@@ -96,4 +101,4 @@ def write_array(out: Path, name: str, values: Array) -> None:
         if out.suffix.lower() == ".npy":
             np.save(file, values)
         else:
-            np.savez(file, allow_pickle=False, **{name: values})
+            np.savez(file, allow_pickle=False, **{name: values, **beside})

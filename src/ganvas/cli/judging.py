@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli.items import ARRAYS, Items, check_array_file, read_items, write_array
+from ganvas.cli.items import ARRAYS, Items, check_array_file, read_items, read_named, write_array
 from ganvas.cli.options import Game, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
@@ -27,19 +27,22 @@ def score(
 ) -> None:
     """Say how much each item looks like real data to a model: higher is more.
 
-    Prints a line for each: its number, and the discriminator's logit or a log-likelihood.
+    Prints a line for each: its file or number, and the discriminator's logit or a log-likelihood.
 
     Example: ganvas score runs/digits photos
     """
+    import numpy as np
+
     if out is not None:
         check_array_file(out)
     model = load_model(run, game)
-    scores = model.score(read_items(items, model), label=label)
+    x, names = read_named(items, model)
+    scores = model.score(x, label=label)
     if out is None:
-        for number, value in enumerate(scores.tolist()):
-            say(f"{number}\t{value:.6g}")
+        for name, value in zip(names, scores.tolist(), strict=True):
+            say(f"{name}\t{value:.6g}")
         return
-    write_array(out, "scores", scores)
+    write_array(out, "scores", scores, files=np.array(names))
     say(f"{len(scores)} scores from {scores.min():.4g} to {scores.max():.4g}: {out}")
 
 

@@ -41,6 +41,7 @@ class Collection:
         class_names: of the field "label", in index order.
         kind: of the main field (`ganvas.data.domains`); by default what the shape suggests.
         domains: of further fields, by name.
+        files: what the file of each record is called, by split, where each comes from one.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Collection:
     class_names: tuple[str, ...] = ()
     kind: str = ""
     domains: Mapping[str, Domain] = field(default_factory=dict[str, "Domain"])
+    files: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
     def __post_init__(self) -> None:
         if not self.kind:
@@ -56,7 +58,7 @@ class Collection:
 
     def with_splits(self, splits: dict[str, Items]) -> Collection:
         """Return the set with other splits."""
-        return replace(self, splits=splits)
+        return replace(self, splits=splits, files={})
 
 
 def refuse_huge(where: str, array: npt.NDArray[Any]) -> None:

@@ -49,12 +49,14 @@ class Survey:
         splits: files by split; "train" first.
         columns: by split, what is known of each file; column ``label`` is its class.
         left_out: everything that is no part of the set, and why.
+        least: so many training images make a set.
     """
 
     place: Place
     splits: dict[str, list[File]]
     columns: dict[str, Columns]
     left_out: list[LeftOut]
+    least: int = 2
 
     @property
     def files(self) -> list[File]:
@@ -67,16 +69,21 @@ def is_images(path: Path) -> bool:
     return path.is_dir() or path.suffix.lower() == SUFFIX
 
 
-def read_images(path: Path, settings: DataSettings) -> Collection:
+def read_images(path: Path, settings: DataSettings, *, whole: bool = False) -> Collection:
     """Read the images of a folder or zip archive, with its labels and splits.
 
     They are decoded once, and kept as ``data.cache`` says.
+
+    Args:
+        path: where they are.
+        settings: how they become uniform.
+        whole: all of them are one split "train", whatever the folders say, without labels.
 
     Raises:
         UsageError: no images; broken files (unless ``skip_broken``); mixed sizes without a rule;
             labels that do not fit; too little room.
     """
-    found = survey(path, labels=settings.labels)
+    found = survey(path, labels=settings.labels, whole=whole)
     for line in grouped(found.left_out):
         log.warning("%s: left out %s", path, line)
     found = _with_split(found, settings)
@@ -90,7 +97,7 @@ def read_images(path: Path, settings: DataSettings) -> Collection:
     return _collect(found, x, {one.name for one in broken})
 
 
-def survey(path: Path, *, labels: bool = True) -> Survey:
+def survey(path: Path, *, labels: bool = True, whole: bool = False) -> Survey:
     """List the images of a place in a fixed order; no image is opened.
 
     Classes, if ``labels`` asks for them: from labels.csv or dataset.json where there is one, else
@@ -102,6 +109,8 @@ def survey(path: Path, *, labels: bool = True) -> Survey:
     place = Folder(path) if path.is_dir() else Archive(path)
     if not place.files and not place.broken:
         raise UsageError(_nothing_in(place))
+    if whole:
+        return Survey(place, {"train": place.files}, {}, place.others, least=1)
     table, names = _table(place)
     layout = lay_out(path, place.files, classes=labels and table is None)
     others = [one for one in place.others if one.name != table] + layout.left_out
@@ -229,9 +238,9 @@ def _formed(found: Survey, settings: DataSettings) -> tuple[Form, list[File], li
         _refuse(found, broken + verify(found.place, sound))
     pairs = [(f, head) for f, head in zip(files, known, strict=True) if head is not None]
     lost = {one.name for one in broken}
-    require_several(
-        str(found.place.path), sum(file.name not in lost for file in found.splits["train"])
-    )
+    count = sum(file.name not in lost for file in found.splits["train"])
+    if count < found.least:
+        require_several(str(found.place.path), count)
     return form_of(pairs, found.place, settings), [file for file, _ in pairs], broken
 
 
@@ -280,9 +289,11 @@ def _collect(found: Survey, x: Any, lost: set[str]) -> Collection:
     splits: dict[str, Any] = {}
     classes: dict[str, list[str]] = {}
     others: dict[str, dict[str, list[str]]] = {}
+    names_of: dict[str, list[str]] = {}
     start = 0
     for split, files in found.splits.items():
         kept = [i for i, file in enumerate(files) if file.name not in lost]
+        names_of[split] = [files[i].name for i in kept]
         stop = start + len(kept)
         splits[split] = x.part(start, stop) if isinstance(x, LazyImages) else x[start:stop]
         start = stop
@@ -298,7 +309,7 @@ def _collect(found: Survey, x: Any, lost: set[str]) -> Collection:
             for split, array in arrays.items():
                 fields[split][name] = array
     items = {split: Items(some) for split, some in fields.items() if len(splits[split])}
-    return Collection(found.place.name, items, names, domains=domains)
+    return Collection(found.place.name, items, names, domains=domains, files=names_of)
 
 
 def _table(place: Place) -> tuple[str | None, list[str]]:

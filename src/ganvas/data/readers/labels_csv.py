@@ -11,6 +11,8 @@ from ganvas.errors import UsageError, did_you_mean
 
 LABEL_FILE = "labels.csv"
 FILE, LABEL = "file", "label"
+TAKEN = ("x", "index", "links")
+"""Names of fields that are something else."""
 COLUMN_LIMIT = 10_000
 """Characters of one cell at most."""
 
@@ -39,6 +41,8 @@ def read_labels(path: Path, content: bytes, files: Sequence[str]) -> dict[str, l
     if len(set(names)) < len(names):
         twice = next(name for i, name in enumerate(names) if name in names[:i])
         raise UsageError(f"{path} has two columns '{twice}'; give each its own name.")
+    if taken := next((name for name in names if name in TAKEN), None):
+        raise UsageError(f"{path}: a column cannot be called '{taken}'; give it another name.")
     known = set(files)
     rows: dict[str, tuple[int, list[str]]] = {}
     for number, cells in lines:
