@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +11,7 @@ from torch import nn
 from ganvas.config import value_at
 from ganvas.data.batch import Batch
 from ganvas.data.spec import spec_of
+from ganvas.errors import UsageError
 from ganvas.games.objectives import Wasserstein
 from ganvas.games.penalties import GradientPenalty, input_gradient, penalise, squared_norms
 from ganvas.games.wgan_gp import WGANGP, WGANGPConfig
@@ -117,6 +120,36 @@ def test_defaults_are_the_networks_of_cifar_with_ac_gans_head():
         )
     assert sum(p.numel() for p in game.generator.parameters()) == 1_218_307
     assert sum(p.numel() for p in game.discriminator.parameters()) == 1_055_115
+
+
+def test_critic_of_the_mnist_script_sees_pixels_from_0_to_1():
+    """Its generator ends in a sigmoid, and ‖∇f‖ is per unit of such pixels."""
+    for name in ("mnist", "fashion_mnist", "digits"):
+        assert load_recipe(f"wgan-gp/{name}").game_config.pixels == "unit"
+    image = {"kind": "mlp", "widths": [8], "output": "sigmoid"}
+    game, feed, table = play("wgan-gp", "digits8", pixels="unit", generator=image)
+    batch = feed.next()
+    raw = torch.from_numpy(feed.source.items("train").x[batch["index"]]).movedim(-1, 1) / 255
+    z = game.prior(len(batch), table.noise)
+    real, fake = game.judge.see(table, batch, Batch(game.generator(z)))
+    torch.testing.assert_close(real.x, raw)
+    logits = game.generator.last(game.generator.hidden(z)).view_as(raw)
+    torch.testing.assert_close(fake.x, logits.sigmoid())
+    torch.testing.assert_close(game.score(batch.x), game.discriminator(raw))
+    noise = copy.deepcopy(table.noise)
+    _, noted = game.judge.penalty(real, fake, table)
+    epsilon = noise.uniform(len(batch)).view(-1, 1, 1, 1)
+    between = (epsilon * raw + (1 - epsilon) * fake.x).detach().requires_grad_()
+    (slope,) = torch.autograd.grad(game.discriminator(between).sum(), between)
+    expected = (slope.flatten(1).norm(dim=1) - 1).square().mean()
+    torch.testing.assert_close(noted["penalty/gradient"], expected)
+
+
+def test_points_have_no_range_of_pixels():
+    with pytest.raises(
+        UsageError, match=r"game\.pixels=unit is for images, but ring8"
+    ):
+        play("wgan-gp", pixels="unit")
 
 
 def test_cifar_recipe_follows_the_papers_table():

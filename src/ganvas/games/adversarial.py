@@ -27,7 +27,7 @@ from ganvas.games.penalties import Penalty
 from ganvas.games.priors import Normal, Prior
 from ganvas.games.remembering import Remembering
 from ganvas.games.terms import FeatureMatching, History
-from ganvas.games.views import InstanceNoise, Pack, pack_around, packed
+from ganvas.games.views import InstanceNoise, Pack, UnitPixels, pack_around, packed
 from ganvas.networks import Conditions, DiscriminatorConfig, GeneratorConfig
 from ganvas.networks.base import Discriminator, Generator
 from ganvas.networks.conditions import Given
@@ -76,6 +76,8 @@ class AdversarialConfig(Settings):
         packing: samples that the discriminator judges together, as one (PacGAN).
         instance_noise: standard deviation of the noise on all that the discriminator is shown.
         augment: random changes of all images that the discriminator is shown.
+        pixels: range in which it is shown them: [−1, 1], or the unit interval of codes whose
+            generators end in a sigmoid. Penalties on its slope are per this unit.
         minibatch: what the discriminator is told of a sample's batch.
         virtual_batch_norm: bind the generator's batch norms to a reference batch.
         memory: a memory of clusters in the place of the discriminator's linear score (memoryGAN).
@@ -100,6 +102,7 @@ class AdversarialConfig(Settings):
     packing: int = Field(default=1, ge=1)
     instance_noise: Amount = 0.0
     augment: Augment | None = None
+    pixels: Literal["symmetric", "unit"] = "symmetric"
     minibatch: Minibatch | None = None
     virtual_batch_norm: VirtualBatchNorm | None = None
     memory: Remembering | None = None
@@ -153,6 +156,7 @@ class Adversarial(Game):
         self.generator_batch = config.generator_batch
         self.accumulate = config.accumulate
         self.packing = config.packing
+        self.unit = UnitPixels(spec) if config.pixels == "unit" else None
         self.constraint = config.constraint
         self.generator, discriminator = self.networks(config)
         self.judge = Judge(
@@ -208,6 +212,8 @@ class Adversarial(Game):
             found.append(config.augment.view(self.spec))
         if config.instance_noise:
             found.append(InstanceNoise(config.instance_noise))
+        if self.unit is not None:
+            found.append(self.unit)
         if config.packing > 1:
             found.append(Pack(config.packing))
         return found
@@ -305,7 +311,11 @@ class Adversarial(Game):
         Raises:
             UsageError: the model is conditional, and there are none.
         """
-        return self.discriminator(pack_around(x, self.packing), y)
+        return self.discriminator(pack_around(self.in_range(Batch(x)).x, self.packing), y)
+
+    def in_range(self, batch: Batch) -> Batch:
+        """Return items in network units with pixels in the range that the judge is shown."""
+        return batch if self.unit is None else self.unit(batch)
 
     def estimate(self, real: Tensor, fake: Tensor) -> dict[str, float]:
         """Return what the objective estimates of the distance of data and samples."""

@@ -289,7 +289,7 @@ class MemoryGAN(Adversarial):
         """
         if self.head is None:
             raise GanvasError("this model was trained without a memory (game.memory=null)")
-        return self.head.query(self.discriminator.features(x))
+        return self.head.query(self.discriminator.features(self.in_range(Batch(x)).x))
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the unit queries of samples, (N, M)."""

@@ -93,7 +93,8 @@ class SNGAN(Adversarial):
         bound = lipschitz(self.discriminator)
         if math.isinf(bound):  # it has layers whose steepness depends on what they see
             return noted
-        seen = real if self.packing == 1 else Pack(self.packing)(real)
+        seen = self.in_range(real)
+        seen = seen if self.packing == 1 else Pack(self.packing)(seen)
         given = self.conditions.of(seen) if self.packing == 1 else None
         _, gradient = logits_and_gradient(self.discriminator, seen.x, given)
         found = squared_norms(gradient.detach()).max().sqrt().item()

@@ -12,7 +12,9 @@ from torch import Tensor
 from ganvas.config import Schedule, value_at
 from ganvas.data.batch import Batch
 from ganvas.data.domain import Domain
+from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
+from ganvas.games.augmentation import PLANE
 from ganvas.play import Turns
 
 
@@ -33,6 +35,28 @@ class InstanceNoise:
             return batch
         noise = turn.noise.normal(*batch.x.shape)
         return batch.replace(**{batch.main: batch.x + spread * noise})
+
+
+class UnitPixels:
+    """Pixels in [0, 1] in place of [−1, 1], as codes have them whose generators end in a sigmoid.
+
+    Args:
+        spec: of the data.
+
+    Raises:
+        UsageError: they are no images.
+    """
+
+    def __init__(self, spec: DataSpec) -> None:
+        if spec.domain.grid != PLANE:
+            raise UsageError(
+                f"game.pixels=unit is for images, but {spec.name} holds {spec.domain.plural}: "
+                "leave it out"
+            )
+
+    def __call__(self, batch: Batch, turn: Turns | None = None) -> Batch:
+        """Return the batch with the pixels of its main field in that range."""
+        return batch.replace(**{batch.main: (batch.x + 1) / 2})
 
 
 class Pack:
