@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from ganvas.errors import GanvasError
+from ganvas.games.constraints import Clip, Sphere
 from ganvas.play import SGD, Adam, Noise, OptimiserConfig, Player, RMSProp, Turns
 
 OPTIMISERS = [
@@ -57,6 +60,38 @@ def test_k_steps_ahead_equal_k_real_steps_and_leave_the_live_player_alone(
         with turn("d") as d:
             d.minimise((net(X) - 1).square().mean())
     assert torch.allclose(seen, net(Y), rtol=0, atol=1e-10)
+
+
+CONSTRAINTS = [Clip(bound=0.3), Sphere(radius=1.5)]
+
+
+@pytest.mark.parametrize("constraint", CONSTRAINTS, ids=repr)
+def test_steps_ahead_are_constrained_as_real_ones(constraint: Clip | Sphere) -> None:
+    net, _, turn = made(Adam(lr=0.05, beta1=0.5, beta2=0.9))
+    constraint.enforce(net)
+
+    def loss(d: Callable[..., Any], shift: torch.Tensor) -> torch.Tensor:
+        return (d(X + shift) - 1).square().mean()
+
+    def through(shift: torch.Tensor) -> torch.Tensor:
+        ahead = turn.lookahead("d", lambda d: loss(d, shift), 3, onto=constraint.onto)
+        return ahead(Y + shift).square().mean()
+
+    shift = torch.tensor([0.3, -0.2, 0.1], dtype=torch.float64, requires_grad=True)
+    seen = through(shift)
+    (exact,) = torch.autograd.grad(seen, shift)
+    numeric = torch.stack(
+        [
+            (through(shift + e) - through(shift - e)) / 2e-6
+            for e in 1e-6 * torch.eye(3, dtype=torch.float64)
+        ]
+    )
+    assert torch.allclose(exact, numeric, rtol=1e-4, atol=1e-7)
+    for _ in range(3):
+        with turn("d") as d:
+            d.minimise(loss(net, shift.detach()))
+        constraint.enforce(net)
+    assert torch.allclose(seen, net(Y + shift).square().mean(), rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("lazy", LAZY)

@@ -309,6 +309,20 @@ def test_images_with_a_convolutional_autoencoder() -> None:
     assert game.eval().reconstruct(feed.next().x).shape == (B, 1, 8, 8)
 
 
+@pytest.mark.parametrize(
+    ("source", "encoder", "plain"),
+    [
+        ("ring8", TINY | {"batch_norm": True}, r"batch_norm=false"),
+        ("digits8", SMALL_IMAGES | {"norm": "batch"}, r"norm=none"),
+    ],
+)
+def test_codes_that_depend_on_their_batch_are_refused(
+    source: str, encoder: dict[str, Any], plain: str
+) -> None:
+    with pytest.raises(UsageError, match=rf"batch norm.*set game\.encoder\.{plain}"):
+        play("diwgan", source, batch=B, **(SMALL | {"encoder": encoder}))
+
+
 def test_a_batch_of_another_size_and_cut_batches_are_refused() -> None:
     game, feed, table = play("diwgan", batch=32, **SMALL)
     with pytest.raises(

@@ -153,6 +153,28 @@ def test_a_constant_judge_still_teaches_the_generator_of_veegan(system: str, lea
     assert any(not after[k].equal(v) for k, v in before.items()) is learns
 
 
+@pytest.mark.parametrize("system", ["ali", "veegan"])
+def test_a_batch_norm_in_the_judge_sees_one_kind_of_pairs_at_a_time(system: str) -> None:
+    game, feed, table = made(system, discriminator=BODY | {"batch_norm": True})
+    x = feed.next().x
+    z = game.prior(len(x), table.noise)
+    with torch.no_grad():
+        x_g, z_e = game.generator(z), game.draw(x, table.noise)
+        on_encoded, on_generated = (
+            game.discriminator(*pair) for pair in ((x, z_e), (x_g, game.split(z)))
+        )
+        if system == "ali":
+            found = game.judge(x, z_e, x_g, z)
+            assert found[0].equal(on_encoded)
+            assert found[1].equal(on_generated)
+            far = game.judge(x, z_e, x_g + 5, z)
+            assert far[0].equal(on_encoded)
+        else:
+            expected = F.softplus(-on_generated).mean() + F.softplus(on_encoded).mean()
+            torch.testing.assert_close(game.regression(x, z_e, x_g, z), expected)
+    rounds(game, feed, table, 2)
+
+
 @pytest.mark.parametrize(("recon", "value"), [("gauss_nll", 127.0), ("l2", 254.0)])
 def test_distances_are_sums_over_coordinates(recon: str, value: float) -> None:
     game, _, _ = made("veegan", recon=recon)

@@ -222,3 +222,24 @@ def test_the_objective_stays_free() -> None:
 def test_what_cannot_be_unrolled_says_so() -> None:
     with pytest.raises(UsageError, match=r"unrolled on a whole batch: set game\.accumulate=1"):
         play("unrolled", accumulate=2)
+
+
+def test_the_discriminator_ahead_is_clipped_as_the_real_one_is() -> None:
+    """Else three layers of 2, 8 and 8 inputs could not give numbers that small."""
+    game, feed, table = play(
+        "unrolled", constraint={"kind": "clip", "bound": 0.01}, discriminator_optimiser=ADAM
+    )
+    x = torch.rand(50, 2)
+    seen: list[Tensor] = []
+    lookahead = table.lookahead
+
+    def spied(*arguments: Any) -> Any:
+        network = lookahead(*arguments)
+        seen.append(network(x).logits.detach())
+        return network
+
+    table.lookahead = spied
+    rounds(game, feed, table, 2)
+    first = 0.01 * 2 + 0.01
+    last = 0.01 * (8 * (0.01 * 8 * first + 0.01)) + 0.01
+    assert max(float(logits.abs().max()) for logits in seen) <= last

@@ -146,9 +146,7 @@ def test_critic_of_the_mnist_script_sees_pixels_from_0_to_1():
 
 
 def test_points_have_no_range_of_pixels():
-    with pytest.raises(
-        UsageError, match=r"game\.pixels=unit is for images, but ring8"
-    ):
+    with pytest.raises(UsageError, match=r"game\.pixels=unit is for images, but ring8"):
         play("wgan-gp", pixels="unit")
 
 

@@ -49,9 +49,8 @@ class ALI(Joint):
         return F.softplus(on_encoded).mean() + F.softplus(-on_generated).mean()
 
     def judge(self, x: Tensor, z_e: Tensor, x_g: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the logits of encoded and generated pairs, (N,) each, from one pass."""
-        both = self.discriminator(torch.cat([x, x_g]), torch.cat([z_e, self.split(z)]))
-        on_encoded, on_generated = torch.split(both, len(x))
+        """Return the logits of encoded and generated pairs, (N,) each."""
+        on_encoded, on_generated = self.judge_both((x, z_e), (x_g, self.split(z)))
         return on_encoded, on_generated
 
     def score(self, x: Tensor, y: Tensor | None = None) -> Tensor:

@@ -36,6 +36,10 @@ class Clip(Settings):
         """Clip after a step."""
         clip_(network, self.bound)
 
+    def onto(self, weights: Tensor) -> Tensor:
+        """Return the vector of all parameters as it is after `enforce`, differentiably."""
+        return weights.clamp(-self.bound, self.bound)
+
     def cost(self, network: nn.Module, progress: float) -> Tensor:
         """Return 0: it costs nothing."""
         return torch.zeros(())
@@ -64,6 +68,10 @@ class Sphere(Settings):
         """Project after a step."""
         project_(network, self.radius)
 
+    def onto(self, weights: Tensor) -> Tensor:
+        """Return the vector of all parameters as it is after `enforce`, differentiably."""
+        return weights * (self.radius / weights.square().sum().sqrt())
+
     def cost(self, network: nn.Module, progress: float) -> Tensor:
         """Return 0: it costs nothing."""
         return torch.zeros(())
@@ -91,6 +99,10 @@ class Spectral(Settings):
     def enforce(self, network: nn.Module) -> None:
         """Do nothing: the weights are normalised wherever they are used."""
 
+    def onto(self, weights: Tensor) -> Tensor:
+        """Return the vector of all parameters as it is."""
+        return weights
+
     def cost(self, network: nn.Module, progress: float) -> Tensor:
         """Return 0: it costs nothing."""
         return torch.zeros(())
@@ -117,6 +129,10 @@ class Weight(Settings):
 
     def enforce(self, network: nn.Module) -> None:
         """Do nothing: the weights are put together wherever they are used."""
+
+    def onto(self, weights: Tensor) -> Tensor:
+        """Return the vector of all parameters as it is."""
+        return weights
 
     def cost(self, network: nn.Module, progress: float) -> Tensor:
         """Return 0: it costs nothing."""
@@ -148,6 +164,10 @@ class Orthonormal(Settings):
 
     def enforce(self, network: nn.Module) -> None:
         """Do nothing: the loss pulls at the weights."""
+
+    def onto(self, weights: Tensor) -> Tensor:
+        """Return the vector of all parameters as it is."""
+        return weights
 
     def cost(self, network: nn.Module, progress: float) -> Tensor:
         """Return the weighted sum, a 0-d tensor."""

@@ -31,7 +31,7 @@ from ganvas.networks import (
     MLPEncoder,
     MLPGenerator,
 )
-from ganvas.nn import gather, world_size
+from ganvas.nn import BatchNorm, gather, world_size
 from ganvas.play import Adam, Loss, Noise, OptimiserConfig, Player, Stage, Turns
 
 BANDWIDTH_POINTS = 2_000
@@ -103,6 +103,12 @@ class DIWGAN(Adversarial):
         k = config.code or min(flat, 16)
         self.encoder = config.encoder.build(spec.domain, k)
         self.decoder = config.decoder.build(spec.domain, k)
+        if any(isinstance(layer, BatchNorm) for layer in self.encoder.modules()):
+            plain = "batch_norm=false" if config.encoder.kind == "mlp" else "norm=none"
+            raise UsageError(
+                "a code must be its sample's own, but the encoder has batch norm, which mixes the "
+                f"samples of a batch: set game.encoder.{plain}"
+            )
         self.players["autoencoder"] = Player(
             [self.encoder, self.decoder], config.autoencoder_optimiser
         )

@@ -23,6 +23,7 @@ from ganvas.networks import (
     MLPGenerator,
     MLPJoint,
 )
+from ganvas.nn import Mixing, Tracking
 from ganvas.play import Adam, Game, Noise, OptimiserConfig, Player
 
 NOTEBOOK = Adam(lr=1e-3, beta1=0.5, beta2=0.999)
@@ -53,6 +54,8 @@ class Joint(Game):
 
     Attributes:
         width: K, of the latents that are encoded.
+        apart: whether the discriminator must see encoded and generated pairs in separate passes,
+            because it has layers that follow or mix what they see (batch norm).
     """
 
     averaged: ClassVar[tuple[str, ...]] = ("generator", "encoder")
@@ -70,6 +73,9 @@ class Joint(Game):
         self.generator: Generator = config.generator.build(spec.domain, config.latent.dim)
         self.encoder: Encoder = config.encoder.build(spec.domain, self.width)
         self.discriminator: JointDiscriminator = config.discriminator.build(spec.domain, self.width)
+        self.apart = any(
+            isinstance(layer, Tracking | Mixing) for layer in self.discriminator.modules()
+        )
         self.players = {
             "generator": Player(self.generator, config.generator_optimiser),
             "encoder": Player(self.encoder, config.encoder_optimiser),
@@ -79,6 +85,16 @@ class Joint(Game):
     def split(self, z: Tensor) -> Tensor:
         """Return the part (N, K) of the generator's noise that is to be encoded."""
         return z[:, : self.width]
+
+    def judge_both(self, *pairs: tuple[Tensor, Tensor]) -> list[Tensor]:
+        """Return the logits (N,) of each kind of pairs (x, z), from one pass if that is the same.
+
+        Of each, x is (N, *shape) and z (N, K).
+        """
+        if self.apart:
+            return [self.discriminator(x, z) for x, z in pairs]
+        x, z = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+        return list(self.discriminator(x, z).chunk(len(pairs)))
 
     def draw(self, x: Tensor, noise: Noise) -> Tensor:
         """Return codes (N, K) of samples, drawn from the encoder where it is a distribution."""

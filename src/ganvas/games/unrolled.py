@@ -89,5 +89,6 @@ class Unrolled(Adversarial):
             lambda judge: self.judge.loss_ahead(real, seen, turn, judge),  # ω^{k+1} = ω^k − …
             self.steps,
             self.second_order,
+            None if self.constraint is None else self.constraint.onto,
         )
         return self.judge.lowered(real, fake, of=ahead, saturating=self.saturating)

@@ -84,9 +84,8 @@ class VEEGAN(Joint):
             encoder.minimise(loss)
 
     def regression(self, x: Tensor, z_g: Tensor, x_g: Tensor, z: Tensor) -> Tensor:
-        """Return O_LR = E softplus(−D(z, x_g)) + E softplus(D(z_g, x)), from one pass."""
-        both = self.discriminator(torch.cat([x_g, x]), torch.cat([self.split(z), z_g]))
-        on_generated, on_real = torch.split(both, len(x))
+        """Return O_LR = E softplus(−D(z, x_g)) + E softplus(D(z_g, x))."""
+        on_generated, on_real = self.judge_both((x_g, self.split(z)), (x, z_g))
         return F.softplus(-on_generated).mean() + F.softplus(on_real).mean()
 
     def confusion(self, x_g: Tensor, z: Tensor) -> Tensor:

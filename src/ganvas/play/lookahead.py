@@ -16,6 +16,7 @@ from ganvas.play.player import Player
 
 Network = Callable[..., Any]
 LossOf = Callable[[Network], Tensor]
+Projection = Callable[[Tensor], Tensor]
 
 
 class Lookahead:
@@ -24,15 +25,24 @@ class Lookahead:
     Starts from the live parameters and the optimiser's live moments; neither is changed. With
     ``second_order`` gradients flow through every step into whatever the loss depends on (the
     generator), else each step is a constant displacement. All parameters lie in one vector, so a
-    step's arithmetic is a handful of operations whatever the network's depth.
+    step's arithmetic is a handful of operations whatever the network's depth. ``onto`` maps that
+    vector to where the game puts it after each step, if anywhere.
     """
 
-    def __init__(self, player: Player, progress: float, rate: float, second_order: bool) -> None:
+    def __init__(
+        self,
+        player: Player,
+        progress: float,
+        rate: float,
+        second_order: bool,
+        onto: Projection | None = None,
+    ) -> None:
         if len(player.networks) != 1:
             raise GanvasError("lookahead needs a player with one network")
         self._module = player.networks[0]
         self._settings = player.settings
         self._second_order = second_order
+        self._onto = onto
         self._group: Group = {}  # what the optimiser would be told before each of these steps
         self._settings.apply(self._group, progress, rate, player.correction)
         live = dict(self._module.named_parameters())
@@ -54,6 +64,7 @@ class Lookahead:
             loss(self.network), self._weights, create_graph=self._second_order
         )
         moved = self._weights - self._displacement(self._moments, _averaged(gradient))
+        moved = moved if self._onto is None else self._onto(moved)
         self._weights = moved if self._second_order else moved.detach().requires_grad_()
 
     def _displacement(self, moments: dict[str, Any], g: Tensor) -> Tensor:

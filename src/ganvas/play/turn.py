@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganvas.data.batch import Batch
 from ganvas.errors import GanvasError, UsageError, did_you_mean
-from ganvas.play.lookahead import Lookahead, LossOf
+from ganvas.play.lookahead import Lookahead, LossOf, Projection
 from ganvas.play.noise import Noise
 from ganvas.play.player import Player
 from ganvas.play.ranks import Ranks
@@ -234,14 +234,20 @@ class Turns:
         self.log(**notes)
 
     def lookahead(
-        self, name: str, loss: LossOf, steps: int, second_order: bool = True
+        self,
+        name: str,
+        loss: LossOf,
+        steps: int,
+        second_order: bool = True,
+        onto: Projection | None = None,
     ) -> Callable[..., Any]:
         """Return player ``name``'s network as it would be after ``steps`` more steps on ``loss``.
 
-        See `ganvas.play.lookahead.Lookahead`. The live network stays as it is.
+        ``onto`` maps the vector of all its parameters to where the game puts it after a step. See
+        `ganvas.play.lookahead.Lookahead`. The live network stays as it is.
         """
         player = self.players[name]
-        ahead = Lookahead(player, self.progress, self.rate, second_order)
+        ahead = Lookahead(player, self.progress, self.rate, second_order, onto)
         for _ in range(steps):
             ahead.step(loss)
         return ahead.network
