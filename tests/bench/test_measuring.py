@@ -12,6 +12,7 @@ from ganvas.bench import Job, runner
 from ganvas.data.laws import law
 from ganvas.data.open import open_data
 from ganvas.metrics import modes
+from ganvas.metrics.floors import hq_floor
 from ganvas.metrics.measures import coverage_measures
 from ganvas.model import load, save_model
 from ganvas.play import Noise, build
@@ -43,8 +44,10 @@ def test_each_run_is_measured_by_samples_of_its_own_seed(
         assert 5 < found["hq"] < 95
         for name in ("hq", "sigma_ratio"):
             assert row["scores"][str(n)][name] == pytest.approx(found[name], abs=1e-6)
+    assert row["floors"]["300"]["hq"] == hq_floor(2)
     points = load(tmp_path).sample(300, seed=777 + seed)
     assert row["histogram"] == modes.assign(points, RING).counts.tolist()
+    assert row["generator_parameters"] == sum(p.numel() for p in generator.parameters())
     assert (row["points"] is None) == (seed > 0)
     if row["points"]:
         assert row["points"] == points.astype(float).round(2).tolist()

@@ -85,6 +85,23 @@ def test_lines_are_grouped_ordered_and_less_their_floor() -> None:
     assert modes.mean == 2.0
 
 
+def test_a_line_has_the_larger_sample_the_best_look_and_the_median_of_times() -> None:
+    rows = [row("gan", seed, 3, 2) for seed in range(3)]
+    for one, seconds in zip(rows, (10.0, 30.0, 200.0), strict=True):
+        one["scores"] = {"2500": one["scores"]["2500"] | {"hq": 1.0}, "10000": {"hq": 40.0}}
+        one |= {"seconds": seconds, "best": {"round": 777, "modes": 5.0}}
+    (line,) = lines(rows, "cpu")
+    assert str(line.cell("hq")) == "40 ± 0"
+    assert line.cell("modes") is None
+    header, _, cells = [
+        [word.strip() for word in text.strip("|").split("|")]
+        for text in markdown([line]).splitlines()
+        if text.startswith("|")
+    ]
+    found = dict(zip(header, cells, strict=True))
+    assert (found["s/run"], found["best modes"]) == ("30", "5 ± 0")
+
+
 def test_verdicts_against_published_numbers() -> None:
     found = lines(ROWS, "cpu")
     # VEEGAN: published 8 modes and 52.9 %; ours 8 and 60 without spread, 5 % of 52.9 is 2.6.

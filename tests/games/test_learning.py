@@ -1,6 +1,7 @@
 """Every system learns, and a broken twin of it does not.
 
-Thresholds were set once from three seeds of both (docs/decisions/0003-learning-tests.md).
+Thresholds were set from three seeds of both, and lie below what a generator that learnt nothing
+reaches (docs/decisions/0003-learning-tests.md).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.games import find_game, systems
+from ganvas.games.judge import Judge
 from ganvas.metrics.distances import wasserstein_assignment
 from ganvas.play import Game, Noise, Turns, build
 
@@ -34,6 +36,7 @@ CODED: dict[str, Any] = {
     "decoder": MLP,
     "optimiser": {"kind": "adam", "lr": 3e-3, "beta1": 0.9, "beta2": 0.999},
 }
+FALLING = {"kind": "adam", "lr": {"start": 2e-3, "end": 1e-5}, "beta1": 0.0, "beta2": 0.99}
 SHORT = {"rounds": 0, "every": 0}
 FAST = {"kind": "rmsprop", "lr": 5e-4}
 SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
@@ -59,7 +62,18 @@ SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
     "r3gan": ("ring8", POINTS | {"gamma": 0.1}, 1000),
     "pacgan": ("ring8", POINTS, 1000),
     "unrolled": ("ring8", POINTS | {"unrolling_steps": 2}, 600),
-    "ali": ("ring8", POINTS | {"encoder": MLP | {"spread": True}}, 1500),
+    "ali": (
+        "ring8",
+        POINTS
+        | {
+            "encoder": MLP | {"spread": True},
+            "latent": {"kind": "normal", "dim": 3},
+            "generator_optimiser": FALLING,
+            "encoder_optimiser": FALLING,
+            "discriminator_optimiser": FALLING,
+        },
+        2000,
+    ),
     "veegan": ("ring8", POINTS | {"encoder": MLP, "latent": {"kind": "normal", "dim": 4}}, 1500),
     "memorygan": (
         "digits8",
@@ -96,6 +110,9 @@ SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
             "z2": {"kind": "normal", "dim": 4},
             "between": {"widths": [64]},
             "likelihood": {"kind": "bernoulli", "binarise": False},
+            "labels": 1000,
+            "labelled_batch": 64,
+            "alpha": 20.0,
         },
         400,
     ),
@@ -104,20 +121,12 @@ SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
         POINTS | {"generator": DCGAN, "discriminator": DCGAN},
         400,
     ),
-    "cgan": (
-        "digits8",
-        POINTS
-        | {
-            "generator": MLP | {"output": "tanh"},
-            "discriminator": MLP,
-        },
-        1500,
-    ),
+    "cgan": ("ring8", POINTS | {"discriminator": MLP | {"labels": "concat"}}, 600),
 }
 
 
-def distance(system: str, broken: bool, seed: int = 0) -> float:
-    """Train for seconds; return W₁ between 500 samples and 500 items, in network units."""
+def distance(system: str, broken: bool, seed: int = 0, trained: bool = True) -> float:
+    """Train for seconds, or not at all; return W₁ of 500 samples and 500 items, network units."""
     name, settings, rounds = SYSTEMS[system]
     kind = find_game(system)
     if broken:
@@ -130,7 +139,7 @@ def distance(system: str, broken: bool, seed: int = 0) -> float:
     )
     game.train()
     turns.hold()
-    for stage in game.stages():
+    for stage in game.stages() if trained else ():
         length = stage.rounds or rounds
         for number in range(length):
             turns.round, turns.progress = number, number / length
@@ -146,13 +155,20 @@ def distance(system: str, broken: bool, seed: int = 0) -> float:
     return wasserstein_assignment(x, x_fake)
 
 
+def from_the_mean(name: str) -> float:
+    """Return W₁ between 500 items and the mean of the data: the best guess of all constants."""
+    feed = Feed(open_data(DataSettings(source=name)), batch=64, seed=0)
+    x, known = (feed.next(split, n).x.flatten(1) for split, n in (("test", 500), ("train", 5000)))
+    return float((x - known.mean(0)).norm(dim=1).mean())
+
+
 def inverted(kind: type[Game]) -> type[Game]:
     """Return the same game with a generator that helps the discriminator."""
 
     class Inverted(kind):  # pyright: ignore
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
-            if hasattr(self, "judge"):
+            if isinstance(getattr(self, "judge", None), Judge):
                 lowered = self.judge.lowered
 
                 def raised(*seen: Any, **known: Any) -> Any:
@@ -175,7 +191,7 @@ def inverted(kind: type[Game]) -> type[Game]:
 
 
 THRESHOLDS = {
-    "gan": 0.9,
+    "gan": 0.8,
     "lsgan": 0.6,
     "wgan": 0.6,
     "wgan-gp": 0.6,
@@ -183,14 +199,14 @@ THRESHOLDS = {
     "r3gan": 0.6,
     "pacgan": 0.6,
     "unrolled": 0.6,
-    "ali": 1.4,
+    "ali": 0.6,
     "diwgan": 0.6,
     "memorygan": 6.0,
-    "veegan": 0.9,
+    "veegan": 0.8,
     "svae": 0.6,
-    "svae-m2": 7.0,
-    "dcgan": 6.5,
-    "cgan": 7.5,
+    "svae-m2": 3.8,
+    "dcgan": 4.2,
+    "cgan": 0.3,
 }
 
 
@@ -198,8 +214,19 @@ ELSEWHERE = {"svgae"}
 """Systems without samples, whose learning tests stand beside their others."""
 
 
+UNPROVEN = "memorygan"
+"""Nearer to its data than its broken twin, yet no nearer than their mean: seconds are too few."""
+
+
 def test_every_system_is_here() -> None:
     assert set(SYSTEMS) == set(THRESHOLDS) == set(systems()) - ELSEWHERE
+
+
+@pytest.mark.parametrize("system", [name for name in SYSTEMS if name != UNPROVEN])
+def test_to_have_learnt_is_to_beat_who_has_not(system: str) -> None:
+    """Below what this system reaches before its first round, and what a constant does."""
+    untrained = distance(system, broken=False, trained=False)
+    assert THRESHOLDS[system] < 0.98 * min(untrained, from_the_mean(SYSTEMS[system][0]))
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganvas.data.choice import at_most
 from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
@@ -17,6 +18,7 @@ from ganvas.errors import UsageError
 from ganvas.games.latents import Gaussian, NormalLatent, PowerSphericalLatent, VMFLatent
 from ganvas.games.likelihoods import Bernoulli, Normal
 from ganvas.games.svae import SVAE, SVAEConfig, baseline
+from ganvas.metrics.classification import neighbour_accuracy
 from ganvas.play import Noise, Turns, build
 from ganvas.recipes import load_recipe
 
@@ -58,6 +60,13 @@ def test_concentrations_start_at_the_offset_and_end() -> None:
     spread = torch.tensor([[-1e4], [0.0], [1e9]])
     scale = VMFLatent().posterior(torch.randn(3, 3), spread).law.scale  # pyright: ignore
     torch.testing.assert_close(scale, torch.tensor([1.0, 1 + math.log(2), 1e5]))
+    low = VMFLatent(offset=0.25).posterior(torch.randn(3, 3), spread).law.scale  # pyright: ignore
+    torch.testing.assert_close(low, torch.tensor([0.25, 0.25 + math.log(2), 1e5]))
+
+
+def test_truncation_draws_latents_of_the_plane_to_its_middle() -> None:
+    z, near = (NormalLatent(dim=3).prior(5, Noise(0), t) for t in (1.0, 0.3))
+    torch.testing.assert_close(near, 0.3 * z)
 
 
 def test_a_fixed_concentration_gives_the_divergence_no_gradient() -> None:
@@ -206,6 +215,29 @@ def test_what_is_measured() -> None:
     assert values["log_likelihood"] >= values["elbo"]
     assert scores["elbo"].protocol.samples == 60
     assert values == {n: s.value for n, s in one.measures(DIGITS, seed=0).items()}
+
+
+def test_measures_are_of_the_items_samples_seed_and_neighbours_asked_for() -> None:
+    evaluation = {"items": 60, "samples": 10, "neighbours": 3, "labels": [100]}
+    one = game(latent={"kind": "vmf", "dim": 2}, evaluation=evaluation).eval()
+    found = one.measures(DIGITS, seed=4)
+    chosen = at_most(DIGITS.items("test").x, 60)
+    wanted = one.estimates(DIGITS.spec.domain.encode(chosen), Noise(4), 10)
+    assert found["log_likelihood"].value == pytest.approx(wanted.log_likelihood.mean().item())
+    assert found["reconstruction"].value == pytest.approx(wanted.reconstruction.mean().item())
+
+    train, test = (DIGITS.items(split) for split in ("train", "test"))
+    with torch.no_grad():
+        known, asked = (one.encode(DIGITS.spec.domain.encode(i.x)) for i in (train, test))
+    sides = (known, train["label"]), (asked, test["label"])
+    accuracy = neighbour_accuracy(*sides, 100, k=3, seed=4)
+    assert found["accuracy_100_labels"].value == pytest.approx(accuracy.value)
+
+
+def test_scores_are_of_fifty_samples_and_codes_of_grey_levels() -> None:
+    one, x = game(latent={"kind": "vmf", "dim": 2}), images()
+    assert one.score(x).equal(one.estimates(x, Noise(0), 50).log_likelihood)
+    assert one.encode(x).equal(one.infer((x + 1) / 2).centre)
 
 
 @pytest.mark.parametrize("kind", ["normal", "vmf"])

@@ -39,6 +39,7 @@ def test_maxout_is_the_largest_piece_of_each_unit_and_sends_gradient_to_one():
     layer(x[:1]).sum().backward()
     assert layer.linear.bias.grad.tolist().count(1.0) == 2
     assert layer.linear.bias.grad.sum() == 2
+    assert MaxOut(2, 2, bias=False).linear.bias is None
 
 
 def test_gate_takes_even_channels_as_gates():

@@ -128,3 +128,26 @@ def test_statistics_of_batches_are_averaged_as_weights_are() -> None:
         torch.testing.assert_close(norm.running_mean, means)
         torch.testing.assert_close(norm.running_var, variances)
     assert not norm.running_mean.allclose(means)
+
+
+def test_an_average_moves_by_the_images_that_a_round_saw(tmp_path: Path) -> None:
+    """Three batches of 8 a round are a whole half-life: the average is half-way afterwards."""
+    recipe = load_recipe(
+        "gan/ring8",
+        (
+            "game.generator={kind: mlp, widths: [8]}",
+            "game.discriminator={kind: mlp, widths: [8]}",
+            "game.discriminator_steps=3",
+            "train.average={half_life: 0.024, ramp_up: 0}",
+            "train.batch=8",
+        ),
+    )
+    source = open_data(recipe.data)
+    game = build(recipe.game_type, recipe.game_config, source.spec, 0)
+    loop = Loop(game, source, recipe.train, RunFolder(tmp_path), launch(recipe.train))
+    loop.turns.hold()
+    before = [value.clone() for value in loop.average.values]
+    loop.play_round()
+    live = game.get_submodule("generator").parameters()
+    for old, new, value in zip(before, live, loop.average.values, strict=True):
+        torch.testing.assert_close(value, (old + new) / 2)

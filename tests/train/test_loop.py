@@ -7,14 +7,14 @@ import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
 
 from ganvas.data.feed import Feed
 from ganvas.errors import GanvasError
-from ganvas.play import Turns
+from ganvas.play import Stage, Turns
 from ganvas.train.checkpoint import load_state, pack, save_state, unpack
 from ganvas.train.folder import RunFolder
 from ganvas.train.launch import launch
@@ -56,6 +56,23 @@ def test_horizon_in_kimg_counts_images_of_the_main_stream(run_folder: Path) -> N
     assert loop.run() == "finished"
     assert loop.rounds == 8
     assert loop.feed.seen == 64
+
+
+def test_each_stage_has_the_whole_horizon_in_kimg(run_folder: Path) -> None:
+    class Twice(Unrolled):
+        system = "twice-tiny"
+        progress: ClassVar[list[float]] = []
+
+        def stages(self) -> list[Stage]:
+            return [Stage("first", self.round), Stage("second", self.round)]
+
+        def round(self, data: Feed, turn: Turns) -> None:
+            self.progress.append(turn.progress)
+            super().round(data, turn)
+
+    loop = made(run_folder, Twice, rounds=None, kimg=0.064)
+    assert loop.run() == "finished"
+    assert Twice.progress == [r / 8 for r in range(8)] * 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
