@@ -6,13 +6,11 @@ It knows no method by name. What a round is stands in the game; what may go wron
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import torch
@@ -27,6 +25,7 @@ from ganvas.train.checkpoint import all_finite
 from ganvas.train.folder import CONFIG, DAMAGED, METRICS, RunFolder
 from ganvas.train.launch import ranks_of
 from ganvas.train.settings import TrainSettings
+from ganvas.train.signals import caught
 from ganvas.train.stopping import Rest
 
 if TYPE_CHECKING:
@@ -35,15 +34,9 @@ if TYPE_CHECKING:
 Outcome = Literal["finished", "stopped", "interrupted", "collapsed", "converged"]
 
 Show = Callable[[dict[str, Any]], None]
-Handler = Callable[[int, FrameType | None], Any] | int | None
 Write = Callable[[Game, Path], None]
 Save = Callable[[Game, Path, int, float], None]
 Accept = Callable[[dict[str, Any]], None]
-
-STOPPING = tuple(
-    getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)
-)
-"""Signals on which a run is saved and ends."""
 
 
 @dataclass
@@ -143,7 +136,7 @@ class Loop:
         """Play until the horizon, ``stop_at`` or a signal; the run folder is then up to date."""
         self.game.train()
         self.turns.hold()
-        with self._seeded(), self._signals():
+        with self._seeded(), caught(self._noted):
             self._load_pending()
             started = time.monotonic() - self.elapsed
             self._mark = (time.monotonic(), self.feed.seen)
@@ -470,32 +463,8 @@ class Loop:
 
     # ---- signals and global randomness ----------------------------------------------------------
 
-    @contextmanager
-    def _signals(self) -> Generator[None]:
-        """Turn signals to stop into a request to save first; a second one acts at once.
-
-        One that is ignored stays so: a hang-up, of a run begun with nohup.
-        """
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def note(number: int, _: FrameType | None) -> None:
-            self.signal = number
-            signal.signal(number, before[number])
-
-        before: dict[int, Handler] = {
-            number: handler
-            for number in STOPPING
-            if (handler := signal.getsignal(number)) is not signal.SIG_IGN
-        }
-        for number in before:
-            signal.signal(number, note)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def _noted(self, number: int) -> None:
+        self.signal = number
 
     def _interrupted(self) -> bool:
         """Whether to stop now; all processes agree, asking each other every tenth round."""
