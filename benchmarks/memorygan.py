@@ -73,7 +73,7 @@ def attempt(
 
     from ganvas import api, load
     from ganvas.recipes import load_recipe
-    from ganvas.train.folder import RunFolder
+    from ganvas.training.folder import RunFolder
 
     torch.set_num_threads(1)
     words = [*SCALE[data], *tuned, *QUIET, f"seed={seed}", f"train.rounds={rounds}"]
@@ -116,10 +116,10 @@ def measured(folder: Path, recipe: Any, old: Any) -> dict[str, Any]:
 
     from ganvas import load
     from ganvas.data.open import open_data
+    from ganvas.diagnosis.look import preference
     from ganvas.metrics.extractor import extract
     from ganvas.metrics.extractors import default_extractor
     from ganvas.metrics.inception_score import mean_confidence
-    from ganvas.train.look import preference
 
     model, source = load(folder), open_data(recipe.data)
     judge = default_extractor(recipe.data.source, channels=1)

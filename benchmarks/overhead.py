@@ -31,9 +31,9 @@ from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.play import build
 from ganvas.recipes import load_recipe
-from ganvas.train.folder import RunFolder
-from ganvas.train.launch import launch
-from ganvas.train.loop import Loop
+from ganvas.training.folder import RunFolder
+from ganvas.training.launch import launch
+from ganvas.training.loop import Loop
 
 Round = Callable[[], None]
 

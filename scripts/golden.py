@@ -63,7 +63,7 @@ def play(recipe: str, settings: Tree, folder: Path) -> tuple[Tree, Rows]:
     """
     import ganvas
     from ganvas.recipes import load_recipe
-    from ganvas.train.folder import RunFolder
+    from ganvas.training.folder import RunFolder
 
     ending = ganvas.train(load_recipe(recipe, words(settings)), folder, quiet=True)
     if ending.outcome not in ("finished", "stopped"):

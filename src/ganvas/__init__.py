@@ -6,7 +6,6 @@ Everything here is imported when first used, so that ``import ganvas`` is quick.
 from __future__ import annotations
 
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,18 +38,8 @@ _HOMES = {
     "load": "ganvas.api",
     "load_recipe": "ganvas.recipes",
     "resume": "ganvas.api",
+    "train": "ganvas.api",
 }
-
-
-class _Train(ModuleType):
-    """The package ``ganvas.train``, which can be called: it shares its name with the function."""
-
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """Do what `ganvas.api.train` does."""
-        return import_module("ganvas.api").train(*arguments, **named)
-
-
-import_module("ganvas.train").__class__ = _Train
 
 
 def __getattr__(name: str) -> Any:

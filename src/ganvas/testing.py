@@ -25,10 +25,10 @@ from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
 from ganvas.data.source import Source
 from ganvas.play import Game, Noise, Ranks, Turn, Turns, build
-from ganvas.train.folder import RunFolder
-from ganvas.train.launch import launch
-from ganvas.train.loop import Loop
-from ganvas.train.settings import Average, TrainSettings
+from ganvas.training.folder import RunFolder
+from ganvas.training.launch import launch
+from ganvas.training.loop import Loop
+from ganvas.training.settings import Average, TrainSettings
 
 State = dict[str, Tensor]
 Tensors = list[Tensor]

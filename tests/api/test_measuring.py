@@ -17,15 +17,15 @@ from ganvas.data.laws import law
 from ganvas.data.open import DataSettings, open_data
 from ganvas.data.source import ArraySource, LawSource, Source
 from ganvas.data.spec import DataSpec
-from ganvas.games.held_out import accuracy_score
+from ganvas.diagnosis.watch import Watch
 from ganvas.games.priors import Normal
 from ganvas.metrics.floors import stacked_floors
+from ganvas.metrics.held_out import accuracy_score
 from ganvas.metrics.modes import kl_to_uniform
 from ganvas.metrics.protocol import Protocol, Score
 from ganvas.model import Model, Provenance
 from ganvas.networks import Conditions
 from ganvas.play import Game, Noise
-from ganvas.train.watch import Watch
 
 MIDDLES = torch.tensor([[0.0, 0.0], [10.0, 0.0]])
 

@@ -25,8 +25,8 @@ from ganvas.data.domains.points import Points
 from ganvas.data.open import open_data
 from ganvas.errors import GanvasError, UsageError
 from ganvas.play import build
-from ganvas.train.folder import RunFolder
-from ganvas.train.lock import LOCK, Holder
+from ganvas.training.folder import RunFolder
+from ganvas.training.lock import LOCK, Holder
 
 POINT_PRESETS = ("toyV", "toyV_torch", "toyU", "toyP")
 TINY = Tier(points=20, stacked=10, seeds=2)

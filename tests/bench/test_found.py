@@ -12,10 +12,10 @@ from ganvas.bench.rows import read_rows
 from ganvas.bench.tables import METHODS
 from ganvas.cli.app import run
 from ganvas.data.open import open_data
+from ganvas.diagnosis import found, remedies
+from ganvas.diagnosis.found import PLAIN, Found, Score, Table
+from ganvas.diagnosis.overrides import Setup
 from ganvas.recipes import load_recipe
-from ganvas.train import found, remedies
-from ganvas.train.found import PLAIN, Found, Score, Table
-from ganvas.train.overrides import Setup
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "modes.jsonl"
 PACKAGED = Path(found.__file__).with_name("found.json")

@@ -13,7 +13,7 @@ from PIL import Image
 
 import ganvas as library
 from ganvas.recipes import names
-from ganvas.train.folder import RunFolder
+from ganvas.training.folder import RunFolder
 from tests.cli.conftest import TINY, Ganvas
 
 

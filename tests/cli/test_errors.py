@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from ganvas.train.folder import RunFolder
+from ganvas.training.folder import RunFolder
 from tests.cli.conftest import TINY, Ganvas
 
 

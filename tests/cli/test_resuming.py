@@ -20,7 +20,7 @@ from ganvas.api import measuring
 from ganvas.cli.app import run as command
 from ganvas.metrics.protocol import Scores
 from ganvas.model import MODEL, load
-from ganvas.train.folder import RunFolder
+from ganvas.training.folder import RunFolder
 from tests.cli.conftest import TINY, Ganvas
 
 FORK = multiprocessing.get_context("fork")

@@ -73,9 +73,9 @@ def test_one_pass_over_both_batches_says_the_same_as_two():
     game, feed, _ = play("gan", **CONDITIONAL)
     real = feed.next()
     fake = Batch(torch.randn_like(real.x), real["label"].flip(0))
-    assert not game.judge.apart
+    assert not game.judge.separate
     one = game.judge.both(real, fake)
-    game.judge.apart = True
+    game.judge.separate = True
     two = game.judge.both(real, fake)
     for a, b in zip(one, two, strict=True):
         torch.testing.assert_close(a.logits, b.logits)

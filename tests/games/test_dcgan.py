@@ -20,7 +20,7 @@ def counts(network: nn.Module) -> set[int]:
 
 def test_discriminator_norms_see_real_and_fake_samples_separately():
     game, feed, table = play("dcgan", **IMAGES)
-    assert game.judge.apart
+    assert game.judge.separate
     real = feed.next()
     judge_learns(game, real, table)
     assert counts(game.discriminator) == {2}  # one pass each, in one turn
@@ -36,7 +36,7 @@ def test_separate_passes_differ_from_a_joint_one():
     with torch.no_grad():
         fake = type(real)(game.generator(torch.zeros(len(real), 100)))
     apart = game.judge.both(real, fake)
-    game.judge.apart = False
+    game.judge.separate = False
     joint = game.judge.both(real, fake)
     assert not torch.allclose(apart[0].logits, joint[0].logits, atol=1e-4)
 

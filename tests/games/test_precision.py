@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganvas.train.folder import RunFolder
-from ganvas.train.launch import launch
-from ganvas.train.loop import Loop
-from ganvas.train.settings import TrainSettings
+from ganvas.training.folder import RunFolder
+from ganvas.training.launch import launch
+from ganvas.training.loop import Loop
+from ganvas.training.settings import TrainSettings
 from tests.games.cases import CASES
 
 

@@ -74,16 +74,16 @@ def test_losses_are_the_papers():
 
 def test_one_pass_for_losses_and_penalties_is_exact():
     fast, feed, table = play("r3gan", gamma=0.4)
-    assert fast.judge.at_once
+    assert fast.judge.joint_backward
     rounds(fast, feed, table, 5)
     plain, feed, table = play("r3gan", gamma=0.4)
-    plain.judge.at_once = False
+    plain.judge.joint_backward = False
     rounds(plain, feed, table, 5)
     for a, b in zip(fast.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-4)
-    assert not play("r3gan", penalties={"gp": {"kind": "gradient"}})[0].judge.at_once
-    assert not play("r3gan", constraint={"kind": "spectral"})[0].judge.at_once
-    assert not play("r3gan", penalty_every=2)[0].judge.at_once
+    assert not play("r3gan", penalties={"gp": {"kind": "gradient"}})[0].judge.joint_backward
+    assert not play("r3gan", constraint={"kind": "spectral"})[0].judge.joint_backward
+    assert not play("r3gan", penalty_every=2)[0].judge.joint_backward
 
 
 def test_gamma_follows_the_progress_of_training():

@@ -156,7 +156,7 @@ def test_instance_noise_has_its_spread_and_fades() -> None:
 def test_a_discriminator_with_minibatch_layers_sees_real_and_fake_apart() -> None:
     game, feed, _ = play("gan", minibatch={"kind": "discrimination", "kernels": 4})
     assert isinstance(game.discriminator.head, BatchHead)
-    assert game.judge.apart
+    assert game.judge.separate
     real = feed.next()
     fake = Batch(torch.zeros_like(real.x))
     alone = game.judge.verdict(fake).logits

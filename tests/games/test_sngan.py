@@ -62,7 +62,7 @@ def test_every_pass_of_a_training_step_iterates_and_no_evaluation_does():
     game.eval()
     game.score(torch.zeros(4, 2))
     assert not moved(before, game)
-    assert game.judge.apart  # real and fake samples each take a step of iteration
+    assert game.judge.separate  # real and fake samples each take a step of iteration
 
 
 def test_monitor_stays_close_to_one():

@@ -16,7 +16,7 @@ from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
 from ganvas.games.latents import Gaussian, NormalLatent, PowerSphericalLatent, VMFLatent
-from ganvas.games.likelihoods import Bernoulli, Normal
+from ganvas.games.likelihoods import BernoulliLikelihood, NormalLikelihood
 from ganvas.games.svae import SVAE, SVAEConfig, baseline
 from ganvas.metrics.classification import neighbour_accuracy
 from ganvas.play import Noise, Turns, build
@@ -126,33 +126,33 @@ def test_the_bound_is_below_the_likelihood_on_images(kind: str) -> None:
 
 def test_pixels_are_drawn_with_their_grey_level() -> None:
     grey = torch.full((4000, 1, 1, 1), 0.5)  # network units: a level of 0.75
-    drawn = Bernoulli().observe(grey, Noise(0))
+    drawn = BernoulliLikelihood().observe(grey, Noise(0))
     assert set(drawn.unique().tolist()) == {0.0, 1.0}
     assert drawn.mean().item() == pytest.approx(0.75, abs=0.03)
     assert torch.equal(
-        Bernoulli(binarise=False).observe(grey, Noise(0)), torch.full_like(grey, 0.75)
+        BernoulliLikelihood(binarise=False).observe(grey, Noise(0)), torch.full_like(grey, 0.75)
     )
 
 
 def test_likelihoods_are_those_of_torch() -> None:
     x, logits = torch.rand(3, 2, 4).round(), torch.randn(5, 3, 2, 4)
-    wanted = torch.distributions.Bernoulli(logits=logits).log_prob(x).sum((2, 3))
-    torch.testing.assert_close(Bernoulli().log_prob(x, logits), wanted)
-    wanted = torch.distributions.Normal(logits, 0.3).log_prob(x).sum((2, 3))
-    torch.testing.assert_close(Normal(sigma=0.3).log_prob(x, logits), wanted)
+    wanted = torch.distributions.BernoulliLikelihood(logits=logits).log_prob(x).sum((2, 3))
+    torch.testing.assert_close(BernoulliLikelihood().log_prob(x, logits), wanted)
+    wanted = torch.distributions.NormalLikelihood(logits, 0.3).log_prob(x).sum((2, 3))
+    torch.testing.assert_close(NormalLikelihood(sigma=0.3).log_prob(x, logits), wanted)
 
 
 def test_means_of_decodings_are_those_of_the_law() -> None:
     """A pixel of log-odds l is 1 with probability σ(l), and levels in [0, 1] fill [−1, 1]."""
     decoded = torch.linspace(-4, 4, 9)
-    torch.testing.assert_close(Bernoulli().mean(decoded), 2 / (1 + (-decoded).exp()) - 1)
-    assert torch.equal(Normal().mean(decoded), decoded)
+    torch.testing.assert_close(BernoulliLikelihood().mean(decoded), 2 / (1 + (-decoded).exp()) - 1)
+    assert torch.equal(NormalLikelihood().mean(decoded), decoded)
 
 
 def test_the_gaussian_is_that_of_torch() -> None:
     mean, deviation, z = torch.randn(3, 4), torch.rand(3, 4) + 0.1, torch.randn(7, 3, 4)
     ours = Gaussian(mean, deviation)
-    law = torch.distributions.Independent(torch.distributions.Normal(mean, deviation), 1)
+    law = torch.distributions.Independent(torch.distributions.NormalLikelihood(mean, deviation), 1)
     torch.testing.assert_close(ours.log_prob(z), law.log_prob(z))
     torch.testing.assert_close(ours.entropy(), law.entropy())
     assert ours.draw((2, 5), Noise(0), "path").z.shape == (2, 5, 3, 4)

@@ -57,8 +57,8 @@ def test_every_critic_ever_asked_is_clipped_and_no_generator_is():
 
 def test_real_and_fake_pass_a_critic_with_batch_norm_separately():
     images = {"source": "digits8", "generator": SMALL_IMAGES, "discriminator": SMALL_IMAGES}
-    assert play("wgan", **images)[0].judge.apart
-    assert not play("wgan")[0].judge.apart
+    assert play("wgan", **images)[0].judge.separate
+    assert not play("wgan")[0].judge.separate
 
 
 def test_critic_is_unbounded_with_one_value_per_sample():

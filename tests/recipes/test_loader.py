@@ -11,7 +11,7 @@ from ganvas.errors import UsageError
 from ganvas.play import Adam
 from ganvas.recipes import load_recipe
 from ganvas.recipes.schema import recipe_type
-from ganvas.train.settings import Average
+from ganvas.training.settings import Average
 from tests.recipes.conftest import TOY
 from tests.recipes.games import Toy, ToyConfig
 

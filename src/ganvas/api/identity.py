@@ -19,7 +19,7 @@ from ganvas.recipes import Recipe
 from ganvas.recipes.layers import leaves
 from ganvas.recipes.overrides import parse_overrides
 from ganvas.recipes.text import show
-from ganvas.train.folder import CONFIG
+from ganvas.training.folder import CONFIG
 
 RESUMABLE = frozenset(
     f"train.{key}"

@@ -18,6 +18,7 @@ from ganvas.data.items import Items
 from ganvas.data.open import open_data
 from ganvas.data.source import REFERENCE, Source, StackSource
 from ganvas.data.spec import AnyArray
+from ganvas.diagnosis.watch import diagnose_run
 from ganvas.files import alone
 from ganvas.metrics.extractor import Extractor
 from ganvas.metrics.extractors import default_extractor
@@ -33,11 +34,10 @@ from ganvas.play import Game, Noise
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.report import write_report
 from ganvas.report.run import read_json
-from ganvas.train.folder import CONFIG, RunFolder
-from ganvas.train.watch import diagnose_run
+from ganvas.training.folder import CONFIG, RunFolder
 
 if TYPE_CHECKING:
-    from ganvas.train.diagnosis import Diagnosis
+    from ganvas.diagnosis.verdicts import Diagnosis
 
 Measures = Callable[[Source, int], dict[str, Score]]
 

@@ -9,7 +9,7 @@ from ganvas.data.source import REFERENCE, ArraySource, Source
 from ganvas.data.spec import AnyArray
 from ganvas.play import Game
 from ganvas.recipes import load_recipe
-from ganvas.train.folder import CONFIG, RunFolder
+from ganvas.training.folder import CONFIG, RunFolder
 
 Own = str | type[Game] | None
 

@@ -28,10 +28,10 @@ from ganvas.recipes import Recipe, load_recipe
 from ganvas.recipes.catalogue import summaries
 from ganvas.recipes.overrides import as_words
 from ganvas.report import write_report
-from ganvas.train.folder import CONFIG, RunFolder
-from ganvas.train.hooks import make_hooks
-from ganvas.train.launch import launch
-from ganvas.train.loop import Loop, Outcome
+from ganvas.training.folder import CONFIG, RunFolder
+from ganvas.training.hooks import make_hooks
+from ganvas.training.launch import launch
+from ganvas.training.loop import Loop, Outcome
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

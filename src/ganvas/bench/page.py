@@ -15,9 +15,9 @@ from ganvas.bench.report import (
     curve,
     groups_of,
     header,
+    measures_of,
     orderings,
     protocol,
-    shown,
     table_row,
 )
 from ganvas.bench.rows import Row
@@ -51,7 +51,7 @@ def page(found: Sequence[Line]) -> str:
 
 def section(data: str, preset: str, group: Sequence[Line]) -> str:
     """Return one data set's table, curves and panels."""
-    measures = shown(group)
+    measures = measures_of(group)
     head = "".join(f"<th>{escape(name)}</th>" for name in header(measures))
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in table_row(line, measures)) + "</tr>"

@@ -202,7 +202,7 @@ Measures = Sequence[tuple[str, str]]
 """Names and titles of columns."""
 
 
-def shown(group: Sequence[Line]) -> Measures:
+def measures_of(group: Sequence[Line]) -> Measures:
     """Return the measures that any line of a table has."""
     return [(name, title) for name, title in MEASURES if any(line.cell(name) for line in group)]
 
@@ -264,7 +264,7 @@ def markdown(found: Sequence[Line]) -> str:
         "",
     ]
     for (data, preset), group in groups_of(found).items():
-        measures = shown(group)
+        measures = measures_of(group)
         columns = header(measures)
         parts += [
             f"### {data}, networks `{preset}`",

@@ -187,7 +187,7 @@ def played(job: Job, fingerprint: str, out: Path) -> Row:
     import torch
 
     from ganvas import api
-    from ganvas.train.folder import RunFolder
+    from ganvas.training.folder import RunFolder
 
     torch.set_num_threads(1)
     recipe = job.recipe()

@@ -105,12 +105,12 @@ def floor(
 def found(
     results: Annotated[Path, typer.Option(metavar="FILE", help="JSON lines of results.")] = RESULTS,
     out: Annotated[Path, typer.Option(metavar="FILE", help="What the diagnosis reads.")] = Path(
-        "src/ganvas/train/found.json"
+        "src/ganvas/diagnosis/found.json"
     ),
 ) -> None:
     """Write what `ganvas diagnose` ranks its remedies by: mean strict modes of each method.
 
-    Example: ganvas bench found --out src/ganvas/train/found.json
+    Example: ganvas bench found --out src/ganvas/diagnosis/found.json
     """
     import json
 

@@ -104,7 +104,7 @@ def differences(first: Path, second: Path, games: Sequence[str] = ()) -> list[tu
     from ganvas.recipes.layers import leaves
     from ganvas.recipes.loader import named_system
     from ganvas.recipes.text import show
-    from ganvas.train.folder import CONFIG, RunFolder
+    from ganvas.training.folder import CONFIG, RunFolder
 
     trees: list[dict[str, Any]] = []
     for run in (first, second):

@@ -77,7 +77,7 @@ def _folder_name(recipe: str) -> str:
 
 def _conclude(ending: Ending, system: str) -> None:
     """Say how it ended and what to do next."""
-    from ganvas.train.folder import RunFolder
+    from ganvas.training.folder import RunFolder
 
     folder = ending.folder
     run = f"{quoted(folder)}{flag(system)}"

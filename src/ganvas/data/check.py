@@ -24,7 +24,7 @@ from ganvas.data.pixels import ColourForm
 from ganvas.data.readers.decode import Head, each, heads, verify
 from ganvas.data.readers.images import is_images, survey
 from ganvas.data.readers.labels_csv import LABEL, LABEL_FILE
-from ganvas.data.readers.place import LeftOut, grouped, shown
+from ganvas.data.readers.place import LeftOut, grouped, printable
 from ganvas.data.settings import AffineSettings, DataSettings
 
 FEW = 1000
@@ -102,9 +102,11 @@ class DataReport:
             lines.append(f"  left out: {len(self.left_out):,}")
             lines += [f"    {line}" for line in grouped(self.left_out)]
         lines += _listed(
-            "broken files", [f"{shown(one.name)}: {one.reason}" for one in self.broken]
+            "broken files", [f"{printable(one.name)}: {one.reason}" for one in self.broken]
         )
-        lines += _listed("duplicates", [", ".join(map(shown, same)) for same in self.duplicates])
+        lines += _listed(
+            "duplicates", [", ".join(map(printable, same)) for same in self.duplicates]
+        )
         lines += [f"  warning: {warning}" for warning in self.warnings]
         return "\n".join(lines)
 

@@ -20,7 +20,7 @@ from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError, did_you_mean
 from ganvas.games.augmentation import Augment
 from ganvas.games.constraints import Constraint
-from ganvas.games.heads import Minibatch, VirtualBatchNorm, tell
+from ganvas.games.heads import Minibatch, VirtualBatchNorm, add_minibatch
 from ganvas.games.judge import Judge, Seen
 from ganvas.games.objectives import NonSaturating, Objective
 from ganvas.games.penalties import Penalty
@@ -198,7 +198,7 @@ class Adversarial(Game):
         network: Discriminator = config.discriminator.build(domain, self.conditions)
         _refuse_useless(self.conditions, network)
         if config.minibatch is not None:
-            tell(config.minibatch, network)
+            add_minibatch(config.minibatch, network)
         if config.memory is not None:
             config.memory.install(network)
         if config.constraint is not None:

@@ -178,8 +178,8 @@ class DIWGAN(Adversarial):
             loss = self.judge.confusion(real, fake, turn)
             alpha = value_at(self.settings.alpha, turn.progress)
             if alpha:
-                distance, noted = self.weighted_distance(fake.x, turn)
-                loss = Loss(loss.value + alpha * distance, {**loss.statistics, **noted})
+                distance, statistics = self.weighted_distance(fake.x, turn)
+                loss = Loss(loss.value + alpha * distance, {**loss.statistics, **statistics})
             generator.minimise(loss)
 
     def weighted_distance(self, x: Tensor, turn: Turns) -> tuple[Tensor, dict[str, Tensor]]:

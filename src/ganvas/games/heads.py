@@ -56,7 +56,7 @@ Minibatch = Annotated[Discrimination | Deviation, Field(discriminator="kind")]
 """What a discriminator is told of a sample's batch."""
 
 
-def tell(minibatch: Discrimination | Deviation, discriminator: Discriminator) -> None:
+def add_minibatch(minibatch: Discrimination | Deviation, discriminator: Discriminator) -> None:
     """Let a discriminator's head see how the samples of a batch compare with one another."""
     head = discriminator.head
     if isinstance(head, Head):

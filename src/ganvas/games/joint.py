@@ -73,7 +73,7 @@ class Joint(Game):
         self.generator: Generator = config.generator.build(spec.domain, config.latent.dim)
         self.encoder: Encoder = config.encoder.build(spec.domain, self.width)
         self.discriminator: JointDiscriminator = config.discriminator.build(spec.domain, self.width)
-        self.apart = any(
+        self.separate = any(
             isinstance(layer, Tracking | Mixing) for layer in self.discriminator.modules()
         )
         self.players = {
@@ -91,7 +91,7 @@ class Joint(Game):
 
         Of each, x is (N, *shape) and z (N, K).
         """
-        if self.apart:
+        if self.separate:
             return [self.discriminator(x, z) for x, z in pairs]
         x, z = (torch.cat(parts) for parts in zip(*pairs, strict=True))
         return list(self.discriminator(x, z).chunk(len(pairs)))

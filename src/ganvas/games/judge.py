@@ -112,10 +112,10 @@ class Judge(nn.Module):
         self.player = player
         refuse_batch_norm(network, self.penalties)
         self.follows = isinstance(getattr(network, "head", None), MemoryHead)
-        self.apart = any(isinstance(layer, Tracking | Mixing) for layer in network.modules())
-        self.at_once = (
+        self.separate = any(isinstance(layer, Tracking | Mixing) for layer in network.modules())
+        self.joint_backward = (
             {penalty.on for penalty in self.penalties.values()} == {"real", "fake"}
-            and not (self.lazy or self.apart)
+            and not (self.lazy or self.separate)
             and network.labels != "auxiliary"
         )
         self._shown: list[tuple[Batch, Batch]] = []
@@ -159,7 +159,7 @@ class Judge(nn.Module):
         """
         judge = of or self
         given = self.conditions.of
-        if self.apart:
+        if self.separate:
             return Verdicts(judge(real.x, given(real)), judge(fake.x, given(fake)))
         joined = self._joined(real, fake)
         return _split(judge(joined.x, given(joined)), len(real))
@@ -178,18 +178,18 @@ class Judge(nn.Module):
             seen: the verdicts on both, where they are known already.
         """
         squared = None
-        if seen is None and self.at_once:
+        if seen is None and self.joint_backward:
             seen, squared = self._with_slopes(real, fake)
         elif seen is None:
             seen = self.both(real, fake)
-        loss, noted = self._own_loss(seen, real)
+        loss, statistics = self._own_loss(seen, real)
         lazily = None
         if self.penalties and not self.lazy:
             penalty, parts = self.penalty(real, fake, turn, squared)
-            loss, noted = loss + penalty, noted | parts
+            loss, statistics = loss + penalty, statistics | parts
         elif self.penalties:
             lazily = partial(self.penalty, real, fake, turn)
-        turn.note(**noted)
+        turn.note(**statistics)
         if not self.follows:
             return Loss(loss, lazily=lazily)
         self._shown.append((real, fake))
@@ -209,14 +209,14 @@ class Judge(nn.Module):
         """Return the objective's loss, with that of classification, and what they say."""
         on_real, on_fake = seen
         loss = _each(self.objective.discriminator, on_real.logits, on_fake.logits)
-        noted: Statistics = {}
+        statistics: Statistics = {}
         if isinstance(on_real.logits, Tensor) and isinstance(on_fake.logits, Tensor):
             logits = on_real.logits.detach(), on_fake.logits.detach()
-            noted = self.objective.estimates(*logits, loss.detach())
+            statistics = self.objective.estimates(*logits, loss.detach())
         if on_real.classes is not None:
-            noted["classification/real"] = self._misjudged(on_real, real)
-            loss = loss + self.real_weight * noted["classification/real"]
-        return loss, noted
+            statistics["classification/real"] = self._misjudged(on_real, real)
+            loss = loss + self.real_weight * statistics["classification/real"]
+        return loss, statistics
 
     def penalty(
         self,
@@ -241,7 +241,7 @@ class Judge(nn.Module):
             turn.noise,
             turn.progress,
             squared,
-            self.apart,
+            self.separate,
             self.conditions.of,
         )
         return total, {f"penalty/{name}": part for name, part in parts.items()}
@@ -289,7 +289,7 @@ class Judge(nn.Module):
             on_fake: the verdict on the fakes, where it is known already.
             saturating: raise the judge's own loss in place of the objective's generator loss.
         """
-        noted: Statistics = {}
+        statistics: Statistics = {}
         matching, matched, on_real = self.matching, None, None
         if of is not None:
             on_real, on_fake = self.both(real, fake, of)
@@ -302,9 +302,9 @@ class Judge(nn.Module):
             found = on_fake.features
             if found is None:  # the verdict is of another judge
                 found = self.verdict(fake, features=True).features
-            matched = noted["feature_matching"] = matching.loss(wanted, found)
+            matched = statistics["feature_matching"] = matching.loss(wanted, found)
             if matching.alone:
-                return Loss(matched, noted)
+                return Loss(matched, statistics)
         if on_real is None and (self.objective.needs_real or saturating):
             on_real = self.verdict(real)
         loss = _each(
@@ -315,9 +315,9 @@ class Judge(nn.Module):
         if matched is not None:
             loss = loss + matched
         if on_fake.classes is not None:
-            noted["classification/fake"] = self._misjudged(on_fake, fake)
-            loss = loss + self.fake_weight * noted["classification/fake"]
-        return Loss(loss, noted)
+            statistics["classification/fake"] = self._misjudged(on_fake, fake)
+            loss = loss + self.fake_weight * statistics["classification/fake"]
+        return Loss(loss, statistics)
 
     def _against(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return −L_D, of which nobody but the generator has a gradient."""

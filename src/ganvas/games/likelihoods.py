@@ -14,7 +14,7 @@ from ganvas.config import Settings
 from ganvas.play import Noise
 
 
-class Bernoulli(Settings):
+class BernoulliLikelihood(Settings):
     """Independent pixels in [0, 1], of which the decoder gives the log-odds.
 
     Attributes:
@@ -48,7 +48,7 @@ class Bernoulli(Settings):
         return torch.tanh(decoded / 2)
 
 
-class Normal(Settings):
+class NormalLikelihood(Settings):
     """Independent normal coordinates around what the decoder gives.
 
     Attributes:
@@ -76,5 +76,5 @@ class Normal(Settings):
         return decoded
 
 
-Likelihood = Annotated[Bernoulli | Normal, Field(discriminator="kind")]
+Likelihood = Annotated[BernoulliLikelihood | NormalLikelihood, Field(discriminator="kind")]
 """Any likelihood; told apart by ``kind``."""

@@ -13,14 +13,14 @@ from ganvas.data.feed import Feed
 from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
-from ganvas.games.held_out import (
+from ganvas.games.latents import Latent, Posterior, VMFLatent
+from ganvas.games.likelihoods import BernoulliLikelihood, Likelihood
+from ganvas.metrics.held_out import (
     Estimates,
     Evaluation,
     likelihood_scores,
     neighbour_scores,
 )
-from ganvas.games.latents import Latent, Posterior, VMFLatent
-from ganvas.games.likelihoods import Bernoulli, Likelihood
 from ganvas.metrics.protocol import Score
 from ganvas.networks import (
     EncoderConfig,
@@ -57,7 +57,7 @@ class SVAEConfig(Settings):
     """
 
     latent: Latent = VMFLatent(dim=2)
-    likelihood: Likelihood = Bernoulli()
+    likelihood: Likelihood = BernoulliLikelihood()
     encoder: EncoderConfig = MLPEncoder(widths=(256, 128), init="glorot")
     decoder: GeneratorConfig = MLPGenerator(widths=(128, 256), init="glorot")
     gradient: Gradient = "corrected"
@@ -175,8 +175,9 @@ class SVAE(Game):
     def measures(self, source: Source, seed: int) -> dict[str, Score]:
         """Return likelihood and neighbour accuracy on held-out items."""
         device = self.encoder.location.weight.device
-        asked = (source, self.settings.evaluation, seed, device)
-        return likelihood_scores(self.estimates, *asked) | neighbour_scores(self.encode, *asked)
+        asked, noise = (source, self.settings.evaluation, seed, device), Noise(seed, device)
+        likelihood = likelihood_scores(lambda x, n: self.estimates(x, noise, n), *asked)
+        return likelihood | neighbour_scores(self.encode, *asked)
 
 
 def baseline(f: Tensor) -> Tensor:

@@ -21,10 +21,10 @@ from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
 from ganvas.games.adversarial import chosen
-from ganvas.games.held_out import accuracy_score, labelled_places
 from ganvas.games.latents import Latent, Posterior, VMFLatent
-from ganvas.games.likelihoods import Bernoulli, Likelihood
+from ganvas.games.likelihoods import BernoulliLikelihood, Likelihood
 from ganvas.games.svae import baseline, require_plain
+from ganvas.metrics.held_out import accuracy_score, labelled_places
 from ganvas.metrics.protocol import Score
 from ganvas.networks import (
     Classifier,
@@ -66,7 +66,7 @@ class SVAEM2Config(Settings):
     label_seed: int = Field(default=0, ge=0)
     labelled_batch: PositiveInt = 100
     alpha: float = Field(default=1.0, ge=0)
-    likelihood: Likelihood = Bernoulli()
+    likelihood: Likelihood = BernoulliLikelihood()
     encoder: EncoderConfig = MLPEncoder(widths=(500,), init="glorot")
     decoder: GeneratorConfig = MLPGenerator(widths=(500,), init="glorot")
     between: MLPBody = MLPBody(widths=(500,), init="glorot")

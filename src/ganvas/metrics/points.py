@@ -100,8 +100,8 @@ def evaluate_point_set(
     evaluation = _SetEvaluation(x, y, fresh, neighbours, reference_name, seed)
     return measured(
         {
-            ("w1",): lambda: evaluation.apart("w1", wasserstein_assignment, TRANSPORT_SAMPLES),
-            ("mmd",): lambda: evaluation.apart("mmd", mmd, KERNEL_SAMPLES),
+            ("w1",): lambda: evaluation.paired("w1", wasserstein_assignment, TRANSPORT_SAMPLES),
+            ("mmd",): lambda: evaluation.paired("mmd", mmd, KERNEL_SAMPLES),
             Prdc._fields: evaluation.near,
         }
     )
@@ -135,7 +135,7 @@ class _SetEvaluation:
         self._k = fitting(neighbours, *map(len, sets))
         self._name, self._seed = name, seed
 
-    def apart(
+    def paired(
         self, name: str, measure: Callable[[Floats, Floats], float], most: int
     ) -> Iterator[Score]:
         """Yield a distance of equally many points, at most so many, on either side."""

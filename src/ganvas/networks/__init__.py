@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ganvas.networks.base import Discriminator, Generator, Head, Labels
+from ganvas.networks.base import Discriminator, Generator, Head, LabelUse
 from ganvas.networks.bottleneck import BottleneckDiscriminator, BottleneckGenerator
 from ganvas.networks.cgan_mlp import CganMLPDiscriminator, CganMLPGenerator
 from ganvas.networks.conditions import Conditions
@@ -64,7 +64,7 @@ __all__ = [
     "Inference",
     "JointConfig",
     "JointDiscriminator",
-    "Labels",
+    "LabelUse",
     "MLPDiscriminator",
     "MLPEncoder",
     "MLPGenerator",

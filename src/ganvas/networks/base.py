@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ganvas.errors import UsageError
 from ganvas.nn import Memory, MinibatchDeviation, MinibatchDiscrimination, lookup, one_hot
 
-Labels = Literal["none", "concat", "projection", "auxiliary"]
+LabelUse = Literal["none", "concat", "projection", "auxiliary"]
 """How a discriminator uses class labels, if the data have any.
 
 "concat": as further inputs; "projection": by an inner product with the features (Miyato & Koyama
@@ -78,13 +78,13 @@ class Discriminator(nn.Module):
 
     head: Head | BatchHead | MemoryHead
 
-    def __init__(self, classes: int, labels: Labels) -> None:
+    def __init__(self, classes: int, labels: LabelUse) -> None:
         super().__init__()
         self.classes = classes
-        self.labels: Labels = labels if classes else "none"
+        self.labels: LabelUse = labels if classes else "none"
 
     def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return (N, F), the last hidden layer. Labels count only if they are concatenated."""
+        """Return (N, F), the last hidden layer. LabelUse count only if they are concatenated."""
         raise NotImplementedError(f"{type(self).__name__} must define features(x, y)")
 
     def judge(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -133,7 +133,7 @@ class Head(nn.Module):
         self,
         width: int,
         classes: int = 0,
-        labels: Labels = "none",
+        labels: LabelUse = "none",
         *,
         bias: bool = True,
         scale: float = 1.0,

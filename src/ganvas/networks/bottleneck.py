@@ -15,7 +15,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from ganvas.config import Settings
-from ganvas.networks.base import Discriminator, Generator, Head, Labels
+from ganvas.networks.base import Discriminator, Generator, Head, LabelUse
 from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Norm, halvings, image_shape, norm
 from ganvas.nn import initialise, sn
@@ -76,7 +76,7 @@ class BottleneckDiscriminator(_Bottleneck):
     """
 
     norm: Norm = "layer"
-    labels: Labels = "projection"
+    labels: LabelUse = "projection"
     spectral: bool = False
 
     def build(self, domain: Domain, conditions: Conditions = NONE) -> BottleneckDiscriminatorNet:

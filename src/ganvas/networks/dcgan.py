@@ -15,7 +15,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from ganvas.config import Settings
-from ganvas.networks.base import Discriminator, Generator, Head, Labels, Output, OutputUnit
+from ganvas.networks.base import Discriminator, Generator, Head, LabelUse, Output, OutputUnit
 from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import (
     Block,
@@ -142,7 +142,7 @@ class DCGANDiscriminator(_Ladder):
 
     activation: Activation = "leaky_relu"
     norm_first: bool = False
-    labels: Labels = "concat"
+    labels: LabelUse = "concat"
     head_bias: bool = True
     spectral: bool = False
 

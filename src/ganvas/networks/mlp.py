@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ganvas.config import Settings
 from ganvas.errors import UsageError
-from ganvas.networks.base import Discriminator, Generator, Head, Labels, Output, OutputUnit
+from ganvas.networks.base import Discriminator, Generator, Head, LabelUse, Output, OutputUnit
 from ganvas.networks.conditions import NONE, Conditions
 from ganvas.nn import (
     Activation,
@@ -112,7 +112,7 @@ class MLPDiscriminator(MLPBody):
     fourier: NonNegativeInt = 0
     fourier_scale: PositiveFloat = 1.0
     input_scale: float = 1.0
-    labels: Labels = "concat"
+    labels: LabelUse = "concat"
     head_bias: bool = True
     spectral: bool = False
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from ganvas.config import Settings
 from ganvas.errors import UsageError
-from ganvas.networks.base import Discriminator, Generator, Head, Labels, labels_of
+from ganvas.networks.base import Discriminator, Generator, Head, LabelUse, labels_of
 from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Size, image_shape, ladder
 from ganvas.nn import BilinearDown, BilinearUp, lipschitz, lookup
@@ -114,7 +114,7 @@ class R3Discriminator(_R3):
         labels: how labels enter, if there are any; "concat" as constant maps beside the image.
     """
 
-    labels: Labels = "projection"
+    labels: LabelUse = "projection"
 
     def build(self, domain: Domain, conditions: Conditions = NONE) -> R3DiscriminatorNet:
         """Return the network.

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ganvas.config import Settings
 from ganvas.errors import UsageError
-from ganvas.networks.base import Discriminator, Generator, Head, Labels, labels_of
+from ganvas.networks.base import Discriminator, Generator, Head, LabelUse, labels_of
 from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Norm, halvings, image_shape, norm, normalise
 from ganvas.nn import downsample_average, initialise, lipschitz, lookup, sn, upsample_nearest
@@ -117,7 +117,7 @@ class ResNetDiscriminator(_Residual):
     norm: Norm = "none"
     pool: Pool = "sum"
     head_bias: bool = True
-    labels: Labels = "projection"
+    labels: LabelUse = "projection"
     embedding: PositiveInt = 128
     spectral: bool = False
 

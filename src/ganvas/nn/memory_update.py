@@ -15,7 +15,7 @@ from torch import Tensor
 Increment = Literal["unit", "posterior"]
 
 
-class Slots(Protocol):
+class MemoryState(Protocol):
     """What these functions need of a memory (see `ganvas.nn.memory.Memory`)."""
 
     keys: Tensor
@@ -52,7 +52,7 @@ def meet(similarity: Tensor, joint: Tensor, allowed: Tensor, count: int) -> Met:
     return Met(slots, similarity.gather(1, slots), found > -torch.inf)
 
 
-def posterior_moves(memory: Slots, met: Met) -> Moves:
+def posterior_moves(memory: MemoryState, met: Met) -> Moves:
     """Return T iterations of EM for each query by itself  (Eq. 5, K̂ᵗ⁻¹ on its right-hand side).
 
     E: γᵗ = softmax over S_y of κ K̂ᵗ⁻¹ᵀq + log(ĥᵗ⁻¹ + β). M: ĥᵗ = ĥᵗ⁻¹ + Δγ (or + 1, once),
@@ -74,21 +74,21 @@ def posterior_moves(memory: Slots, met: Met) -> Moves:
     return Moves(gamma, histogram, a, b)
 
 
-def responsibilities(memory: Slots, s: Tensor, histogram: Tensor, valid: Tensor) -> Tensor:
+def responsibilities(memory: MemoryState, s: Tensor, histogram: Tensor, valid: Tensor) -> Tensor:
     """Return γ, (B, k): rows that sum to 1, or to 0 where no slot is valid."""
     joint = memory.kappa * s + (histogram + memory.beta).log()
     lowest = torch.finfo(joint.dtype).min
     return joint.masked_fill(~valid, lowest).softmax(1) * valid
 
 
-def nearest_moves(memory: Slots, met: Met) -> Moves:
+def nearest_moves(memory: MemoryState, met: Met) -> Moves:
     """Return K̂ = (K + q)/‖K + q‖ for the best slot (Kaiser et al. 2017); the nearest query wins."""
     s = met.similarity
     half = (2 + 2 * s).clamp_min(1e-12).rsqrt()
     return Moves(s, memory.decay * memory.histogram[met.slots] + 1, half, half)
 
 
-def merge_winners(memory: Slots, queries: Tensor, met: Met, moves: Moves) -> Tensor:
+def merge_winners(memory: MemoryState, queries: Tensor, met: Met, moves: Moves) -> Tensor:
     """Let each slot follow the pair with the largest claim, the first of equals.
 
     Returns:
@@ -112,7 +112,7 @@ def merge_winners(memory: Slots, queries: Tensor, met: Met, moves: Moves) -> Ten
     return touched
 
 
-def merge_all(memory: Slots, queries: Tensor, met: Met) -> Tensor:
+def merge_all(memory: MemoryState, queries: Tensor, met: Met) -> Tensor:
     """Let each slot follow all queries that found it: K̂ᵗ ∝ ĥᵗ⁻¹ K̂ᵗ⁻¹ + Σ_b Δγ_b q_b.
 
     Returns:
@@ -137,7 +137,12 @@ def merge_all(memory: Slots, queries: Tensor, met: Met) -> Tensor:
 
 
 def refill(
-    memory: Slots, queries: Tensor, labels: Tensor, lost: Tensor, oldest: Tensor, level: Tensor
+    memory: MemoryState,
+    queries: Tensor,
+    labels: Tensor,
+    lost: Tensor,
+    oldest: Tensor,
+    level: Tensor,
 ) -> Tensor:
     """Write each lost query into an old slot of its own: K_n ← q, v_n ← y, a_n ← 0, h_n ← level.
 

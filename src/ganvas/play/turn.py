@@ -143,7 +143,7 @@ class Turns:
         progress: share of the stage's horizon already played, in [0, 1]; drives every schedule.
         rate: factor on all learning rates; halved by each roll-back.
         steps: optimiser steps begun so far, by player.
-        noted: numbers of the round's last step (`note`), which the log has not taken in yet.
+        latest: numbers of the round's last step (`note`), which the log has not taken in yet.
         cosines: log the cosine between each step and the descent direction, ``cosine/PLAYER``.
     """
 
@@ -165,8 +165,8 @@ class Turns:
         self.cosines = False
         self.statistics: dict[str, list[Tensor]] = {}
         self.cancelled = torch.zeros((), device=noise.device)
-        self.noted: dict[str, Statistic] = {}
-        self._noted_in = 0
+        self.latest: dict[str, Statistic] = {}
+        self._latest_in = 0
         self._now: Turn | None = None
         self._free: set[str] | None = None
 
@@ -224,13 +224,13 @@ class Turns:
 
     def note(self, **statistics: Statistic) -> None:
         """Note numbers of which the last of each round counts, such as those of its last step."""
-        if self._noted_in != self.round:
+        if self._latest_in != self.round:
             self._keep_notes()
-        self._noted_in = self.round
-        self.noted |= statistics
+        self._latest_in = self.round
+        self.latest |= statistics
 
     def _keep_notes(self) -> None:
-        notes, self.noted = self.noted, {}
+        notes, self.latest = self.latest, {}
         self.log(**notes)
 
     def lookahead(

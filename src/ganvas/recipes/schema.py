@@ -14,7 +14,7 @@ from ganvas.config import Settings
 from ganvas.data.settings import DataSettings, settings_type
 from ganvas.play import Game
 from ganvas.recipes.text import write
-from ganvas.train.settings import TrainSettings
+from ganvas.training.settings import TrainSettings
 
 
 class EvaluateSettings(Settings):

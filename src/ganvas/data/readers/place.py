@@ -106,7 +106,7 @@ def suffixes() -> tuple[str, ...]:
 
 
 def hidden(name: str) -> bool:
-    """Tell whether a file or folder is one that people are not shown."""
+    """Tell whether a file or folder is one that people are not printable."""
     return name.startswith((".", "__MACOSX")) or name in ("Thumbs.db", "desktop.ini")
 
 
@@ -152,20 +152,20 @@ def grouped(left_out: Iterable[LeftOut]) -> list[str]:
         first.setdefault(one.reason, one.name)
         counts[one.reason] += 1
     return [
-        f"{count:,} {reason} ({'' if count == 1 else 'first '}{shown(first[reason])})"
+        f"{count:,} {reason} ({'' if count == 1 else 'first '}{printable(first[reason])})"
         for reason, count in counts.most_common()
     ]
 
 
 def listing(files: Sequence[LeftOut]) -> str:
     """Return one indented line per file, the rest as a number."""
-    lines = [f"  {shown(one.name)}: {one.reason}" for one in files[:LISTED]]
+    lines = [f"  {printable(one.name)}: {one.reason}" for one in files[:LISTED]]
     if len(files) > LISTED:
         lines.append(f"  … and {len(files) - LISTED} more")
     return "\n".join(lines)
 
 
-def shown(name: str) -> str:
+def printable(name: str) -> str:
     """Return a name as it can be printed: bytes that are no text and control signs escaped."""
     text = name.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)

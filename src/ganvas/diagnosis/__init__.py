@@ -1,0 +1,1 @@
+"""Looks at a generator, verdicts on its run, and what to change."""

@@ -1,0 +1,303 @@
+"""Is this mode collapse, and what should I change?
+
+Rules on the numbers of a run's log and of one look at its generator. Each rule returns evidence,
+sentences with numbers, or nothing; the first that has any names the verdict. The thresholds are
+explained in ``docs/diagnose.md``. The warnings of a run in progress come from the same rules.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ganvas.config import Schedule
+from ganvas.data.spec import DataSpec
+from ganvas.diagnosis.overrides import Remedy, Setup, tree_of
+from ganvas.diagnosis.remedies import Causes, Verdict, remedies
+from ganvas.diagnosis.signs import STARVED, Case, Row, case_of, latest, usual
+
+YOUNG = 0.2
+"""Before this share of the run, missing modes are normal."""
+RECENT = 0.2
+"""Roll-backs within this last share of the rounds say that the run diverges."""
+AGAIN = 0.1
+"""The same warning is not given twice within this share of the run."""
+
+PATIENT = ("dropping modes", "discriminator overpowered")
+"""Of these a run is warned only once earlier looks show that nothing improves."""
+SETTLED = 0.1
+"""Once a learning rate has fallen to this share of its first value, lost modes have come back."""
+
+SAMENESS = 0.3
+"""Collapsed: samples differ less than this, in units of how much real items differ."""
+COPIES = 0.5
+"""Collapsed: a larger share of samples has a near copy."""
+FEW = 0.25
+"""Collapsed: samples come near at most this share of the modes."""
+ONE_CLASS = 0.3
+"""Collapsed: entropy of the classes, in units of that of equal shares."""
+LOST = 0.5
+"""Collapsed: coverage is below this share of its best."""
+CERTAIN = 0.98
+"""The discriminator prefers real to generated items this often: it has won."""
+MEMORY = 0.65
+"""It prefers training items to held-out ones this often: it knows them by heart."""
+BLIND = 0.6
+"""The discriminator tells samples from data less often than this."""
+UNEVEN = 0.85
+"""The weights of DIW-GAN's reals have a lower entropy than this, of that of equal ones."""
+ORDERS = 100.0
+"""Diverging: a norm or loss has grown by this factor, to more than `LARGE`."""
+LARGE = 10.0
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong with a run, why one thinks so, and what to try.
+
+    Attributes:
+        verdict: one of five.
+        evidence: sentences with numbers.
+        remedies: best first; none for a healthy run.
+        played: share of the run's current stage that is over, None if unknown.
+        numbers: of the look that was judged.
+        annealing: whether a learning rate is still high, and will have fallen by the end.
+    """
+
+    verdict: Verdict
+    evidence: list[str]
+    remedies: list[Remedy] = field(default_factory=list[Remedy])
+    played: float | None = None
+    numbers: Mapping[str, float] = field(default_factory=dict[str, float])
+    annealing: bool = False
+
+    @property
+    def young(self) -> bool:
+        """Whether it is too early to judge coverage."""
+        return self.played is not None and self.played < YOUNG
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {
+            "verdict": self.verdict,
+            "evidence": self.evidence,
+            "remedies": [remedy.to_json() for remedy in self.remedies],
+            "played": self.played,
+            "numbers": dict(self.numbers),
+            "annealing": self.annealing,
+        }
+
+    def warning(self, rows: Sequence[Row]) -> str | None:
+        """Return one line for a run in progress, or None if all is well or it was just said.
+
+        Args:
+            rows: of the log so far; a first row must have been logged.
+        """
+        logged = [row for row in rows if "event" not in row]
+        if self.verdict == "healthy" or not logged:
+            return None
+        looks = sum(any(name.startswith("coverage/") for name in row) for row in logged)
+        if self.verdict in PATIENT and looks < 2:
+            return None
+        if self.verdict == "dropping modes" and self.annealing:
+            return None
+        now = logged[-1]["round"]
+        again = AGAIN * now / max(self.played or 1.0, YOUNG)
+        for row in rows:
+            said = row.get("event") == "warning" and str(row["message"]).startswith(self.verdict)
+            if said and now - row["round"] < again:
+                return None
+        tries = " | ".join(remedy.text for remedy in self.remedies[:2])
+        return f"{self.verdict}: {'; '.join(self.evidence)}. Try: {tries}"
+
+
+def diagnose(
+    rows: Sequence[Row],
+    numbers: Mapping[str, float],
+    config: Mapping[str, Any],
+    spec: DataSpec,
+    system: str,
+) -> Diagnosis:
+    """Return what is wrong with a run.
+
+    Args:
+        rows: of its ``metrics.jsonl``, events included.
+        numbers: of a fresh look at its generator; if there are none, those last logged count.
+        config: its recipe as a tree of plain values.
+        spec: of its data.
+        system: which game it plays.
+    """
+    case = case_of(rows, numbers, config, spec)
+    young = case.played is not None and case.played < YOUNG
+    annealing = _annealing(case.played, Setup(config, spec, system))
+    for verdict, rule in RULES[:1] if young else RULES:
+        if evidence := rule(case):
+            if verdict == "dropping modes" and annealing:
+                evidence.append("learning rates are still high: modes may come back as they fall")
+            return Diagnosis(
+                verdict,
+                evidence,
+                remedies(verdict, _causes(case), config, spec, system),
+                case.played,
+                case.now.numbers,
+                annealing,
+            )
+    return Diagnosis("healthy", _health(case), [], case.played, case.now.numbers, annealing)
+
+
+Rule = Callable[[Case], list[str]]
+
+
+def diverging(case: Case) -> list[str]:
+    """Numbers that are not finite, roll-backs, norms or losses that have grown by orders."""
+    found: list[str] = []
+    finite = case.now.get("coverage/finite")
+    if finite is not None:
+        found.append(f"{1 - finite:.1%} of the samples are not finite numbers")
+    end = case.rows[-1]["round"] if case.rows else 0
+    for event in case.events:
+        if event["event"] == "failed" and event["round"] >= end:
+            found.append(f"the run gave up at round {event['round']:,}: {event['message']}")
+    recent = [event for event in case.rollbacks if event["round"] >= (1 - RECENT) * end]
+    if recent:
+        found.append(
+            f"{_count(len(recent), 'roll-back')} lately, the last to round {recent[-1]['round']:,}"
+        )
+    series, last = case.series("loss/", "grad_norm/"), case.rows[-10:]
+    broken = sum(any(not math.isfinite(row.get(name, 0)) for name in series) for row in last)
+    if broken > 1:
+        found.append(
+            f"steps were left out because their gradients were not finite, in {broken} of the last "
+            f"{len(last)} log rows"
+        )
+    for name, values in series.items():
+        before, now = usual(values), latest(values)
+        if before and now and now > max(ORDERS * before, LARGE):
+            found.append(
+                f"{name} has grown {now / before:,.0f}-fold, from {before:.3g} to {now:.3g}"
+            )
+    return found
+
+
+def collapsed(case: Case) -> list[str]:
+    """Samples that are all alike, near few modes, in one class, or have lost what was covered."""
+    now, found = case.now, list[str]()
+    diversity, copies = now.get("coverage/diversity"), now.get("coverage/duplicates")
+    near, entropy = now.share_of_modes("modes_near"), now.get("coverage/class_entropy")
+    if diversity is not None and diversity < SAMENESS:
+        found.append(f"samples differ {diversity:.2g} times as much as real items do")
+    if copies is not None and copies > COPIES and now.poor:
+        found.append(f"{copies:.0%} of the samples have a near copy, of real items 1 %")
+    if near is not None and near <= FEW:
+        found.append(f"samples come near {round(near * now.modes)} of {now.modes} modes only")
+    if entropy is not None and entropy < ONE_CLASS:
+        count = round(now.get("coverage/classes") or 0)
+        found.append(f"samples fall into {_count(count, 'class', 'classes')} only")
+    best = case.best
+    fell = best is not None and now.covered is not None and now.covered < LOST * best
+    if fell and best is not None and best > FEW:
+        found.append(f"{now.words()}; it was {best:.0%} before")
+    return found
+
+
+def overpowered(case: Case) -> list[str]:
+    """A discriminator that has won: nothing to learn from it, or only the training items."""
+    now, found = case.now, list[str]()
+    auc, memory = now.get("discriminator/auc"), now.get("discriminator/overfit")
+    if auc is not None and auc >= CERTAIN and (now.poor or case.starved):
+        found.append(f"the discriminator tells real from generated items {auc:.1%} of the time")
+        if case.starved:
+            found.append(f"the generator's gradient is under {STARVED:.0%} of its usual norm")
+    if memory is not None and memory >= MEMORY and now.poor:
+        found.append(
+            f"it prefers training items to held-out ones {memory:.0%} of the time: it knows them "
+            "by heart"
+        )
+    if not found or case.improving:
+        return []
+    return [*found, now.words()]
+
+
+def dropping(case: Case) -> list[str]:
+    """Modes, classes or regions of the data that samples leave out."""
+    now, unmet = case.now, _unmet(case)
+    if not now.poor or case.improving or (now.blurred and not case.done):
+        return unmet
+    found = [now.words(), *unmet]
+    missing = now.get("coverage/classes_missing")
+    if missing:
+        found.append(f"{_count(round(missing), 'class', 'classes')} (almost) never shown")
+    if now.blurred and now.faithful is not None:
+        found.append(
+            f"only {now.faithful:.0%} of the samples are good: what is missing is blurred rather "
+            "than left out"
+        )
+    elif now.faithful is not None:
+        found.append(f"though {now.faithful:.0%} of the samples are good")
+    return found
+
+
+def _unmet(case: Case) -> list[str]:
+    """Say whether a few representatives of the data have most of the weight (DIW-GAN)."""
+    values = case.series("entropy/reals").get("entropy/reals", [])
+    even = latest(values)
+    if even is None or even >= UNEVEN:
+        return []
+    return [
+        f"a few representatives of the data are hardly met: the entropy of their weights is "
+        f"{even:.2f} of that of equal ones"
+    ]
+
+
+RULES: list[tuple[Verdict, Rule]] = [
+    ("diverging", diverging),
+    ("collapsed", collapsed),
+    ("discriminator overpowered", overpowered),
+    ("dropping modes", dropping),
+]
+"""In the order in which they are asked; of a young run only the first."""
+
+
+def _annealing(played: float | None, setup: Setup) -> bool:
+    """Whether a learning rate is still above a tenth of its first value, and will fall below."""
+    if played is None:
+        return False
+    rates = [Schedule.model_validate(rate) for rate in setup.rates().values() if tree_of(rate)]
+    return any(rate.end <= SETTLED * rate.start < rate.at(played) for rate in rates)
+
+
+def _causes(case: Case) -> Causes:
+    auc = case.now.get("discriminator/auc")
+    memory = case.now.get("discriminator/overfit")
+    return Causes(
+        blurred=case.now.blurred,
+        weak=auc is not None and auc < BLIND,
+        starved=case.starved,
+        memorised=memory is not None and memory >= MEMORY,
+        rising=case.rising,
+    )
+
+
+def _health(case: Case) -> list[str]:
+    """Return what speaks for the run, and what to keep an eye on."""
+    now, found = case.now, list[str]()
+    if case.played is not None and case.played < YOUNG:
+        found.append(f"only {case.played:.0%} of the run is played: too early to judge coverage")
+    if now.covered is not None:
+        found.append(now.words())
+    if now.faithful is not None:
+        found.append(f"{now.faithful:.0%} of the samples are good")
+    auc = now.get("discriminator/auc")
+    if auc is not None:
+        found.append(f"the discriminator tells real from generated items {auc:.0%} of the time")
+    if now.poor and case.improving:
+        found.append("coverage or quality is still improving")
+    if case.rollbacks:
+        found.append(f"{_count(len(case.rollbacks), 'roll-back')} earlier, recovered since")
+    return found or ["nothing has been measured yet"]
+
+
+def _count(n: int, word: str, several: str = "") -> str:
+    return f"{n} {word if n == 1 else several or word + 's'}"

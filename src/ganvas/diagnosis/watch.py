@@ -1,0 +1,216 @@
+"""Looking at a generator while it trains, and at the end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ganvas.data.items import Items
+from ganvas.data.source import Source
+from ganvas.diagnosis.finding import Finding
+from ganvas.diagnosis.look import (
+    Measure,
+    Numbers,
+    known_items,
+    measure_of,
+    preference,
+)
+from ganvas.diagnosis.verdicts import Diagnosis, diagnose
+from ganvas.networks.conditions import Given, at
+from ganvas.play import Game, Noise, global_seed
+
+WATCH_SEED = 777
+"""Run s is watched with latents of seed 777 + s, the same at every look."""
+
+BATCH = 250
+"""Samples that go through a network at once."""
+
+Row = dict[str, Any]
+
+
+class Watch:
+    """Looks at a game's samples, and warns of a collapse; deterministic, and without side effects.
+
+    It keeps nothing but what it computed of real items: what came before stands in the log, so a
+    resumed run is watched as if it had never stopped.
+
+    Args:
+        source: the data.
+        seed: the run's seed.
+        rows: returns the rows of the run's log so far.
+        config: the recipe as a tree of plain values; remedies are changes to it.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        seed: int,
+        rows: Callable[[], Sequence[Row]],
+        config: Mapping[str, Any],
+    ) -> None:
+        self._source, self._seed = source, seed
+        self._rows, self._config = rows, config
+        self._measure: Measure | None = None
+        self._known: dict[str, Items] = {}
+
+    def __call__(self, game: Game) -> Finding:
+        """Look at a game in evaluation mode; say what is wrong, if it was not just said."""
+        numbers = self.look(game)
+        rows = self._rows()
+        found = diagnose(rows, numbers, self._config, self._source.spec, game.system)
+        warning = found.warning(rows)
+        collapsed = warning is not None and found.verdict == "collapsed"
+        return Finding(numbers, warning, collapsed)
+
+    @torch.no_grad()
+    def look(self, game: Game) -> Numbers:
+        """Return ``coverage/…``, ``discriminator/…`` if there is one, and what the game gauges."""
+        device = next((p.device for p in game.parameters()), torch.device("cpu"))
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(global_seed(WATCH_SEED + self._seed))
+            return self._look(game, device)
+
+    def _look(self, game: Game, device: torch.device) -> Numbers:
+        if self._measure is None:
+            self._known = known_items(self._source)
+            self._measure = measure_of(self._source, self._real, device)
+        noise = Noise(WATCH_SEED + self._seed, device)
+        n = self._measure.samples
+        z: Tensor = _call(game, "prior", n, noise)
+        if game.conditions.classes or not game.conditions:
+            y = _labels(game, self._source.classes_like(self._real, n), device)
+        else:  # conditions as the data have them, repeated
+            rows = np.resize(np.arange(len(self._real)), n)
+            y = at(conditions_of(game, self._source, self._real.rows(rows)), slice(n), device)
+        fake = _in_parts(game, "sample", z, y)
+        finite = fake.flatten(1).isfinite().all(1)
+        if not finite.all():
+            return {"coverage/finite": round(float(finite.double().mean()), 6)}
+        numbers = self._measure(fake)
+        if "score" in game.capabilities() and game.scores_are == "judgements":
+            first = slice(0, len(self._real))
+            scores = _in_parts(game, "score", fake[first], at(y, first))
+            numbers |= self._judged(game, scores, device)
+        x = self._source.spec.domain.encode(self._real.x).to(device)
+        return numbers | _gauged(game, x)
+
+    @property
+    def _real(self) -> Items:
+        """Held-out items, or training items where there are none."""
+        return next(iter(self._known.values()))
+
+    def _judged(self, game: Game, fake: Tensor, device: torch.device) -> Numbers:
+        """Return how well the discriminator tells fakes, and training items, from fresh ones."""
+        encode = self._source.spec.domain.encode
+        scores: dict[str, Tensor] = {}
+        for name, items in self._known.items():
+            x = encode(items.x).to(device)
+            y = at(conditions_of(game, self._source, items), slice(None), device)
+            scores[name] = _in_parts(game, "score", x, y)
+        fresh = next(iter(scores.values()))
+        if not all(s.isfinite().all() for s in (fake, *scores.values())):
+            return {}
+        numbers = {"discriminator/auc": round(preference(fresh, fake), 6)}
+        if len(scores) > 1:
+            numbers["discriminator/overfit"] = round(preference(scores["train"], fresh), 6)
+            numbers |= _estimates(game, scores, fake)
+        return numbers
+
+
+def diagnose_run(
+    game: Game,
+    source: Source,
+    rows: Sequence[Row],
+    config: Mapping[str, Any],
+    seed: int = 0,
+) -> Diagnosis:
+    """Look afresh at a trained game, in evaluation mode, and diagnose its run.
+
+    Args:
+        game: with the weights that inference uses.
+        source: the data it was trained on.
+        rows: of the run's log.
+        config: the recipe as a tree of plain values.
+        seed: the run's seed.
+    """
+    preparing = _preparing(game, rows)
+    numbers: Numbers = {}
+    if "sample" in game.capabilities() and not preparing:
+        numbers = Watch(source, seed, lambda: rows, config).look(game)
+    found = diagnose(rows, numbers, config, source.spec, game.system)
+    if preparing and found.verdict == "healthy":
+        evidence = f"the run is in its stage '{preparing}': the generator is not trained yet"
+        return replace(found, evidence=[evidence])
+    return found
+
+
+def _preparing(game: Game, rows: Sequence[Row]) -> str | None:
+    """Return the stage that a run is in, if it comes before the generator's training."""
+    now = next((row["stage"] for row in reversed(rows) if "stage" in row), None)
+    return now if any(s.prepares for s in game.stages() if s.name == now) else None
+
+
+def _labels(game: Game, classes: NDArray[np.int64] | None, device: torch.device) -> Tensor | None:
+    """Return the classes (N,) if the game is conditional."""
+    if not game.conditions or classes is None:
+        return None
+    return torch.from_numpy(classes).to(device)
+
+
+def _call(game: Game, verb: str, *arguments: Any) -> Tensor:
+    """Call a capability, which `Game` itself does not have."""
+    return cast(Tensor, getattr(game, verb)(*arguments))
+
+
+def _gauged(game: Game, x: Tensor) -> Numbers:
+    """Return the game's own numbers about x (N, …), means over batches, as far as finite."""
+    numbers: Numbers = {}
+    for part in torch.split(x, BATCH):
+        for name, value in game.gauge(part).items():
+            numbers[name] = numbers.get(name, 0.0) + value * len(part) / len(x)
+    return {name: float(f"{v:.6g}") for name, v in numbers.items() if math.isfinite(v)}
+
+
+def _estimates(game: Game, scores: Mapping[str, Tensor], fake: Tensor) -> Numbers:
+    """Return the game's estimates from training and from held-out items, and their gaps.
+
+    Both are of the same samples and weights, so a gap is what the discriminator knows by heart
+    (Gulrajani et al. 2017, section 5.4).
+    """
+    n = min(len(fake), *map(len, scores.values()))
+    train, held_out = (
+        game.estimate(scores[split][:n], fake[:n]) for split in ("train", "held-out")
+    )
+    found = {
+        name: (value, held_out[name])
+        for name, value in train.items()
+        if math.isfinite(value) and math.isfinite(held_out[name])
+    }
+    return {
+        f"{name}_{what}": float(f"{number:.6g}")
+        for name, (known, fresh) in found.items()
+        for what, number in (("train", known), ("held_out", fresh), ("gap", known - fresh))
+    }
+
+
+def conditions_of(game: Game, source: Source, items: Items) -> Given:
+    """Return the conditions of items as the game's networks take them; None if it has none."""
+    if not game.conditions:
+        return None
+    return game.conditions.of(source.batch(items.only(*game.conditions)))
+
+
+def _in_parts(game: Game, verb: str, x: Tensor, y: Given) -> Tensor:
+    """Return the game's answer for all of x (N, …) with its conditions, a batch at a time."""
+    parts: list[Tensor] = []
+    for start in range(0, len(x), BATCH):
+        part = slice(start, start + BATCH)
+        parts.append(_call(game, verb, x[part], at(y, part)))
+    return torch.cat(parts).float()

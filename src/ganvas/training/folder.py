@@ -1,0 +1,258 @@
+"""The run folder: where a training keeps everything, and what of it survives a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from ganvas.errors import GanvasError, UsageError, quoted
+from ganvas.files import explain, refuse_links, sweep, write_whole
+from ganvas.model import MODEL
+from ganvas.training.checkpoint import load_state, save_state
+from ganvas.training.lock import LOCK, Lock
+
+CONFIG = "config.yaml"
+METRICS = "metrics.jsonl"
+DAMAGED = "metrics.damaged"
+"""Lines of the log that cannot be read are kept here, out of the way."""
+
+Row = dict[str, Any]
+
+
+class RunFolder:
+    """A run's files; made by `create`, found again by `open`, written after `claim`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.samples = path / "samples"
+        self.model = path / "model"
+        self.metrics = path / METRICS
+        self._lock: Lock | None = None
+
+    @classmethod
+    def create(cls, path: Path, config: str, overwrite: bool = False) -> RunFolder:
+        """Make a new run folder holding the effective ``config`` (YAML text).
+
+        Raises:
+            UsageError: ``path`` has something in it, and ``overwrite`` is off or it is no run.
+            GanvasError: the folder cannot be written.
+        """
+        folder = cls(path)
+        folder.refuse_unless_free(overwrite)
+        folder.make()
+        for part in sorted(path.iterdir(), key=lambda part: part.name == CONFIG):
+            if part.name != LOCK:  # and last what makes it a run: a kill leaves one, or nothing
+                shutil.rmtree(part) if part.is_dir() and not part.is_symlink() else part.unlink()
+        write_whole(path / CONFIG, config.encode())
+        folder.make(folder.checkpoints, folder.samples, folder.model)
+        return folder
+
+    def refuse_unless_free(self, overwrite: bool = False) -> None:
+        """Refuse to make a new run where something is, without touching it.
+
+        Raises:
+            UsageError: ``path`` has something in it, and ``overwrite`` is off or it is no run.
+        """
+        path = self.path
+        if path.is_file():
+            raise UsageError(f"--out {path} is a file; give the name of a folder to make")
+        if not path.exists() or all(part.name == LOCK for part in path.iterdir()):
+            return
+        is_run = (path / CONFIG).exists()
+        if not overwrite:
+            hint = (
+                f"continue it with: ganvas resume {quoted(path)}, or start anew with --overwrite"
+                if is_run
+                else "give another --out"
+            )
+            raise UsageError(f"--out {path} already exists and is not empty; {hint}")
+        if not is_run:
+            raise UsageError(
+                f"--overwrite deletes run folders only, and {path} has no {CONFIG}; "
+                "give another --out"
+            )
+
+    def make(self, *parts: Path) -> None:
+        """Make the folder itself, or parts of it.
+
+        Raises:
+            GanvasError: that is not allowed here.
+        """
+        try:
+            for part in parts or (self.path,):
+                part.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise GanvasError(
+                f"cannot make the run folder {self.path}: {error.strerror}. Give an --out where "
+                "you may write"
+            ) from error
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Find an existing run folder.
+
+        Raises:
+            UsageError: there is no run at ``path``.
+        """
+        if not path.is_dir():
+            raise UsageError(f"there is no run folder {path}")
+        if not (path / CONFIG).is_file():
+            raise UsageError(f"{path} is not a run folder: it has no {CONFIG}")
+        folder = cls(path)
+        refuse_links(folder.checkpoints, folder.samples, folder.model, folder.metrics)
+        return folder
+
+    # ---- one writer at a time -------------------------------------------------------------------
+
+    def claim(self) -> None:
+        """Become the one process that writes here, and clear away what dead ones left unfinished.
+
+        Raises:
+            GanvasError: another process writes here.
+        """
+        self._lock = Lock(self.path)
+        for part in (self.path, self.checkpoints, self.samples, self.model):
+            sweep(part)
+
+    def release(self) -> None:
+        """Let other processes write here."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
+
+    @contextmanager
+    def _writing(self) -> Generator[None]:
+        """See that the folder is ours, and say that nothing is lost if the disk refuses."""
+        if self._lock is not None:
+            self._lock.check()
+        try:
+            yield
+        except (OSError, GanvasError) as error:
+            told = explain(error, self.path) if isinstance(error, OSError) else error
+            raise GanvasError(
+                f"{told}. Nothing written before is lost; then: ganvas resume {quoted(self.path)}"
+            ) from error
+
+    # ---- checkpoints ----------------------------------------------------------------------------
+
+    def save_checkpoint(self, round: int, state: dict[str, Any], keep: int) -> None:
+        """Write the checkpoint of ``round``, then drop all but the newest ``keep``."""
+        with self._writing():
+            save_state(self.checkpoints / f"{round:09d}.safetensors", state)
+            for old in self.list_checkpoints()[:-keep]:
+                old.unlink(missing_ok=True)
+
+    def list_checkpoints(self) -> list[Path]:
+        """Return the checkpoint files, oldest first."""
+        return list(_by_round(self.checkpoints, ".safetensors").values())
+
+    def list_samples(self) -> list[Path]:
+        """Return the sample pictures, oldest first."""
+        return list(_by_round(self.samples, ".png").values())
+
+    def load_checkpoint(self) -> tuple[dict[str, Any] | None, list[str]]:
+        """Return the newest sound checkpoint, or None, and what was wrong with newer ones."""
+        problems: list[str] = []
+        for path in reversed(self.list_checkpoints()):
+            try:
+                state = load_state(path)
+            except GanvasError as error:
+                problems.append(str(error))
+                continue
+            if state["rounds"] == int(path.stem):
+                return state, problems
+            problems.append(f"the checkpoint {path} is that of round {state['rounds']}: a stray")
+        return None, problems
+
+    def has_trained(self, checkpoint_every: int) -> bool:
+        """Whether the run once had a checkpoint, by what else it has."""
+        last = max((row["round"] for row in self.rows()), default=0)
+        return (self.model / MODEL).exists() or last > checkpoint_every
+
+    # ---- metrics --------------------------------------------------------------------------------
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Add one row to ``metrics.jsonl``."""
+        with self._writing(), open(self.metrics, "a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def rows(self) -> list[Row]:
+        """Return the rows of ``metrics.jsonl``; lines that are damaged are left out."""
+        return self._read_log()[0]
+
+    def cut_back(self, round: int) -> int:
+        """Forget all after ``round``: a resumed run makes it again.
+
+        Checkpoints of later rounds, which were no good, get another name.
+
+        Returns:
+            The number of damaged lines of the log, which are moved to ``metrics.damaged``.
+        """
+        rows, damaged = self._read_log()
+        kept = [row for row in rows if row["round"] <= round]
+        with self._writing():
+            if damaged:
+                with open(self.path / DAMAGED, "ab") as file:
+                    file.writelines(line + b"\n" for line in damaged)
+            write_whole(self.metrics, "".join(json.dumps(r) + "\n" for r in kept).encode())
+            for at, path in _by_round(self.samples, ".png").items():
+                if at > round:
+                    path.unlink(missing_ok=True)
+            for at, path in _by_round(self.checkpoints, ".safetensors").items():
+                if at > round:
+                    os.replace(path, path.with_name(f"{path.name}.damaged"))
+        return len(damaged)
+
+    def _read_log(self) -> tuple[list[Row], list[bytes]]:
+        """Return the rows of the log, and the lines that are none.
+
+        Half a line at the end is neither: it was being written when the run was killed.
+        """
+        if not self.metrics.exists():
+            return [], []
+        rows: list[Row] = []
+        damaged: list[bytes] = []
+        *lines, rest = self.metrics.read_bytes().split(b"\n")
+        for line in lines:
+            row = _row(line)
+            if row is not None:
+                rows.append(row)
+            elif line.strip():
+                damaged.append(line)
+        row = _row(rest)
+        return rows if row is None else [*rows, row], damaged
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a JSON file of the run atomically."""
+        write_whole(self.path / name, (json.dumps(value, indent=2) + os.linesep).encode())
+
+
+def _row(line: bytes) -> Row | None:
+    """Return the row that a line of the log holds, if it does."""
+    try:
+        row = cast(object, json.loads(line))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, dict):
+        return None
+    row = cast(Row, row)
+    return row if type(row.get("round")) is int and row["round"] >= 0 else None
+
+
+def _by_round(folder: Path, suffix: str) -> dict[int, Path]:
+    """Return the files that a run has named by their rounds, in order; no others, nor links."""
+    found = {
+        int(path.stem): path
+        for path in folder.glob(f"*{suffix}")
+        if path.stem.isdecimal()
+        and path.name == f"{int(path.stem):09d}{suffix}"
+        and path.is_file()
+        and not path.is_symlink()
+    }
+    return dict(sorted(found.items()))

@@ -1,0 +1,147 @@
+"""What a run shows, watches and leaves behind besides its checkpoints, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+import yaml
+from rich.console import Console
+from torch import Tensor
+
+from ganvas.data.choice import places
+from ganvas.data.source import Source
+from ganvas.diagnosis.watch import Watch, conditions_of
+from ganvas.files import write_whole
+from ganvas.model import Provenance, save_model
+from ganvas.networks.conditions import Given, at
+from ganvas.play import Game, Noise
+from ganvas.training.board import Board
+from ganvas.training.console import Progress
+from ganvas.training.folder import CONFIG, RunFolder
+from ganvas.training.loop import Hooks, Save
+from ganvas.training.settings import TrainSettings
+
+PICTURE_SEED = 424_243
+"""Run s shows the samples of latents of this seed + s, the same in every picture."""
+
+
+def make_hooks(
+    folder: RunFolder,
+    game: Game,
+    source: Source,
+    settings: TrainSettings,
+    seed: int = 0,
+    resumed_at: int | None = None,
+    console: Console | None = None,
+    quiet: bool = False,
+) -> Hooks:
+    """Return everything that a run does beside training, for the loop.
+
+    Args:
+        folder: of the run; its ``config.yaml`` names the recipe.
+        game: what is trained.
+        source: what it is trained on.
+        settings: how long, and whether TensorBoard is wanted.
+        seed: of the run.
+        resumed_at: the round from which a resumed run goes on; None for a new one.
+        console: where progress is shown.
+        quiet: show no progress.
+    """
+    config = config_of(folder, game, settings)
+    hooks = Hooks(save_model=_saver(source, config))
+    if not quiet:
+        history = () if resumed_at is None else folder.rows()
+        hooks.show.append(Progress(settings, game.stages(), history, console).show)
+    board = Board(folder.path, resumed_at) if settings.tensorboard else None
+    if board is not None:
+        hooks.show.append(board.show)
+    if "sample" in game.capabilities():
+        hooks.watch = Watch(source, seed, folder.rows, config)
+        if game.spec.domain.drawn:
+            hooks.picture = Pictures(seed, board, source)
+    return hooks
+
+
+class Pictures:
+    """Writes pictures of samples at fixed latents.
+
+    Points are drawn as a scatter plot, images as a grid; of a conditional game each row is a class,
+    and a column has the same latent.
+    """
+
+    def __init__(self, seed: int, board: Board | None = None, source: Source | None = None) -> None:
+        self._seed, self._board, self._source = seed, board, source
+
+    def __call__(self, game: Game, path: Path) -> None:
+        """Write the picture of a game in evaluation mode to ``path``, whose stem is the round.
+
+        Its suffix becomes that of the kind of data.
+        """
+        domain = game.spec.domain
+        preview = domain.preview(domain.decode(self.samples(game)))
+        path = path.with_suffix(preview.suffix)
+        write_whole(path, preview.content)
+        if self._board is not None and preview.suffix == ".png":
+            self._board.picture(path, int(path.stem))
+
+    @torch.no_grad()
+    def samples(self, game: Game) -> Tensor:
+        """Return the samples (N, *shape) of a picture, row by row, in network units."""
+        device = next((p.device for p in game.parameters()), torch.device("cpu"))
+        noise = Noise(PICTURE_SEED + self._seed, device)
+        prior = cast(Callable[[int, Noise], Tensor], getattr(game, "prior"))  # noqa: B009
+        sample = cast(Callable[[Tensor, Given], Tensor], getattr(game, "sample"))  # noqa: B009
+        classes = game.conditions.classes
+        rows, columns = game.spec.domain.sheet(classes)
+        if game.conditions and not classes:
+            n = max(rows, 1) * columns
+            return sample(prior(n, noise), at(self._known(game, n), slice(n), device))
+        if not rows:
+            z = prior(columns, noise)
+            return sample(z, noise.integers(columns, classes) if classes else None)
+        if not classes:
+            return sample(prior(rows * columns, noise), None)
+        z = prior(columns, noise)
+        z = z.expand(rows, *z.shape).flatten(0, 1)
+        return sample(z, torch.arange(rows, device=device).repeat_interleave(columns))
+
+    def _known(self, game: Game, n: int) -> Given:
+        """Return the conditions of n records of the data, the same in every picture."""
+        assert self._source is not None, "conditions that are no class come from data"
+        items = self._source.items(self._source.splits[-1])
+        return conditions_of(game, self._source, items.rows(np.resize(places(len(items)), n)))
+
+
+def config_of(folder: RunFolder, game: Game, settings: TrainSettings) -> dict[str, Any]:
+    """Return the run's recipe as a tree of plain values, with the settings that are in force."""
+    path = folder.path / CONFIG
+    told = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return {
+        **(cast(dict[str, Any], told) if isinstance(told, dict) else {}),
+        "game": {"system": game.system, **game.config.model_dump(mode="json")},
+        "train": settings.model_dump(mode="json"),
+    }
+
+
+def _saver(source: Source, config: Mapping[str, Any]) -> Save:
+    """Return what writes the model, with a card that says where it comes from."""
+    data: Mapping[str, Any] = config.get("data") or {}
+
+    def save(game: Game, path: Path, rounds: int, kimg: float) -> None:
+        save_model(
+            path,
+            game,
+            Provenance(
+                recipe=str(config.get("name") or ""),
+                about=str(config.get("about") or ""),
+                data=str(data.get("source") or source.spec.name),
+                rounds=rounds,
+                kimg=kimg,
+            ),
+        )
+
+    return save

@@ -1,0 +1,60 @@
+"""Devices, precision and processes, through Lightning Fabric."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING
+
+import torch
+
+from ganvas.errors import UsageError
+from ganvas.play import Ranks
+from ganvas.training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+def launch(settings: TrainSettings) -> Fabric:
+    """Start (or join) the processes that train together and return their Fabric.
+
+    With several devices, every process but the first is a copy of the same command.
+    """
+    from lightning_fabric import Fabric
+
+    warnings.filterwarnings("ignore", message=".*isolated from the rest.*")
+    world = os.environ.get("WORLD_SIZE")
+    devices = settings.devices
+    if world and "TORCHELASTIC_RUN_ID" in os.environ:
+        devices = int(os.environ.get("LOCAL_WORLD_SIZE", world))
+    several = devices != 1 or settings.nodes > 1
+    try:
+        fabric = Fabric(
+            accelerator=settings.accelerator,
+            devices=devices,
+            num_nodes=settings.nodes,
+            strategy="ddp" if several else "auto",
+            precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
+        )
+    except Exception as error:
+        raise UsageError(
+            f"train.accelerator={settings.accelerator} with train.devices={settings.devices} is "
+            f"not to be had here: {error}"
+        ) from error
+    fabric.launch()
+    if settings.batch % fabric.world_size:
+        raise UsageError(
+            f"train.batch={settings.batch} does not divide over {fabric.world_size} processes; "
+            f"try train.batch={settings.batch // fabric.world_size * fabric.world_size}"
+        )
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    elif fabric.world_size > 1 and fabric.device.type == "cpu":
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size))
+    return fabric
+
+
+def ranks_of(fabric: Fabric) -> Ranks:
+    """Return this process's place."""
+    return Ranks(fabric.global_rank, fabric.world_size)

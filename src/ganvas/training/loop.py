@@ -1,0 +1,474 @@
+"""The training loop: plays rounds of any game, and keeps everything about them safe.
+
+It knows no method by name. What a round is stands in the game; what may go wrong stands here.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+import torch
+import torch.distributed as dist
+
+from ganvas.data.feed import Feed
+from ganvas.data.source import Source
+from ganvas.diagnosis.finding import Finding
+from ganvas.errors import GanvasError, quoted
+from ganvas.play import Game, Noise, Stage, Turns, global_seed
+from ganvas.training.average import MovingAverage
+from ganvas.training.checkpoint import all_finite
+from ganvas.training.folder import CONFIG, DAMAGED, METRICS, RunFolder
+from ganvas.training.launch import ranks_of
+from ganvas.training.settings import TrainSettings
+from ganvas.training.signals import caught
+from ganvas.training.stopping import Plateau
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+Outcome = Literal["finished", "stopped", "interrupted", "collapsed", "converged"]
+
+Show = Callable[[dict[str, Any]], None]
+Write = Callable[[Game, Path], None]
+Save = Callable[[Game, Path, int, float], None]
+Accept = Callable[[dict[str, Any]], None]
+
+
+@dataclass
+class Hooks:
+    """What a run shows and watches besides its log; each is called on the first process only.
+
+    Attributes:
+        show: gets every log row and event as a dict.
+        watch: looks at the game, with averaged weights in place, and returns a `Finding`.
+        picture: writes a picture of the game's samples to a path.
+        save_model: writes the inference networks, with averaged weights in place, into a folder,
+            and notes the rounds played and the kimg seen.
+    """
+
+    show: list[Show] = field(default_factory=list["Show"])
+    watch: Callable[[Game], Finding] | None = None
+    picture: Write | None = None
+    save_model: Save | None = None
+
+
+class Loop:
+    """One run of one game, from its first round or from a checkpoint to its horizon.
+
+    Attributes:
+        signal: the one that interrupted the run, if one did.
+        identity: what makes the run this one and no other; kept in every checkpoint.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        source: Source,
+        settings: TrainSettings,
+        folder: RunFolder,
+        fabric: Fabric,
+        seed: int = 0,
+        hooks: Hooks | None = None,
+        identity: Mapping[str, str] | None = None,
+    ) -> None:
+        self.identity = dict(identity or {})
+        self.fabric, self.settings, self.folder = fabric, settings, folder
+        self.hooks = hooks or Hooks()
+        ranks = ranks_of(fabric)
+        if ranks.world > 1 and game.one_process:
+            raise GanvasError(f"{game.system} trains in one process only: {game.one_process}")
+        self.game = game.to(fabric.device)
+        if settings.channels_last:
+            self.game.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.feed = Feed(
+            source,
+            batch=settings.batch,
+            seed=seed,
+            device=fabric.device,
+            rank=ranks.rank,
+            world=ranks.world,
+            streams=game.streams(),
+        )
+        self.turns = Turns(game.players, Noise(seed, fabric.device, ranks), ranks, game.accumulate)
+        self.turns.cosines = settings.cosines
+        self.rest = Plateau(settings.stop_on, folder.rows) if settings.stop_on else None
+        averaged = [game.get_submodule(name) for name in game.averaged]
+        self.average = MovingAverage(averaged, settings.average)
+        if settings.compile:
+            for network in game.children():
+                network.compile(dynamic=False)
+        self._precision = fabric.autocast if settings.precision == "bf16" else nullcontext
+        self.stages = game.stages()
+        self.stage = 0
+        self.stage_seen = 0
+        self.rounds = 0
+        self.rollbacks = 0
+        self.elapsed = 0.0
+        self._mark = (0.0, 0)
+        self._checked = (0, 0)
+        self._saved = 0
+        self.signal: int | None = None
+        self._global_seed = global_seed(seed, ranks.rank)
+
+    # ---- playing --------------------------------------------------------------------------------
+
+    def run(self) -> Outcome:
+        """Play until the horizon, ``stop_at`` or a signal; the run folder is then up to date."""
+        self.game.train()
+        self.turns.hold()
+        with self._seeded(), caught(self._noted):
+            self._load_pending()
+            started = time.monotonic() - self.elapsed
+            self._mark = (time.monotonic(), self.feed.seen)
+            outcome: Outcome | None = None
+            while outcome is None:
+                if self._stage_over():
+                    if self.stage + 1 == len(self.stages):
+                        outcome = "finished"
+                        break
+                    self._next_stage()
+                self.play_round()
+                self.elapsed = time.monotonic() - started
+                outcome = self.after_round()
+            self._finish(outcome)
+        return outcome
+
+    def play_round(self) -> None:
+        """Play one round of the current stage and move the averages."""
+        seen = self.feed.seen
+        self.turns.progress = self.progress
+        with self._precision():
+            self.stages[self.stage].play(self.feed, self.turns)
+        self.turns.round += 1
+        self.rounds += 1
+        self.average.update(self.feed.seen - seen, self.feed.seen, self.turns.progress)
+
+    @property
+    def progress(self) -> float:
+        """Share of the current stage's horizon already played."""
+        rounds = self._rounds_of(self.stages[self.stage])
+        if rounds is not None:
+            return self.turns.round / rounds
+        assert self.settings.kimg is not None
+        return (self.feed.seen - self.stage_seen) / (self.settings.kimg * 1000)
+
+    def _rounds_of(self, stage: Stage) -> int | None:
+        return stage.rounds if stage.rounds is not None else self.settings.rounds
+
+    def _stage_over(self) -> bool:
+        return self.progress >= 1.0
+
+    def _next_stage(self) -> None:
+        self.stage += 1
+        self.stage_seen = self.feed.seen
+        self.turns.round = 0
+        self._event("stage", f"{self.stages[self.stage].name} begins")
+
+    def after_round(self) -> Outcome | None:
+        """Log, look, picture and save where due; say whether the run ends here."""
+        settings, n = self.settings, self.rounds
+        ends = self._stage_over() and self.stage + 1 == len(self.stages)
+        if (n % settings.log_every == 0 or ends) and self._lost_too_many_steps():
+            self._roll_back("too many steps had gradients that are not finite")
+            return None
+        finding = None
+        watched = settings.watch_every and not self.stages[self.stage].prepares
+        if watched and (n % settings.watch_every == 0 or ends):
+            finding = self._look()
+        row = self._log(finding) if n % settings.log_every == 0 or ends else None
+        if settings.sample_every and (n % settings.sample_every == 0 or ends):
+            self._picture()
+        if finding and finding.warning:
+            self._event("warning", finding.warning)
+        if settings.guard.on_collapse != "warn" and self._agree(finding and finding.collapsed):
+            if settings.guard.on_collapse == "stop":
+                return "collapsed"
+            if self.folder.list_checkpoints():
+                self._roll_back("the generator collapsed")
+                return None
+        if n % settings.checkpoint_every == 0 and not ends and not self._save():
+            self._roll_back("weights or buffers are not finite")
+            return None
+        if row is not None and not ends and self._at_rest(row):
+            return "converged"
+        if self._interrupted():
+            return "interrupted"
+        return "stopped" if n == settings.stop_at and not ends else None
+
+    def _finish(self, outcome: Outcome) -> None:
+        unsaved = self.rounds != self._saved or outcome == "finished"
+        if unsaved and not self._save():
+            self._give_up("weights or buffers are not finite")
+        if outcome == "interrupted":
+            self._event("interrupted", f"saved at round {self.rounds}")
+            self.signal = self.signal or signal.SIGTERM  # another process was told to stop
+
+    # ---- what a run leaves behind ---------------------------------------------------------------
+
+    @property
+    def _first(self) -> bool:
+        return self.turns.ranks.rank == 0
+
+    def _log(self, finding: Finding | None) -> dict[str, Any]:
+        numbers = self.turns.take_statistics()
+        now, seen = time.monotonic(), self.feed.seen
+        since, before = self._mark
+        row: dict[str, Any] = {
+            "round": self.rounds,
+            "kimg": seen / 1000,
+            "stage": self.stages[self.stage].name,
+            "time": round(self.elapsed, 2),
+            "img_per_s": round((seen - before) / max(now - since, 1e-9), 1),
+            **numbers,
+            **(finding.numbers if finding else {}),
+        }
+        if self.fabric.device.type == "cuda":
+            row["gpu_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
+        self._mark = (now, seen)
+        self._record(row)
+        return row
+
+    def _at_rest(self, row: dict[str, Any]) -> bool:
+        """Whether the number that ``train.stop_on`` watches has stopped getting better."""
+        if self.rest is None:
+            return False
+        told = self.rest.reached(row) if self._first else False
+        if self._first and (complaint := self.rest.complaint(row)):
+            self._event("warning", complaint)
+        return self._agree(told)
+
+    def _event(self, kind: str, message: str) -> None:
+        self._record({"round": self.rounds, "event": kind, "message": message})
+
+    def _record(self, row: dict[str, Any]) -> None:
+        if self._first:
+            self.folder.append(row)
+            for show in self.hooks.show:
+                show(row)
+
+    @contextmanager
+    def _inference(self) -> Generator[None]:
+        """Averaged weights in place, evaluation mode, no gradients."""
+        self.game.eval()
+        # Looks and pictures come in batches of their own: not worth compiling for.
+        eager = torch.compiler.set_stance("force_eager") if self.settings.compile else nullcontext()
+        with eager, self.average.applied(), torch.no_grad():
+            yield
+        self.game.train()
+
+    def _look(self) -> Finding | None:
+        if not self._first or self.hooks.watch is None:
+            return None
+        with self._inference():
+            return self.hooks.watch(self.game)
+
+    def _picture(self) -> None:
+        if self._first and self.hooks.picture is not None:
+            with self._inference():
+                self.hooks.picture(self.game, self.folder.samples / f"{self.rounds:09d}.png")
+
+    # ---- checkpoints ----------------------------------------------------------------------------
+
+    def _save(self) -> bool:
+        """Write a checkpoint and the model; False, with nothing written, if they hold NaN."""
+        state = self.state_dict()
+        if not all_finite(state["game"]):
+            return False
+        if self._first:
+            self.folder.save_checkpoint(self.rounds, state, self.settings.keep)
+            if self.hooks.save_model is not None:
+                with self._inference():
+                    seen = self.feed.seen / 1000
+                    self.hooks.save_model(self.game, self.folder.model, self.rounds, seen)
+        self._saved = self.rounds
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that the run's continuation depends on."""
+        cuda = self.fabric.device.type == "cuda"
+        return {
+            "system": self.game.system,
+            "identity": self.identity,
+            "game": self._weights(),
+            "turns": self.turns.state_dict(),
+            "average": self.average.state_dict(),
+            "feed": self.feed.state_dict(),
+            "global_rng": self._gather(torch.get_rng_state()),
+            "cuda_rng": self._gather(torch.cuda.get_rng_state()) if cuda else [],
+            "stage": self.stage,
+            "stage_seen": self.stage_seen,
+            "rounds": self.rounds,
+            "rollbacks": self.rollbacks,
+            "checked": self._checked,
+            "elapsed": self.elapsed,
+        }
+
+    def _weights(self) -> dict[str, torch.Tensor]:
+        return dict(self.game.state_dict())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up a state that `state_dict` gave."""
+        if state["system"] != self.game.system:
+            raise GanvasError(
+                f"this checkpoint is of {state['system']}, and the recipe plays {self.game.system}"
+            )
+        mine, saved = self.game.state_dict(), state["game"]
+        for name in sorted(mine.keys() | saved.keys()):
+            if name not in mine or name not in saved or mine[name].shape != saved[name].shape:
+                raise GanvasError(
+                    f"the checkpoint in {self.folder.path} is of another recipe: '{name}' is not "
+                    "the same tensor in it and in the networks of config.yaml"
+                )
+        self.game.load_state_dict(saved)
+        self.turns.load_state_dict(state["turns"])
+        self.average.load_state_dict(state["average"])
+        self.feed.load_state_dict(state["feed"])
+        rank = min(self.turns.ranks.rank, len(state["global_rng"]) - 1)
+        torch.set_rng_state(state["global_rng"][rank])
+        if state["cuda_rng"] and self.fabric.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda_rng"][rank])
+        self.stage, self.stage_seen = state["stage"], state["stage_seen"]
+        self.rounds, self.rollbacks = state["rounds"], state["rollbacks"]
+        self._saved = self.rounds
+        self._checked, self.elapsed = state["checked"], state["elapsed"]
+
+    def resume(self, accept: Accept = lambda state: None) -> int:
+        """Go back to the newest sound checkpoint, and return its round (0: none was written).
+
+        Args:
+            accept: sees the checkpoint before anything is changed, and raises if it may not be
+                gone on from.
+
+        Raises:
+            GanvasError: no checkpoint can be read, or all have gone.
+        """
+        path = self.folder.path
+        state, problems = self.folder.load_checkpoint()
+        if state is None and problems:
+            raise GanvasError(f"no checkpoint of {path} can be read: {problems[0]}")
+        if state is None and self.folder.has_trained(self.settings.checkpoint_every):
+            raise GanvasError(
+                f"{path} was trained, and its checkpoints are gone, so it cannot go on: bring "
+                f"{self.folder.checkpoints} back, or start anew with: "
+                f"ganvas train {quoted(path / CONFIG)} --out {quoted(path)} --overwrite"
+            )
+        if state is not None:
+            accept(state)
+        self._pending = state
+        rounds = int(state["rounds"]) if state else 0
+        self._cut_back(rounds)
+        for problem in problems:
+            message = f"{problem}: the run goes on from round {rounds}"
+            self._record({"round": rounds, "event": "warning", "message": message})
+        return rounds
+
+    def _cut_back(self, rounds: int) -> None:
+        """Forget what the folder has of later rounds, and say what was damaged in its log."""
+        lost = self.folder.cut_back(rounds) if self._first else 0
+        if lost:
+            message = (
+                f"{lost} damaged {'line' if lost == 1 else 'lines'} of {METRICS} were set aside in "
+                f"{DAMAGED}"
+            )
+            self._record({"round": rounds, "event": "warning", "message": message})
+
+    _pending: dict[str, Any] | None = None
+
+    def _load_pending(self) -> None:
+        if self._pending is None:
+            self.game.begin(self.feed)
+            return
+        self.load_state_dict(self._pending)
+        self._pending = None
+
+    def _gather(self, state: torch.Tensor) -> list[torch.Tensor]:
+        if self.turns.ranks.world == 1:
+            return [state]
+        states: list[torch.Tensor | None] = [None] * self.turns.ranks.world
+        dist.all_gather_object(states, state)
+        return [s for s in states if s is not None]
+
+    # ---- when things go wrong -------------------------------------------------------------------
+
+    def _lost_too_many_steps(self) -> bool:
+        """Whether too large a share of the steps since the last check had to be left out."""
+        steps, cancelled = sum(self.turns.steps.values()), int(self.turns.cancelled)
+        before_steps, before_cancelled = self._checked
+        self._checked = (steps, cancelled)
+        share = (cancelled - before_cancelled) / max(steps - before_steps, 1)
+        return share > self.settings.guard.tolerance
+
+    def _roll_back(self, reason: str) -> None:
+        """Return to the last checkpoint with halved rates and other random draws, or give up."""
+        rollbacks, rate, at = self.rollbacks + 1, self.turns.rate / 2, self.rounds
+        if rollbacks > self.settings.guard.rollbacks:
+            self._give_up(reason)
+        state, problems = self.folder.load_checkpoint()
+        if state is None:
+            self._give_up(f"{reason}, before the first checkpoint")
+        self.load_state_dict(state)
+        self.rollbacks, self.turns.rate = rollbacks, rate
+        self.turns.statistics = {}
+        self.turns.noise.advance(rollbacks)
+        self.feed.advance(rollbacks)
+        self._mark = (time.monotonic(), self.feed.seen)
+        changed = self.state_dict()
+        self._cut_back(self.rounds)
+        if self._first:
+            self.folder.save_checkpoint(self.rounds, changed, self.settings.keep)
+        for problem in problems:
+            self._event("warning", problem)
+        self._event(
+            "rollback",
+            f"at round {at} {reason}: back to round {self.rounds}, learning rates × {rate:g}, "
+            f"other random draws (roll-back {rollbacks} of {self.settings.guard.rollbacks})",
+        )
+
+    def _give_up(self, reason: str) -> NoReturn:
+        self._event("failed", reason)
+        report: dict[str, Any] = {
+            "reason": reason,
+            "round": self.rounds,
+            "rollbacks": self.rollbacks,
+            "statistics": self.turns.take_statistics(),
+            "not_finite": [name for name, t in self.game.state_dict().items() if not all_finite(t)],
+            "last_rows": self.folder.rows()[-5:],
+        }
+        if self._first:
+            self.folder.write_json("crash.json", report)
+        raise GanvasError(
+            f"training stopped at round {self.rounds}: {reason} ({self.rollbacks} roll-backs "
+            f"tried). See {self.folder.path / 'crash.json'}; try a lower learning rate"
+        )
+
+    # ---- signals and global randomness ----------------------------------------------------------
+
+    def _noted(self, number: int) -> None:
+        self.signal = number
+
+    def _interrupted(self) -> bool:
+        """Whether to stop now; all processes agree, asking each other every tenth round."""
+        if self.turns.ranks.world > 1 and self.rounds % 10:
+            return False
+        return self._agree(self.signal is not None)
+
+    def _agree(self, mine: object) -> bool:
+        """Whether ``mine`` is true on any process."""
+        if self.turns.ranks.world == 1:
+            return bool(mine)
+        flag = torch.tensor(float(bool(mine)), device=self.fabric.device)
+        return bool(self.turns.ranks.mean(flag) > 0)
+
+    @contextmanager
+    def _seeded(self) -> Generator[None]:
+        """Give dropout and the like their own global randomness; the caller's stays as it was."""
+        devices = [self.fabric.device] if self.fabric.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(self._global_seed)
+            yield
