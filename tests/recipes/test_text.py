@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganvas.errors import UsageError
+from ganvas.recipes.catalogue import FOLDER, layers, names
 from ganvas.recipes.text import parse, read, show, write
 
 
@@ -129,3 +130,17 @@ def test_a_huge_file_is_no_recipe(tmp_path: Path) -> None:
         file.truncate(2**31)  # takes no room on the disk
     with pytest.raises(UsageError, match="more than 1,048,576 bytes"):
         read(tmp_path / "a.yaml")
+
+
+def test_both_readers_of_yaml_say_the_same_of_every_packaged_recipe() -> None:
+    paths = sorted(FOLDER.glob("*/*.yaml"))
+    assert len(paths) == len(names()) > 100
+    for path in paths:
+        assert repr(read(path, trusted=True)) == repr(read(path)), path
+
+
+def test_nested_beyond_what_libyaml_survives_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "deep.yaml"
+    path.write_text("[" * 200_000)
+    with pytest.raises(UsageError, match="nested too deeply"):
+        layers(str(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ class Summary:
     """Whether it needs labels."""
 
 
-def names() -> list[str]:
+@cache
+def names() -> tuple[str, ...]:
     """Return the names ``system/dataset`` of the packaged recipes, sorted."""
-    return sorted(p.relative_to(FOLDER).with_suffix("").as_posix() for p in FOLDER.glob("*/*.yaml"))
+    files = FOLDER.glob("*/*.yaml")
+    return tuple(sorted(p.relative_to(FOLDER).with_suffix("").as_posix() for p in files))
 
 
 def summaries() -> list[Summary]:
@@ -94,8 +97,8 @@ def layers(name: str) -> list[Layer]:
         if path.resolve() in visited:
             raise UsageError(f"{path}: 'base: {wanted}' leads back to itself")
         visited.append(path.resolve())
-        tree = read(path)
         packaged = path.is_relative_to(FOLDER)
+        tree = read(path, trusted=packaged)
         stack.insert(0, Layer(tree, f"recipe {wanted}" if packaged else str(path)))
         base = tree.pop("base", None)
         if base is None:

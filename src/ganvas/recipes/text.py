@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
@@ -93,14 +93,27 @@ def _write_list(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.Node:
 _Dumper.add_representer(list, _write_list)
 
 
-def parse(text: str, where: str) -> Any:
-    """Return what the YAML ``text`` says.
+if TYPE_CHECKING:
+    _LibYAML = yaml.SafeLoader
+else:
+    _LibYAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Fast(_LibYAML):
+    """Reads alike by libyaml, ten times faster; deeply nested text makes it crash."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+    yaml_constructors = _Loader.yaml_constructors
+
+
+def parse(text: str, where: str, *, trusted: bool = False) -> Any:
+    """Return what the YAML ``text`` says; one's own is ``trusted`` to be short and flat.
 
     Raises:
         UsageError: it is no YAML; the message says where.
     """
     try:
-        loader = _Loader(text)  # a SafeLoader
+        loader = (_Fast if trusted else _Loader)(text)  # both are safe ones
         node = loader.get_single_node()
         if node is None:
             return None
@@ -135,8 +148,8 @@ def _size(node: yaml.Node, known: dict[int, int]) -> int:
     return known[id(node)]
 
 
-def read(path: Path) -> Tree:
-    """Return the mapping in a YAML file.
+def read(path: Path, *, trusted: bool = False) -> Tree:
+    """Return the mapping in a YAML file, which is ``trusted`` if it is ganvas's own.
 
     Raises:
         UsageError: the file cannot be read, or holds something else.
@@ -149,7 +162,7 @@ def read(path: Path) -> Tree:
         raise UsageError(f"{path} is not a recipe: it is not UTF-8 text") from None
     except OSError as error:
         raise UsageError(f"cannot read the recipe {path}: {error.strerror}") from None
-    tree = parse(text, str(path))
+    tree = parse(text, str(path), trusted=trusted)
     if not isinstance(tree, dict):
         raise UsageError(f"{path} is not a recipe: expected keys such as data, game and train")
     return cast(Tree, tree)
