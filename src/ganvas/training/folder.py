@@ -8,20 +8,19 @@ import shutil
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from ganvas.errors import GanvasError, UsageError, quoted
 from ganvas.files import explain, refuse_links, sweep, write_whole
 from ganvas.model import MODEL
 from ganvas.training.checkpoint import load_state, save_state
 from ganvas.training.lock import LOCK, Lock
+from ganvas.training.log import Log, Row
 
 CONFIG = "config.yaml"
 METRICS = "metrics.jsonl"
 DAMAGED = "metrics.damaged"
 """Lines of the log that cannot be read are kept here, out of the way."""
-
-Row = dict[str, Any]
 
 
 class RunFolder:
@@ -33,6 +32,7 @@ class RunFolder:
         self.samples = path / "samples"
         self.model = path / "model"
         self.metrics = path / METRICS
+        self._log = Log(self.metrics)
         self._lock: Lock | None = None
 
     @classmethod
@@ -184,7 +184,7 @@ class RunFolder:
 
     def rows(self) -> list[Row]:
         """Return the rows of ``metrics.jsonl``; lines that are damaged are left out."""
-        return self._read_log()[0]
+        return self._log.read()[0]
 
     def cut_back(self, round: int) -> int:
         """Forget all after ``round``: a resumed run makes it again.
@@ -194,13 +194,14 @@ class RunFolder:
         Returns:
             The number of damaged lines of the log, which are moved to ``metrics.damaged``.
         """
-        rows, damaged = self._read_log()
+        rows, damaged = Log(self.metrics).read()
         kept = [row for row in rows if row["round"] <= round]
         with self._writing():
             if damaged:
                 with open(self.path / DAMAGED, "ab") as file:
                     file.writelines(line + b"\n" for line in damaged)
             write_whole(self.metrics, "".join(json.dumps(r) + "\n" for r in kept).encode())
+            self._log = Log(self.metrics)  # a new file, whatever its number
             for at, path in _by_round(self.samples, ".png").items():
                 if at > round:
                     path.unlink(missing_ok=True)
@@ -209,40 +210,9 @@ class RunFolder:
                     os.replace(path, path.with_name(f"{path.name}.damaged"))
         return len(damaged)
 
-    def _read_log(self) -> tuple[list[Row], list[bytes]]:
-        """Return the rows of the log, and the lines that are none.
-
-        Half a line at the end is neither: it was being written when the run was killed.
-        """
-        if not self.metrics.exists():
-            return [], []
-        rows: list[Row] = []
-        damaged: list[bytes] = []
-        *lines, rest = self.metrics.read_bytes().split(b"\n")
-        for line in lines:
-            row = _row(line)
-            if row is not None:
-                rows.append(row)
-            elif line.strip():
-                damaged.append(line)
-        row = _row(rest)
-        return rows if row is None else [*rows, row], damaged
-
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file of the run atomically."""
         write_whole(self.path / name, (json.dumps(value, indent=2) + os.linesep).encode())
-
-
-def _row(line: bytes) -> Row | None:
-    """Return the row that a line of the log holds, if it does."""
-    try:
-        row = cast(object, json.loads(line))
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(row, dict):
-        return None
-    row = cast(Row, row)
-    return row if type(row.get("round")) is int and row["round"] >= 0 else None
 
 
 def _by_round(folder: Path, suffix: str) -> dict[int, Path]:
