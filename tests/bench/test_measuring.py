@@ -14,6 +14,7 @@ from ganvas.data.open import open_data
 from ganvas.metrics import modes
 from ganvas.metrics.floors import hq_floor
 from ganvas.metrics.measures import coverage_measures
+from ganvas.metrics.of.law import LawMeasures
 from ganvas.model import load, save_model
 from ganvas.play import Noise, build
 
@@ -24,7 +25,7 @@ RING = law("ring8")
 def test_each_run_is_measured_by_samples_of_its_own_seed(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "POINT_SAMPLES", (300, 200))
+    monkeypatch.setattr(LawMeasures, "customary", (200, 300))
     job = Job("ring8", "nsgan", "toyV", "smoke", seed)
     recipe = job.recipe()
     game = build(recipe.game_type, recipe.game_config, open_data(recipe.data).spec, 0)

@@ -16,9 +16,11 @@ from ganvas.data.laws import law
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import ArraySource, LawSource
-from ganvas.diagnosis.look import class_numbers, known_items, measure_of, preference, set_size
+from ganvas.diagnosis.look import known_items, preference
 from ganvas.diagnosis.watch import Watch, diagnose_run
 from ganvas.metrics.floors import hq_floor
+from ganvas.metrics.neighbourhood import class_numbers, set_size
+from ganvas.metrics.of import measures_of
 from ganvas.play import Noise, build
 from ganvas.recipes import load_recipe
 from tests.training.players import Known, blob, log, points_source, ring, ring_source
@@ -174,16 +176,16 @@ def test_digits_are_judged_by_features_and_classes() -> None:
 def test_stacked_digits_are_counted_by_modes() -> None:
     source = open_data(DataSettings(source="digits_stack", labels=False))
     real = next(iter(known_items(source).values()))
-    measure = measure_of(source, real, torch.device("cpu"))
+    probe = measures_of(source).probe(real)
     encode = source.spec.domain.encode
     items = encode(source.items("reference").x)
-    whole = measure(items)
-    assert len(items) == measure.samples == 10_000
-    assert whole["coverage/modes"] >= 998
-    assert whole["coverage/kl_modes"] == pytest.approx(999 / 20_000, rel=0.15)
-    collapsed = measure(items[:1].expand(300, -1, -1, -1))
-    assert collapsed["coverage/modes"] == 1
-    assert collapsed["coverage/diversity"] == 0
+    whole = probe(items)
+    assert len(items) == probe.samples == 10_000
+    assert whole["modes"] >= 998
+    assert whole["kl_modes"] == pytest.approx(999 / 20_000, rel=0.15)
+    collapsed = probe(items[:1].expand(300, -1, -1, -1))
+    assert collapsed["modes"] == 1
+    assert collapsed["diversity"] == 0
 
 
 def test_preference_is_the_share_of_pairs_won_with_ties_halved() -> None:

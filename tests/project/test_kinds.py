@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
+from ganvas.data.affine import AffineSource
 from ganvas.data.domain import Domain
 from ganvas.data.domains import all_domains, find_domain, kinds
+from ganvas.data.graph_source import GraphSource
+from ganvas.data.source import ArraySource, LawSource, StackSource
 
 SOURCE = Path(__file__).parents[2] / "src" / "ganvas"
+
+
+@cache
+def trees() -> dict[Path, ast.AST]:
+    return {path: ast.parse(path.read_text("utf-8")) for path in SOURCE.rglob("*.py")}
 
 
 def comparisons(tree: ast.AST, names: set[str]) -> list[int]:
@@ -35,9 +44,19 @@ def test_no_kind_of_data_is_compared_outside_its_own_file() -> None:
     assert {domain.__name__ for domain in all_domains(Domain)} >= names
     found = {
         path.relative_to(SOURCE).as_posix(): lines
-        for path in SOURCE.rglob("*.py")
-        if path.parent.name != "domains"
-        and (lines := comparisons(ast.parse(path.read_text("utf-8")), names))
+        for path, tree in trees().items()
+        if path.parent.name != "domains" and (lines := comparisons(tree, names))
+    }
+    assert found == {}
+
+
+def test_no_class_of_source_is_asked_for() -> None:
+    sources = (AffineSource, ArraySource, GraphSource, LawSource, StackSource)
+    names = {source.__name__ for source in sources}
+    found = {
+        path.relative_to(SOURCE).as_posix(): lines
+        for path, tree in trees().items()
+        if (lines := comparisons(tree, names))
     }
     assert found == {}
 

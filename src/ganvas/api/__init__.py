@@ -1,7 +1,7 @@
 """ganvas from Python: train, resume, evaluate, load. The command line calls the same functions."""
 
 from ganvas.api.distances import Estimate, distance
-from ganvas.api.measuring import diagnose, digit_classifier, drawn, evaluate, measure
+from ganvas.api.measuring import diagnose, drawn, evaluate, measure
 from ganvas.api.running import Ending, resume, train
 from ganvas.model import load
 
@@ -9,7 +9,6 @@ __all__ = [
     "Ending",
     "Estimate",
     "diagnose",
-    "digit_classifier",
     "distance",
     "drawn",
     "evaluate",

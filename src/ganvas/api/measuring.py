@@ -12,21 +12,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ganvas.data.affine import AffineSource
 from ganvas.data.choice import CHOICE, at_most, places
 from ganvas.data.items import Items
 from ganvas.data.open import open_data
-from ganvas.data.source import REFERENCE, Source, StackSource
+from ganvas.data.source import REFERENCE, Source
 from ganvas.data.spec import AnyArray
 from ganvas.diagnosis.watch import diagnose_run
 from ganvas.files import alone
-from ganvas.metrics.extractor import Extractor
-from ganvas.metrics.extractors import default_extractor
 from ganvas.metrics.gaussianity import GAUSSIANITY, KERNEL_SAMPLES, gaussianity
-from ganvas.metrics.images import evaluate_images
-from ganvas.metrics.points import evaluate_point_set, evaluate_points
+from ganvas.metrics.of import measures_of
 from ganvas.metrics.protocol import Protocol, Score, Scores, measured, settings
-from ganvas.metrics.stacked import evaluate_stacked, stack_classifier
 from ganvas.metrics.unmeasurable import UnmeasurableError
 from ganvas.model import Model, load
 from ganvas.model.storage import digest_of, note_scores
@@ -133,31 +128,7 @@ def measure(model: Model, source: Source, samples: int, seed: int = 0) -> Scores
     if "sample" not in model.capabilities:
         return Scores()
     x, labels = drawn(model, source, samples, seed)
-    if source.law is not None:
-        return evaluate_points(x, source.law, seed)
-    if isinstance(source, StackSource):
-        classifier = digit_classifier(source, model.device)
-        return evaluate_stacked(x, classifier, data=source.spec.name, seed=seed)
-    endless = isinstance(source, AffineSource)  # fixed draws stand for all
-    train = source.items(REFERENCE if endless else "train").x
-    held_out = source.items("test").x if "test" in source.splits else None
-    if source.spec.domain.grid:
-        name, channels = source.spec.name, source.spec.shape[0]
-        extractor = default_extractor(name, channels=channels, device=model.device)
-        return evaluate_images(
-            x,
-            train,
-            extractor,
-            held_out=held_out,
-            data=name,
-            labels=None if labels is None else torch.from_numpy(labels),
-            seed=seed,
-            device=model.device,
-        )
-    if held_out is None:
-        return evaluate_point_set(x, train, reference_name=f"{source.spec.name}, train", seed=seed)
-    reference_name = f"{source.spec.name}, test"
-    return evaluate_point_set(x, held_out, real=train, reference_name=reference_name, seed=seed)
+    return measures_of(source, model.device).scores(x, labels, seed)
 
 
 def measure_codes(model: Model, source: Source, seed: int = 0) -> Scores:
@@ -221,11 +192,6 @@ def _codes(model: Model, items: AnyArray, seed: int) -> AnyArray:
     chunks = [items[start : start + 256] for start in range(0, len(items), 256)]
     codes = [draw(model.domain.encode(x).to(model.device), noise).cpu() for x in chunks]
     return torch.cat(codes).numpy()
-
-
-def digit_classifier(source: StackSource, device: torch.device) -> Extractor:
-    """Return what tells the single digits of a stack apart: the shipped net, or neighbours."""
-    return stack_classifier(source.digits["train"], device)
 
 
 def _class_shares(scores: dict[str, Score], names: list[str]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ganvas.data.open import open_data
-from ganvas.data.source import REFERENCE, ArraySource, Source
+from ganvas.data.source import Source
 from ganvas.data.spec import AnyArray
 from ganvas.play import Game
 from ganvas.recipes import load_recipe
@@ -23,7 +23,7 @@ def training_items(run: str | Path, game: Own = None) -> AnyArray:
         UsageError: there is no run, or its data are gone.
     """
     source = _source(run, game)
-    return source.items("train" if isinstance(source, ArraySource) else REFERENCE).x
+    return source.known.x
 
 
 def held_out_items(run: str | Path, game: Own = None) -> AnyArray:

@@ -26,8 +26,6 @@ SAMPLE_SEED = 777
 ATTEMPTS = 2
 """Times that a job is begun, or goes on from its checkpoint, whose process is killed."""
 
-POINT_SAMPLES = (2_500, 10_000)
-STACK_SAMPLES = (26_000, 20_000)
 PLOTTED = 500
 """Points of each run kept for the panels of the report."""
 
@@ -218,38 +216,30 @@ def measure(folder: Path, job: Job) -> Row:
     """Return the scores of a finished run at each number of samples, floors and histogram."""
     from ganvas import api
     from ganvas.data.open import open_data
-    from ganvas.data.source import StackSource
-    from ganvas.metrics import modes
-    from ganvas.metrics.stacked import mode_histogram, stacked_digits
+    from ganvas.metrics.of import measures_of
     from ganvas.model import load
 
     model = load(folder)
     source = open_data(job.recipe().data)
-    counts = POINT_SAMPLES if source.law is not None else STACK_SAMPLES
+    measures = measures_of(source, model.device)
     seed = SAMPLE_SEED + job.seed
     scores: dict[str, dict[str, float | None]] = {}
     floors: dict[str, dict[str, float | None]] = {}
     weights: str | None = None
-    for n in sorted(counts):
+    for n in measures.customary:
         found = api.measure(model, source, n, seed)
         scores[str(n)] = {s.protocol.metric: plain(s.value) for s in found.values()}
         floors[str(n)] = {s.protocol.metric: s.floor for s in found.values()}
         weights = next(iter(found.values())).protocol.weights or None
-    x, _ = api.drawn(model, source, max(counts), seed)
-    if source.law is not None:
-        judge = modes.assign if source.law.noisy is None else modes.assign_shell
-        histogram = judge(x, source.law).counts
-    else:
-        assert isinstance(source, StackSource)
-        histogram = mode_histogram(stacked_digits(x, api.digit_classifier(source, model.device)))
+    x, _ = api.drawn(model, source, max(measures.customary), seed)
     generator = model.game.get_submodule("generator")
     return {
-        "samples": sorted(counts),
+        "samples": list(measures.customary),
         "sample_seed": seed,
         "scores": scores,
         "floors": floors,
         "classifier": weights,
-        "histogram": [int(count) for count in histogram],
+        "histogram": [int(count) for count in measures.histogram(x)],
         "generator_parameters": sum(p.numel() for p in generator.parameters()),
         "points": x[:PLOTTED, :2].astype(float).round(2).tolist()
         if job.seed == 0 and x.ndim == 2

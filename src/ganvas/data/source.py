@@ -102,6 +102,11 @@ class Source(ABC):
         """Return the items that the data are made of, by split; none of data drawn by a formula."""
         return {}
 
+    @property
+    def known(self) -> Items:
+        """Training items, or the fixed ones that stand for endlessly many, in data units."""
+        return self.items(REFERENCE if REFERENCE in self.splits else "train")
+
     def classes_like(self, items: Items, n: int) -> npt.NDArray[np.int64] | None:
         """Return classes (n,) as frequent as those of some items, or None where they have none.
 

@@ -15,14 +15,10 @@ from torch import Tensor
 from ganvas.data.items import Items
 from ganvas.data.source import Source
 from ganvas.diagnosis.finding import Finding
-from ganvas.diagnosis.look import (
-    Measure,
-    Numbers,
-    known_items,
-    measure_of,
-    preference,
-)
+from ganvas.diagnosis.look import Numbers, known_items, named, preference
 from ganvas.diagnosis.verdicts import Diagnosis, diagnose
+from ganvas.metrics.kind import Probe
+from ganvas.metrics.of import measures_of
 from ganvas.networks.conditions import Given, at
 from ganvas.play import Game, Noise, global_seed
 
@@ -57,7 +53,7 @@ class Watch:
     ) -> None:
         self._source, self._seed = source, seed
         self._rows, self._config = rows, config
-        self._measure: Measure | None = None
+        self._probe: Probe | None = None
         self._known: dict[str, Items] = {}
 
     def __call__(self, game: Game) -> Finding:
@@ -78,11 +74,11 @@ class Watch:
             return self._look(game, device)
 
     def _look(self, game: Game, device: torch.device) -> Numbers:
-        if self._measure is None:
+        if self._probe is None:
             self._known = known_items(self._source)
-            self._measure = measure_of(self._source, self._real, device)
+            self._probe = measures_of(self._source, device).probe(self._real)
         noise = Noise(WATCH_SEED + self._seed, device)
-        n = self._measure.samples
+        n = self._probe.samples
         z: Tensor = _call(game, "prior", n, noise)
         if game.conditions.classes or not game.conditions:
             y = _labels(game, self._source.classes_like(self._real, n), device)
@@ -93,7 +89,7 @@ class Watch:
         finite = fake.flatten(1).isfinite().all(1)
         if not finite.all():
             return {"coverage/finite": round(float(finite.double().mean()), 6)}
-        numbers = self._measure(fake)
+        numbers = named("coverage", self._probe(fake))
         if "score" in game.capabilities() and game.scores_are == "judgements":
             first = slice(0, len(self._real))
             scores = _in_parts(game, "score", fake[first], at(y, first))
