@@ -10,6 +10,7 @@ import torch
 
 from ganvas.errors import UsageError
 from ganvas.play import Ranks
+from ganvas.process import cores, keep_memory
 from ganvas.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -48,10 +49,12 @@ def launch(settings: TrainSettings) -> Fabric:
             f"train.batch={settings.batch} does not divide over {fabric.world_size} processes; "
             f"try train.batch={settings.batch // fabric.world_size * fabric.world_size}"
         )
+    keep_memory()
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
-    elif fabric.world_size > 1 and fabric.device.type == "cpu":
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size))
+    elif fabric.device.type == "cpu":
+        share = max(1, cores() // fabric.world_size)
+        torch.set_num_threads(min(share, torch.get_num_threads()))
     return fabric
 
 
