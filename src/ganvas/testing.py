@@ -24,7 +24,8 @@ from ganvas.config import Settings
 from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
 from ganvas.data.source import Source
-from ganvas.play import Game, Noise, Ranks, Turn, Turns, build
+from ganvas.play import Game, Noise, Ranks, Turn, Turns, build, has
+from ganvas.play.abilities import CanSample, CanScore
 from ganvas.training.folder import RunFolder
 from ganvas.training.launch import launch
 from ganvas.training.loop import Loop
@@ -113,26 +114,20 @@ def play(game: Game, feed: Feed, turns: Turns, rounds: int) -> None:
             stage.play(feed, turns)
 
 
-def call(game: Game, verb: str, *arguments: Any) -> Tensor:
-    """Call a capability that not every game has."""
-    return cast(Tensor, getattr(game, verb)(*arguments))
-
-
 # ---- checks -------------------------------------------------------------------------------------
 
 
 def check_shapes(case: Case) -> None:
     """Samples and scores have the shapes that the data prescribe, for one sample and several."""
     game = case.build().eval()
-    has = game.capabilities()
     with torch.no_grad():
         for n in (1, 5):
             y = torch.arange(n) % game.spec.classes if game.spec.classes else None
-            if "sample" in has:
-                x = call(game, "sample", call(game, "prior", n, Noise(0)), y)
+            if has(game, CanSample):
+                x = game.sample(game.prior(n, Noise(0)), y)
                 assert x.shape == (n, *game.spec.shape), f"sample gave {tuple(x.shape)}"
-                if "score" in has:
-                    score = call(game, "score", x, y)
+                if has(game, CanScore):
+                    score = game.score(x, y)
                     assert score.shape == (n,), f"score gave {tuple(score.shape)}"
 
 

@@ -55,7 +55,7 @@ class Broken(Perfect):
 
     latent = Normal(dim=2)
 
-    def encode(self, x: Tensor, y: Tensor | None) -> Tensor:
+    def draw(self, x: Tensor, noise: Noise) -> Tensor:
         return torch.where(x == x[3], torch.nan, x)
 
 
@@ -161,10 +161,25 @@ def test_numbers_of_a_game_that_are_not_finite_are_left_out(source: Source) -> N
     assert "1,000 of 1,000 rows" in scores.left_out["measures of perfect"]
 
 
+class Elsewhere(Broken):
+    """Its codes are of another space than what it draws samples from."""
+
+    draw = None
+
+    def encode(self, x: Tensor, y: Tensor | None) -> Tensor:
+        return x
+
+
+def test_codes_that_are_no_latents_of_the_prior_are_not_compared_with_it(source: Source) -> None:
+    scores = measure_codes(model_of(Elsewhere, source), source)
+    assert not scores
+    assert not scores.left_out
+
+
 class Encoded(Broken):
     """Its codes are normal numbers."""
 
-    def encode(self, x: Tensor, y: Tensor | None) -> Tensor:
+    def draw(self, x: Tensor, noise: Noise) -> Tensor:
         return torch.randn(len(x), 2, generator=torch.Generator().manual_seed(len(x)))
 
 

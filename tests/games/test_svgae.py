@@ -137,7 +137,7 @@ def test_codes_lie_on_the_sphere_and_links_are_their_products() -> None:
     x, links = graph_of(source)
     pairs = torch.tensor([[0, 1], [5, 5], [1, 0]])
     with torch.no_grad():
-        z, logits = game.encode(x, links), game.predict(x, links, pairs).logit()
+        z, logits = game.encode_nodes(x, links), game.predict_links(x, links, pairs).logit()
     assert z.shape == (120, 4)
     assert torch.allclose(z.norm(dim=1), torch.ones(120), atol=1e-6)
     assert logits[1].item() == pytest.approx(1, abs=1e-5)  # the largest there is
@@ -158,7 +158,7 @@ def test_nodes_of_which_nothing_is_known(latent: dict[str, Any]) -> None:
     play(game, feed, turns, 5)
     assert float(turns.cancelled) == 0
     game.eval()
-    assert game.encode(*graph_of(source)).isfinite().all()
+    assert game.encode_nodes(*graph_of(source)).isfinite().all()
     assert all(np.isfinite(score.value) for score in game.measures(source).values())
 
 

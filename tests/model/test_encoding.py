@@ -17,6 +17,7 @@ from ganvas.games import find_game
 from ganvas.model import Model, load, save_model
 from ganvas.model.trained import CannotError
 from ganvas.play import build
+from tests.games.cases import CASES
 
 BODY = {"kind": "mlp", "widths": [8]}
 NETWORKS = {"generator": BODY, "encoder": BODY, "discriminator": BODY}
@@ -77,6 +78,19 @@ def test_the_way_between_two_items_begins_and_ends_with_them(system: str, tmp_pa
     np.testing.assert_allclose(np.load(tmp_path / "way.npy"), way, atol=1e-5)
     with pytest.raises(CannotError):
         saved(tmp_path / "gan", "gan", "ring8").between(x)
+
+
+def test_autoencoders_decode_the_means_that_they_reconstruct(tmp_path: Path) -> None:
+    """Their decoder's numbers are log-odds, which no picture shows."""
+    case = CASES["svae normal"]
+    save_model(tmp_path, case.build())
+    model = load(tmp_path, device="cpu")
+    x = case.source().items("train").x[:2]
+    way = model.between(x, steps=3)
+    assert np.array_equal(way[[0, -1]], model.reconstruct(x))
+    save_model(tmp_path / "m2", CASES["svae-m2 both"].build())
+    with pytest.raises(CannotError, match="of svae-m2 has no 'between'; it has: sample, .*predict"):
+        load(tmp_path / "m2", device="cpu").between(x)
 
 
 def test_projection_finds_own_samples_and_reports_the_error(tmp_path: Path) -> None:

@@ -208,13 +208,13 @@ class Mute(Game):
 
 
 def test_a_model_says_what_it_can(model: Model) -> None:
-    assert model.capabilities == ("sample", "score", "interpolate")
-    assert "can sample, score, interpolate" in repr(model)
+    assert model.capabilities == ("sample", "interpolate", "score")
+    assert "can sample, interpolate, score" in repr(model)
 
 
-@pytest.mark.parametrize("verb", ["slots", "edit"])
+@pytest.mark.parametrize("verb", ["slots", "pairs"])
 def test_what_it_cannot_it_says_in_one_line(model: Model, verb: str) -> None:
-    message = f"a model of gan has no '{verb}'; it has: sample, score, interpolate"
+    message = f"a model of gan has no '{verb}'; it has: sample, interpolate, score"
     with pytest.raises(GanvasError, match=message):
         getattr(model, verb)
     assert not hasattr(model, verb)

@@ -224,8 +224,10 @@ def test_the_browser_shows_slots_with_their_numbers(model: Model) -> None:
 
 def test_ablations_say_what_they_were_trained_without(tmp_path: Path) -> None:
     plain = saved(tmp_path / "a", memory=None)
-    with pytest.raises(GanvasError, match="trained without a memory"):
+    lacking = r"memorygan, trained without a memory \(game.memory=null\), has no 'slots'; it has: "
+    with pytest.raises(CannotError, match=lacking + "sample, interpolate, score$"):
         plain.slots.census()
+    assert not {"slots", "encode", "posterior"} & {*plain.capabilities}
     assert plain.square([0, 1, 2, 3], 3).shape == (9, 8, 8, 1)
     unkeyed = saved(tmp_path / "b", mcgn=False)
     assert unkeyed.slots.census().real == 10

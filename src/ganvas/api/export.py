@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from ganvas.errors import GanvasError, UsageError
 from ganvas.files import write_whole
-from ganvas.model import CannotError, Model
+from ganvas.model import Model
+from ganvas.play.abilities import CanSample
 
 TOLERANCE = 1e-4
 """Largest difference between graph and model; outputs are of order 1."""
@@ -52,11 +53,11 @@ class _Generator(nn.Module):
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.game = model.game
+        self.sample = model.asked(CanSample).sample
 
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
         """Return samples in network units."""
-        sample: Run = getattr(self.game, "sample")  # noqa: B009
-        return sample(latent, label)
+        return self.sample(latent, label)
 
 
 def export_model(model: Model, path: Path, kind: str) -> Exported:
@@ -69,8 +70,7 @@ def export_model(model: Model, path: Path, kind: str) -> Exported:
         UsageError: the kind is unknown, or the packages for it are missing.
         GanvasError: the network has no such graph, or the graph disagrees.
     """
-    if "sample" not in model.capabilities:
-        raise CannotError(f"a model of {model.system} has no generator to export")
+    model.asked(CanSample)
     if kind not in WRITERS:
         raise UsageError(f"unknown format '{kind}': expected {' or '.join(WRITERS)}")
     traced = _inputs(model, TRACED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,11 +21,13 @@ from ganvas.diagnosis.watch import diagnose_run
 from ganvas.files import alone
 from ganvas.metrics.gaussianity import GAUSSIANITY, KERNEL_SAMPLES, gaussianity
 from ganvas.metrics.of import measures_of
+from ganvas.metrics.own import MeasuresItself
 from ganvas.metrics.protocol import Protocol, Score, Scores, measured, settings
 from ganvas.metrics.unmeasurable import UnmeasurableError
 from ganvas.model import Model, load
 from ganvas.model.storage import digest_of, note_scores
-from ganvas.play import Game, Noise
+from ganvas.play import Game, Noise, has
+from ganvas.play.abilities import CanInfer, CanSample, HasLatentSpace
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.report import write_report
 from ganvas.report.run import read_json
@@ -33,8 +35,6 @@ from ganvas.training.folder import CONFIG, RunFolder
 
 if TYPE_CHECKING:
     from ganvas.diagnosis.verdicts import Diagnosis
-
-Measures = Callable[[Source, int], dict[str, Score]]
 
 EVALUATION = "evaluation.json"
 CODES = 10_000
@@ -125,19 +125,19 @@ def measure(model: Model, source: Source, samples: int, seed: int = 0) -> Scores
 
     None fit a model that draws no samples.
     """
-    if "sample" not in model.capabilities:
+    if not has(model.game, CanSample):
         return Scores()
     x, labels = drawn(model, source, samples, seed)
     return measures_of(source, model.device).scores(x, labels, seed)
 
 
 def measure_codes(model: Model, source: Source, seed: int = 0) -> Scores:
-    """Return how near encoded data are to the prior, of a game that encodes onto a normal prior.
+    """Return how near encoded data are to the prior, of a game that infers normal latents.
 
     The data are the held-out items, or the training ones, at most 10,000.
     """
-    prior = getattr(model.game, "latent", None)
-    if "encode" not in model.capabilities or getattr(prior, "kind", "") != "normal":
+    game = model.game
+    if not (has(game, CanInfer) and has(game, HasLatentSpace) and game.latent.kind == "normal"):
         return Scores()
     return measured({GAUSSIANITY: lambda: _code_scores(model, source, seed)})
 
@@ -164,11 +164,10 @@ def _code_scores(model: Model, source: Source, seed: int) -> Iterator[Score]:
 
 def measure_own(model: Model, source: Source, seed: int = 0) -> Scores:
     """Return what the game measures of itself, if it has ``measures(source, seed)``."""
-    own: Measures | None = getattr(model.game, "measures", None)
-    if own is None:
+    if not has(model.game, MeasuresItself):
         return Scores()
     try:
-        found = own(source, seed)
+        found = model.game.measures(source, seed)
     except UnmeasurableError as error:
         return Scores(left_out={f"measures of {model.system}": str(error)})
     broken = [name for name, score in found.items() if math.isnan(score.value)]
@@ -185,9 +184,7 @@ def _reference(source: Source) -> Items:
 @torch.inference_mode()
 def _codes(model: Model, items: AnyArray, seed: int) -> AnyArray:
     """Return codes (N, K) of items, drawn where the encoder is a distribution."""
-    draw = getattr(model.game, "draw", None)
-    if draw is None:
-        return model.encode(items)
+    draw = model.asked(CanInfer).draw
     noise = Noise(seed, model.device)
     chunks = [items[start : start + 256] for start in range(0, len(items), 256)]
     codes = [draw(model.domain.encode(x).to(model.device), noise).cpu() for x in chunks]

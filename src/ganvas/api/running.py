@@ -23,7 +23,8 @@ from ganvas.data.source import Source
 from ganvas.errors import GanvasError, UsageError, flag, quoted
 from ganvas.files import disk_errors, write_whole
 from ganvas.games import address, is_own
-from ganvas.play import Game, build
+from ganvas.play import Game, build, has
+from ganvas.play.abilities import CanSample
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.recipes.catalogue import summaries
 from ganvas.recipes.overrides import as_words
@@ -199,7 +200,7 @@ def _played(
         if done and recipe.evaluate.at_end and not is_measured(folder):
             if not quiet:
                 samples = f"{recipe.evaluate.samples:,} samples"
-                drawn = "sample" in game.capabilities()
+                drawn = has(game, CanSample)
                 console.print(f"measuring {samples if drawn else 'the model'}")
             evaluate(folder.path, game=recipe.game_type if is_own(recipe.game_type) else None)
     return Ending(outcome, folder.path, loop.rounds, loop.signal)

@@ -75,4 +75,6 @@ def _grid(model: Model, edge: int, label: str | None) -> Array:
 
 
 def _on_sphere(model: Model) -> bool:
-    return bool(getattr(getattr(model.game, "latent", None), "spherical", False))
+    from ganvas.play.abilities import HasLatentSpace, has
+
+    return has(model.game, HasLatentSpace) and model.game.latent.spherical

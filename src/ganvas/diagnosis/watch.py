@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +20,8 @@ from ganvas.diagnosis.verdicts import Diagnosis, diagnose
 from ganvas.metrics.kind import Probe
 from ganvas.metrics.of import measures_of
 from ganvas.networks.conditions import Given, at
-from ganvas.play import Game, Noise, global_seed
+from ganvas.play import Game, Noise, global_seed, has
+from ganvas.play.abilities import CanSample, CanScore
 
 WATCH_SEED = 777
 """Run s is watched with latents of seed 777 + s, the same at every look."""
@@ -79,20 +80,21 @@ class Watch:
             self._probe = measures_of(self._source, device).probe(self._real)
         noise = Noise(WATCH_SEED + self._seed, device)
         n = self._probe.samples
-        z: Tensor = _call(game, "prior", n, noise)
+        assert has(game, CanSample)
+        z = game.prior(n, noise)
         if game.conditions.classes or not game.conditions:
             y = _labels(game, self._source.classes_like(self._real, n), device)
         else:  # conditions as the data have them, repeated
             rows = np.resize(np.arange(len(self._real)), n)
             y = at(conditions_of(game, self._source, self._real.rows(rows)), slice(n), device)
-        fake = _in_parts(game, "sample", z, y)
+        fake = _in_parts(game.sample, z, y)
         finite = fake.flatten(1).isfinite().all(1)
         if not finite.all():
             return {"coverage/finite": round(float(finite.double().mean()), 6)}
         numbers = named("coverage", self._probe(fake))
-        if "score" in game.capabilities() and game.scores_are == "judgements":
+        if has(game, CanScore) and game.scores_are == "judgements":
             first = slice(0, len(self._real))
-            scores = _in_parts(game, "score", fake[first], at(y, first))
+            scores = _in_parts(game.score, fake[first], at(y, first))
             numbers |= self._judged(game, scores, device)
         x = self._source.spec.domain.encode(self._real.x).to(device)
         return numbers | _gauged(game, x)
@@ -104,12 +106,13 @@ class Watch:
 
     def _judged(self, game: Game, fake: Tensor, device: torch.device) -> Numbers:
         """Return how well the discriminator tells fakes, and training items, from fresh ones."""
+        assert has(game, CanScore)
         encode = self._source.spec.domain.encode
         scores: dict[str, Tensor] = {}
         for name, items in self._known.items():
             x = encode(items.x).to(device)
             y = at(conditions_of(game, self._source, items), slice(None), device)
-            scores[name] = _in_parts(game, "score", x, y)
+            scores[name] = _in_parts(game.score, x, y)
         fresh = next(iter(scores.values()))
         if not all(s.isfinite().all() for s in (fake, *scores.values())):
             return {}
@@ -138,7 +141,7 @@ def diagnose_run(
     """
     preparing = _preparing(game, rows)
     numbers: Numbers = {}
-    if "sample" in game.capabilities() and not preparing:
+    if has(game, CanSample) and not preparing:
         numbers = Watch(source, seed, lambda: rows, config).look(game)
     found = diagnose(rows, numbers, config, source.spec, game.system)
     if preparing and found.verdict == "healthy":
@@ -158,11 +161,6 @@ def _labels(game: Game, classes: NDArray[np.int64] | None, device: torch.device)
     if not game.conditions or classes is None:
         return None
     return torch.from_numpy(classes).to(device)
-
-
-def _call(game: Game, verb: str, *arguments: Any) -> Tensor:
-    """Call a capability, which `Game` itself does not have."""
-    return cast(Tensor, getattr(game, verb)(*arguments))
 
 
 def _gauged(game: Game, x: Tensor) -> Numbers:
@@ -203,10 +201,10 @@ def conditions_of(game: Game, source: Source, items: Items) -> Given:
     return game.conditions.of(source.batch(items.only(*game.conditions)))
 
 
-def _in_parts(game: Game, verb: str, x: Tensor, y: Given) -> Tensor:
-    """Return the game's answer for all of x (N, …) with its conditions, a batch at a time."""
+def _in_parts(say: Callable[[Tensor, Given], Tensor], x: Tensor, y: Given) -> Tensor:
+    """Return a game's answer for all of x (N, …) with its conditions, a batch at a time."""
     parts: list[Tensor] = []
     for start in range(0, len(x), BATCH):
         part = slice(start, start + BATCH)
-        parts.append(_call(game, verb, x[part], at(y, part)))
+        parts.append(say(x[part], at(y, part)))
     return torch.cat(parts).float()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, cast
 
 import torch
@@ -31,9 +32,13 @@ from ganvas.networks import (
 from ganvas.networks.base import Discriminator, Generator, MemoryHead
 from ganvas.nn import Memory
 from ganvas.play import Loss, Noise, Sampling, Turns
+from ganvas.play.abilities import CanAssign, CanEncode, HasSlots
 
 Losses = Annotated[Minimax | NonSaturating | ReverseKL | UpDown, Field(discriminator="kind")]
 """Those that bounded logits can lower: a memory is never quite sure."""
+
+
+NO_MEMORY = "trained without a memory (game.memory=null)"
 
 
 class Jitter(Settings):
@@ -199,6 +204,12 @@ class MemoryGAN(Adversarial):
 
     # ---- what a trained model can do ------------------------------------------------------------
 
+    def lacks(self) -> Mapping[type, str]:
+        """Return what needs a memory, where there is none."""
+        if self.head is not None:
+            return {}
+        return dict.fromkeys((CanEncode, CanAssign, HasSlots), NO_MEMORY)
+
     @property
     def head(self) -> MemoryHead | None:
         """The discriminator's head if it remembers, else None."""
@@ -213,7 +224,7 @@ class MemoryGAN(Adversarial):
             GanvasError: this is the ablation without one.
         """
         if self.head is None:
-            raise GanvasError("this model was trained without a memory (game.memory=null)")
+            raise GanvasError(f"this model was {NO_MEMORY}")
         return self.head.memory
 
     def slots(self, n: int, noise: Noise) -> Tensor:
@@ -288,7 +299,7 @@ class MemoryGAN(Adversarial):
             GanvasError: there is no memory to be queried.
         """
         if self.head is None:
-            raise GanvasError("this model was trained without a memory (game.memory=null)")
+            raise GanvasError(f"this model was {NO_MEMORY}")
         return self.head.query(self.discriminator.features(self.in_range(Batch(x)).x))
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:

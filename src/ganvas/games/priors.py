@@ -17,6 +17,7 @@ class Normal(Settings):
     kind: Literal["normal"] = "normal"
     dim: int = Field(default=128, ge=1)
     centre: ClassVar[float] = 0.0
+    spherical: ClassVar[bool] = False
 
     def draw(self, n: int, noise: Noise) -> Tensor:
         """Return n latents, (n, dim)."""
@@ -29,6 +30,7 @@ class Uniform(Settings):
     kind: Literal["uniform"] = "uniform"
     dim: int = Field(default=100, ge=1)
     centre: ClassVar[float] = 0.0
+    spherical: ClassVar[bool] = False
 
     def draw(self, n: int, noise: Noise) -> Tensor:
         """Return n latents, (n, dim)."""
@@ -41,6 +43,7 @@ class Hypercube(Settings):
     kind: Literal["hypercube"] = "hypercube"
     dim: int = Field(default=100, ge=1)
     centre: ClassVar[float] = 0.5
+    spherical: ClassVar[bool] = False
 
     def draw(self, n: int, noise: Noise) -> Tensor:
         """Return n latents, (n, dim)."""

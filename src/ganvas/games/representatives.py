@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from ganvas.games.density import herd, kmeans, perturbed
 from ganvas.play import Noise
+from ganvas.play.abilities import ability
 
 CLIP = 0.1, 10.0
 """Weights stay within these multiples of their mean."""
@@ -88,6 +89,29 @@ class Pairs:
     distances: Tensor
     real_weights: Tensor
     fake_weights: Tensor
+
+
+@ability("pairs")
+class CanPair(Protocol):
+    """Meets representatives of the data, each with one of its samples."""
+
+    summary: Summary
+
+    def pairs(self, x: Tensor, past: Tensor) -> Pairs:
+        """Return how fakes (B, *shape) would be paired and weighted; past ones are (P, *shape)."""
+        ...
+
+    def repeated(self, x: Tensor) -> Tensor:
+        """Return the pairs (P, 2) of samples (N, *shape) nearer than nearly all pairs of reals."""
+        ...
+
+    def uncovered(self) -> Tensor:
+        """Return the weight of every representative, (R,), above 1 where it is badly met."""
+        ...
+
+    def represented(self) -> Tensor:
+        """Return the representatives as items, (R, *shape)."""
+        ...
 
 
 def chosen(how: Choice, codes: Tensor, size: int, bandwidth: Tensor, noise: Noise) -> Tensor:

@@ -109,13 +109,13 @@ class SVAE(Game):
         """Return q(z|x) for items as the encoder sees them."""
         return self.latent.posterior(*self.encoder(x))
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decoded(self, z: Tensor) -> Tensor:
         """Return the decoder's numbers (…, *shape) for latents (…, width)."""
         return self.decoder(z.flatten(0, -2)).unflatten(0, z.shape[:-1])
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """Return log p(x|z), (…, N), of observed (N, *shape) and latents (…, N, width)."""
-        return self.likelihood.log_prob(x, self.decode(z))
+        return self.likelihood.log_prob(x, self.decoded(z))
 
     # ---- what a trained model can do ------------------------------------------------------------
 
@@ -130,6 +130,10 @@ class SVAE(Game):
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the mean of q(z|x), or its direction on a sphere, (N, width)."""
         return self.infer(self.likelihood.inputs(x)).centre
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Return the mean items (N, *shape) of latents (N, width), as `sample` does."""
+        return self.sample(code)
 
     def draw(self, x: Tensor, noise: Noise) -> Tensor:
         """Return latents (N, width) drawn from q(z|x)."""

@@ -201,6 +201,11 @@ class SVAEM2(Game):
 
     # ---- what a trained model can do ------------------------------------------------------------
 
+    @property
+    def latent(self) -> Latent:
+        """The space of styles, which samples are drawn from."""
+        return self.settings.z2
+
     def prior(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
         """Return n styles z2 of the prior."""
         return self.settings.z2.prior(n, noise, truncation)

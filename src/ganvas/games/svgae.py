@@ -140,15 +140,15 @@ class SVGAE(Game):
         best = self.settings.keep == "best"
         return {"kept": self.kept} if best else {"encoder": self.encoder}
 
-    def encode(self, x: Tensor, links: Tensor) -> Tensor:
+    def encode_nodes(self, x: Tensor, links: Tensor) -> Tensor:
         """Return the codes (N, K) of a graph's nodes with features (N, F) and links (E, 2)."""
         encoder = self.kept.encoder if self.settings.keep == "best" else self.encoder
         _, propagate = _linked(x, links)
         return self._centres(encoder, x, propagate)
 
-    def predict(self, x: Tensor, links: Tensor, pairs: Tensor) -> Tensor:
+    def predict_links(self, x: Tensor, links: Tensor, pairs: Tensor) -> Tensor:
         """Return the probabilities (M,) of links between pairs (M, 2) of a graph's nodes."""
-        return _logits(self.encode(x, links), pairs).sigmoid()
+        return _logits(self.encode_nodes(x, links), pairs).sigmoid()
 
     @torch.no_grad()
     def measures(self, source: Source, seed: int = 0) -> dict[str, Score]:
@@ -159,7 +159,7 @@ class SVGAE(Game):
         held_out = HeldOut.of(graph)
         device = next(self.parameters()).device
         x = source.spec.domain.encode(graph.x).to(device)
-        z = self.encode(x, torch.from_numpy(graph[LINKS]).to(device))
+        z = self.encode_nodes(x, torch.from_numpy(graph[LINKS]).to(device))
         logits = _logits(z, torch.from_numpy(held_out.pairs).to(device))  # chances round to ties
         reference = f"{source.spec.name}, {TEST} links"
         return evaluate_links(logits.cpu(), held_out, reference, encoder=self.settings.keep)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,9 +14,21 @@ from ganvas.errors import UsageError
 from ganvas.latent.interpolation import line, square
 from ganvas.latent.inversion import invert
 from ganvas.model.labels import Label, Labels, advice, morph
-from ganvas.model.slots import Keyed, Slots
+from ganvas.model.slots import Slots
 from ganvas.model.trained import Array, Trained, block_seed, parts
-from ganvas.play import Noise
+from ganvas.play import Noise, has
+from ganvas.play.abilities import (
+    CanAssign,
+    CanDecode,
+    CanEncode,
+    CanEncodeNodes,
+    CanPredict,
+    CanPredictLinks,
+    CanReconstruct,
+    CanSample,
+    CanScore,
+    HasSlots,
+)
 
 
 class Model(Trained):
@@ -49,7 +61,7 @@ class Model(Trained):
             UsageError: ``n``, a condition or an option makes no sense for this model.
             CannotError: the system has no samples.
         """
-        self._require("sample")
+        self.asked(CanSample)
         if n < 1:
             raise UsageError(f"a sample needs at least 1 item, not {n}")
         labels = self._labels(label, n)
@@ -76,17 +88,11 @@ class Model(Trained):
             UsageError: ``x`` has another shape than the model's data, or a label is needed.
             CannotError: the system has no scores.
         """
-        self._require("score")
-        self._check_shape(x)
-        y = self._labels(label, len(x))
-        if y is None and self.conditional:
+        say = self.asked(CanScore).score
+        if label is None and self.conditional:
+            self._check_shape(x)
             raise UsageError(f"this model scores samples with their class: {advice(self.spec)}")
-        chunks: list[Tensor] = []
-        for part in parts(len(x), batch):
-            inputs = self.domain.encode(x[part]).to(self.device)
-            labels = None if y is None else y[part].to(self.device)
-            chunks.append(self._call("score", inputs, labels).float().cpu())
-        return torch.cat(chunks).numpy()
+        return numbers(self._each(say, x, label, batch))
 
     @torch.inference_mode()
     def encode(
@@ -104,11 +110,9 @@ class Model(Trained):
             UsageError: ``x`` has another shape than the model's data, or links are missing.
             CannotError: the system has no encoder.
         """
-        if self.spec.loose:
-            self._require("encode")
-            return self._call("encode", *self._graph(x, links)).float().cpu().numpy()
-        chunks = self._each("encode", x, label, batch)
-        return torch.cat([chunk.float().cpu() for chunk in chunks]).numpy()
+        if has(self.game, CanEncodeNodes):
+            return numbers([self.game.encode_nodes(*self._graph(x, links))])
+        return numbers(self._each(self.asked(CanEncode).encode, x, label, batch))
 
     @torch.inference_mode()
     def reconstruct(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
@@ -116,7 +120,7 @@ class Model(Trained):
 
         Arguments and errors are those of `encode`.
         """
-        chunks = self._each("reconstruct", x, label, batch)
+        chunks = self._each(self.asked(CanReconstruct).reconstruct, x, label, batch)
         return np.concatenate([self.domain.decode(chunk) for chunk in chunks])
 
     @torch.inference_mode()
@@ -132,7 +136,6 @@ class Model(Trained):
             UsageError: the latents have another shape than the model's, or a label is needed.
             CannotError: the system has no samples.
         """
-        self._require("sample")
         wanted = self.latents(1)[0].shape[1:]
         given = torch.as_tensor(np.asarray(z), dtype=torch.float32)
         if given.shape[1:] != wanted or not len(given):
@@ -163,14 +166,12 @@ class Model(Trained):
             UsageError: ``x`` has another shape than the model's data, or there is no such node.
             CannotError: the system predicts nothing.
         """
-        if not self.spec.loose:
-            chunks = self._each("predict", x, None, batch)
-            return torch.cat([chunk.float().cpu() for chunk in chunks]).numpy()
-        self._require("predict")
+        if not has(self.game, CanPredictLinks):
+            return numbers(self._each(self.asked(CanPredict).predict, x, None, batch))
         if pairs is None:
             raise UsageError("links are predicted for pairs of nodes: give pairs, (M, 2) rows of x")
         wanted = torch.from_numpy(checked(pairs, len(x))).to(self.device)
-        return self._call("predict", *self._graph(x, links), wanted).float().cpu().numpy()
+        return numbers([self.game.predict_links(*self._graph(x, links), wanted)])
 
     @torch.inference_mode()
     def posterior(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
@@ -178,19 +179,16 @@ class Model(Trained):
 
         Arguments and errors are those of `encode`; rows sum to 1.
         """
-        chunks = self._each("posterior", x, label, batch)
-        return torch.cat([chunk.float().cpu() for chunk in chunks]).numpy()
+        return numbers(self._each(self.asked(CanAssign).posterior, x, label, batch))
 
     @property
     def slots(self) -> Slots:
         """The slots of the model's memory: what they hold, and samples of each.
 
         Raises:
-            CannotError: the system has no memory.
-            GanvasError: this model of it was trained without one.
+            CannotError: the system has no memory, or this model of it was trained without one.
         """
-        self._require("slots")
-        return Slots(self, cast(Keyed, self.game))
+        return Slots(self, self.asked(HasSlots))
 
     def project(
         self, x: Array, *, restarts: int = 3, steps: int = 500, seed: int = 0, batch: int = 64
@@ -212,7 +210,7 @@ class Model(Trained):
             UsageError: ``x`` has another shape than the model's data, or the model is conditional.
             CannotError: the system has no samples.
         """
-        self._require("sample")
+        game = self.asked(CanSample)
         self._check_shape(x)
         if self.conditional:
             raise UsageError(
@@ -223,12 +221,12 @@ class Model(Trained):
         errors: list[Tensor] = []
         for part in parts(len(x), batch):
             target = self.domain.encode(x[part]).to(self.device)
-            starts = [self._call("prior", len(target), noise) for _ in range(restarts)]
+            starts = [game.prior(len(target), noise) for _ in range(restarts)]
             z, error = invert(
-                lambda z: self._call("sample", z, None), target, torch.stack(starts), steps=steps
+                lambda z: game.sample(z, None), target, torch.stack(starts), steps=steps
             )
             with torch.no_grad():
-                found.append(self.domain.decode(self._call("sample", z, None)))
+                found.append(self.domain.decode(game.sample(z, None)))
             errors.append(error.float().cpu())
         return np.concatenate(found), torch.cat(errors).numpy()
 
@@ -262,7 +260,6 @@ class Model(Trained):
             UsageError: an end is no seed and no latent of this model, or its class is missing.
             CannotError: the system has no samples.
         """
-        self._require("interpolate")
         (start, drawn), (end, _) = (self._end(e, truncation) for e in (a, b))
         z = line(torch.stack([start, end]), steps, how)
         if to_label is None:
@@ -296,7 +293,6 @@ class Model(Trained):
             UsageError: there are not four corners, or one is no seed and no latent of this model.
             CannotError: the system has no samples.
         """
-        self._require("interpolate")
         ends = [self._end(corner, truncation) for corner in corners]
         z = square(torch.stack([z for z, _ in ends]), side, how)
         return self._settled(z, ends[0][1], label, batch)
@@ -314,11 +310,16 @@ class Model(Trained):
             UsageError: these are not two items of the model's shape.
             CannotError: the system has no encoder.
         """
-        self._require("reconstruct")
+        encode, decode = self.asked(CanEncode).encode, self.asked(CanDecode).decode
         self._check_shape(x)
         if len(x) != 2 or steps < 2:
             raise UsageError(
                 f"a way needs two items and at least 2 steps, not {len(x)} and {steps}"
             )
-        ends = self._call("encode", self.domain.encode(x).to(self.device), None)
-        return self.domain.decode(self._call("decode", line(ends, steps, how)))
+        ends = encode(self.domain.encode(x).to(self.device), None)
+        return self.domain.decode(decode(line(ends, steps, how)))
+
+
+def numbers(chunks: Iterable[Tensor]) -> Array:
+    """Return what networks say of items, a batch at a time, as one float32 array."""
+    return torch.cat([chunk.float().cpu() for chunk in chunks]).numpy()

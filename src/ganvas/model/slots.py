@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ganvas.latent.interpolation import line, square
-from ganvas.nn.memory import Memory
+from ganvas.play.abilities import HasSlots
 
 if TYPE_CHECKING:
     from ganvas.model.model import Model
@@ -21,23 +21,6 @@ Array = npt.NDArray[Any]
 
 BATCH = 256
 """Samples that go through the generator at once."""
-
-
-class Keyed(Protocol):
-    """What this needs of a game with a memory; its latents are [K_c, z]."""
-
-    @property
-    def memory(self) -> Memory:
-        """Raises a `GanvasError` of a game that was trained without one."""
-        ...
-
-    def fixed(self, slot: int, n: int) -> Tensor:
-        """Return one slot of real samples n times, int64 (n,)."""
-        ...
-
-    def from_slots(self, slots: Tensor, z: Tensor) -> Tensor:
-        """Return samples (N, *shape) of slots (N,), for noise (N, Z)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -84,7 +67,7 @@ class Slots:
     Samples of a slot come of latents [K_c, z]: the slot's key, and noise drawn as for any sample.
     """
 
-    def __init__(self, model: Model, game: Keyed) -> None:
+    def __init__(self, model: Model, game: HasSlots) -> None:
         self._model, self._game, self._memory = model, game, game.memory
 
     def __len__(self) -> int:

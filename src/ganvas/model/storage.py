@@ -24,6 +24,7 @@ from ganvas.model.fitting import rebuild, refuse_odd
 from ganvas.model.model import Model
 from ganvas.model.sealed import DIGEST, DamageError, read_sealed, write_sealed
 from ganvas.play import Game
+from ganvas.play.abilities import verbs_of
 
 FORMAT = "ganvas-model-2"
 MODEL = "model.safetensors"
@@ -166,7 +167,7 @@ def _config(game: Game, provenance: Provenance) -> dict[str, Any]:
         "game": game.config.model_dump(mode="json"),
         "data": game.spec.model_dump(mode="json"),
         "provenance": provenance.model_dump(mode="json"),
-        "capabilities": list(Model.capabilities_of(type(game))),
+        "capabilities": list(verbs_of(game)),
         "ganvas": version("ganvas"),
         "torch": torch.__version__.partition("+")[0],
     }

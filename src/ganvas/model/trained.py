@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +19,16 @@ from ganvas.errors import GanvasError, UsageError, did_you_mean
 from ganvas.model.card import Provenance
 from ganvas.model.labels import Labels, class_indices
 from ganvas.networks.conditions import Given, at
-from ganvas.play import CAPABILITIES, Game, Noise
+from ganvas.play import Game, Noise
+from ganvas.play.abilities import CanSample, abilities, has, verb_of, verbs_of
 
 BLOCK = 64
 """Latents are drawn in blocks of this many, each from its own seed: the first samples of a seed are
 the same however many are asked for, and in chunks of whatever size."""
 
 Array = npt.NDArray[Any]
+
+A = TypeVar("A")
 
 
 class CannotError(GanvasError, AttributeError):
@@ -68,20 +71,28 @@ class Trained:
         """The name of its system."""
         return self.game.system
 
-    @staticmethod
-    def capabilities_of(game: type[Game]) -> tuple[str, ...]:
-        """Return the verbs that a model of ``game`` has."""
-        own = game.capabilities()
-        return (*own, "interpolate") if "sample" in own else own
-
     @property
     def capabilities(self) -> tuple[str, ...]:
-        """The verbs that this model has."""
-        return self.capabilities_of(type(self.game))
+        """What this model can be asked for, in words: methods and commands."""
+        return verbs_of(self.game)
+
+    def asked(self, ability: type[A]) -> A:
+        """Return the game as one that has an ability.
+
+        Raises:
+            CannotError: it has not; the message says what it can be asked for.
+        """
+        if has(self.game, ability):
+            return self.game
+        how = self.game.lacks().get(ability)
+        raise CannotError(
+            f"a model of {self.system}{f', {how},' if how else ''} has no '{verb_of(ability)}'; "
+            f"it has: {', '.join(self.capabilities) or 'nothing'}"
+        )
 
     def __getattr__(self, name: str) -> Any:
-        if name in CAPABILITIES:
-            raise self._cannot(name)
+        for ability in abilities(name):
+            self.asked(ability)
         raise AttributeError(f"'{type(self).__name__}' has no attribute '{name}'")
 
     def __repr__(self) -> str:
@@ -104,10 +115,10 @@ class Trained:
         """
         z: list[Tensor] = []
         y: list[Tensor] = []
-        known = self.sampling(truncation=truncation, **options)
+        game, known = self.asked(CanSample), self.sampling(truncation=truncation, **options)
         for block in range(-(-n // BLOCK)):
             noise = Noise(block_seed(seed, block))
-            z.append(getattr(self.game, "prior")(BLOCK, noise, **known).cpu())  # noqa: B009
+            z.append(game.prior(BLOCK, noise, **known).cpu())
             if self.game.conditions.classes:
                 y.append(noise.integers(BLOCK, self.game.conditions.classes))
         return torch.cat(z)[:n], torch.cat(y)[:n] if y else None
@@ -137,10 +148,10 @@ class Trained:
     @torch.inference_mode()
     def generate(self, z: Tensor, y: Given = None, batch: int = 256) -> Array:
         """Return the samples of latents (n, …) and conditions of n samples, in data units."""
-        chunks: list[Array] = []
+        game, chunks = self.asked(CanSample), list[Array]()
         for part in parts(len(z), batch):
             given = at(y, part, self.device)
-            chunks.append(self.domain.decode(self._call("sample", z[part].to(self.device), given)))
+            chunks.append(self.domain.decode(game.sample(z[part].to(self.device), given)))
         return np.concatenate(chunks)
 
     def _settled(self, z: Tensor, drawn: Tensor | None, label: Labels, batch: int) -> Array:
@@ -203,14 +214,15 @@ class Trained:
 
     # ---- calls into the game --------------------------------------------------------------------
 
-    def _each(self, verb: str, x: Array, label: Labels, batch: int) -> Iterator[Tensor]:
+    def _each(
+        self, say: Callable[[Tensor, Given], Tensor], x: Array, label: Labels, batch: int
+    ) -> Iterator[Tensor]:
         """Give what the game says of ``x``, a batch at a time."""
-        self._require(verb)
         self._check_shape(x)
         y = self._labels(label, len(x))
         for part in parts(len(x), batch):
             inputs = self.domain.encode(x[part]).to(self.device)
-            yield self._call(verb, inputs, None if y is None else y[part].to(self.device))
+            yield say(inputs, None if y is None else y[part].to(self.device))
 
     def _graph(self, x: Array, links: Array | None) -> tuple[Tensor, Tensor]:
         """Return features and links of a graph as networks see them."""
@@ -219,17 +231,6 @@ class Trained:
             raise UsageError("nodes are encoded with their links: give links, pairs of rows of x")
         pairs = torch.from_numpy(tidy(links, len(x)))
         return self.domain.encode(x).to(self.device), pairs.to(self.device)
-
-    def _call(self, verb: str, *arguments: Any) -> Tensor:
-        return getattr(self.game, verb)(*arguments)
-
-    def _require(self, verb: str) -> None:
-        if verb not in self.capabilities:
-            raise self._cannot(verb)
-
-    def _cannot(self, verb: str) -> CannotError:
-        can = ", ".join(self.capabilities) or "nothing"
-        return CannotError(f"a model of {self.system} has no '{verb}'; it has: {can}")
 
     def _check_shape(self, x: Array) -> None:
         self.domain.check(x)

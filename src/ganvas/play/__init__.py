@@ -1,6 +1,7 @@
 """The contract between a game and the loop: players, turns, noise, lookahead."""
 
-from ganvas.play.game import CAPABILITIES, Game, Sampling, Stage, build
+from ganvas.play.abilities import has
+from ganvas.play.game import Game, Sampling, Stage, build
 from ganvas.play.lookahead import Lookahead
 from ganvas.play.noise import Noise, global_seed
 from ganvas.play.optim import SGD, Adam, OptimiserConfig, RMSProp, RowAdam
@@ -9,7 +10,6 @@ from ganvas.play.ranks import Ranks
 from ganvas.play.turn import Loss, Seat, Turn, Turns
 
 __all__ = [
-    "CAPABILITIES",
     "SGD",
     "Adam",
     "Game",
@@ -28,4 +28,5 @@ __all__ = [
     "Turns",
     "build",
     "global_seed",
+    "has",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -32,12 +32,6 @@ class Sampling(Settings):
     truncation: Annotated[float, Field(ge=0)] = 1.0
 
 
-CAPABILITIES = (
-    *("sample", "score", "encode", "reconstruct", "posterior", "slots", "predict", "edit"),
-)
-"""What a trained model may be asked for; a game has those that its class defines."""
-
-
 @dataclass(frozen=True)
 class Stage:
     """A named part of training, played one round at a time.
@@ -59,8 +53,8 @@ class Game(nn.Module):
     """The rules of one system: which players there are and how a round goes.
 
     A subclass builds its networks and `players` in ``__init__`` and plays one iteration of the
-    paper's algorithm in `round`. It may list `stages`, and it defines the capabilities that its
-    trained model has, such as ``sample`` (see `CAPABILITIES`).
+    paper's algorithm in `round`. It may list `stages`, and it defines the methods of the abilities
+    that its trained model has, such as ``sample`` (see `ganvas.play.abilities`).
 
     Attributes:
         system: the name in recipes, such as ``wgan-gp``.
@@ -144,10 +138,13 @@ class Game(nn.Module):
         """
         return {}
 
-    @classmethod
-    def capabilities(cls) -> tuple[str, ...]:
-        """Return what a trained model of this game can be asked for."""
-        return tuple(name for name in CAPABILITIES if hasattr(cls, name))
+    def lacks(self) -> Mapping[type, str]:
+        """Return the abilities that the class has and these settings have not; by default none.
+
+        Returns:
+            By ability, how the settings are: ``trained without a memory (game.memory=null)``.
+        """
+        return {}
 
 
 def build(game: type[Game], config: Settings, spec: DataSpec, seed: int) -> Game:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +18,8 @@ from ganvas.diagnosis.watch import Watch, conditions_of
 from ganvas.files import write_whole
 from ganvas.model import Provenance, save_model
 from ganvas.networks.conditions import Given, at
-from ganvas.play import Game, Noise
+from ganvas.play import Game, Noise, has
+from ganvas.play.abilities import CanSample
 from ganvas.training.board import Board
 from ganvas.training.console import Progress
 from ganvas.training.folder import CONFIG, RunFolder
@@ -59,7 +60,7 @@ def make_hooks(
     board = Board(folder.path, resumed_at) if settings.tensorboard else None
     if board is not None:
         hooks.show.append(board.show)
-    if "sample" in game.capabilities():
+    if has(game, CanSample):
         hooks.watch = Watch(source, seed, folder.rows, config)
         if game.spec.domain.drawn:
             hooks.picture = Pictures(seed, board, source)
@@ -93,8 +94,8 @@ class Pictures:
         """Return the samples (N, *shape) of a picture, row by row, in network units."""
         device = next((p.device for p in game.parameters()), torch.device("cpu"))
         noise = Noise(PICTURE_SEED + self._seed, device)
-        prior = cast(Callable[[int, Noise], Tensor], getattr(game, "prior"))  # noqa: B009
-        sample = cast(Callable[[Tensor, Given], Tensor], getattr(game, "sample"))  # noqa: B009
+        assert has(game, CanSample)
+        prior, sample = game.prior, game.sample
         classes = game.conditions.classes
         rows, columns = game.spec.domain.sheet(classes)
         if game.conditions and not classes:
