@@ -17,7 +17,7 @@ def test_named_items_are_written_and_their_numbers_printed(ganvas: Ganvas, tmp_p
     assert "W by Sinkhorn's iteration" in said.out
     assert said.out.index("g7:") < said.out.index("g12:")
     written = {path.name for path in (tmp_path / "new").iterdir()}
-    assert written == {"g7.svg", "g7.json", "g12.svg", "g12.json", "index.md"}
+    assert written == {"g7.svg", "g7.json", "g12.svg", "g12.json", "index.md", "gallery.html"}
     held = json.loads((tmp_path / "new" / "g12.json").read_text("utf-8"))
     assert held["seed"] == 0
     assert held["rows"][0]["value"] == pytest.approx(12.03, abs=0.01)

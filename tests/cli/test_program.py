@@ -11,7 +11,7 @@ import typer.main
 
 import ganvas
 from ganvas.cli import app
-from ganvas.cli.speech import duration, table
+from ganvas.cli.speech import table
 from ganvas.data.memory import amount
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -90,14 +90,6 @@ def test_the_page_has_no_other_command() -> None:
     page = (DOCS / "cli.md").read_text("utf-8")
     headings = [line[3:] for line in page.splitlines() if line.startswith("## ")]
     assert [heading for heading in headings if heading.islower()] == list(COMMANDS)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.2, "0 s"), (59, "59 s"), (300, "5 min"), (7500, "2 h 5 min"), (4 * 86400, "4.0 days")],
-)
-def test_lengths_of_time(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 @pytest.mark.parametrize(

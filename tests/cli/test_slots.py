@@ -56,7 +56,7 @@ def test_likelihood_and_prior_are_logged_and_in_the_report(memory: Path) -> None
     assert series["slots/effective"][1][-1] == pytest.approx(census.effective, rel=1e-4)
     page = (memory / "report.html").read_text("utf-8")
     for words in ("Likelihood", "Slots", "Prior"):
-        assert f'class="title" x="56.00" y="17.00">{words}' in page
+        assert f'class="title" x="56" y="17">{words}' in page
 
 
 def test_evaluate_measures_all_held_out_items(ganvas: Ganvas, memory: Path) -> None:

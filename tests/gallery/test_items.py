@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import time
@@ -352,11 +353,17 @@ def test_the_catalogue_holds_all_fifteen():
 def test_the_page_shows_what_lies_in_the_folder(tmp_path: Path):
     for name in ("g8", "g7"):
         check(tmp_path, name)
-    page = write_page(tmp_path).read_text("utf-8")
+    assert write_page(tmp_path) == tmp_path / "gallery.html"
+    page = (tmp_path / "index.md").read_text("utf-8")
     assert page.index("![The earth mover on four piles](g7.svg)") < page.index("(g8.svg)")
     assert "| KL at every θ ≠ 0, lowest | ∞ | ∞ |" in page
     assert "| max \\|W − \\|θ\\|\\| |" in page
     assert "g9" not in page
+    whole = (tmp_path / "gallery.html").read_text("utf-8")
+    assert whole.index("g7: The earth mover") < whole.index("g8: ")
+    assert "<td>KL at every θ ≠ 0, lowest</td><td>∞</td><td>∞</td>" in whole
+    drawn = base64.b64encode((tmp_path / "g7.svg").read_bytes()).decode()
+    assert f'src="data:image/svg+xml;base64,{drawn}"' in whole
 
 
 def test_errors_of_rows():

@@ -17,7 +17,7 @@ from ganvas.cli.app import run
 from ganvas.errors import UsageError
 from ganvas.model import Model, load, save_model
 from ganvas.recipes import load_recipe
-from ganvas.report.figures import Picture
+from ganvas.report.marks import Picture
 from ganvas.report.pairs import Matched, pair_figure, strip
 from tests.games.tables import TINY, play
 

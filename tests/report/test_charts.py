@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganvas.report import charts
-from ganvas.report.charts import Axis, Series, bar_chart, envelope, line_chart, number, trend
+from ganvas.report.axes import Axis, number
+from ganvas.report.charts import Series, bar_chart, envelope, line_chart, trend
+from ganvas.report.svg import INK, PALETTE
 
 LABELS = {"title": "T", "x_label": "round", "y_label": "loss"}
 FINITE = st.floats(-1e6, 1e6)
@@ -110,6 +112,14 @@ def test_a_gap_lifts_the_pen_and_a_lone_point_shows() -> None:
     assert re.sub(r"[^MLh]", "", path) == "MLMhML"
 
 
+def test_charts_are_whole_without_a_stylesheet() -> None:
+    for line in svg(line_chart([Series("a", [0.0, 1.0], [0.0, 1.0])], **LABELS)).iter("path"):
+        if line.get("class") == "line c0":
+            assert (line.get("stroke"), line.get("fill")) == (PALETTE[0], "none")
+    bars = svg(bar_chart(["a"], [1.0], **LABELS)).iter("rect")
+    assert [bar.get("fill") for bar in bars] == [PALETTE[0]]
+
+
 def test_nothing_finite_is_no_chart() -> None:
     assert line_chart([Series("a", [0.0, 1.0], [math.nan, math.inf])], **LABELS) == ""
     assert line_chart([], **LABELS) == ""
@@ -142,11 +152,11 @@ def test_long_lines_stay_light() -> None:
 
 def test_bars_have_heights_in_proportion() -> None:
     tree = svg(bar_chart(["a", "b"], [1.0, 4.0], reference=2.0, **LABELS))
-    bars = [r for r in tree.iter("rect") if r.get("class", "").startswith("bar")]
+    bars = [r for r in tree.iter("rect") if r.get("class", "").startswith("filled")]
     first, second = (float(r.get("height", "nan")) for r in bars)
     assert second == pytest.approx(4 * first, abs=0.05)
     assert [r.findtext("title") for r in bars] == ["a: 1", "b: 4"]
-    (level,) = (p for p in tree.iter("path") if p.get("class") == "reference")
+    (level,) = (p for p in tree.iter("path") if p.get("class") == f"line c{INK}")
     at = float(re.findall(r"M\S+ ([\d.]+)", level.get("d", ""))[0])
     base = charts.HEIGHT - charts.BOTTOM
     assert base - at == pytest.approx(2 * first, abs=0.05)

@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2 import UndefinedError
 from PIL import Image
 
+from ganvas.bench.page import Part
 from ganvas.errors import UsageError
-from ganvas.report import write_report
+from ganvas.gallery.page import write_page
+from ganvas.report import html, write_report
 from ganvas.report.charts import Series
 from ganvas.report.curves import by_scale, charts
-from ganvas.report.page import duration
 from ganvas.report.run import LARGEST, read_run
+from ganvas.report.svg import DARK, PALETTE
 
 VOID = {"meta", "img", "br", "link"}
 EVIL = "<script>alert(1)</script>\"'&"
@@ -226,14 +229,6 @@ def test_curves_that_would_flatten_one_another_are_parted() -> None:
     assert by_scale(wide, 4) == [wide]  # one logarithmic axis holds both
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.4, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
-)
-def test_durations_read_well(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
-
-
 # ---- a run that somebody else made ------------------------------------------------------------
 
 
@@ -300,3 +295,41 @@ def test_odd_files_leave_a_page(run_folder: Path, name: str, content: str) -> No
     write_run(run_folder)
     (run_folder / name).write_text(content)
     Checker(write_report(run_folder).read_text("utf-8"))
+
+
+# ---- the skeleton of all pages ----------------------------------------------------------------
+
+
+def test_every_page_is_whole_by_itself_and_escapes_names(tmp_path: Path) -> None:
+    numbers = {"item": "g7", "title": EVIL, "text": EVIL, "seed": 0}
+    rows = [{"quantity": EVIL, "value": 1.0, "expected": "inf"}]
+    (tmp_path / "g7.json").write_text(json.dumps({**numbers, "rows": rows}))
+    (tmp_path / "g7.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    part = Part(EVIL, EVIL, EVIL, [EVIL], [[EVIL]], [EVIL], [], [(EVIL, "data:image/png;base64,")])
+    pages = [
+        html.page("benchmark.html", EVIL, "ganvas.bench", parts=[part]),
+        write_page(tmp_path).read_text("utf-8"),
+        write_report(write_run(tmp_path / "run")).read_text("utf-8"),
+    ]
+    for text in pages:
+        checker = Checker(text)
+        assert EVIL in checker.text
+        assert "<script" not in text
+        assert ("content", html.POLICY) in checker.attributes
+        assert html.stylesheet() in text
+        links = [v for n, v in checker.attributes if n in ("src", "href", "srcset", "action")]
+        assert links
+        assert all(value.startswith("data:") for value in links)
+
+
+def test_a_word_that_a_template_lacks_is_an_error_and_no_gap() -> None:
+    with pytest.raises(UndefinedError, match="parts"):
+        html.page("benchmark.html", "title", "ganvas.bench")
+
+
+def test_every_colour_is_there_for_light_and_for_dark() -> None:
+    style = html.stylesheet()
+    for i, (light, dark) in enumerate(zip(PALETTE, DARK, strict=True)):
+        assert f"--c{i}: {light};" in style
+        assert f"--c{i}: {dark};" in style.rpartition("@media (prefers-color-scheme: dark)")[2]
+        assert f".c{i} {{ --c: var(--c{i}); }}" in style

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from ganvas.play import Stage
-from ganvas.training.console import Progress, duration, memory
+from ganvas.training.console import Progress, memory
 from ganvas.training.folder import RunFolder
 from ganvas.training.hooks import make_hooks
 from ganvas.training.launch import launch
@@ -106,14 +106,6 @@ def test_slow_runs_show_seconds_per_kimg_and_gpu_memory() -> None:
     assert "12.5 img/s (80 s/kimg)" in out.getvalue()
     assert "3.1 GiB GPU" in out.getvalue()
     assert re.fullmatch(r"\d+\.\d GiB", memory({}))
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(7.4, "7 s"), (192, "3 min 12 s"), (7500, "2 h 05 min"), (3 * 86400 + 7200, "3 d 02 h")],
-)
-def test_durations(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
 
 
 def test_a_terminal_has_one_live_bar_that_events_push_up() -> None:

@@ -13,9 +13,11 @@ import numpy as np
 from ganvas.data import draw
 from ganvas.data.spec import AnyArray
 from ganvas.model import Model, Slots
-from ganvas.report.figures import INK, Line, Panel
+from ganvas.report.figures import Panel
+from ganvas.report.marks import Line
 from ganvas.report.run import read_run
 from ganvas.report.slots import Asked, Bar, Held, Pixels, posterior_bars, slot_browser
+from ganvas.report.svg import INK
 
 DOTS, CANVAS, PALE = 400, 96, 222
 """Points in a picture of a slot, its edge in pixels, and the grey of all other samples."""

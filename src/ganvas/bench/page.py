@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Sequence
-from html import escape
-from importlib.resources import files
+from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from ganvas.bench.report import (
     Line,
@@ -24,107 +23,91 @@ from ganvas.bench.rows import Row
 from ganvas.bench.tables import STACKS
 from ganvas.data import draw
 from ganvas.data.laws import law
-from ganvas.report.charts import COLOURS, Series, line_chart
-from ganvas.report.page import POLICY
+from ganvas.report import html
+from ganvas.report.charts import Series, line_chart
+from ganvas.report.svg import COLOURS
+from ganvas.slices import slices
 
 CUBE = 10
 """Stacked digits: edge of the cube of modes, drawn as ten planes of ten by ten."""
 
 
+@dataclass(frozen=True)
+class Part:
+    """What the page says of one data set, with one preset of networks."""
+
+    data: str
+    preset: str
+    protocol: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str]
+    curves: Sequence[str]
+    pictures: Sequence[tuple[str, str]]
+
+
 def page(found: Sequence[Line]) -> str:
     """Return the whole page as HTML text."""
-    style = files("ganvas.report").joinpath("style.css").read_text("utf-8")
-    sections = "\n".join(
-        section(data, preset, group) for (data, preset), group in groups_of(found).items()
-    )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Mode coverage · ganvas</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
-        "<header><h1>Mode coverage</h1><p>Every method with the same networks, batch and number of "
-        "generator updates; the last iterate is measured. Published numbers come from other "
-        "protocols.</p></header>\n"
-        f"{sections or '<p>No finished runs of this tier.</p>'}\n</body>\n</html>\n"
-    )
+    parts = [part(data, preset, group) for (data, preset), group in groups_of(found).items()]
+    return html.page("benchmark.html", "Mode coverage", "ganvas.bench", parts=parts)
 
 
-def section(data: str, preset: str, group: Sequence[Line]) -> str:
-    """Return one data set's table, curves and panels."""
+def part(data: str, preset: str, group: Sequence[Line]) -> Part:
+    """Return one data set's table, curves and pictures."""
     measures = measures_of(group)
-    head = "".join(f"<th>{escape(name)}</th>" for name in header(measures))
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in table_row(line, measures)) + "</tr>"
-        for line in group
-    )
-    notes = "".join(f"<li>{escape(text)}</li>" for text in orderings(group))
-    return (
-        f"<section><h2>{escape(data)}, networks {escape(preset)}</h2>"
-        f"<p>{escape(protocol(group).replace('`', ''))}</p>"
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-        f"</div>{f'<ul>{notes}</ul>' if notes else ''}"
-        f'<div class="grid">{curves(group)}</div><div class="grid">{panels(data, group)}</div>'
-        "</section>"
+    return Part(
+        data,
+        preset,
+        protocol(group).replace("`", ""),
+        header(measures),
+        [table_row(line, measures) for line in group],
+        orderings(group),
+        curves(group),
+        pictures(data, group),
     )
 
 
-def curves(group: Sequence[Line]) -> str:
+def curves(group: Sequence[Line]) -> list[str]:
     """Return modes against rounds, mean over seeds, a few methods a chart."""
     series = [
         Series(line.method, [float(rounds) for rounds in means], list(means.values()))
         for line in group
         if (means := curve(line))
     ]
-    charts = [
-        line_chart(
-            series[start : start + COLOURS],
-            title="Modes during training",
-            x_label="round",
-            y_label="modes",
-        )
-        for start in range(0, len(series), COLOURS)
+    return [
+        line_chart(series[some], title="Modes during training", x_label="round", y_label="modes")
+        for some in slices(len(series), COLOURS)
     ]
-    return "".join(f"<figure>{chart}</figure>" for chart in charts)
 
 
-def panels(data: str, group: Sequence[Line]) -> str:
-    """Return a picture of each method's first run, beside the law itself."""
+def pictures(data: str, group: Sequence[Line]) -> list[tuple[str, str]]:
+    """Return a picture of each method's first run, beside the law itself: caption and address."""
     if data in STACKS:
-        shown = [(line.method, cube(line.rows[0])) for line in group]
-        return "".join(figure(name, picture) for name, picture in shown)
+        return [(line.method, shown(cube(line.rows[0]))) for line in group]
     truth = law(data)
-    view = tuple(truth.box[:2].T.ravel().tolist()) if truth.box is not None else None
+    view = None
+    if truth.box is not None:
+        left, bottom, right, top = truth.box[:2].T.ravel().tolist()
+        view = (left, bottom, right, top)
     points, _ = truth.reference(2500)
-    shown = [("the law", scatter(points[:, :2], view))]
+    drawn = [("the law", draw.scatter(points[:, :2], view))]
     for line in group:
         kept = next((row["points"] for row in line.rows if row.get("points")), None)
         if kept:
-            shown.append((line.method, scatter(np.asarray(kept, np.float32), view)))
-    return "".join(figure(name, picture) for name, picture in shown)
+            drawn.append((line.method, draw.scatter(np.asarray(kept, np.float32), view)))
+    return [(name, shown(picture)) for name, picture in drawn]
 
 
-def scatter(points: np.ndarray, view: tuple[float, ...] | None) -> bytes:
-    """Return a PNG of points in the plane of their first two coordinates."""
-    window = (view[0], view[1], view[2], view[3]) if view is not None else None
-    stream = io.BytesIO()
-    draw.scatter(points, window).save(stream, "PNG", optimize=True)
-    return stream.getvalue()
-
-
-def cube(row: Row) -> bytes:
-    """Return a PNG of how often each of 1,000 modes was met: ten planes side by side."""
+def cube(row: Row) -> Image.Image:
+    """Return how often each of 1,000 modes was met: ten planes side by side."""
     counts = np.asarray(row["histogram"], np.float64).reshape(CUBE, CUBE, CUBE)
     fair = counts.sum() / counts.size or 1.0
     levels = (255 - 255 * np.clip(counts / (2 * fair), 0, 1)).astype(np.uint8)
+    return draw.grid(levels[..., None])
+
+
+def shown(picture: Image.Image) -> str:
+    """Return a picture as the address that shows it."""
     stream = io.BytesIO()
-    draw.grid(levels[..., None]).save(stream, "PNG", optimize=True)
-    return stream.getvalue()
-
-
-def figure(name: str, png: bytes) -> str:
-    """Return a captioned picture as HTML, with its bytes inside."""
-    data = base64.b64encode(png).decode()
-    return (
-        f'<figure><img alt="{escape(name)}" src="data:image/png;base64,{data}">'
-        f"<figcaption>{escape(name)}</figcaption></figure>"
-    )
+    picture.save(stream, "PNG", optimize=True)
+    return html.embedded(stream.getvalue())

@@ -20,6 +20,7 @@ from typing import Any
 
 from ganvas.bench.jobs import Job
 from ganvas.bench.rows import KEY, Row, append, key_of, read_rows
+from ganvas.duration import duration
 from ganvas.errors import GanvasError
 
 SAMPLE_SEED = 777
@@ -74,7 +75,7 @@ def run(
         append(results, row)
         fresh.append(row)
         left = (time.monotonic() - started) / number * (len(waiting) - number)
-        say(f"{number}/{len(waiting)} {job.name}: {summary(row)} | {left / 60:.0f} min left")
+        say(f"{number}/{len(waiting)} {job.name}: {summary(row)} | {duration(left)} left")
     return fresh
 
 
@@ -88,7 +89,7 @@ def summary(row: Row) -> str:
         for name in ("modes", "modes_strict", "hq", "hq_cal", "kl_modes")
         if found.get(name) is not None
     ]
-    return f"{', '.join(shown)}, {row['seconds']:.0f} s"
+    return f"{', '.join(shown)}, {duration(row['seconds'])}"
 
 
 def _results(

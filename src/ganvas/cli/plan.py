@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import torch
 
-from ganvas.cli.speech import duration, table
+from ganvas.cli.speech import table
 from ganvas.config import Schedule, Settings
 from ganvas.data.feed import Feed
 from ganvas.data.memory import amount
 from ganvas.data.open import open_data
 from ganvas.data.source import Source
+from ganvas.duration import duration
 from ganvas.errors import UsageError
 from ganvas.model.trained import choose_device
 from ganvas.play import Game, Noise, Player, Stage, Turns, build

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganvas.cli.options import Seed
-from ganvas.cli.speech import duration, say, table
+from ganvas.cli.speech import say, table
+from ganvas.duration import duration
 from ganvas.errors import UsageError
 
 if TYPE_CHECKING:

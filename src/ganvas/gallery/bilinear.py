@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from ganvas.gallery.exhibit import Exhibit, Row
 from ganvas.games.terms import History
-from ganvas.report.figures import INK, Dots, Line, Panel, figure
+from ganvas.report.figures import Panel, figure
+from ganvas.report.marks import Dots, Line
+from ganvas.report.svg import INK
 
 RATE, STEPS = 0.1, 500
 WEIGHTS = (0.0, 0.1, 1.0)

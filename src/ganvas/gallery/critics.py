@@ -20,7 +20,8 @@ from ganvas.gallery.exhibit import Exhibit, Row
 from ganvas.gallery.playing import Table, mlp, points, table
 from ganvas.games.penalties import input_gradient, interpolates, squared_norms
 from ganvas.play import Noise
-from ganvas.report.figures import Bars, Dots, Line, Panel, Picture, figure
+from ganvas.report.figures import Panel, figure
+from ganvas.report.marks import Bars, Dots, Line, Picture
 
 Floats = NDArray[np.float64]
 LAWS = {"ring8": "8 Gaussians", "grid25": "25 Gaussians", "swiss_roll": "Swiss roll"}

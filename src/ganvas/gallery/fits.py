@@ -14,7 +14,9 @@ from scipy import optimize
 from ganvas.gallery.exhibit import Exhibit, Row
 from ganvas.gallery.theory import normal
 from ganvas.metrics.divergences import between_densities
-from ganvas.report.figures import FAINT, INK, Area, Dots, Line, Panel, figure
+from ganvas.report.figures import Panel, figure
+from ganvas.report.marks import Area, Dots, Line
+from ganvas.report.svg import FAINT, INK
 
 Floats = NDArray[np.float64]
 WIDTH = 0.5

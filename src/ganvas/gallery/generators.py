@@ -13,7 +13,8 @@ from ganvas.gallery.exhibit import Exhibit, Row
 from ganvas.gallery.modes import grid_panel
 from ganvas.gallery.playing import images, mlp, table
 from ganvas.metrics.distances import wasserstein_assignment
-from ganvas.report.figures import Line, Panel, figure
+from ganvas.report.figures import Panel, figure
+from ganvas.report.marks import Line
 
 ROUNDS, EVERY = 300, 15
 SAMPLES = 256

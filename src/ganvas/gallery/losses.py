@@ -16,7 +16,9 @@ from ganvas.gallery.theory import normal
 from ganvas.games.objectives import Minimax, NonSaturating
 from ganvas.metrics.distances import wasserstein_1d
 from ganvas.play import Noise
-from ganvas.report.figures import FAINT, INK, PALETTE, Area, Line, Panel, figure
+from ganvas.report.figures import Panel, figure
+from ganvas.report.marks import Area, Line
+from ganvas.report.svg import FAINT, INK, PALETTE
 
 Floats = NDArray[np.float64]
 

@@ -15,7 +15,8 @@ from ganvas.gallery.playing import Table, images, mlp, points, table
 from ganvas.metrics.diversity import mean_pairwise_distance
 from ganvas.metrics.modes import assign, strictly_covered
 from ganvas.nn import MinibatchDiscrimination
-from ganvas.report.figures import Bars, Dots, Line, Panel, Picture, Words, figure
+from ganvas.report.figures import Panel, figure
+from ganvas.report.marks import Bars, Dots, Line, Picture, Words
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]

@@ -19,7 +19,9 @@ from ganvas.gallery.playing import ADAM, Table, atoms, mlp, table
 from ganvas.gallery.theory import normal
 from ganvas.games.penalties import input_gradient
 from ganvas.play import Noise
-from ganvas.report.figures import FAINT, Area, Line, Panel, figure
+from ganvas.report.figures import Panel, figure
+from ganvas.report.marks import Area, Line
+from ganvas.report.svg import FAINT
 
 Floats = NDArray[np.float64]
 REAL, FAKE, SPREAD = -2.0, 2.0, 0.5

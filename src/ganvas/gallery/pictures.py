@@ -18,7 +18,8 @@ from ganvas.gallery.playing import images, table
 from ganvas.metrics.duplicates import copy_share
 from ganvas.metrics.neighbours import nearest
 from ganvas.nn import downsample_average, upsample_nearest
-from ganvas.report.figures import Line, Panel, figure
+from ganvas.report.figures import Panel, figure
+from ganvas.report.marks import Line
 
 Pixels = NDArray[np.float32]
 ROUNDS = 1200

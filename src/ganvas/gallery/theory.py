@@ -25,7 +25,9 @@ from ganvas.metrics.distances import (
     wasserstein_assignment,
 )
 from ganvas.metrics.divergences import Density, between_densities, sinkhorn
-from ganvas.report.figures import INK, Line, Panel, figure
+from ganvas.report.figures import Panel, figure
+from ganvas.report.marks import Line
+from ganvas.report.svg import INK
 
 Floats = NDArray[np.float64]
 LOG4 = math.log(4)

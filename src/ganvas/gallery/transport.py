@@ -17,7 +17,9 @@ from ganvas.metrics.distances import (
     wasserstein_assignment,
 )
 from ganvas.metrics.divergences import sinkhorn
-from ganvas.report.figures import FAINT, INK, Bars, Line, Panel, Picture, Words, figure
+from ganvas.report.figures import Panel, figure
+from ganvas.report.marks import Bars, Line, Picture, Words
+from ganvas.report.svg import FAINT, INK
 
 Floats = NDArray[np.float64]
 

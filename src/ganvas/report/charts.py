@@ -1,24 +1,29 @@
-"""Line and bar charts as SVG text, with nothing but arithmetic.
+"""Line and bar charts for pages, which tell their values when they are hovered over.
 
-Charts carry no colours of their own: `style.css` gives them, for light and dark. Hovering shows
-values through SVG's own ``<title>``, so that no script is needed.
+A page's stylesheet colours them, for light and dark. Values are shown through SVG's own
+``<title>``, so that no script is needed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 from statistics import fmean, median
 
+from ganvas.report import svg
+from ganvas.report.axes import Axis, number, range_of
+from ganvas.report.marks import Line, Plane
+from ganvas.report.svg import COLOURS, INK
+
 WIDTH, HEIGHT = 440, 250
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 30, 42  # margins for ticks and labels
-COLOURS = 8  # classes c0 … c7 of style.css; further series repeat them, dashed
 COLUMNS = 160  # a line has at most two points per column, plus its ends
 TREND = 48  # points of the trend that is drawn over a noisy line
 BANDS = 48  # hover areas across a chart
+LABELS = 12  # of bars that fit side by side
 
 
 @dataclass(frozen=True)
@@ -34,49 +39,6 @@ class Series:
             raise ValueError(
                 f"series {self.name!r}: {len(self.x)} x values, {len(self.y)} y values"
             )
-
-
-@dataclass(frozen=True)
-class Axis:
-    """The map from values in [low, high] to pixels in [start, stop]; linear or logarithmic."""
-
-    low: float
-    high: float
-    start: float
-    stop: float
-    log: bool = False
-
-    def at(self, value: float) -> float:
-        """Return the pixel of ``value``."""
-        low, high = self.low, self.high
-        if self.log:
-            low, high, value = math.log10(low), math.log10(high), math.log10(value)
-        return self.start + (value - low) / (high - low) * (self.stop - self.start)
-
-    def ticks(self, count: int = 5) -> list[float]:
-        """Return about ``count`` round values between low and high."""
-        if not self.log:
-            return linear_ticks(self.low, self.high, count)
-        decades = range(math.ceil(math.log10(self.low)), math.floor(math.log10(self.high)) + 1)
-        return [10.0**k for k in decades[:: max(1, math.ceil(len(decades) / count))]]
-
-
-def linear_ticks(low: float, high: float, count: int) -> list[float]:
-    """Return at most ``count + 1`` multiples of 1, 2 or 5 times a power of ten in [low, high]."""
-    rough = (high - low) / count
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * (1 - 1e-9))
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [k * step for k in range(first, last + 1)]
-
-
-def number(value: float) -> str:
-    """Write a number for people: four significant digits, thousands as k and millions as M."""
-    if abs(value) >= 1e6 and math.isfinite(value):
-        return f"{value / 1e6:.4g}M"
-    if abs(value) >= 1e4 and math.isfinite(value):
-        return f"{value / 1e3:.4g}k"
-    return f"{value:.4g}"
 
 
 def envelope(
@@ -142,19 +104,16 @@ def line_chart(
     series = [s for s in series if any(math.isfinite(v) for v in s.y)]
     if not series:
         return ""
-    across = _axis([v for s in series for v in s.x], LEFT, WIDTH - RIGHT, margin=0.0)
-    up = _axis([v for s in series for v in s.y], HEIGHT - BOTTOM, TOP, margin=0.04, log=log)
-    parts = [_frame(across, up, title, x_label, y_label)]
-    for i, line in enumerate(series):
-        kind = f"line c{i % COLOURS}{' dashed' if i >= COLOURS else ''}"
-        over = trend(line.x, line.y)
-        raw = _path(envelope(line.x, line.y), across, up)
-        parts.append(f'<path class="{kind}{" raw" if over else ""}" d="{raw}"/>')
-        if over:
-            parts.append(f'<path class="{kind} trend" d="{_path(over, across, up)}"/>')
-    parts += _bands(series, across, x_label)
+    plane = _plane(
+        range_of((v for s in series for v in s.x), 0.0),
+        range_of((v for s in series for v in s.y), 0.04, log=log),
+        log=log,
+    )
+    parts = [plane.axes(x_label, y_label)]
+    parts += [line.draw(plane) for i, one in enumerate(series) for line in _lines(one, i)]
+    parts += _bands(series, plane, x_label)
     legend = _legend([s.name for s in series]) if len(series) > 1 else ""
-    return _svg(parts, title) + legend
+    return _chart(title, parts) + legend
 
 
 def bar_chart(
@@ -180,104 +139,62 @@ def bar_chart(
         raise ValueError("bars need finite values of at least 0")
     if not values:
         return ""
-    levels = [0.0, *values, *([] if reference is None else [reference])]
-    up = Axis(0.0, max(levels) * 1.05 or 1.0, HEIGHT - BOTTOM, TOP)
-    pitch = (WIDTH - LEFT - RIGHT) / len(values)
-    parts = [_grid(up, title, x_label, y_label)]
-    every = math.ceil(len(labels) / 12)  # labels that fit side by side
+    highest = max(*values, reference or 0.0)
+    plane = _plane((0.0, float(len(values))), (0.0, highest * 1.05 or 1.0))
+    middles = [plane.across.at(i + 0.5) for i in range(len(labels))]
+    every = math.ceil(len(labels) / LABELS)
+    words = list(zip(middles, labels, strict=True))[::every]
+    parts = [plane.axes(x_label, y_label, words)]
     for i, (label, value) in enumerate(zip(labels, values, strict=True)):
-        left, top = LEFT + (i + 0.1) * pitch, up.at(value)
-        parts.append(
-            f'<rect class="bar c0" x="{left:.2f}" y="{top:.2f}" width="{0.8 * pitch:.2f}" '
-            f'height="{up.start - top:.2f}"><title>{escape(label)}: {number(value)}</title></rect>'
-        )
-        if i % every == 0:
-            parts.append(_text(left + 0.4 * pitch, up.start + 15, label, "tick middle"))
+        left, right, top = plane.across.at(i + 0.1), plane.across.at(i + 0.9), plane.up.at(value)
+        size = {"width": right - left, "height": plane.up.start - top}
+        said = svg.told(f"{label}: {number(value)}")
+        parts.append(svg.filled("rect", said, 0, x=left, y=top, **size))
     if reference is not None:
-        y = up.at(reference)
-        parts.append(
-            f'<path class="reference" d="M{LEFT} {y:.2f}H{WIDTH - RIGHT}">'
-            f"<title>{number(reference)}</title></path>"
-        )
-    return _svg(parts, title)
+        level = Line(plane.across.ends, [reference] * 2, colour=INK, dashed=True, width=1.2)
+        parts.append(svg.element("g", level.draw(plane) + svg.told(number(reference))))
+    return _chart(title, parts)
 
 
-def _axis(
-    values: Sequence[float], start: float, stop: float, *, margin: float, log: bool = False
-) -> Axis:
-    """Return an axis that holds every finite value with a margin (a share of the range)."""
-    finite = [v for v in values if math.isfinite(v)]
-    low, high = min(finite), max(finite)
-    if log:
-        room = (high / low) ** margin if high > low else 2.0
-        return Axis(low / room, high * room, start, stop, log=True)
-    room = (high - low) * margin if high > low else 0.5 * abs(low) or 0.5
-    return Axis(low - room, high + room, start, stop)
+def _lines(one: Series, place: int) -> Iterator[Line]:
+    """Yield a series as a line; of a noisy one it is pale, and its trend is on top."""
+    over = trend(one.x, one.y)
+    pale = (1.0, 0.35) if over else (1.5, 1.0)
+    for points, (width, opacity) in ((envelope(one.x, one.y), pale), (over, (1.5, 1.0))):
+        if points:
+            x, y = zip(*points, strict=True)
+            colour, dashed = place % COLOURS, place >= COLOURS
+            yield Line(x, y, colour=colour, dashed=dashed, width=width, opacity=opacity)
 
 
-def _path(points: Sequence[tuple[float, float]], across: Axis, up: Axis) -> str:
-    """Return SVG path data; a point without a value lifts the pen, a lone point becomes a dot."""
-    drawn: list[str] = []
-    pen = "M"
-    for x, y in points:
-        if math.isfinite(y):
-            drawn.append(f"{pen}{across.at(x):.2f} {up.at(y):.2f}")
-            pen = "L"
-        else:
-            pen = "M"
-    # A subpath of one point has no length and would not show: give it one.
-    return "".join(
-        part + ("h0.01" if part[0] == "M" and after[0] == "M" else "")
-        for part, after in pairwise([*drawn, "M"])
+def _plane(x: tuple[float, float], y: tuple[float, float], *, log: bool = False) -> Plane:
+    return Plane(
+        Axis(*x, float(LEFT), float(WIDTH - RIGHT)),
+        Axis(*y, float(HEIGHT - BOTTOM), float(TOP), log=log),
     )
 
 
-def _bands(series: Sequence[Series], across: Axis, x_label: str) -> list[str]:
+def _bands(series: Sequence[Series], plane: Plane, x_label: str) -> list[str]:
     """Return invisible upright bands whose titles give the values nearest to their middle."""
+    across = plane.across
     xs = sorted({x for s in series for x in s.x})
     if len(xs) > BANDS:
         xs = [xs[round(i * (len(xs) - 1) / (BANDS - 1))] for i in range(BANDS)]
     middles = [(across.at(a) + across.at(b)) / 2 for a, b in pairwise(xs)]
     edges = [across.start, *middles, across.stop]
     values = [dict(zip(s.x, s.y, strict=True)) for s in series]
+    _, top, _, height = plane.box
     bands: list[str] = []
     for x, (left, right) in zip(xs, pairwise(edges), strict=True):
         lines = [f"{x_label} {number(x)}"]
         lines += [
             f"{s.name} {number(at[x])}" for s, at in zip(series, values, strict=True) if x in at
         ]
+        size = {"x": left, "y": top, "width": right - left, "height": height}
         bands.append(
-            f'<rect class="band" x="{left:.2f}" y="{TOP}" width="{right - left:.2f}" '
-            f'height="{HEIGHT - TOP - BOTTOM}"><title>{escape(chr(10).join(lines))}</title></rect>'
+            svg.element("rect", svg.told("\n".join(lines)), class_="band", **size, fill_opacity="0")
         )
     return bands
-
-
-def _frame(across: Axis, up: Axis, title: str, x_label: str, y_label: str) -> str:
-    """Return the grid with ticks on both axes."""
-    ticks = "".join(
-        f'<path class="axis" d="M{across.at(t):.2f} {up.start}v4"/>'
-        + _text(across.at(t), up.start + 15, number(t), "tick middle")
-        for t in across.ticks()
-    )
-    return _grid(up, title, x_label, y_label) + ticks
-
-
-def _grid(up: Axis, title: str, x_label: str, y_label: str) -> str:
-    """Return title, labels, base line and the upright axis with its grid lines."""
-    lines = "".join(
-        f'<path class="grid" d="M{LEFT} {up.at(t):.2f}H{WIDTH - RIGHT}"/>'
-        + _text(LEFT - 6, up.at(t) + 4, number(t), "tick end")
-        for t in up.ticks()
-    )
-    upright = f"translate(12 {(TOP + HEIGHT - BOTTOM) / 2:.2f}) rotate(-90)"
-    return (
-        _text(LEFT, 17, title, "title")
-        + _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, x_label, "label middle")
-        + f'<g transform="{upright}">{_text(0, 0, y_label, "label middle")}</g>'
-        + lines
-        + f'<path class="axis" d="M{LEFT} {up.start}H{WIDTH - RIGHT}"/>'
-    )
 
 
 def _legend(names: Sequence[str]) -> str:
@@ -289,13 +206,6 @@ def _legend(names: Sequence[str]) -> str:
     return f'<ul class="legend">{entries}</ul>'
 
 
-def _text(x: float, y: float, words: str, kind: str) -> str:
-    return f'<text class="{kind}" x="{x:.2f}" y="{y:.2f}">{escape(words)}</text>'
-
-
-def _svg(parts: Sequence[str], title: str) -> str:
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
-        + "".join(parts)
-        + "</svg>"
-    )
+def _chart(title: str, parts: Sequence[str]) -> str:
+    drawn = svg.text(LEFT, 17, title, "title") + "".join(parts)
+    return svg.element("svg", drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=title)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ganvas.report.figures import FAINT, Dots, Line, Mark, Panel, figure
+from ganvas.report.figures import Panel, figure
+from ganvas.report.marks import Dots, Line, Mark
+from ganvas.report.svg import COLOURS, FAINT
 
 Floats = NDArray[np.float64]
-COLOURS = 8
-"""Colours of classes; further ones repeat them."""
 
 
 def latent_figure(

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ganvas.report.figures import FAINT, INK, Dots, Line, Mark, Panel, Picture, figure
+from ganvas.report.figures import Panel, figure
+from ganvas.report.marks import Dots, Line, Mark, Picture
+from ganvas.report.svg import FAINT, INK
 
 Floats = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]

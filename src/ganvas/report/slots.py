@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
-from ganvas.report.figures import HEAD, PALETTE, STYLE, WIDTH, Panel, Pixels, figure, png
+from ganvas.report import svg
+from ganvas.report.figures import EDGE, HEAD, WIDTH, Panel, panels_of
+from ganvas.report.svg import Pixels
 
-CELL, GAP, MARGIN = 64, 10, 14
-"""Edge of a picture, room between two, and around all."""
+CELL, GAP = 64, 10
+"""Edge of a picture, and room between two."""
 BAR = 72
 """Height of the highest bar of a row."""
 LINE = 14
 """Height of a line of words."""
 MARKED = "#c62828"
 """The frame of the item that is asked about."""
+LOWEST = 420
+"""Width that a title takes."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +56,21 @@ def posterior_bars(title: str, items: Sequence[Asked]) -> str:
     for row, item in enumerate(items):
         floor = HEAD + row * high + LINE + BAR
         top = max((bar.share for bar in item.bars), default=0.0) or 1.0
-        drawn.append(_picture(item.picture, MARGIN, floor + 6, frame=MARKED))
+        drawn.append(_picture(item.picture, EDGE, floor + 6, frame=MARKED))
         for place, bar in enumerate(item.bars, 1):
-            x = MARGIN + GAP + place * (CELL + GAP)
+            x = EDGE + GAP + place * (CELL + GAP)
             height = BAR * bar.share / top
-            drawn.append(
-                f'<rect x="{x + 14}" y="{floor - height:.1f}" width="{CELL - 28}" '
-                f'height="{height:.1f}" style="fill:{PALETTE[0]}"/>'
-                + _words(x + CELL / 2, floor - height - 4, _share(bar.share), "m")
-                + _picture(bar.picture, x, floor + 6)
-                + _words(x + CELL / 2, floor + 6 + CELL + 12, f"slot {bar.slot}", "m")
-            )
+            middle, tip = x + CELL / 2, floor - height
+            size = {"width": CELL - 28, "height": height}
+            drawn += [
+                svg.filled("rect", "", 0, x=x + 14, y=tip, **size),
+                svg.text(middle, tip - 4, _share(bar.share), "middle"),
+                _picture(bar.picture, x, floor + 6),
+                svg.text(middle, floor + 6 + CELL + 12, f"slot {bar.slot}", "middle"),
+            ]
     columns = 1 + max((len(item.bars) for item in items), default=0)
-    width = 2 * MARGIN + GAP + columns * (CELL + GAP)
-    return _page(title, max(width, 420), HEAD + len(items) * high, drawn)
+    width = 2 * EDGE + GAP + columns * (CELL + GAP)
+    return svg.document(max(width, LOWEST), HEAD + len(items) * high, title, drawn, EDGE)
 
 
 def slot_browser(
@@ -81,54 +85,33 @@ def slot_browser(
         slots: those shown, in this order.
         columns: slots side by side.
     """
-    above = figure(summary, panels, columns=columns)
-    top = HEAD + _height(above) + GAP
+    plots, _, height = panels_of(panels, columns)
+    top = HEAD + HEAD + height + GAP
     most = max((len(slot.pictures) for slot in slots), default=0)
     wide = max(most * (CELL + 2) + GAP, WIDTH)
     lines = max((len(slot.lines) for slot in slots), default=0)
     high = LINE * lines + CELL + 2 * GAP
-    drawn = [above.replace("<svg ", f'<svg x="0" y="{HEAD}" ', 1)]
+    drawn = [svg.text(EDGE, HEAD + 21, summary, "title"), svg.moved(plots, 0, 2 * HEAD)]
     for place, slot in enumerate(slots):
-        x = MARGIN + place % columns * wide
+        x = EDGE + place % columns * wide
         y = top + place // columns * high
         for line, words in enumerate(slot.lines):
-            drawn.append(_words(x, y + 10 + line * LINE, words, "i" if line == 0 else ""))
+            drawn.append(svg.text(x, y + 10 + line * LINE, words, "ink" if line == 0 else ""))
         below = y + LINE * lines + 4
         drawn += [
             _picture(pixels, x + i * (CELL + 2), below) for i, pixels in enumerate(slot.pictures)
         ]
     rows = -(-len(slots) // columns)
-    return _page(title, 2 * MARGIN + columns * wide, top + rows * high, drawn)
-
-
-def _height(svg: str) -> int:
-    """Return the height that an ``<svg>`` of `figure` states."""
-    return int(svg.partition('height="')[2].partition('"')[0])
-
-
-def _page(title: str, width: int, height: int, drawn: Sequence[str]) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
-        f'<style>{STYLE}</style><rect width="{width}" height="{height}" rx="8" '
-        f'style="fill:#fdfdfc"/>{_words(MARGIN, 21, title, "h")}{"".join(drawn)}</svg>'
-    )
+    size = 2 * EDGE + columns * wide, top + rows * high
+    return svg.document(*size, title, drawn, EDGE)
 
 
 def _picture(pixels: Pixels, x: float, y: float, *, frame: str = "") -> str:
-    """Return a picture in a square cell, its proportions kept, inside the file."""
-    border = ""
-    if frame:
-        ink = f"fill:none;stroke:{frame};stroke-width:3"
-        border = f'<rect x="{x}" y="{y}" width="{CELL}" height="{CELL}" style="{ink}"/>'
-    return (
-        f'<image x="{x}" y="{y}" width="{CELL}" height="{CELL}" style="image-rendering:pixelated" '
-        f'href="data:image/png;base64,{png(pixels)}"/>{border}'
-    )
-
-
-def _words(x: float, y: float, words: str, kind: str) -> str:
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{escape(words)}</text>'
+    """Return a picture in a square cell, its proportions kept."""
+    drawn = svg.image(pixels, x, y, CELL, CELL, style="image-rendering:pixelated")
+    size = {"x": x, "y": y, "width": CELL, "height": CELL}
+    look = {"fill": "none", "stroke": frame, "stroke_width": "3"}
+    return drawn + (svg.element("rect", **size, **look) if frame else "")
 
 
 def _share(share: float) -> str:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ganvas.diagnosis.horizon import Horizon
+from ganvas.duration import duration
 from ganvas.play import Stage
 from ganvas.training.settings import TrainSettings
 
@@ -189,15 +190,3 @@ def memory(row: Row) -> str:
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     return f"{most / 2**30:.1f} GiB"
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time in its two largest units, as in ``2 h 05 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 48 * 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"
