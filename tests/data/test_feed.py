@@ -17,7 +17,7 @@ from ganvas.data.domains.images import Images
 from ganvas.data.feed import Feed
 from ganvas.data.items import Collection, Items
 from ganvas.data.laws import law
-from ganvas.data.settings import AffineSettings
+from ganvas.data.settings import AffineSettings, DataSettings
 from ganvas.data.source import ArraySource, LawSource, Source, StackSource
 from ganvas.data.spec import spec_of
 from ganvas.data.views import Dequantise, Mirror, dequantised
@@ -310,8 +310,10 @@ def test_what_cannot_work_is_refused() -> None:
         feed(LawSource(law("ring8"))).load_state_dict(state)
 
 
-def test_standardised_points_are_centred_and_isotropic() -> None:
-    source = SOURCES["points"]()
+def test_points_standardised_together_keep_their_proportions() -> None:
+    points = np.random.default_rng(0).normal([10, -5], [2, 4], (100, 2)).astype(np.float32)
+    settings = DataSettings(source="plain", standardise="together")
+    source = ArraySource(Collection("plain", {"train": Items(points)}), settings)
     x = joined(*feed(source).epoch("train", 10)).x.double()
     torch.testing.assert_close(x.mean(0), torch.zeros(2, dtype=torch.float64), atol=1e-6, rtol=0)
     assert x.var(0, correction=0).mean().item() == pytest.approx(1, abs=1e-6)

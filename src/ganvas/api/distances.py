@@ -40,7 +40,8 @@ BATCH = 500
 class Estimate:
     """What a critic f, trained between two sets, says of their distance.
 
-    All distances are in data units for points, and in network units for images.
+    All distances are in data units for points, in standard deviations of the columns where the
+    recipe says ``data.standardise=columns``, and in network units for images.
 
     Attributes:
         critic: the game whose discriminator is f, on the device where it was trained.
@@ -114,7 +115,9 @@ def between(
     points = x.ndim == 2
     # One shift and scale for both, of what is trained on: neither set is the measure of the other.
     pooled = Items(np.concatenate([half for half, _ in halves]))
-    spec = ArraySource(Collection("both sets", {"train": pooled})).spec
+    by_column = recipe.data.standardise == "columns"
+    rule = DataSettings(source="both sets", standardise="columns" if by_column else "together")
+    spec = ArraySource(Collection("both sets", {"train": pooled}), rule).spec
     domain = spec.domain
     if not issubclass(recipe.game_type, Adversarial):
         raise UsageError(f"{recipe.name} has no discriminator of its own that could be the critic")

@@ -9,12 +9,14 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ganvas.data.columns import parts
 from ganvas.data.graph_files import LINK_KEYS, graph_of
 from ganvas.data.items import Collection, Items, encode_labels, refuse_huge, require_several
 from ganvas.data.memory import amount, free_memory
@@ -166,7 +168,7 @@ def _data_key(path: Path, arrays: dict[str, AnyArray]) -> str:
 
 
 def _item_array(path: Path, key: str, array: AnyArray) -> AnyArray:
-    """Return the array as float32 points or uint8 (N, H, W, C) images, or refuse it."""
+    """Return the array as points of its own type or uint8 (N, H, W, C) images, or refuse it."""
     where = f"{path}" if path.suffix == ".npy" else f"{path}, array '{key}',"
     if array.dtype.kind not in "biuf":
         raise UsageError(f"{where} holds {array.dtype} values; points and images are real numbers.")
@@ -186,15 +188,32 @@ def _item_array(path: Path, key: str, array: AnyArray) -> AnyArray:
 
 
 def _points(where: str, array: AnyArray) -> AnyArray:
-    finite = np.isfinite(array).all(axis=1)
-    if not finite.all():
-        row = int(np.argmin(finite))
+    """Return points in the type that they have, after a look at each number."""
+    broken, first = 0, (0, 0)
+    for start, part in _numbered(array):
+        finite = np.isfinite(part)
+        if not finite.all():
+            row, column = (int(place) for place in np.argwhere(~finite)[0])
+            first = first if broken else (start + row, column)
+            broken += int((~finite.all(axis=1)).sum())
+        refuse_huge(where, np.where(finite, part, 0))
+    if broken:
         raise UsageError(
-            f"{where} holds NaN or infinite values in {int((~finite).sum())} of {len(array)} rows, "
-            f"first in row {row}: drop them with array[np.isfinite(array).all(axis=1)]."
+            f"{where} holds NaN or infinite values in {broken} of {len(array)} rows, first in row "
+            f"{first[0]}, column {first[1]}: drop them with "
+            "array[np.isfinite(array).all(axis=1)]."
         )
-    refuse_huge(where, array)
-    return array.astype(np.float32)
+    if array.dtype.kind == "b":
+        return array.view(np.uint8)
+    return array.astype(np.float64) if array.dtype.itemsize > 8 else array
+
+
+def _numbered(array: AnyArray) -> Iterator[tuple[int, AnyArray]]:
+    """Give parts of an array, each with the number of its first row."""
+    start = 0
+    for part in parts(array):
+        yield start, part
+        start += len(part)
 
 
 def _images(where: str, array: AnyArray) -> AnyArray:

@@ -103,6 +103,11 @@ class Domain(Settings):
         return 1.0
 
     @property
+    def ruler(self) -> str:
+        """By what `standardised` items are divided, in words; empty: they are as they were."""
+        return ""
+
+    @property
     def classes(self) -> int:
         """How many classes there are, where an item is one of several; else 0."""
         return 0
@@ -144,6 +149,10 @@ class Domain(Settings):
     def encode(self, array: AnyArray) -> Tensor:
         """Return an array in network units."""
         return self.normalise(self.stage(array))
+
+    def standardised(self, array: AnyArray) -> AnyArray:
+        """Return an array as measures compare it: in network units, in float64."""
+        return self.encode(array).double().numpy()
 
     def decode(self, tensor: Tensor) -> AnyArray:
         """Return items in data units."""

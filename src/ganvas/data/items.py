@@ -42,6 +42,7 @@ class Collection:
         kind: of the main field (`ganvas.data.domains`); by default what the shape suggests.
         domains: of further fields, by name.
         files: what the file of each record is called, by split, where each comes from one.
+        details: of the main field's domain that its array does not tell, such as names.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Collection:
     kind: str = ""
     domains: Mapping[str, Domain] = field(default_factory=dict[str, "Domain"])
     files: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
         if not self.kind:
@@ -62,16 +64,17 @@ class Collection:
 
 
 def refuse_huge(where: str, array: npt.NDArray[Any]) -> None:
-    """Refuse finite numbers that samples, which are 32-bit numbers, cannot hold.
+    """Refuse finite numbers that networks, which compute with 32-bit numbers, cannot hold.
 
     Raises:
         UsageError: there are some.
     """
-    largest, most = float(np.abs(array).max(initial=0)), float(np.finfo(np.float32).max)
+    largest = max(float(array.max(initial=0)), -float(array.min(initial=0)))
+    most = float(np.finfo(np.float32).max)
     if largest > most:
         raise UsageError(
-            f"{where} holds numbers up to {largest:.3g}, and samples are 32-bit numbers, up to "
-            f"{most:.3g}: give them in a larger unit, such as array / {largest:.0e}."
+            f"{where} holds numbers up to {largest:.3g}, and networks compute with 32-bit numbers, "
+            f"up to {most:.3g}: give them in a larger unit, such as array / {largest:.0e}."
         )
 
 

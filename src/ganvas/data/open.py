@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ganvas.data.affine import AffineSource
 from ganvas.data.catalogue import AFFINE, STACKS, conformed, read
 from ganvas.data.domains.images import ImageOptions
@@ -47,8 +49,9 @@ def _open_plain(name: str, settings: DataSettings) -> Source:
         )
     if name in LAW_NAMES:
         settings.refuse_foreign("points")
-        standardise = settings.of(PointOptions).standardise
-        return LawSource(law(name), labels=settings.labels, standardise=bool(standardise))
+        asked = settings.of(PointOptions).standardise
+        rule = asked if isinstance(asked, str) else "together" if asked else None
+        return LawSource(law(name), labels=settings.labels, standardise=rule)
     if name in STACKS:
         return _open_stack(name, settings)
     collection = read(settings)
@@ -78,7 +81,7 @@ def _with_labels(collection: Collection, settings: DataSettings) -> Collection:
     if settings.labels:
         return collection
     splits = {split: items.only() for split, items in collection.splits.items()}
-    return Collection(collection.name, splits, kind=collection.kind)
+    return replace(collection, splits=splits, class_names=(), domains={}, files={})
 
 
 def _with_split(collection: Collection, settings: DataSettings) -> Collection:

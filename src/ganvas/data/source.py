@@ -19,7 +19,7 @@ from ganvas.data.batch import Batch
 from ganvas.data.domain import Domain
 from ganvas.data.domains import find_domain
 from ganvas.data.domains.images import Images
-from ganvas.data.domains.points import Points
+from ganvas.data.domains.points import Points, Rule
 from ganvas.data.items import Collection, Items
 from ganvas.data.laws import REFERENCE_SEED, Law
 from ganvas.data.records import LABEL, MAIN
@@ -136,14 +136,14 @@ class Source(ABC):
 class LawSource(Source):
     """Points drawn online from a law; the split "reference" is its fixed evaluation set.
 
-    Network units are data units unless ``standardise`` is set; then shift and scale are those of
-    the reference points.
+    Network units are data units unless ``standardise`` says by which rule they are not; then shift
+    and scale are those of the reference points.
     """
 
     BLOCK = 2**15
     """Numbers drawn ahead at a time: enough to hide the cost of a call, little to redraw."""
 
-    def __init__(self, law: Law, *, labels: bool = True, standardise: bool = False) -> None:
+    def __init__(self, law: Law, *, labels: bool = True, standardise: Rule | None = None) -> None:
         self.law = self._law = law
         self.splits = ("train", REFERENCE)
         self.measured = "law"
@@ -352,7 +352,8 @@ def is_mapped(array: object) -> bool:
 def _spec(collection: Collection, settings: DataSettings) -> DataSpec:
     """Return what is known of a finite set: the domain of each of its fields."""
     train = collection.splits["train"]
-    fields: dict[str, Domain] = {train.main: find_domain(collection.kind).of(train.x, settings)}
+    domain = find_domain(collection.kind).of(train.x, settings)
+    fields: dict[str, Domain] = {train.main: domain.model_copy(update=dict(collection.details))}
     if LABEL in train and LABEL not in collection.domains:
         names = list(collection.class_names)
         count = len(names) or int(train[LABEL].max(initial=0)) + 1

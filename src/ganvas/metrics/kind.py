@@ -67,23 +67,21 @@ class Measures:
             seed: with which they were drawn, for the protocol.
         """
         del labels
-        name, train, held_out = (
-            self.source.spec.name,
-            self.vectors(self.source.known.x),
-            self.held_out,
-        )
-        reference = train if held_out is None else self.vectors(held_out.x)
+        train, held_out = self.source.known.x, self.held_out
+        split = "train" if held_out is None else "test"
         return evaluate_point_set(
-            self.vectors(x),
-            reference,
+            x,
+            train if held_out is None else held_out.x,
             real=None if held_out is None else train,
-            reference_name=f"{name}, {'train' if held_out is None else 'test'}",
+            reference_name=f"{self.source.spec.name}, {split}",
             seed=seed,
+            vectors=self.vectors,
+            units=self.domain.ruler,
         )
 
     def vectors(self, array: AnyArray) -> AnyArray:
         """Return items in data units as vectors (N, K) that distances are taken of."""
-        return self.domain.encode(array).flatten(1).double().numpy()
+        return self.domain.standardised(array).reshape(len(array), -1)
 
     def probe(self, real: Items) -> Probe:
         """Return what looks at samples while training; real items are looked at once."""

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from ganvas.data.choice import CHOICE, some
+from ganvas.data.choice import CHOICE, at_most, some
+from ganvas.data.domain import AnyArray
 from ganvas.data.laws import REFERENCE_SEED, Law
 from ganvas.errors import UsageError
 from ganvas.metrics import modes
@@ -22,6 +23,9 @@ Floats = NDArray[np.float64]
 
 KERNEL_SAMPLES = 2_000
 """Samples on either side of the kernel discrepancy, at most."""
+
+REFERENCE_SAMPLES = 10_000
+"""Reference points, at most: neighbours cost the product of both numbers."""
 
 
 def evaluate_points(samples: ArrayLike, law: Law, seed: int | None) -> Scores:
@@ -78,26 +82,36 @@ def evaluate_point_set(
     reference_name: str = "train",
     neighbours: int = 5,
     seed: int | None = None,
+    vectors: Callable[[AnyArray], AnyArray] | None = None,
+    units: str = "",
 ) -> Scores:
     """Return the scores of (N, d) points whose law is unknown against (M, d) reference points.
 
     Args:
         samples: generated points in data units.
-        reference: real points, of split ``reference_name``.
+        reference: real points, of split ``reference_name``; at most 10,000 of them enter.
         real: other real points, which play the perfect generator and set the floors.
         reference_name: data set and split, for the protocol.
-        neighbours: k of precision, recall, density and coverage in plain coordinates; fewer if a
-            set is too small.
+        neighbours: k of precision, recall, density and coverage; fewer if a set is too small.
         seed: with which the samples were drawn.
-
-    Coordinates enter as they are: scale them first if their units differ.
+        vectors: turns items (N, …) into the points that are compared; they may then come as they
+            are. None: they are points, compared as they are.
+        units: what these are divided by, for the protocol.
     """
-    y = np.asarray(reference, np.float64)
+    known = np.asarray(reference)
+    chosen = at_most(known, REFERENCE_SAMPLES)
+    y = np.asarray(chosen if vectors is None else vectors(chosen), np.float64)
     if y.ndim != 2 or not np.isfinite(y).all():
         raise UsageError(f"reference points must be finite and of shape (M, d), got {y.shape}")
-    x = modes.finite_points(samples, y.shape[1])
-    fresh = None if real is None else some(modes.finite_points(real, y.shape[1]), len(x))
-    evaluation = _SetEvaluation(x, y, fresh, neighbours, reference_name, seed)
+
+    def pointed(items: AnyArray) -> Floats:
+        return modes.finite_points(items if vectors is None else vectors(items), y.shape[1])
+
+    x = pointed(np.asarray(samples))
+    fresh = None if real is None else pointed(some(np.asarray(real), len(x)))
+    evaluation = _SetEvaluation(
+        x, y, fresh, neighbours, reference_name, seed, len(known) > len(y), units
+    )
     return measured(
         {
             ("w1",): lambda: evaluation.paired("w1", wasserstein_assignment, TRANSPORT_SAMPLES),
@@ -117,6 +131,8 @@ class _SetEvaluation:
         neighbours: k, at most.
         name: data set and split of the reference.
         seed: with which the samples were drawn.
+        among_more: whether the reference points were chosen among more.
+        units: what the coordinates were divided by, in words.
     """
 
     def __init__(
@@ -127,6 +143,8 @@ class _SetEvaluation:
         neighbours: int,
         name: str,
         seed: int | None,
+        among_more: bool = False,
+        units: str = "",
     ) -> None:
         self.x, self.y, self.fresh = samples, reference, fresh
         sets = [samples, reference]
@@ -134,6 +152,7 @@ class _SetEvaluation:
             sets.append(fresh)
         self._k = fitting(neighbours, *map(len, sets))
         self._name, self._seed = name, seed
+        self._among_more, self._units = among_more, units
 
     def paired(
         self, name: str, measure: Callable[[Floats, Floats], float], most: int
@@ -150,7 +169,7 @@ class _SetEvaluation:
         yield self._score(name, of(self.x), floor, n, n)
 
     def near(self) -> Iterator[Score]:
-        """Yield precision, recall, density and coverage in plain coordinates."""
+        """Yield precision, recall, density and coverage."""
         y, n = torch.from_numpy(self.y), len(self.x)
         floors: dict[str, float] = {}
         if self.fresh is not None and len(self.fresh) > 1:
@@ -167,7 +186,9 @@ class _SetEvaluation:
         reference: int,
         **options: object,
     ) -> Score:
-        if samples < len(self.x) or reference < len(self.y):
+        if self._units:
+            options["units"] = self._units
+        if self._among_more or samples < len(self.x) or reference < len(self.y):
             options["choice"] = CHOICE
         if self.fresh is not None and len(self.fresh) < samples:
             options["floor_samples"] = len(self.fresh)

@@ -45,7 +45,7 @@ class Model(Trained):
         batch: int = 256,
         **options: Any,
     ) -> Array:
-        """Return ``n`` samples in data units: points (n, dim) float32, images (n, H, W, C) uint8.
+        """Return ``n`` samples in data units: points (n, dim), images (n, H, W, C) uint8.
 
         Args:
             n: how many.

@@ -11,6 +11,7 @@ from ganvas.config import Settings
 from ganvas.data import draw
 from ganvas.data.domain import AnyArray, Domain, Size
 from ganvas.data.options import DataOptions
+from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -37,8 +38,18 @@ class Graph(Domain):
 
     @classmethod
     def of(cls, array: AnyArray, settings: Settings) -> Self:
-        """Return the domain of features (N, F), scaled unless the settings say no."""
-        standardise = getattr(settings, "standardise", None) is not False
+        """Return the domain of features (N, F), scaled unless the settings say no.
+
+        Raises:
+            UsageError: a rule for columns of points is asked for.
+        """
+        asked = getattr(settings, "standardise", None)
+        if isinstance(asked, str):
+            raise UsageError(
+                f"data.standardise={asked} is for points: the features of a graph's nodes are all "
+                "divided by one number, or with data.standardise=false not at all"
+            )
+        standardise = asked is not False
         nonzero = array[array != 0].astype(np.float64)
         scale = float(np.sqrt(np.mean(nonzero**2))) if standardise and nonzero.size else 1.0
         return cls(features=array.shape[1], scale=scale)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from ganvas.config import Settings
 from ganvas.data import draw
+from ganvas.data.columns import summarise
 from ganvas.data.domain import AnyArray, Domain, Size
 from ganvas.data.options import DataOptions
 from ganvas.errors import UsageError
@@ -20,74 +22,105 @@ if TYPE_CHECKING:
 
 SHOWN = 2_500
 """Points in a picture of samples."""
+LARGEST = 2.0**63
+"""Whole numbers from here on are no 64-bit integers."""
 
 View = tuple[float, float, float, float]
+
+
+Rule = Literal["columns", "together"]
 
 
 class PointOptions(DataOptions):
     """What points can be told.
 
     Attributes:
-        standardise: subtract the mean and divide by the root mean variance over the axes; None:
-            yes for the user's points, no for laws. A graph's features: divide by their size.
+        standardise: subtract means and divide. ``columns``: each coordinate by its own standard
+            deviation; ``together``: all by one number, the root of their mean variance, so that
+            shapes keep their proportions; false: not at all. true is ``columns`` for the user's
+            points and ``together`` for laws; None, the default, likewise, but not at all for laws.
+            A graph's features: divide by their size.
     """
 
     owner: ClassVar[str] = "points"
-    standardise: bool | None = None
+    standardise: bool | Rule | None = None
 
 
 class Points(Domain):
-    """Points in space: ``network = (data − shift) / scale``.
+    """Points in space, or rows of a table: ``network = (data − shift) / scale``.
 
     Attributes:
         dim: number of coordinates.
         shift: one number per coordinate.
-        scale: one number for all coordinates, so that shapes keep their proportions.
+        scale: one number for all coordinates, so that shapes keep their proportions, or one for
+            each; 0 where all data are equal: samples then are too.
         view: the part of the plane of the first two coordinates that pictures show, as
             (left, bottom, right, top) in data units; None: wherever the points are.
+        called: the coordinates' names, if they have some.
+        whole: which coordinates hold whole numbers only, as samples do then; empty: none.
+        dtype: type of the coordinates in data units, unless all of them are whole.
     """
 
     plural: ClassVar[str] = "points"
     named: ClassVar[str] = "points"
-    array: ClassVar[str] = "float32 (16, dim)"
+    array: ClassVar[str] = "numbers (16, dim)"
     Options: ClassVar[type[DataOptions] | None] = PointOptions
 
     kind: Literal["points"] = "points"
     dim: int = Field(ge=1)
     shift: list[float]
-    scale: float = Field(gt=0)
+    scale: Annotated[float, Field(gt=0)] | list[Annotated[float, Field(ge=0)]]
     view: View | None = None
+    called: list[str] = Field(default_factory=list[str])
+    whole: list[bool] = Field(default_factory=list[bool])
+    dtype: Literal["float32", "float64"] = "float32"
 
     @model_validator(mode="after")
-    def _shift_per_coordinate(self) -> Self:
-        if len(self.shift) != self.dim:
-            raise ValueError(f"shift has {len(self.shift)} numbers for {self.dim} coordinates")
+    def _one_per_coordinate(self) -> Self:
+        for name in ("shift", "scale", "called", "whole"):
+            value: object = getattr(self, name)
+            given = len(cast(list[object], value)) if isinstance(value, list) else self.dim
+            if given != self.dim and (given or name in ("shift", "scale")):
+                raise ValueError(f"{name} has {given} numbers for {self.dim} coordinates")
         return self
 
     @classmethod
     def of(cls, array: AnyArray, settings: Settings) -> Self:
-        """Return the domain of points (N, D), standardised unless the settings say no."""
-        return cls.around(array, getattr(settings, "standardise", None) is not False)
+        """Return the domain of points (N, D), each column standardised unless settings say else."""
+        asked: bool | Rule | None = getattr(settings, "standardise", None)
+        if asked is False:
+            return cls.around(array, None)
+        return cls.around(array, asked if isinstance(asked, str) else "columns")
 
     @classmethod
-    def around(cls, points: AnyArray, standardise: bool, view: View | None = None) -> Self:
-        """Return the domain of points (N, D): shift is their mean, scale² their mean axis variance.
+    def around(cls, points: AnyArray, rule: Rule | None, view: View | None = None) -> Self:
+        """Return the domain of points (N, D), standardised by a rule or not at all.
 
         Raises:
             UsageError: they are all equal.
         """
         dim = points.shape[1]
-        if not standardise:
-            return cls(dim=dim, shift=[0.0] * dim, scale=1.0, view=view)
-        exact = points.astype(np.float64)
-        scale = float(np.sqrt(exact.var(axis=0).mean()))
-        if scale == 0:
+        kind: dict[str, Any] = {
+            "whole": [True] * dim if points.dtype.kind in "iu" else [],
+            "dtype": "float32" if points.dtype.name in ("float16", "float32") else "float64",
+        }
+        if rule is None:
+            return cls(dim=dim, shift=[0.0] * dim, scale=1.0, view=view, **kind)
+        found = summarise(points)
+        if not found.spread.any():
             raise UsageError("All training points are equal; there is no distribution to learn.")
-        return cls(dim=dim, shift=exact.mean(axis=0).tolist(), scale=scale, view=view)
+        one = float(np.sqrt(found.variance.mean())) or float(found.spread.max())
+        scale = found.spread.tolist() if rule == "columns" else one
+        return cls(dim=dim, shift=found.mean.tolist(), scale=scale, view=view, **kind)
 
     def described(self) -> str:
         """Return the number of coordinates in words."""
         return f"points with {self.dim} coordinates"
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The coordinates' names."""
+        return self.called
 
     @property
     def shape(self) -> Size:
@@ -96,33 +129,63 @@ class Points(Domain):
 
     @property
     def unit(self) -> float:
-        """The scale."""
-        return self.scale
+        """The scale, if it is one for all coordinates; else each has its own, and this is 1."""
+        return 1.0 if isinstance(self.scale, list) else self.scale
+
+    @property
+    def ruler(self) -> str:
+        """The rule by which items are standardised, in words."""
+        if isinstance(self.scale, list):
+            return "standard deviations of the columns"
+        return "root mean variance" if self._moved else ""
+
+    @property
+    def _moved(self) -> bool:
+        return self.scale != 1 or any(self.shift)
+
+    def standardised(self, array: AnyArray) -> AnyArray:
+        """Return float64 (N, dim) in network units."""
+        exact = np.asarray(array, np.float64)
+        if not self._moved:
+            return exact
+        scale = np.array(self.scale)
+        return (exact - np.array(self.shift)) / np.where(scale > 0, scale, 1.0)
 
     def stage(self, array: AnyArray) -> Tensor:
         """Return float32 (N, dim) in network units."""
         import torch
 
-        if self.scale == 1 and not any(self.shift):
-            return torch.from_numpy(np.array(array, np.float32))
-        moved = (np.asarray(array, np.float64) - np.array(self.shift)) / self.scale
-        return torch.from_numpy(moved.astype(np.float32))
+        moved = self.standardised(array) if self._moved else array
+        return torch.from_numpy(np.array(moved, np.float32))  # a copy: tensors are written to
 
     def decode(self, tensor: Tensor) -> AnyArray:
-        """Return points in data units, (N, dim) float32."""
+        """Return points in data units, (N, dim) of the data's type."""
         import torch
 
-        points = tensor.detach().cpu().to(torch.float64).numpy()
-        return (points * self.scale + np.array(self.shift)).astype(np.float32)
+        network = tensor.detach().cpu().to(torch.float64).numpy()
+        points = network * np.array(self.scale) + np.array(self.shift)
+        if not any(self.whole):
+            return points.astype(self.dtype)
+        points[:, self.whole] = np.rint(points[:, self.whole])
+        fits = all(self.whole) and bool((np.abs(points) < LARGEST).all())  # false for NaN, too
+        return points.astype(np.int64 if fits else np.float64)
 
     def packed(self, count: int) -> Self:
         """Return the domain of so many points joined along their coordinates."""
-        wider = {"dim": self.dim * count, "shift": self.shift * count}
-        return self.model_copy(update=wider)
+        scale = self.scale * count if isinstance(self.scale, list) else self.scale
+        wider = {"shift": self.shift * count, "scale": scale, "whole": self.whole * count}
+        return self.model_copy(update={**wider, "dim": self.dim * count, "called": []})
 
     def picture(self, array: AnyArray, columns: int | None = None) -> Image.Image:
-        """Return a scatter plot of the first two coordinates, or a histogram of the only one."""
-        return draw.histogram(array) if self.dim == 1 else draw.scatter(array, self.view)
+        """Return a scatter plot of the first two coordinates, or a histogram of the only one.
+
+        Where each coordinate has a scale of its own, so do the axes.
+        """
+        if self.dim == 1:
+            return draw.histogram(array)
+        if isinstance(self.scale, list):
+            return draw.scatter(self.standardised(array), None)
+        return draw.scatter(array, self.view)
 
     def sheet(self, classes: int) -> tuple[int, int]:
         """Return how many points make a picture."""

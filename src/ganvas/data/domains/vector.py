@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from ganvas.config import Settings
+from ganvas.data.columns import summarise
 from ganvas.data.domain import AnyArray, Domain, Size
 from ganvas.errors import UsageError
 
@@ -42,13 +43,9 @@ class Vector(Domain):
     @classmethod
     def around(cls, array: AnyArray, called: Sequence[str] = ()) -> Self:
         """Return the domain of numbers (N, D) with the names of their columns, if they have any."""
-        exact = np.asarray(array, np.float64)
-        scale = exact.std(axis=0)
-        return cls(
-            shift=exact.mean(axis=0).tolist(),
-            scale=np.where(scale > 0, scale, 1).tolist(),
-            called=list(called),
-        )
+        found = summarise(array)
+        scale = np.where(found.spread > 0, found.spread, 1)
+        return cls(shift=found.mean.tolist(), scale=scale.tolist(), called=list(called))
 
     @property
     def shape(self) -> Size:

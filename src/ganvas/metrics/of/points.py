@@ -1,10 +1,9 @@
-"""Points are compared in the user's own units."""
+"""Points are compared in the units in which they are trained on, so that every column counts."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from ganvas.data.domain import AnyArray
 from ganvas.metrics.kind import Measures
 
 
@@ -12,7 +11,3 @@ class PointMeasures(Measures):
     """Transport, kernel discrepancy and neighbours of points (N, D)."""
 
     kind: ClassVar[str] = "points"
-
-    def vectors(self, array: AnyArray) -> AnyArray:
-        """Return the points as they are."""
-        return array
