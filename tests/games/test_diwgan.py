@@ -25,6 +25,7 @@ from ganvas.games.density import (
 )
 from ganvas.games.representatives import bounded, entropy
 from ganvas.play import Noise
+from ganvas.play.ranks import Ranks
 from tests.games.tables import SMALL_IMAGES, TINY, play
 
 B = 16
@@ -485,6 +486,15 @@ def test_densities_are_drawn_from_and_k_means_takes_middles() -> None:
     middle = torch.stack([points[modes == mode].mean(0) for mode in modes[rows]])
     assert (points[rows] - middle).norm(dim=1).max() < 0.006  # σ is 0.01
     assert len(kmeans(points[:20], 20, Noise(0)).unique()) == 20
+    assert len(kmeans(points[:5].repeat(4, 1), 9, Noise(0)).unique()) == 9
+
+
+def test_k_means_is_the_same_in_every_process_and_another_for_every_seed() -> None:
+    points, _ = ring(800)
+    rows = kmeans(points, 30, Noise(3, ranks=Ranks(0, 2)).branch("choice", shared=True))
+    other = kmeans(points, 30, Noise(3, ranks=Ranks(1, 2)).branch("choice", shared=True))
+    assert rows.equal(other)
+    assert not rows.equal(kmeans(points, 30, Noise(4).branch("choice", shared=True)))
 
 
 def bandwidth_by_hand(codes: Tensor) -> float:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import cast
+import warnings
+from importlib import import_module
+from typing import Any, cast
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from ganvas.play import Noise
@@ -113,20 +116,16 @@ def perturbed(centres: Tensor, count: int, bandwidth: Tensor | float, noise: Noi
 def kmeans(candidates: Tensor, count: int, noise: Noise, rounds: int = 10) -> Tensor:
     """Return the rows of ``count`` different candidates (n, k), each nearest to a k-means centre.
 
-    Centres start as k-means++ draws them (Arthur & Vassilvitskii 2007) and move by Lloyd's rule.
+    Centres are scikit-learn's, on one thread: several add up in whatever order they end, and then
+    processes that train together would not find the same.
     """
-    centres = candidates[:1]
-    apart = torch.full_like(candidates[:, 0], torch.inf)
-    while len(centres) < count:
-        apart = torch.minimum(apart, (candidates - centres[-1]).square().sum(1))
-        drawn = torch.multinomial(apart.clamp_min(1e-30), 1, generator=noise.generator)
-        centres = torch.cat([centres, candidates[drawn]])
-    for _ in range(rounds):
-        own = torch.cdist(candidates, centres).argmin(1)
-        sizes = torch.bincount(own, minlength=count)[:, None]
-        sums = torch.zeros_like(centres).index_add(0, own, candidates)
-        centres = torch.where(sizes > 0, sums / sizes.clamp_min(1), centres)
-    free = torch.cdist(centres, candidates)
+    seed = int(noise.integers(1, 2**31 - 1))
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # fewer different candidates than centres do no harm
+        clusters: Any = import_module("sklearn.cluster")  # late: a second to import
+        found = clusters.KMeans(count, n_init=1, max_iter=rounds, random_state=seed)
+        centres = found.fit(candidates.detach().cpu().numpy()).cluster_centers_
+    free = torch.cdist(torch.from_numpy(centres).to(candidates), candidates)
     chosen: list[Tensor] = []
     for distances in free:
         index = distances.argmin()
