@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from ganvas.config import Settings
+from ganvas.data.domains.points import Points
+from ganvas.data.spec import spec_of
 from ganvas.errors import UsageError
 from ganvas.games import address, find_game, is_own, own_game, permitted, systems
 from ganvas.play import Game
@@ -31,6 +34,33 @@ def test_every_system_is_found_under_its_own_name():
         assert issubclass(game, Game)
         assert game.system == name
         game.Config()  # every setting has a default
+
+
+class Chosen(Settings):
+    width: int = 3
+
+
+class Named(Game[Chosen]):
+    system = "named"
+
+
+class Again(Named):
+    system = "again"
+
+
+class Other(Named):
+    system = "other"
+    Config = Settings
+
+
+def test_settings_are_named_once_in_the_brackets_of_the_base():
+    assert Named.Config is Again.Config is Chosen
+    assert Other.Config is Settings
+    assert Game.Config is Settings
+    for name in systems():
+        assert find_game(name).Config.__module__ == find_game(name).__module__
+    spec = spec_of("two", Points(dim=2, shift=[0, 0], scale=1))
+    assert Named(Chosen(width=5), spec).config.width == 5
 
 
 @pytest.mark.parametrize(

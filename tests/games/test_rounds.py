@@ -126,14 +126,14 @@ def test_a_round_of_m1_and_m2() -> None:
         fit = completed(drawn, fit.flatten()).view_as(fit)
         return fit - kl_divergence(q.law, HypersphericalUniform(5)) - math.log(10)
 
-    q = twin.settings.z1.posterior(*twin.encoder(labelled))
+    q = twin.config.z1.posterior(*twin.encoder(labelled))
     drawn = q.draw((), turns.noise, "corrected")
     f = cross_entropy(labelled, twin.decoder(drawn.z))
     f = f + further(drawn.z, F.one_hot(y, 10).float()[:, None])[:, 0]
     log_q = twin.classifier(drawn.z).log_softmax(1)
     known = completed(drawn, f + 3 * log_q[torch.arange(10), y]) + q.law.entropy()
 
-    q = twin.settings.z1.posterior(*twin.encoder(unlabelled))
+    q = twin.config.z1.posterior(*twin.encoder(unlabelled))
     drawn = q.draw((), turns.noise, "corrected")
     f = cross_entropy(unlabelled, twin.decoder(drawn.z))
     log_q = twin.classifier(drawn.z).log_softmax(1)

@@ -47,7 +47,7 @@ class Silent(Noise):
 @torch.no_grad()
 def test_all_classes_in_one_pass_are_the_classes_one_by_one(z1: str, z2: str) -> None:
     one, noise = game(z1, z2), Silent(0)
-    shown = one.show(one.settings.likelihood.inputs(images()), noise)
+    shown = one.show(one.config.likelihood.inputs(images()), noise)
     every = torch.eye(10).expand(6, -1, -1)
     together = one.bound(shown, every, noise)
     assert together.shape == (6, 10)
@@ -61,7 +61,7 @@ def test_all_classes_in_one_pass_are_the_classes_one_by_one(z1: str, z2: str) ->
 def test_the_bound_by_its_formula(z1: str, z2: str) -> None:
     """E[log p(x|z1) + log p(z1|z2,y) + log p(y) + log p(z2) − log q(z1|x) − log q(z2|z1,y)]."""
     one, x = game(z1, z2), images(1).expand(4000, -1, -1, -1)
-    x = one.settings.likelihood.inputs(x)
+    x = one.config.likelihood.inputs(x)
     y = F.one_hot(torch.full((4000, 1), 3), 10).float()
     noise = Noise(1)
     shown = one.show(x, noise)
@@ -71,10 +71,10 @@ def test_the_bound_by_its_formula(z1: str, z2: str) -> None:
     q2 = one.infer_style(z, y[:, 0])
     z_2 = q2.draw((), noise, "path").z
     plain = (
-        one.settings.likelihood.log_prob(x, one.decoder(z))
+        one.config.likelihood.log_prob(x, one.decoder(z))
         + one.infer_content(z_2, y[:, 0]).log_prob(z)
         - math.log(10)
-        + one.settings.z2.log_prior(z_2)
+        + one.config.z2.log_prior(z_2)
         - shown.posterior.log_prob(z)
         - q2.log_prob(z_2)
     )
@@ -103,7 +103,7 @@ def spread_gradients(gradient: str, chunks: int = 40, n: int = 500) -> Tensor:
     with torch.no_grad():  # a classifier that cares where z1 is
         for weight in one.classifier.parameters():
             weight.mul_(6)
-    x = one.settings.likelihood.inputs(images(1)).expand(n, -1, -1, -1)
+    x = one.config.likelihood.inputs(images(1)).expand(n, -1, -1, -1)
     y = torch.full((n,), 3)
     bias = cast(Tensor, cast(Any, one.encoder).spread.bias)
     found: list[Tensor] = []

@@ -35,6 +35,5 @@ class ToyConfig(Settings):
     clip: float | None = Field(default=None, gt=0)
 
 
-class Toy(Game):
+class Toy(Game[ToyConfig]):
     system: ClassVar[str] = "toy"
-    Config = ToyConfig

@@ -79,7 +79,7 @@ def error(recipe: Recipe, width: int, rounds: int | None) -> float:
     feed = Feed(source, batch=recipe.train.batch, seed=recipe.seed, streams=game.streams())
     turns = Turns(game.players, Noise(recipe.seed))
     turns.hold()
-    for number in range(rounds or game.settings.autoencoder_rounds):
+    for number in range(rounds or game.config.autoencoder_rounds):
         turns.round = number
         game.learn_codes(feed, turns)
     game.eval()

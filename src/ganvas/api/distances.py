@@ -119,10 +119,11 @@ def between(
     rule = DataSettings(source="both sets", standardise="columns" if by_column else "together")
     spec = ArraySource(Collection("both sets", {"train": pooled}), rule).spec
     domain = spec.domain
+    kind: type[Game] = recipe.game_type
     if not issubclass(recipe.game_type, Adversarial):
         raise UsageError(f"{recipe.name} has no discriminator of its own that could be the critic")
     where = choose_device(device)
-    game = build(recipe.game_type, recipe.game_config, spec, seed).to(where)
+    game = build(kind, recipe.game_config, spec, seed).to(where)
     critic = cast(Adversarial, game)
     seen = [domain.encode(half).to(where) for half, _ in halves]
     curve = train_to_optimality(critic, *seen, steps=steps, batch=recipe.train.batch, seed=seed)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ganvas.errors import ADDRESS, UsageError, did_you_mean, flag
 
@@ -150,5 +150,6 @@ def _games_in(module: ModuleType) -> list[type[Game]]:
     from ganvas.play import Game
 
     values: list[object] = list(vars(module).values())
-    games = [value for value in values if isinstance(value, type) and issubclass(value, Game)]
+    classes = [value for value in values if isinstance(value, type)]
+    games = [cast("type[Game]", kind) for kind in classes if issubclass(kind, Game)]
     return [game for game in games if "system" in vars(game)]

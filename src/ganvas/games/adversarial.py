@@ -8,11 +8,12 @@ who steps when.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal, cast
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
+from typing_extensions import TypeVar
 
 from ganvas.config import Amount, Settings
 from ganvas.data.batch import Batch
@@ -132,7 +133,10 @@ class AdversarialConfig(Settings):
         return {name: penalty for name, penalty in self.penalties.items() if penalty is not None}
 
 
-class Adversarial(Game):
+C = TypeVar("C", bound=AdversarialConfig, default=AdversarialConfig, covariant=True)
+
+
+class Adversarial(Game[C]):
     """A generator and a judge; subclasses say in which order they step.
 
     Attributes:
@@ -142,10 +146,9 @@ class Adversarial(Game):
         history: past weights of each player, with historical averaging.
     """
 
-    Config = AdversarialConfig
     averaged: ClassVar[tuple[str, ...]] = ("generator",)
 
-    def __init__(self, config: AdversarialConfig, spec: DataSpec) -> None:
+    def __init__(self, config: C, spec: DataSpec) -> None:
         super().__init__(config, spec)
         self.conditions = chosen(config.conditional, spec)
         self.labels = config.labels
@@ -158,12 +161,12 @@ class Adversarial(Game):
         self.packing = config.packing
         self.unit = UnitPixels(spec) if config.pixels == "unit" else None
         self.constraint = config.constraint
-        self.generator, discriminator = self.networks(config)
+        self.generator, discriminator = self.networks()
         self.judge = Judge(
             discriminator,
             config.objective,
             penalties=config.regularisers(),
-            views=self.views(config),
+            views=self.views(),
             conditions=self.conditions,
             real_weight=config.labels.real_weight,
             fake_weight=config.labels.fake_weight,
@@ -173,27 +176,27 @@ class Adversarial(Game):
         self.history = nn.ModuleDict()
         self.players = {
             "generator": self.player("generator", self.generator, config.generator_optimiser),
-            "discriminator": self.judging(config),
+            "discriminator": self.judging(),
         }
 
     # ---- parts ----------------------------------------------------------------------------------
 
-    def networks(self, config: AdversarialConfig) -> tuple[Generator, Discriminator]:
+    def networks(self) -> tuple[Generator, Discriminator]:
         """Return generator and discriminator, with weights drawn in this order."""
-        generator = self.build_generator(config, config.latent.dim, config.latent.draw)
-        return generator, self.build_discriminator(config)
+        latent = self.config.latent
+        return self.build_generator(latent.dim, latent.draw), self.build_discriminator()
 
-    def build_generator(
-        self, config: AdversarialConfig, width: int, draw: Callable[[int, Noise], Tensor]
-    ) -> Generator:
+    def build_generator(self, width: int, draw: Callable[[int, Noise], Tensor]) -> Generator:
         """Return the generator that the settings ask for, of latents of a width, drawn so."""
+        config = self.config
         generator: Generator = config.generator.build(self.spec.domain, width, self.conditions)
         if config.virtual_batch_norm is None:
             return generator
         return config.virtual_batch_norm.wrap(generator, draw, self.conditions)
 
-    def build_discriminator(self, config: AdversarialConfig) -> Discriminator:
+    def build_discriminator(self) -> Discriminator:
         """Return the discriminator that the settings ask for, with its head and its constraint."""
+        config = self.config
         domain = packed(self.spec.domain, config.packing)
         network: Discriminator = config.discriminator.build(domain, self.conditions)
         _refuse_useless(self.conditions, network)
@@ -205,9 +208,9 @@ class Adversarial(Game):
             config.constraint.install(network)
         return network
 
-    def views(self, config: AdversarialConfig) -> list[Seen]:
+    def views(self) -> list[Seen]:
         """Return what is done to all that the judge is shown, in this order."""
-        found: list[Seen] = []
+        config, found = self.config, list[Seen]()
         if config.augment is not None:
             found.append(config.augment.view(self.spec))
         if config.instance_noise:
@@ -218,8 +221,9 @@ class Adversarial(Game):
             found.append(Pack(config.packing))
         return found
 
-    def judging(self, config: AdversarialConfig) -> Player:
+    def judging(self) -> Player:
         """Return the judge as a player, whose constraint holds after each of its turns."""
+        config = self.config
         player = self.player("discriminator", self.judge, config.discriminator_optimiser)
         player.lazy = self.judge.lazy
         rule, network = config.constraint, self.judge.network
@@ -241,7 +245,7 @@ class Adversarial(Game):
     def player(self, name: str, network: nn.Module, optimiser: OptimiserConfig) -> Player:
         """Return a player, which is drawn towards its past where the settings say so."""
         player = Player(network, optimiser)
-        weight = cast(AdversarialConfig, self.config).historical_averaging
+        weight = self.config.historical_averaging
         if weight:
             past = self.history[name] = History(player.parameters, weight)
             player.terms["history"] = past

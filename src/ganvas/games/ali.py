@@ -23,11 +23,10 @@ class ALIConfig(JointSettings):
     encoder: EncoderConfig = MLPEncoder(widths=(128, 128), spread=True)
 
 
-class ALI(Joint):
+class ALI(Joint[ALIConfig]):
     """D tells pairs (x, E(x)) from pairs (G(z), z); G and E are both told to confuse them."""
 
     system: ClassVar[str] = "ali"
-    Config = ALIConfig
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one step of D, then one of G and E together (ALI, Algorithm 1)."""

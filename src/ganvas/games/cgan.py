@@ -57,7 +57,7 @@ class CGANConfig(AdversarialConfig):
     discriminator_optimiser: OptimiserConfig = MNIST
 
 
-class CGAN(Adversarial):
+class CGAN(Adversarial[CGANConfig]):
     """min_G max_D E log D(x|y) + E log(1 − D(G(z|y)|y))  (Eq. 2), G non-saturating by default.
 
     Fakes have the labels of the real batch.
@@ -65,7 +65,6 @@ class CGAN(Adversarial):
 
     system: ClassVar[str] = "cgan"
     one_process: ClassVar[str | None] = "each process draws dropout masks of its own"
-    Config = CGANConfig
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one step each on  E log D(x|y) + E log(1 − D(G(z|y)|y))  (Eq. 2)."""

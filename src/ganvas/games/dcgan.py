@@ -21,7 +21,7 @@ class DCGANConfig(AdversarialConfig):
     discriminator_optimiser: OptimiserConfig = Adam(lr=2e-4, beta1=0.5, beta2=0.999)
 
 
-class DCGAN(Adversarial):
+class DCGAN(Adversarial[DCGANConfig]):
     """One step of the discriminator, one of the generator on fresh z.
 
     The discriminator has batch norm, so real and fake samples go through it in separate passes,
@@ -29,7 +29,6 @@ class DCGAN(Adversarial):
     """
 
     system: ClassVar[str] = "dcgan"
-    Config = DCGANConfig
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one step of each in the non-saturating game."""

@@ -83,11 +83,10 @@ class DIWGANConfig(AdversarialConfig):
     past: int = Field(default=10, ge=1)
 
 
-class DIWGAN(Adversarial):
+class DIWGAN(Adversarial[DIWGANConfig]):
     """Three stages: the autoencoder, the choice of representatives, and the weighted game."""
 
     system: ClassVar[str] = "diwgan"
-    Config = DIWGANConfig
 
     def __init__(self, config: DIWGANConfig, spec: DataSpec) -> None:
         super().__init__(config, spec)
@@ -96,7 +95,6 @@ class DIWGAN(Adversarial):
                 "fakes are matched a whole batch at a time: set game.accumulate=1 and "
                 "game.generator_batch=1"
             )
-        self.settings = config
         flat = 1
         for edge in spec.shape:
             flat *= edge
@@ -121,7 +119,7 @@ class DIWGAN(Adversarial):
     def stages(self) -> list[Stage]:
         """Return the autoencoder's training, one round that chooses representatives, the game."""
         return [
-            Stage("autoencoder", self.learn_codes, self.settings.autoencoder_rounds, prepares=True),
+            Stage("autoencoder", self.learn_codes, self.config.autoencoder_rounds, prepares=True),
             Stage("representatives", self.choose, 1, prepares=True),
             Stage("main", self.round),
         ]
@@ -132,7 +130,7 @@ class DIWGAN(Adversarial):
         Its data and noise come from streams of the run that are their own: with alpha = 0 the game
         is then, bit for bit, what it would be without an autoencoder.
         """
-        x = data.next("autoencoder", self.settings.autoencoder_batch // world_size()).x
+        x = data.next("autoencoder", self.config.autoencoder_batch // world_size()).x
         noise = turn.noise.branch("autoencoder", turn.round)
         if not self.spec.domain.grid:
             low, high = gather(x).min(0).values, gather(x).max(0).values
@@ -148,7 +146,7 @@ class DIWGAN(Adversarial):
     @torch.no_grad()
     def choose(self, data: Feed, turn: Turns) -> None:
         """Fix the latents' normalisation, the bandwidth of the data, and the representatives."""
-        config, size = self.settings, len(self.summary.representatives)
+        config, size = self.config, len(self.summary.representatives)
         # A finite stream goes through all items before it repeats one.
         wanted = max(config.candidates, size)
         count = min(wanted, self.spec.size or wanted)
@@ -176,7 +174,7 @@ class DIWGAN(Adversarial):
         with turn("generator") as generator:
             fake = self.generate(self.latents(real, turn))
             loss = self.judge.confusion(real, fake, turn)
-            alpha = value_at(self.settings.alpha, turn.progress)
+            alpha = value_at(self.config.alpha, turn.progress)
             if alpha:
                 distance, statistics = self.weighted_distance(fake.x, turn)
                 loss = Loss(loss.value + alpha * distance, {**loss.statistics, **statistics})
@@ -195,7 +193,7 @@ class DIWGAN(Adversarial):
             mine = slice(turn.ranks.rank * len(s), (turn.ranks.rank + 1) * len(s))
             plan = self.pair(cost, rows)
             weights = plan * reals_weight[:, None] * fakes_weight
-        if self.settings.pairing == "soft":
+        if self.config.pairing == "soft":
             apart = torch.cdist(reals, s)
             loss = (weights[:, mine] * self.bent(apart)).sum() / len(s)
         else:
@@ -205,10 +203,10 @@ class DIWGAN(Adversarial):
             loss = (weight * self.bent(apart)).mean()
         with torch.no_grad():
             paired = (plan * cost).sum(1) / plan.sum(1).clamp_min(1e-12)
-            met = cost.min(1).values if self.settings.weigh_reals == "nearest" else paired
+            met = cost.min(1).values if self.config.weigh_reals == "nearest" else paired
             self.summary.distances[rows] = 0.9 * self.summary.distances[rows] + 0.1 * met
             self.trail.recent.copy_(torch.cat([self.trail.recent[len(every) :], every]))
-            most = self.settings.past * len(every)
+            most = self.config.past * len(every)
             self.trail.filled.copy_((self.trail.filled + len(every)).clamp_max(most))
         return loss, {
             "distance": paired.mean(),
@@ -229,7 +227,7 @@ class DIWGAN(Adversarial):
             cost: of each real with each fake, (B, B).
             rows: which representatives the reals are, (B,).
         """
-        match self.settings.pairing:
+        match self.config.pairing:
             case "exact":
                 partner = matching.exact(cost.T)
             case "identity":
@@ -240,7 +238,7 @@ class DIWGAN(Adversarial):
             case "sinkhorn" | "soft":
                 plan, potential = matching.sinkhorn(cost.T, self.trail.potential[rows])
                 self.trail.potential[rows] = potential
-                if self.settings.pairing == "soft":
+                if self.config.pairing == "soft":
                     return plan.T / plan.sum(1)
                 partner = matching.rounded(plan, cost.T, potential)
         return torch.zeros_like(cost).scatter_(0, partner[None], 1.0)
@@ -253,7 +251,7 @@ class DIWGAN(Adversarial):
             past: of earlier fakes, (P, k).
             known: which rows of ``past`` there are, (P,) bool.
         """
-        if self.settings.weigh_fakes == "off":
+        if self.config.weigh_fakes == "off":
             return every.new_ones(len(every))
         k = every.shape[1]
         count = known.sum().clamp_min(1)
@@ -262,20 +260,20 @@ class DIWGAN(Adversarial):
         scott = 0.25 * spread * count ** (-1.0 / (k + 4))
         width = torch.maximum(self.summary.bandwidth, scott.to(self.summary.bandwidth.dtype))
         log_p = log_density(every, past, width, known)
-        if self.settings.weigh_fakes == "ratio":
+        if self.config.weigh_fakes == "ratio":
             log_p = log_density(every, self.summary.representatives, self.summary.bandwidth) - log_p
         raw = torch.exp((log_p - log_p.max()) / max(2, k))
         return torch.where(known.any(), bounded(raw), torch.ones_like(raw))
 
     def real_weights(self, rows: Tensor) -> Tensor:
         """Return w_r (B,): how far each real has been from its partner lately, over the mean."""
-        if self.settings.weigh_reals == "off":
+        if self.config.weigh_reals == "off":
             return self.summary.distances.new_ones(len(rows))
         return bounded(self.summary.distances[rows])
 
     def bent(self, distance: Tensor) -> Tensor:
         """Return distances, quadratic below ``huber`` and continuous with slope there."""
-        delta = self.settings.huber
+        delta = self.config.huber
         if not delta:
             return distance
         return torch.where(distance < delta, distance.square() / (2 * delta), distance - delta / 2)

@@ -22,11 +22,10 @@ class GANConfig(AdversarialConfig):
     discriminator: DiscriminatorConfig = MLPDiscriminator(widths=(128, 128))
 
 
-class GAN(Adversarial):
+class GAN(Adversarial[GANConfig]):
     """Discriminator and generator in the minimax game of value V (Eq. 1)."""
 
     system: ClassVar[str] = "gan"
-    Config = GANConfig
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one iteration of Algorithm 1."""

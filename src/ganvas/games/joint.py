@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from pydantic import Field
 from torch import Tensor
+from typing_extensions import TypeVar
 
 from ganvas.config import Settings
 from ganvas.data.spec import DataSpec
@@ -49,7 +50,10 @@ class JointSettings(Settings):
     discriminator_optimiser: OptimiserConfig = NOTEBOOK
 
 
-class Joint(Game):
+C = TypeVar("C", bound=JointSettings, default=JointSettings, covariant=True)
+
+
+class Joint(Game[C]):
     """Three players; subclasses say how a round goes.
 
     Attributes:
@@ -60,7 +64,7 @@ class Joint(Game):
 
     averaged: ClassVar[tuple[str, ...]] = ("generator", "encoder")
 
-    def __init__(self, config: JointSettings, spec: DataSpec) -> None:
+    def __init__(self, config: C, spec: DataSpec) -> None:
         super().__init__(config, spec)
         self.latent = config.latent
         self.eps_dim = config.eps_dim

@@ -23,11 +23,10 @@ class LSGANConfig(AdversarialConfig):
     discriminator_optimiser: OptimiserConfig = RMSProp(lr=1e-4)
 
 
-class LSGAN(Adversarial):
+class LSGAN(Adversarial[LSGANConfig]):
     """Discriminator and generator against targets a, b and c (Eq. 9)."""
 
     system: ClassVar[str] = "lsgan"
-    Config = LSGANConfig
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one step of the discriminator, one of the generator."""

@@ -100,7 +100,7 @@ class MemorySampling(Sampling):
     slot: int | None = None
 
 
-class MemoryGAN(Adversarial):
+class MemoryGAN(Adversarial[MemoryGANConfig]):
     """D(x) = p(y=1|x) is read from a memory of clusters of real and fake samples.
 
     G is given the key of a real slot c ~ P(c|v=1), the discrete part of what it draws, and z, the
@@ -111,7 +111,6 @@ class MemoryGAN(Adversarial):
     """
 
     system: ClassVar[str] = "memorygan"
-    Config = MemoryGANConfig
     Sampling = MemorySampling
 
     def __init__(self, config: MemoryGANConfig, spec: DataSpec) -> None:
@@ -127,10 +126,9 @@ class MemoryGAN(Adversarial):
             )
         self.judge.follows = False  # the memory is updated in the round below
 
-    def networks(self, config: AdversarialConfig) -> tuple[Generator, Discriminator]:
+    def networks(self) -> tuple[Generator, Discriminator]:
         """Return G, whose input is as wide as a key more, and the query network."""
-        assert isinstance(config, MemoryGANConfig)
-        query = self.build_discriminator(config)
+        config, query = self.config, self.build_discriminator()
         self.keyed = config.mcgn and config.memory is not None
         keys = cast(MemoryHead, query.head).memory.dim if self.keyed else 0
 
@@ -138,7 +136,7 @@ class MemoryGAN(Adversarial):
             # No slot is known yet: any directions stand for keys.
             return torch.cat([F.normalize(noise.normal(n, keys)), config.latent.draw(n, noise)], 1)
 
-        return self.build_generator(config, keys + config.latent.dim, draw), query
+        return self.build_generator(keys + config.latent.dim, draw), query
 
     # ---- training -------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ class PacGANConfig(AdversarialConfig):
     packing: int = Field(default=2, ge=1)
 
 
-class PacGAN(Adversarial):
+class PacGAN(Adversarial[PacGANConfig]):
     """The game of D(x₁, …, x_m) on packs that are all real or all fake.
 
     Only D's first layer is wider for it. Two laws that a discriminator can hardly tell apart by
@@ -38,7 +38,6 @@ class PacGAN(Adversarial):
     """
 
     system: ClassVar[str] = "pacgan"
-    Config = PacGANConfig
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one step of the discriminator on packs, one of the generator (section 3)."""

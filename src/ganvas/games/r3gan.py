@@ -37,7 +37,7 @@ class R3GANConfig(AdversarialConfig):
         return {"r1": R1(weight=self.gamma), "r2": R2(weight=self.gamma), **super().regularisers()}
 
 
-class R3GAN(Adversarial):
+class R3GAN(Adversarial[R3GANConfig]):
     """Relativistic pairing, regularised on both sides.
 
     L_D = E softplus(−(D(x) − D(x̃))) + (γ/2)(E‖∇D(x)‖² + E‖∇D(x̃)‖²) and
@@ -46,7 +46,6 @@ class R3GAN(Adversarial):
     """
 
     system: ClassVar[str] = "r3gan"
-    Config = R3GANConfig
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one step of each on the same real samples (Eq. 2 and 3)."""

@@ -54,7 +54,7 @@ class SNGANConfig(AdversarialConfig):
     monitor_every: int = Field(default=1000, ge=0)
 
 
-class SNGAN(Adversarial):
+class SNGAN(Adversarial[SNGANConfig]):
     """One step of the generator, then n_dis of the discriminator.
 
     Real and fake samples pass the discriminator separately, and so do the generator's fakes: each
@@ -62,7 +62,6 @@ class SNGAN(Adversarial):
     """
 
     system: ClassVar[str] = "sngan"
-    Config = SNGANConfig
 
     def __init__(self, config: SNGANConfig, spec: DataSpec) -> None:
         super().__init__(config, spec)

@@ -67,16 +67,14 @@ class SVAEConfig(Settings):
     evaluation: Evaluation = Evaluation()
 
 
-class SVAE(Game):
+class SVAE(Game[SVAEConfig]):
     """One player: encoder q(z|x) and decoder p(x|z)."""
 
     system: ClassVar[str] = "svae"
-    Config = SVAEConfig
     scores_are: ClassVar[str] = "likelihoods"
 
     def __init__(self, config: SVAEConfig, spec: DataSpec) -> None:
         super().__init__(config, spec)
-        self.settings = config
         self.latent = config.latent
         self.likelihood = config.likelihood
         require_plain(config.decoder)
@@ -91,12 +89,12 @@ class SVAE(Game):
         x = self.likelihood.observe(data.next().x, turn.noise)
         with turn("vae") as vae:
             q = self.infer(x)
-            drawn = q.draw((self.settings.samples,), turn.noise, self.settings.gradient)
+            drawn = q.draw((self.config.samples,), turn.noise, self.config.gradient)
             reconstruction = self.log_likelihood(x, drawn.z)
             divergence = q.kl_to_prior()
             # The correction is zero, with the gradient g_cor of f = log p(x|z) (Eq. 39).
             correction = drawn.correction(reconstruction, baseline(reconstruction.detach()))
-            weight = value_at(self.settings.kl_weight, turn.progress)
+            weight = value_at(self.config.kl_weight, turn.progress)
             objective = reconstruction + correction - weight * divergence
             vae.minimise(
                 -objective.mean(),
@@ -179,7 +177,7 @@ class SVAE(Game):
     def measures(self, source: Source, seed: int) -> dict[str, Score]:
         """Return likelihood and neighbour accuracy on held-out items."""
         device = self.encoder.location.weight.device
-        asked, noise = (source, self.settings.evaluation, seed, device), Noise(seed, device)
+        asked, noise = (source, self.config.evaluation, seed, device), Noise(seed, device)
         likelihood = likelihood_scores(lambda x, n: self.estimates(x, noise, n), *asked)
         return likelihood | neighbour_scores(self.encode, *asked)
 

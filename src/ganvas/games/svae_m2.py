@@ -90,7 +90,7 @@ class Supervised(NamedTuple):
     classification: Tensor
 
 
-class SVAEM2(Game):
+class SVAEM2(Game[SVAEM2Config]):
     """One player of five networks.
 
     Attributes:
@@ -98,7 +98,6 @@ class SVAEM2(Game):
     """
 
     system: ClassVar[str] = "svae-m2"
-    Config = SVAEM2Config
 
     def __init__(self, config: SVAEM2Config, spec: DataSpec) -> None:
         super().__init__(config, spec)
@@ -108,7 +107,6 @@ class SVAEM2(Game):
                 "train svae/images instead"
             )
         require_plain(config.decoder)
-        self.settings = config
         self.conditions = chosen(["label"], spec)
         self.classes = spec.classes
         z1, z2, body = config.z1, config.z2, config.between
@@ -122,15 +120,15 @@ class SVAEM2(Game):
 
     def streams(self) -> dict[str, Streaming]:
         """Return the stream of labelled items, which rounds go through in turn."""
-        config = self.settings
+        config = self.config
         chosen = InTurn(lambda items: labelled_places(items, config.labels, config.label_seed))
         return {"labelled": Streaming(batch=config.labelled_batch, sampler=chosen)}
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one step on −(Σℒ + Σ𝒰) − α Σ log q(y|z1), means over items (section 5.3)."""
         known = data.next("labelled")
-        labelled = self.settings.likelihood.observe(known.x, turn.noise)
-        unlabelled = self.settings.likelihood.observe(data.next().x, turn.noise)
+        labelled = self.config.likelihood.observe(known.x, turn.noise)
+        unlabelled = self.config.likelihood.observe(data.next().x, turn.noise)
         with turn("vae") as vae:
             # Every image's z1 is drawn once; labelled and unlabelled ones apart.
             known = self.supervised(labelled, known["label"], turn.noise)
@@ -155,20 +153,20 @@ class SVAEM2(Game):
         shown = self.show(x, noise)
         bound = self.bound(shown, one_hot(y, self.classes, x.dtype)[:, None], noise).squeeze(1)
         classification = F.cross_entropy(self.classifier(shown.drawn.z), y, reduction="none")
-        cost = self.settings.alpha * classification
+        cost = self.config.alpha * classification
         # Both are expectations over z1: its gradient is completed for their sum.
         objective = self.complete(shown, bound - cost)
         return Supervised(objective, objective + cost, classification)
 
     def show(self, x: Tensor, noise: Noise) -> Shown:
         """Return one draw of z1 ~ q(z1|x) for each of (N, *shape)."""
-        q = self.settings.z1.posterior(*self.encoder(x))
-        drawn = q.draw((), noise, self.settings.gradient)
+        q = self.config.z1.posterior(*self.encoder(x))
+        drawn = q.draw((), noise, self.config.gradient)
         return Shown(q, drawn, self.log_likelihood(x, drawn.z))
 
     def log_likelihood(self, x: Tensor, z1: Tensor) -> Tensor:
         """Return log p(x|z1), (N,), of observed (N, *shape) and latents (N, width)."""
-        return self.settings.likelihood.log_prob(x, self.decoder(z1))
+        return self.config.likelihood.log_prob(x, self.decoder(z1))
 
     def bound(self, shown: Shown, y: Tensor, noise: Noise) -> Tensor:
         """Return E log p(z1|z2, y) − KL(q(z2|z1, y) ‖ p(z2)) + log p(y), (N, Y).
@@ -180,7 +178,7 @@ class SVAEM2(Game):
         """
         z1 = shown.drawn.z[:, None].expand(-1, y.shape[1], -1)
         q = self.infer_style(z1, y)
-        drawn = q.draw((), noise, self.settings.gradient)
+        drawn = q.draw((), noise, self.config.gradient)
         fit = self.infer_content(drawn.z, y).log_prob(z1)
         correction = drawn.correction(fit, baseline(fit.detach().flatten()[None]).view_as(fit))
         return fit + correction - q.kl_to_prior() - math.log(self.classes)
@@ -193,29 +191,29 @@ class SVAEM2(Game):
 
     def infer_style(self, z1: Tensor, y: Tensor) -> Posterior:
         """Return q(z2|z1, y) for (…, width) and weights (…, K)."""
-        return self.settings.z2.posterior(*_along(self.style, z1, y))
+        return self.config.z2.posterior(*_along(self.style, z1, y))
 
     def infer_content(self, z2: Tensor, y: Tensor) -> Posterior:
         """Return p(z1|z2, y) for (…, width) and weights (…, K)."""
-        return self.settings.z1.posterior(*_along(self.content, z2, y))
+        return self.config.z1.posterior(*_along(self.content, z2, y))
 
     # ---- what a trained model can do ------------------------------------------------------------
 
     @property
     def latent(self) -> Latent:
         """The space of styles, which samples are drawn from."""
-        return self.settings.z2
+        return self.config.z2
 
     def prior(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
         """Return n styles z2 of the prior."""
-        return self.settings.z2.prior(n, noise, truncation)
+        return self.config.z2.prior(n, noise, truncation)
 
     def sample(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the mean items (N, *shape) of styles (N, width) and classes (N,)."""
         if y is None:
             raise UsageError(f"svae-m2 shows a style in one of its {self.classes} classes: give it")
         z1 = self.infer_content(z, one_hot(y, self.classes, z.dtype)).centre
-        return self.settings.likelihood.mean(self.decoder(z1))
+        return self.config.likelihood.mean(self.decoder(z1))
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the mean style z2 of each item, (N, width), of its known or predicted class."""
@@ -226,7 +224,7 @@ class SVAEM2(Game):
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return items in the style of x, of classes y (N,); without y: x itself through z1."""
         if y is None:
-            return self.settings.likelihood.mean(self.decoder(self.centre(x)))
+            return self.config.likelihood.mean(self.decoder(self.centre(x)))
         return self.sample(self.encode(x), y)
 
     def predict(self, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -235,11 +233,11 @@ class SVAEM2(Game):
 
     def centre(self, x: Tensor) -> Tensor:
         """Return the mean of q(z1|x), (N, width)."""
-        return self.settings.z1.posterior(*self.encoder(self.settings.likelihood.inputs(x))).centre
+        return self.config.z1.posterior(*self.encoder(self.config.likelihood.inputs(x))).centre
 
     def measures(self, source: Source, seed: int) -> dict[str, Score]:
         """Return the accuracy on held-out items."""
-        return accuracy_score(self.predict, source, self.settings.labels, seed, self.device)
+        return accuracy_score(self.predict, source, self.config.labels, seed, self.device)
 
     @property
     def device(self) -> torch.device:

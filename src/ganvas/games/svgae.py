@@ -67,11 +67,10 @@ class Kept(nn.Module):
             self.auc.fill_(auc)
 
 
-class SVGAE(Game):
+class SVGAE(Game[SVGAEConfig]):
     """One player, the encoder of a variational graph autoencoder."""
 
     system: ClassVar[str] = "svgae"
-    Config = SVGAEConfig
     one_process: ClassVar[str | None] = "each round plays the whole graph, which is not shared out"
 
     def __init__(self, config: SVGAEConfig, spec: DataSpec) -> None:
@@ -82,7 +81,6 @@ class SVGAE(Game):
                 f"links but {spec.domain.plural}. Graphs are citation, blocks, or files of links: "
                 "see docs/data.md."
             )
-        self.settings = config
         self.nodes = spec.size
         self.latent = config.latent
         self.encoder = config.encoder.build(
@@ -107,9 +105,9 @@ class SVGAE(Game):
             missed = F.softplus(-_logits(z, links)).mean()
             invented = F.softplus(_logits(z, others)).mean()
             kl = posterior.kl_to_prior().mean()
-            weight = value_at(self.settings.kl_weight, turn.progress) / self.nodes
+            weight = value_at(self.config.kl_weight, turn.progress) / self.nodes
             encoder.minimise((missed + invented) / 2 + weight * kl, kl=kl)
-        if turn.due(self.settings.look_every):
+        if turn.due(self.config.look_every):
             self._look(data.source, graph.x, propagate, turn)
 
     @torch.no_grad()
@@ -124,7 +122,7 @@ class SVGAE(Game):
             auc = link_auc(logits.cpu(), held_out.linked)
             self.kept.offer(self.encoder, auc)
             turn.log(**{"validation/auc": auc})
-        elif self.settings.keep == "best":
+        elif self.config.keep == "best":
             raise UsageError(
                 "game.keep=best compares encoders by links that are kept out of training: set "
                 "data.hold_out=0.1, or game.keep=last."
@@ -137,12 +135,12 @@ class SVGAE(Game):
 
     def model(self) -> dict[str, nn.Module]:
         """Return the encoder that inference uses."""
-        best = self.settings.keep == "best"
+        best = self.config.keep == "best"
         return {"kept": self.kept} if best else {"encoder": self.encoder}
 
     def encode_nodes(self, x: Tensor, links: Tensor) -> Tensor:
         """Return the codes (N, K) of a graph's nodes with features (N, F) and links (E, 2)."""
-        encoder = self.kept.encoder if self.settings.keep == "best" else self.encoder
+        encoder = self.kept.encoder if self.config.keep == "best" else self.encoder
         _, propagate = _linked(x, links)
         return self._centres(encoder, x, propagate)
 
@@ -162,7 +160,7 @@ class SVGAE(Game):
         z = self.encode_nodes(x, torch.from_numpy(graph[LINKS]).to(device))
         logits = _logits(z, torch.from_numpy(held_out.pairs).to(device))  # chances round to ties
         reference = f"{source.spec.name}, {TEST} links"
-        return evaluate_links(logits.cpu(), held_out, reference, encoder=self.settings.keep)
+        return evaluate_links(logits.cpu(), held_out, reference, encoder=self.config.keep)
 
 
 def _linked(x: Tensor, links: Tensor) -> tuple[Tensor, Tensor]:

@@ -42,7 +42,7 @@ class UnrolledConfig(AdversarialConfig):
     saturating: bool = True
 
 
-class Unrolled(Adversarial):
+class Unrolled(Adversarial[UnrolledConfig]):
     """One step of D at ω⁰, then one of G against the D that K more steps would make.
 
     ω^{k+1} = ω^k − Adam(∇_ω L_D(γ, ω^k)) starts from D's live weights and moments; what they become
@@ -51,7 +51,6 @@ class Unrolled(Adversarial):
     """
 
     system: ClassVar[str] = "unrolled"
-    Config = UnrolledConfig
 
     def __init__(self, config: UnrolledConfig, spec: DataSpec) -> None:
         super().__init__(config, spec)

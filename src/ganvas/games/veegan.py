@@ -40,21 +40,19 @@ class VEEGANConfig(JointSettings):
     pretraining_target: Literal["latent", "moment"] = "latent"
 
 
-class VEEGAN(Joint):
+class VEEGAN(Joint[VEEGANConfig]):
     """F maps data to noise, p_θ(z|x) = N(F(x), I); D is high on *generated* pairs (Eq. 4 to 8)."""
 
     system: ClassVar[str] = "veegan"
-    Config = VEEGANConfig
 
     def __init__(self, config: VEEGANConfig, spec: DataSpec) -> None:
         super().__init__(config, spec)
-        self.settings = config
         self.factor = 0.5 if config.recon == "gauss_nll" else 1.0
 
     def stages(self) -> list[Stage]:
         """Return the pretraining of F, if any, and the game."""
         main = Stage("main", self.round)
-        length = self.settings.pretraining
+        length = self.config.pretraining
         return [Stage("pretrain", self.pretrain, length, prepares=True), main] if length else [main]
 
     def round(self, data: Feed, turn: Turns) -> None:
@@ -62,7 +60,7 @@ class VEEGAN(Joint):
         x = data.next().x
         z = self.latent.draw(len(x), turn.noise)
         names = ("generator", "encoder", "discriminator")
-        if not self.settings.simultaneous:
+        if not self.config.simultaneous:
             with turn("discriminator") as discriminator:
                 with torch.no_grad():
                     x_g, z_g = self.generator(z), self.draw(x, turn.noise)
@@ -79,7 +77,7 @@ class VEEGAN(Joint):
             generator.minimise(loss, retain=True, reconstruction=distance)
             # g_θ = ∇_θ mean d: x_g does not depend on θ, and there is no term of D.
             loss = distance
-            if self.settings.theta_adv == "ali":
+            if self.config.theta_adv == "ali":
                 loss = loss - self.discriminator(x, z_g).mean()
             encoder.minimise(loss)
 
@@ -94,7 +92,7 @@ class VEEGAN(Joint):
 
     def distance(self, x: Tensor, x_g: Tensor, z: Tensor) -> Tensor:
         """Return the batch's mean of d: summed over latents, or over data for VEEGAN+DAE."""
-        if self.settings.autoencoder == "data":
+        if self.config.autoencoder == "data":
             return (x - self.reconstruct(x)).square().flatten(1).sum(1).mean()
         return self.recon(self.split(z), self.encoder(x_g).mean)
 
@@ -105,12 +103,12 @@ class VEEGAN(Joint):
     def draw(self, x: Tensor, noise: Noise) -> Tensor:
         """Return z_g = F(x) + σ ε, (N, K)."""
         mean = self.encoder(x).mean
-        return mean + self.settings.f_sigma * noise.normal(*mean.shape)
+        return mean + self.config.f_sigma * noise.normal(*mean.shape)
 
     def pretrain(self, data: Feed, turn: Turns) -> None:
         """Take one step of F alone."""
         x = data.next().x
-        if self.settings.pretraining_target == "latent":
+        if self.config.pretraining_target == "latent":
             z = self.latent.draw(len(x), turn.noise)
             with torch.no_grad():
                 x_g = self.generator(z)

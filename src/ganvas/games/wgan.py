@@ -48,11 +48,10 @@ class WGANConfig(AdversarialConfig):
     discriminator_optimiser: OptimiserConfig = RMSProp(lr=5e-5)
 
 
-class WGAN(Adversarial):
+class WGAN(Adversarial[WGANConfig]):
     """Critic and generator in the Kantorovich–Rubinstein game; the critic is the discriminator."""
 
     system: ClassVar[str] = "wgan"
-    Config = WGANConfig
 
     def __init__(self, config: WGANConfig, spec: DataSpec) -> None:
         super().__init__(config, spec)

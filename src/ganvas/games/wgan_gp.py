@@ -39,14 +39,13 @@ class WGANGPConfig(AdversarialConfig):
     discriminator_optimiser: OptimiserConfig = Adam(lr=1e-4, beta1=0.0, beta2=0.9)
 
 
-class WGANGP(Adversarial):
+class WGANGP(Adversarial[WGANGPConfig]):
     """Algorithm 1: n_critic steps on E f(x̃) − E f(x) + λE(‖∇f(x̂)‖ − 1)², one on −E f(x̃).
 
     The estimate in the log has no penalty in it.
     """
 
     system: ClassVar[str] = "wgan-gp"
-    Config = WGANGPConfig
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one iteration of Algorithm 1."""

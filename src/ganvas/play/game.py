@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Generic, get_args
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from typing_extensions import TypeVar, get_original_bases
 
 from ganvas.config import Settings
 from ganvas.data.feed import Feed
@@ -19,6 +20,8 @@ from ganvas.play.player import Player
 from ganvas.play.turn import Turns
 
 Play = Callable[[Feed, Turns], None]
+C = TypeVar("C", bound=Settings, default=Settings, covariant=True)
+"""The settings of a game."""
 
 
 class Sampling(Settings):
@@ -49,16 +52,18 @@ class Stage:
     prepares: bool = False
 
 
-class Game(nn.Module):
+class Game(nn.Module, Generic[C]):
     """The rules of one system: which players there are and how a round goes.
 
     A subclass builds its networks and `players` in ``__init__`` and plays one iteration of the
     paper's algorithm in `round`. It may list `stages`, and it defines the methods of the abilities
-    that its trained model has, such as ``sample`` (see `ganvas.play.abilities`).
+    that its trained model has, such as ``sample`` (see `ganvas.play.abilities`). Its settings are
+    named once, ``class MyGame(Game[MySettings])``, and are then of this type in `config`.
 
     Attributes:
         system: the name in recipes, such as ``wgan-gp``.
-        Config: the settings this game accepts.
+        Config: the settings this game accepts: those in the brackets of its base.
+        config: these settings, as the recipe has them.
         Sampling: options of its samples, which `prior` takes by name.
         averaged: names of submodules of which inference uses the moving average.
         conditions: the fields of the data that samples are given, by name.
@@ -75,11 +80,19 @@ class Game(nn.Module):
     scores_are: ClassVar[str] = "judgements"
     one_process: ClassVar[str | None] = None
 
+    config: C
     players: dict[str, Player]
     conditions: Conditions
     accumulate: int = 1
 
-    def __init__(self, config: Settings, spec: DataSpec) -> None:
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        named = [of for base in get_original_bases(cls) for of in get_args(base)]
+        for kind in named:
+            if "Config" not in vars(cls) and isinstance(kind, type) and issubclass(kind, Settings):
+                cls.Config = kind
+
+    def __init__(self, config: C, spec: DataSpec) -> None:
         super().__init__()
         self.config = config
         self.spec = spec

@@ -61,7 +61,6 @@ class Heads(Game):
     """An embedding of K shots predicts the last; a table of people is drawn to the embeddings."""
 
     system: ClassVar[str] = "heads"
-    Config = Settings
 
     def __init__(self, config: Settings, spec: DataSpec) -> None:
         super().__init__(config, spec)

@@ -39,7 +39,6 @@ class Lazy(Game):
     """A generator with two outputs and a path length against its own past mean, every 2nd round."""
 
     system: ClassVar[str] = "lazy-gan"
-    Config = Settings
     averaged: ClassVar[tuple[str, ...]] = ("generator",)
     length: Tensor
 

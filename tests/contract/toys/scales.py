@@ -96,7 +96,6 @@ class MapGAN(Game):
     """Pictures of maps, with an encoder of pictures whose code joins the map."""
 
     system: ClassVar[str] = "map-gan"
-    Config = Settings
 
     def __init__(self, config: Settings, spec: DataSpec) -> None:
         super().__init__(config, spec)

@@ -84,11 +84,10 @@ class WaveSettings(Settings):
     """Nothing to be told."""
 
 
-class WaveGAN(Game):
+class WaveGAN(Game[WaveSettings]):
     """Two judges: one of whole waves, one of halved ones from a stream of its own."""
 
     system: ClassVar[str] = "wave-gan"
-    Config = WaveSettings
     averaged: ClassVar[tuple[str, ...]] = ("generator",)
 
     def __init__(self, config: WaveSettings, spec: DataSpec) -> None:
