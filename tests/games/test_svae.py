@@ -136,9 +136,9 @@ def test_pixels_are_drawn_with_their_grey_level() -> None:
 
 def test_likelihoods_are_those_of_torch() -> None:
     x, logits = torch.rand(3, 2, 4).round(), torch.randn(5, 3, 2, 4)
-    wanted = torch.distributions.BernoulliLikelihood(logits=logits).log_prob(x).sum((2, 3))
+    wanted = torch.distributions.Bernoulli(logits=logits).log_prob(x).sum((2, 3))
     torch.testing.assert_close(BernoulliLikelihood().log_prob(x, logits), wanted)
-    wanted = torch.distributions.NormalLikelihood(logits, 0.3).log_prob(x).sum((2, 3))
+    wanted = torch.distributions.Normal(logits, 0.3).log_prob(x).sum((2, 3))
     torch.testing.assert_close(NormalLikelihood(sigma=0.3).log_prob(x, logits), wanted)
 
 
@@ -152,7 +152,7 @@ def test_means_of_decodings_are_those_of_the_law() -> None:
 def test_the_gaussian_is_that_of_torch() -> None:
     mean, deviation, z = torch.randn(3, 4), torch.rand(3, 4) + 0.1, torch.randn(7, 3, 4)
     ours = Gaussian(mean, deviation)
-    law = torch.distributions.Independent(torch.distributions.NormalLikelihood(mean, deviation), 1)
+    law = torch.distributions.Independent(torch.distributions.Normal(mean, deviation), 1)
     torch.testing.assert_close(ours.log_prob(z), law.log_prob(z))
     torch.testing.assert_close(ours.entropy(), law.entropy())
     assert ours.draw((2, 5), Noise(0), "path").z.shape == (2, 5, 3, 4)

@@ -75,7 +75,7 @@ def test_logged_estimate_is_that_of_the_last_critic_step():
     game.round(feed, table)
     losses = table.statistics["loss/discriminator"]
     assert len(losses) == 5
-    torch.testing.assert_close(table.noted["estimate/wasserstein"], -losses[-1])
+    torch.testing.assert_close(table.latest["estimate/wasserstein"], -losses[-1])
     table.round = 31
     game.round(feed, table)
     assert len(table.statistics["estimate/wasserstein"]) == 1

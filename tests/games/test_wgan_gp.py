@@ -48,8 +48,8 @@ def test_penalty_alone_moves_the_critic():
 def test_estimate_has_no_penalty_in_it():
     game, feed, table = play("wgan-gp")
     game.round(feed, table)
-    penalty = table.noted["penalty/gradient"]
-    estimate = table.noted["estimate/wasserstein"]
+    penalty = table.latest["penalty/gradient"]
+    estimate = table.latest["estimate/wasserstein"]
     loss = table.statistics["loss/discriminator"][-1]
     torch.testing.assert_close(loss, -estimate + 10 * penalty)
 
