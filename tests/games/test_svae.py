@@ -94,7 +94,7 @@ def linear_gaussian() -> tuple[SVAE, Tensor, Tensor]:
     )
     one = cast(SVAE, build(SVAE, config, source.spec, 0))
     weight, bias = torch.tensor([[1.0, 0.5], [-0.3, 0.8]]), torch.tensor([0.2, -0.1])
-    one.decode = lambda z: z @ weight.T + bias  # pyright: ignore[reportAttributeAccessIssue]
+    one.decoded = lambda z: z @ weight.T + bias  # pyright: ignore[reportAttributeAccessIssue]
     with torch.no_grad():  # posteriors wide enough to reach every latent
         one.encoder.spread.bias.fill_(1.5)
     x = torch.randn(200, 2, generator=torch.Generator().manual_seed(1))
