@@ -59,17 +59,17 @@ def known_commands() -> dict[str, set[str]]:
     """Return the options of every command of the command line."""
     import typer.main
 
-    from ganvas.cli import app
+    from ganvas.cli.app import app, known
 
-    group = typer.main.get_command(app)
     commands: dict[str, set[str]] = {}
-    pending = [("", group)]
+    pending = [("", typer.main.get_command(app)), *known().items()]
     while pending:
         path, command = pending.pop()
         commands[path] = {"--help"} | {
             flag for p in command.params for flag in p.opts + p.secondary_opts
         }
-        pending += [(f"{path} {n}".strip(), c) for n, c in getattr(command, "commands", {}).items()]
+        below = getattr(command, "commands", {}) if path else {}
+        pending += [(f"{path} {name}", inner) for name, inner in below.items()]
     return commands
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganvas.api.export import TOLERANCE, export_model
+from ganvas.abilities.export import TOLERANCE, export_model
 from ganvas.errors import GanvasError, UsageError
 from ganvas.model import CannotError, Model
 from tests.model.conftest import saved
@@ -44,7 +44,7 @@ def test_an_onnx_graph(tmp_path: Path, kind: str) -> None:
 def test_a_graph_that_disagrees_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganvas.api.export.TOLERANCE", -1.0)
+    monkeypatch.setattr("ganvas.abilities.export.TOLERANCE", -1.0)
     model = saved(tmp_path / "model", "points")
     with pytest.raises(GanvasError, match="differs from the model by .* nothing was written"):
         export_model(model, tmp_path / "graph.pt2", "torch")
@@ -55,7 +55,7 @@ def test_what_cannot_be_exported(tmp_path: Path) -> None:
     from ganvas.model import Provenance
     from tests.model.test_model import POINTS, Mute, Settings
 
-    with pytest.raises(CannotError, match="no generator to export"):
+    with pytest.raises(CannotError, match="of mute has no 'sample'; it has: nothing"):
         export_model(Model(Mute(Settings(), POINTS), Provenance(), "cpu"), tmp_path / "x", "torch")
     with pytest.raises(UsageError, match="expected torch or onnx"):
         export_model(saved(tmp_path, "points"), tmp_path / "x", "tensorflow")

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ganvas.abilities.predict import missing_links
 from ganvas.data.graph_laws import citation
 from ganvas.data.graph_source import GraphSource
 from ganvas.data.items import Items
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
 from ganvas.games.svgae import SVGAE, SVGAEConfig
-from ganvas.model import CannotError, Model, load, missing_links, save_model
+from ganvas.model import CannotError, Model, load, save_model
 from ganvas.play import build
 
 NODES = 300  # more than one block of rows

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from ganvas.api.codes import error, wide_enough
-from ganvas.api.pairs import meet
+from ganvas.abilities.codes import error, wide_enough
+from ganvas.abilities.pairs import meet
 from ganvas.cli.app import run
 from ganvas.errors import UsageError
 from ganvas.model import Model, load, save_model

@@ -11,7 +11,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ganvas.api.slots import browser_figure, posterior_figure, slots_json
+from ganvas.abilities.posterior import posterior_figure
+from ganvas.abilities.slots import browser_figure, slots_json
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.errors import GanvasError, UsageError

@@ -8,25 +8,14 @@ import sysconfig
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.main
+from typer.core import TyperCommand, TyperGroup
 
-from ganvas.cli import (
-    comparing,
-    encoding,
-    exporting,
-    judging,
-    latents,
-    linking,
-    looking,
-    measuring,
-    pairing,
-    sampling,
-    showing,
-    slots,
-    training,
-)
+from ganvas import abilities
+from ganvas.cli import comparing, looking, measuring, showing, slots, training
 from ganvas.cli.benching import bench
 from ganvas.cli.speech import complain
 from ganvas.errors import GanvasError
@@ -38,29 +27,72 @@ INTERRUPTED = 130
 ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 """The base of all complaints about options and arguments; typer does not export it."""
 
+PLAIN: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None}  # quick; alike anywhere
+
+
+class Asked(TyperCommand):
+    """A command of `ganvas.abilities`, which is imported when it is called."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, help=abilities.summary(name))
+
+    def whole(self) -> Any:
+        """Return the command itself."""
+        assert self.name is not None
+        return made(abilities.command(self.name))
+
+    def make_context(self, *arguments: Any, **named: Any) -> Any:
+        """Return the context in which the command itself is called."""
+        return self.whole().make_context(*arguments, **named)
+
+
+class Commands(TyperGroup):
+    """All commands: those of `ganvas.abilities`, and of a game of one's own, beside the others."""
+
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**named)
+        for name in abilities.names():
+            self.commands[name] = Asked(name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that is called, with its name and arguments."""
+        if args[0] not in self.commands:
+            own = abilities.own_commands(args)
+            self.commands.update({name: made(function) for name, function in own.items()})
+        return super().resolve_command(ctx, args)
+
+
+def made(function: abilities.Command) -> Any:
+    """Return a function as a command."""
+    single = typer.Typer(**PLAIN)
+    single.command()(function)
+    return typer.main.get_command(single)
+
+
+def known() -> dict[str, Any]:
+    """Return all commands that are there without a game of one's own, by name, imported."""
+    group: Any = typer.main.get_command(app)
+    commands: dict[str, Any] = group.commands
+    return {n: c.whole() if isinstance(c, Asked) else c for n, c in commands.items()}
+
+
 app = typer.Typer(
     name="ganvas",
+    cls=Commands,
     help="Train, measure, explain and serve adversarial generative models.",
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,  # plain help: quick, and the same in every terminal
+    **PLAIN,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
 for command in (
     *(training.train, training.resume),
-    *(sampling.sample, sampling.interpolate),
-    *(encoding.encode, encoding.reconstruct, encoding.project, latents.latents),
-    linking.predict,
-    *(pairing.pairs, pairing.codes),
-    *(judging.score, judging.posterior),
-    *(slots.slots, slots.nearest),
+    slots.nearest,
     *(measuring.evaluate, measuring.compare, measuring.diagnose),
     comparing.distance,
     *(looking.recipes, looking.data),
     showing.gallery,
-    exporting.export,
 ):
     app.command()(command)
 app.add_typer(bench, name="bench")

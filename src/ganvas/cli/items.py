@@ -11,6 +11,8 @@ import typer
 from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
+    from ganvas.data import items
+    from ganvas.data.graphs import Pairs
     from ganvas.data.items import Collection
     from ganvas.model import Model
     from ganvas.model.trained import Array
@@ -48,6 +50,23 @@ def read_labelled(path: Path, model: Model) -> tuple[Array, Array | None]:
     splits = _read(path, model, labels=True).splits
     items = splits.get("test", splits["train"])
     return items.x, items.get("label")
+
+
+def read_graph(name: str, model: Model) -> tuple[items.Items, Pairs]:
+    """Return the nodes and links of a graph for a model of graphs.
+
+    Raises:
+        UsageError: nothing is there, or the data or the model are of another kind.
+    """
+    from ganvas.data.catalogue import read
+    from ganvas.data.graph_source import LINKS
+    from ganvas.data.settings import DataSettings
+
+    graph = read(DataSettings(source=name)).splits["train"]
+    if LINKS not in model.spec.fields or LINKS not in graph:
+        found = "no graph" if LINKS not in graph else "a graph"
+        raise UsageError(f"{name} is {found}, and the model was trained on {model.domain.plural}")
+    return graph, graph[LINKS]
 
 
 def _read(path: Path, model: Model, labels: bool) -> Collection:
@@ -102,3 +121,16 @@ def write_array(out: Path, name: str, values: Array, **beside: Array) -> None:
             np.save(file, values)
         else:
             np.savez(file, allow_pickle=False, **{name: values, **beside})
+
+
+def save_beside(model: Model, x: Array, answers: Array, out: Path) -> None:
+    """Write answers; as a picture of images, each beside the item it belongs to."""
+    import numpy as np
+
+    from ganvas.files import disk_errors
+
+    shown = answers
+    if out.suffix.lower() in PICTURES and model.domain.grid:
+        shown = np.stack([x, answers], 1).reshape(-1, *x.shape[1:])
+    with disk_errors(out):
+        model.domain.save(shown, out)

@@ -48,6 +48,12 @@ Truncation = Annotated[
     float,
     typer.Option(help="Below 1: cleaner samples, less variety.", min=0.0),
 ]
+Out = Annotated[
+    Path,
+    typer.Option(
+        metavar="FILE", help="A .png grid, a .npy or .npz array in data units, or a folder."
+    ),
+]
 
 
 def load_model(folder: Path, game: str | None, device: str = "auto") -> Model:

@@ -1,4 +1,4 @@
-"""``ganvas slots`` and ``ganvas nearest``: what a memory holds, and what is near to what."""
+"""``ganvas nearest``: which training items are near to samples."""
 
 from __future__ import annotations
 
@@ -8,62 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganvas.cli.items import PICTURES, read_items
+from ganvas.cli.items import read_items
 from ganvas.cli.options import Game, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say, table
-from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
-    from ganvas.model import Model
-    from ganvas.model.trained import Array
-
-LISTED = 10
-"""Slots that are printed."""
-
-
-def slots(
-    run: ModelFolder,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="A .svg page, a .png grid with a row for each slot, or .json."
-        ),
-    ] = None,
-    count: Annotated[
-        int, typer.Option(help="Slots shown, those drawn most often first.", min=1)
-    ] = 24,
-    each: Annotated[int, typer.Option(help="Samples of each slot.", min=1)] = 4,
-    seed: Seed = 0,
-    game: Game = None,
-) -> None:
-    """Show what the slots of a model's memory hold: samples, count, age, real or fake.
-
-    A page also shows the prior over slots along training; the JSON has all slots.
-
-    Example: ganvas slots runs/memory --out slots.svg
-    """
-    if out is not None and out.suffix.lower() not in (".svg", ".json", *PICTURES):
-        raise UsageError(f"--out {out}: expected a .svg page, a .png grid or a .json file")
-    from ganvas.api import slots as pages
-    from ganvas.files import write_whole
-
-    model = load_model(run, game)
-    memory, held = model.slots, model.slots.table()
-    if out is not None and out.suffix.lower() == ".json":
-        write_whole(out, json.dumps(pages.slots_json(memory), indent=1).encode())
-    elif out is not None and out.suffix.lower() == ".svg":
-        page = pages.browser_figure(model, count, each, seed=seed, run=run)
-        write_whole(out, page.encode())
-    elif out is not None:
-        _save_rows(model, [s.index for s in held if s.real][:count], each, seed, out)
-    say(pages.summary(memory))
-    rows = [
-        (str(s.index), "real" if s.real else "fake", f"{s.prior:.2%}", f"{s.count:.4g}", str(s.age))
-        for s in held[:LISTED]
-    ]
-    say(table(rows, ("slot", "of", "p(c)", "count", "age")))
-    if out is not None:
-        say(f"slots: {out}")
+    pass
 
 
 def nearest(
@@ -126,16 +76,3 @@ def nearest(
         for item, (row, cosines) in enumerate(pairs)
     ]
     say(table(lines, ("item", "nearest", "cosine")))
-
-
-def _save_rows(model: Model, chosen: list[int], each: int, seed: int, out: Path) -> None:
-    """Write samples of slots as a picture with a row for each."""
-    import numpy as np
-
-    from ganvas.files import disk_errors
-
-    if not chosen:
-        raise UsageError("no slot holds real samples so far, so there is nothing to show: train on")
-    samples: Array = np.concatenate([model.slots.sample(slot, each, seed=seed) for slot in chosen])
-    with disk_errors(out):
-        model.domain.save(samples, out, columns=each)

@@ -1,7 +1,6 @@
 """Trained models: saved as safetensors with a card, loaded without the training code path."""
 
 from ganvas.model.card import Provenance
-from ganvas.model.links import missing_links
 from ganvas.model.model import Model
 from ganvas.model.neighbours import Neighbours, nearest
 from ganvas.model.slots import Slots
@@ -16,7 +15,6 @@ __all__ = [
     "Provenance",
     "Slots",
     "load",
-    "missing_links",
     "nearest",
     "save_model",
 ]

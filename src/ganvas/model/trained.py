@@ -20,7 +20,7 @@ from ganvas.model.card import Provenance
 from ganvas.model.labels import Labels, class_indices
 from ganvas.networks.conditions import Given, at
 from ganvas.play import Game, Noise
-from ganvas.play.abilities import CanSample, abilities, has, verb_of, verbs_of
+from ganvas.play.abilities import CanSample, declared, has, verb_of, verbs_of
 
 BLOCK = 64
 """Latents are drawn in blocks of this many, each from its own seed: the first samples of a seed are
@@ -91,8 +91,9 @@ class Trained:
         )
 
     def __getattr__(self, name: str) -> Any:
-        for ability in abilities(name):
-            self.asked(ability)
+        for verb, ability in declared():
+            if verb == name:
+                self.asked(ability)
         raise AttributeError(f"'{type(self).__name__}' has no attribute '{name}'")
 
     def __repr__(self) -> str:

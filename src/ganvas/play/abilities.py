@@ -8,7 +8,7 @@ verb is its command.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor
@@ -33,11 +33,11 @@ _verbs: dict[type, tuple[str, ...]] = {}
 def ability(*verbs: str) -> Callable[[type[A]], type[A]]:
     """Make a protocol an ability, asked for by these verbs: methods of a model, commands."""
 
-    def declared(protocol: type[A]) -> type[A]:
+    def declare(protocol: type[A]) -> type[A]:
         _verbs[protocol] = verbs
         return runtime_checkable(protocol)
 
-    return declared
+    return declare
 
 
 def has(game: object, wanted: type[A]) -> TypeIs[A]:
@@ -52,9 +52,11 @@ def verbs_of(game: Game) -> tuple[str, ...]:
     )
 
 
-def abilities(verb: str) -> list[type]:
-    """Return the abilities that a verb asks for; several where it takes other arguments of some."""
-    return [kind for kind, verbs in _verbs.items() if verb in verbs]
+def declared() -> Iterator[tuple[str, type]]:
+    """Give all verbs with the ability that each asks for; of some there are several."""
+    for kind, verbs in _verbs.items():
+        for verb in verbs:
+            yield verb, kind
 
 
 def verb_of(wanted: type) -> str:

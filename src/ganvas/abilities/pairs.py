@@ -1,17 +1,21 @@
-"""How a DIW-GAN's samples meet the data: pairs, weights and repetitions, of a trained model."""
+"""``ganvas pairs``: how samples meet the data, of a model that pairs them: weights, repetitions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from pathlib import Path
+from typing import Annotated, cast
 
 import numpy as np
 import torch
+import typer
 from torch import Tensor
 
+from ganvas.cli.options import Game, ModelFolder, Seed, load_model
+from ganvas.cli.speech import say, table
 from ganvas.errors import UsageError
-from ganvas.games.diwgan import DIWGAN
-from ganvas.games.representatives import entropy
+from ganvas.files import disk_errors, write_whole
+from ganvas.games.representatives import CanPair, entropy
 from ganvas.model import Model
 from ganvas.model.trained import Array
 from ganvas.report.pairs import Floats, Matched, pair_figure
@@ -22,6 +26,45 @@ JUDGED = 1000
 """Samples among which repetitions are sought."""
 USUAL = 2560
 """Samples that say what is usual for the generator."""
+
+
+def pairs(
+    run: ModelFolder,
+    out: Annotated[Path, typer.Option(metavar="FILE.svg", help="Where the figure goes.")],
+    summary: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Also write the representatives, hardest to cover first."
+        ),
+    ] = None,
+    seed: Seed = 0,
+    game: Game = None,
+) -> None:
+    """Draw a DIW-GAN's samples beside the real data they are matched with, and their weights.
+
+    Example: ganvas pairs runs/diw --out pairs.svg --summary representatives.npy
+    """
+    if out.suffix.lower() != ".svg":
+        raise UsageError(f"--out {out}: expected a name that ends in .svg")
+    model = load_model(run, game)
+    found = meet(model, seed)
+    write_whole(out, found.figure.encode())
+    say(
+        table(
+            [
+                ("mean matched distance", f"{found.distance:.4g}"),
+                ("entropy of the reals' weights", f"{found.real_entropy:.3f}"),
+                ("entropy of the fakes' weights", f"{found.fake_entropy:.3f}"),
+                ("pairs of samples that repeat each other", f"{100 * found.repeated:.3g} %"),
+                ("the same of real data", "0.1 %"),
+            ]
+        )
+    )
+    if summary is not None:
+        with disk_errors(summary):
+            model.domain.save(found.reals, summary)
+        say(f"{len(found.reals)} representatives: {summary}")
+    say(f"figure: {out}")
 
 
 @dataclass(frozen=True)
@@ -54,17 +97,12 @@ class Meeting:
 
 @torch.no_grad()
 def meet(model: Model, seed: int = 0) -> Meeting:
-    """Pair a batch of a DIW-GAN's samples with its representatives, as a step of training does.
+    """Pair a batch of a model's samples with its representatives, as a step of training does.
 
     Raises:
-        UsageError: the model is of another system.
+        CannotError: the model knows no representatives.
     """
-    game = model.game
-    if not isinstance(game, DIWGAN):
-        raise UsageError(
-            f"pairs are those of a model of diwgan, and this is one of {model.system}; "
-            "ganvas project finds the samples nearest to any model's data"
-        )
+    game = model.asked(CanPair)
     x = model.sample(USUAL, seed=seed)
     inputs = model.domain.encode(x).to(model.device)
     count = min(len(game.summary.representatives), MOST)

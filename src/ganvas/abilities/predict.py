@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganvas.cli.items import read_graph
 from ganvas.cli.options import Game, ModelFolder, load_model
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
     from ganvas.data.graphs import Pairs
-    from ganvas.data.items import Items
     from ganvas.model import Model
     from ganvas.model.trained import Array
 
@@ -48,8 +48,6 @@ def predict(
 
     Example: ganvas predict runs/graph mine.npz --count 20 --out links.csv
     """
-    from ganvas.model import missing_links
-
     if out.suffix.lower() not in (".csv", ".npz"):
         raise UsageError(f"--out {out}: expected a .csv or .npz file for pairs")
     model = load_model(run, game)
@@ -63,21 +61,34 @@ def predict(
     say(f"{len(wanted):,} pairs: {out}")
 
 
-def read_graph(name: str, model: Model) -> tuple[Items, Pairs]:
-    """Return the nodes and links of a graph for a model of graphs.
+def missing_links(model: Model, x: Array, links: Pairs, count: int) -> tuple[Pairs, Array]:
+    """Return the pairs without a link that a model believes most likely to have one.
+
+    Args:
+        model: of a graph.
+        x: features (N, F) of the nodes, in data units.
+        links: all links that are known, (E, 2).
+        count: how many pairs, at most.
+
+    Returns:
+        Pairs (M, 2), the likeliest first, and their probabilities (M,) float32.
 
     Raises:
-        UsageError: nothing is there, or the data or the model are of another kind.
+        UsageError: the graph does not fit the model, or ``count`` is no number of pairs.
     """
-    from ganvas.data.catalogue import read
-    from ganvas.data.graph_source import LINKS
-    from ganvas.data.settings import DataSettings
+    import numpy as np
 
-    items = read(DataSettings(source=name)).splits["train"]
-    if LINKS not in model.spec.fields or LINKS not in items:
-        found = "no graph" if LINKS not in items else "a graph"
-        raise UsageError(f"{name} is {found}, and the model was trained on {model.domain.plural}")
-    return items, items[LINKS]
+    from ganvas.data.graphs import unlinked_rows
+
+    if count < 1:
+        raise UsageError(f"expected at least 1 pair, not {count}")
+    best, chances = np.empty((0, 2), np.int64), np.empty(0, np.float32)
+    for pairs in unlinked_rows(links, len(x)):
+        best = np.concatenate([best, pairs])
+        chances = np.concatenate([chances, model.predict(x, links=links, pairs=pairs)])
+        order = np.argsort(-chances, kind="stable")[:count]
+        best, chances = best[order], chances[order]
+    return best, chances
 
 
 def _read_pairs(path: Path) -> Array:

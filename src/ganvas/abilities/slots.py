@@ -1,24 +1,33 @@
-"""Pictures and tables of the slots of a trained model's memory."""
+"""``ganvas slots``: what a model's memory holds, as pictures and tables."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 
+from ganvas.cli.items import PICTURES
+from ganvas.cli.options import Game, ModelFolder, Seed, load_model
+from ganvas.cli.speech import say, table
 from ganvas.data import draw
 from ganvas.data.spec import AnyArray
+from ganvas.errors import UsageError
+from ganvas.files import disk_errors, write_whole
 from ganvas.model import Model, Slots
 from ganvas.report.figures import Panel
 from ganvas.report.marks import Line
 from ganvas.report.run import read_run
-from ganvas.report.slots import Asked, Bar, Held, Pixels, posterior_bars, slot_browser
+from ganvas.report.slots import Held, Pixels, slot_browser
 from ganvas.report.svg import INK
 
+LISTED = 10
+"""Slots that are printed."""
 DOTS, CANVAS, PALE = 400, 96, 222
 """Points in a picture of a slot, its edge in pixels, and the grey of all other samples."""
 MOMENTS = 4
@@ -29,33 +38,46 @@ LIKELIHOOD, RANK = "likelihood/biased", "prior/rank "
 Series = Mapping[str, tuple[list[float], list[float]]]
 
 
-def posterior_figure(
-    model: Model, x: AnyArray, slots: int = 9, *, top: bool = False, seed: int = 0
-) -> str:
-    """Return an SVG of p(c|x) for some slots of real samples, a row for each item.
+def slots(
+    run: ModelFolder,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A .svg page, a .png grid with a row for each slot, or .json."
+        ),
+    ] = None,
+    count: Annotated[
+        int, typer.Option(help="Slots shown, those drawn most often first.", min=1)
+    ] = 24,
+    each: Annotated[int, typer.Option(help="Samples of each slot.", min=1)] = 4,
+    seed: Seed = 0,
+    game: Game = None,
+) -> None:
+    """Show what the slots of a model's memory hold: samples, count, age, real or fake.
 
-    Args:
-        model: has a memory.
-        x: items in data units.
-        slots: how many are shown of each item.
-        top: the most probable slots of each item; otherwise random ones, the same for all items.
-        seed: with which slots and the noise of their pictures are drawn.
+    A page also shows the prior over slots along training; the JSON has all slots.
 
-    Raises:
-        UsageError: ``x`` has another shape than the model's data.
-        CannotError: the model has no memory.
+    Example: ganvas slots runs/memory --out slots.svg
     """
-    memory, shares = model.slots, model.posterior(x)
-    drawn, known = memory.draw(slots, seed), [slot.index for slot in memory.table(real=True)]
-    gallery = Thumbnails(model, seed)
-    items: list[Asked] = []
-    for item, share in zip(x, shares, strict=True):
-        likeliest = sorted(known, key=share.__getitem__, reverse=True)
-        shown = likeliest[:slots] if top else drawn
-        bars = [Bar(slot, float(share[slot]), gallery.of_slot(slot, 1)[0]) for slot in shown]
-        items.append(Asked(gallery.of_item(item), bars))
-    which = "the most probable" if top else "random"
-    return posterior_bars(f"p(c|x) of {which} slots", items)
+    if out is not None and out.suffix.lower() not in (".svg", ".json", *PICTURES):
+        raise UsageError(f"--out {out}: expected a .svg page, a .png grid or a .json file")
+    model = load_model(run, game)
+    memory, held = model.slots, model.slots.table()
+    if out is not None and out.suffix.lower() == ".json":
+        write_whole(out, json.dumps(slots_json(memory), indent=1).encode())
+    elif out is not None and out.suffix.lower() == ".svg":
+        page = browser_figure(model, count, each, seed=seed, run=run)
+        write_whole(out, page.encode())
+    elif out is not None:
+        _save_rows(model, [s.index for s in held if s.real][:count], each, seed, out)
+    say(summary(memory))
+    rows = [
+        (str(s.index), "real" if s.real else "fake", f"{s.prior:.2%}", f"{s.count:.4g}", str(s.age))
+        for s in held[:LISTED]
+    ]
+    say(table(rows, ("slot", "of", "p(c)", "count", "age")))
+    if out is not None:
+        say(f"slots: {out}")
 
 
 def browser_figure(
@@ -211,3 +233,12 @@ def _plane(points: AnyArray) -> AnyArray:
 def _pixels(image: AnyArray) -> Pixels:
     """Return an image (H, W, C) as grey (H, W) or colour (H, W, 3), without transparency."""
     return image[:, :, 0] if image.shape[-1] == 1 else np.ascontiguousarray(image[:, :, :3])
+
+
+def _save_rows(model: Model, chosen: list[int], each: int, seed: int, out: Path) -> None:
+    """Write samples of slots as a picture with a row for each."""
+    if not chosen:
+        raise UsageError("no slot holds real samples so far, so there is nothing to show: train on")
+    rows = [model.slots.sample(slot, each, seed=seed) for slot in chosen]
+    with disk_errors(out):
+        model.domain.save(np.concatenate(rows), out, columns=each)

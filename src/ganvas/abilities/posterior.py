@@ -1,4 +1,4 @@
-"""``ganvas score`` and ``ganvas posterior``: what a model thinks of items."""
+"""``ganvas posterior``: to which components of a model's mixture items belong."""
 
 from __future__ import annotations
 
@@ -7,43 +7,17 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli.items import ARRAYS, Items, check_array_file, read_items, read_named, write_array
+from ganvas.abilities.slots import Thumbnails
+from ganvas.api.run_items import held_out_items
+from ganvas.cli.items import ARRAYS, read_items, write_array
 from ganvas.cli.options import Game, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say
+from ganvas.data.choice import at_most
+from ganvas.data.spec import AnyArray
 from ganvas.errors import UsageError
-
-
-def score(
-    run: ModelFolder,
-    items: Items,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A .npy or .npz array instead of printed lines."),
-    ] = None,
-    label: Annotated[
-        str | None, typer.Option(help="Their class, of a model that was trained with classes.")
-    ] = None,
-    game: Game = None,
-) -> None:
-    """Say how much each item looks like real data to a model: higher is more.
-
-    Prints a line for each: its file or number, and the discriminator's logit or a log-likelihood.
-
-    Example: ganvas score runs/digits photos
-    """
-    import numpy as np
-
-    if out is not None:
-        check_array_file(out)
-    model = load_model(run, game)
-    x, names = read_named(items, model)
-    scores = model.score(x, label=label)
-    if out is None:
-        for name, value in zip(names, scores.tolist(), strict=True):
-            say(f"{name}\t{value:.6g}")
-        return
-    write_array(out, "scores", scores, files=np.array(names))
-    say(f"{len(scores)} scores from {scores.min():.4g} to {scores.max():.4g}: {out}")
+from ganvas.files import write_whole
+from ganvas.model import Model
+from ganvas.report.slots import Asked, Bar, posterior_bars
 
 
 def posterior(
@@ -76,8 +50,6 @@ def posterior(
     """
     if out.suffix.lower() not in (".svg", *ARRAYS):
         raise UsageError(f"--out {out}: expected a .svg figure, or a .npy or .npz array")
-    from ganvas.api.run_items import held_out_items
-
     model = load_model(run, game)
     x = held_out_items(run, game) if items is None else read_items(items, model)
     if out.suffix.lower() != ".svg":
@@ -85,10 +57,35 @@ def posterior(
         write_array(out, "posterior", shares)
         say(f"{len(shares)} posteriors over {shares.shape[1]} components: {out}")
         return
-    from ganvas.api.slots import posterior_figure
-    from ganvas.data.choice import at_most
-    from ganvas.files import write_whole
-
     shown = at_most(x, count) if items is None else x[:count]
     write_whole(out, posterior_figure(model, shown, slots, top=top, seed=seed).encode())
     say(f"posteriors of {min(count, len(x))} items over {slots} slots: {out}")
+
+
+def posterior_figure(
+    model: Model, x: AnyArray, slots: int = 9, *, top: bool = False, seed: int = 0
+) -> str:
+    """Return an SVG of p(c|x) for some slots of real samples, a row for each item.
+
+    Args:
+        model: has a memory.
+        x: items in data units.
+        slots: how many are shown of each item.
+        top: the most probable slots of each item; otherwise random ones, the same for all items.
+        seed: with which slots and the noise of their pictures are drawn.
+
+    Raises:
+        UsageError: ``x`` has another shape than the model's data.
+        CannotError: the model has no memory.
+    """
+    memory, shares = model.slots, model.posterior(x)
+    drawn, known = memory.draw(slots, seed), [slot.index for slot in memory.table(real=True)]
+    gallery = Thumbnails(model, seed)
+    items: list[Asked] = []
+    for item, share in zip(x, shares, strict=True):
+        likeliest = sorted(known, key=share.__getitem__, reverse=True)
+        shown = likeliest[:slots] if top else drawn
+        bars = [Bar(slot, float(share[slot]), gallery.of_slot(slot, 1)[0]) for slot in shown]
+        items.append(Asked(gallery.of_item(item), bars))
+    which = "the most probable" if top else "random"
+    return posterior_bars(f"p(c|x) of {which} slots", items)

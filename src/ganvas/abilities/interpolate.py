@@ -1,34 +1,18 @@
-"""``ganvas sample`` and ``ganvas interpolate``."""
+"""``ganvas interpolate``: samples on the way from one to another."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ganvas.cli.options import Game, Label, ModelFolder, Seed, Truncation, load_model
+from ganvas.cli.items import read_items
+from ganvas.cli.options import Game, Label, ModelFolder, Out, Truncation, load_model
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
-
-Out = Annotated[
-    Path,
-    typer.Option(
-        metavar="FILE", help="A .png grid, a .npy or .npz array in data units, or a folder."
-    ),
-]
-
-
-Options = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="OPTION=VALUE",
-        help="Options of the system's samples, such as truncation=0.7.",
-        show_default=False,
-    ),
-]
+from ganvas.files import disk_errors
 
 
 class How(StrEnum):
@@ -42,68 +26,6 @@ Slot = Annotated[
     int | None,
     typer.Option(help="Of models with a memory: one slot, as ganvas slots lists them.", min=0),
 ]
-
-
-def sample(
-    run: ModelFolder,
-    out: Out,
-    count: Annotated[int, typer.Option(help="How many.", min=1)] = 64,
-    seed: Seed = 0,
-    label: Label = None,
-    given: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FIELD=VALUE",
-            help="A condition: a word, numbers with commas, or a file; may be repeated.",
-        ),
-    ] = None,
-    options: Options = None,
-    game: Game = None,
-) -> None:
-    """Draw samples from a trained model, with the options that its system has.
-
-    Points are written in the data's own units, images as uint8.
-
-    Example: ganvas sample runs/ring truncation=0.7 --count 1000 --out points.npy
-    """
-    from ganvas.files import disk_errors
-
-    model = load_model(run, game)
-    samples = model.sample(
-        count, seed=seed, label=label, given=conditions(given or []), **told(options or [])
-    )
-    with disk_errors(out):
-        model.domain.save(samples, out)
-    say(f"{count} samples: {out}")
-
-
-def conditions(words: Sequence[str]) -> dict[str, Any]:
-    """Return conditions by field from words such as ``speed=2.5`` or ``map=regions.npy``.
-
-    Raises:
-        UsageError: a word is not of that form, or its array cannot be read.
-    """
-    import numpy as np
-
-    found: dict[str, Any] = {}
-    for word in words:
-        field, equals, value = word.partition("=")
-        if not equals or not field:
-            raise UsageError(f"--given {word}: expected FIELD=VALUE, such as --given label=3")
-        found[field] = value
-        if value.endswith(".npy"):
-            try:
-                found[field] = np.load(value, allow_pickle=False)
-            except (OSError, ValueError, EOFError) as error:
-                raise UsageError(f"--given {word} cannot be read as a .npy file: {error}") from None
-    return found
-
-
-def told(words: Sequence[str]) -> dict[str, Any]:
-    """Return options of samples from words such as ``truncation=0.7``."""
-    from ganvas.recipes.overrides import parse_overrides
-
-    return parse_overrides(words).tree
 
 
 def interpolate(
@@ -145,9 +67,6 @@ def interpolate(
 
     Example: ganvas interpolate runs/digits --corners 3,4,5,6 --steps 8 --out square.png
     """
-    from ganvas.cli.items import read_items
-    from ganvas.files import disk_errors
-
     four = None if corners is None else _seeds(corners)
     way = (how or (How.SLERP if four is None else How.LERP)).value
     model = load_model(run, game)

@@ -1,0 +1,30 @@
+"""``ganvas reconstruct``: what a model makes of the codes of items."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ganvas.cli.items import Items, read_items, save_beside
+from ganvas.cli.options import Game, ModelFolder, Out, load_model
+from ganvas.cli.speech import say
+
+
+def reconstruct(
+    run: ModelFolder,
+    items: Items,
+    out: Out,
+    label: Annotated[
+        str | None, typer.Option(help="A class to show the items' style in, by index or name.")
+    ] = None,
+    game: Game = None,
+) -> None:
+    """Write what the model makes of the items' latents; a .png shows items and answers in turn.
+
+    Example: ganvas reconstruct runs/veegan photos --out pairs.png
+    """
+    model = load_model(run, game)
+    x = read_items(items, model)
+    save_beside(model, x, model.reconstruct(x, label=label), out)
+    say(f"{len(x)} reconstructions: {out}")

@@ -1,0 +1,83 @@
+"""``ganvas sample``: samples of a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from ganvas.cli.options import Game, Label, ModelFolder, Out, Seed, load_model
+from ganvas.cli.speech import say
+from ganvas.errors import UsageError
+
+Options = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="OPTION=VALUE",
+        help="Options of the system's samples, such as truncation=0.7.",
+        show_default=False,
+    ),
+]
+
+
+def sample(
+    run: ModelFolder,
+    out: Out,
+    count: Annotated[int, typer.Option(help="How many.", min=1)] = 64,
+    seed: Seed = 0,
+    label: Label = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD=VALUE",
+            help="A condition: a word, numbers with commas, or a file; may be repeated.",
+        ),
+    ] = None,
+    options: Options = None,
+    game: Game = None,
+) -> None:
+    """Draw samples from a trained model, with the options that its system has.
+
+    Points are written in the data's own units, images as uint8.
+
+    Example: ganvas sample runs/ring truncation=0.7 --count 1000 --out points.npy
+    """
+    from ganvas.files import disk_errors
+
+    model = load_model(run, game)
+    samples = model.sample(
+        count, seed=seed, label=label, given=conditions(given or []), **told(options or [])
+    )
+    with disk_errors(out):
+        model.domain.save(samples, out)
+    say(f"{count} samples: {out}")
+
+
+def conditions(words: Sequence[str]) -> dict[str, Any]:
+    """Return conditions by field from words such as ``speed=2.5`` or ``map=regions.npy``.
+
+    Raises:
+        UsageError: a word is not of that form, or its array cannot be read.
+    """
+    import numpy as np
+
+    found: dict[str, Any] = {}
+    for word in words:
+        field, equals, value = word.partition("=")
+        if not equals or not field:
+            raise UsageError(f"--given {word}: expected FIELD=VALUE, such as --given label=3")
+        found[field] = value
+        if value.endswith(".npy"):
+            try:
+                found[field] = np.load(value, allow_pickle=False)
+            except (OSError, ValueError, EOFError) as error:
+                raise UsageError(f"--given {word} cannot be read as a .npy file: {error}") from None
+    return found
+
+
+def told(words: Sequence[str]) -> dict[str, Any]:
+    """Return options of samples from words such as ``truncation=0.7``."""
+    from ganvas.recipes.overrides import parse_overrides
+
+    return parse_overrides(words).tree
