@@ -100,7 +100,7 @@ def test_every_system_with_scores_has_the_command(
     assert len(said.out.splitlines()) == 2
     said = ganvas("posterior", trained, tmp_path / "x.npy", "--out", tmp_path / "p.npy")
     assert said.code == 1
-    assert "a model of gan has no 'posterior'; it has: sample, score" in said.error
+    assert "a model of gan has no 'posterior'; it has: sample, interpolate, score" in said.error
 
 
 def test_posterior_as_an_array_and_as_a_figure(ganvas: Ganvas, memory: Path, photos: Path) -> None:
@@ -150,9 +150,9 @@ def test_samples_and_ways_of_one_slot(ganvas: Ganvas, memory: Path, tmp_path: Pa
     words = ["--corners", "0,1,2,3", "--steps", "4", "--out", out]
     assert "16 samples" in ganvas("interpolate", memory, *words).out
     assert np.array_equal(np.load(out), model.square([0, 1, 2, 3], 4))
-    assert ganvas("interpolate", memory, "--slot", slot, *words).code == 0
-    assert np.array_equal(np.load(out), model.slots.between(int(slot), [0, 1, 2, 3], 4))
-    assert ganvas("interpolate", memory, "--slot", slot, "--steps", "5", "--out", out).code == 0
+    assert ganvas("interpolate", memory, f"slot={slot}", *words).code == 0
+    assert np.array_equal(np.load(out), model.square([0, 1, 2, 3], 4, slot=int(slot)))
+    assert ganvas("interpolate", memory, f"slot={slot}", "--steps", "5", "--out", out).code == 0
     assert len(np.load(out)) == 5
 
 

@@ -18,8 +18,9 @@ from ganvas.data.open import open_data
 from ganvas.data.settings import settings_type
 from ganvas.data.source import Source
 from ganvas.errors import UsageError
+from ganvas.model import CannotError
 from ganvas.play import Game
-from tests.contract.toys import episodes, waves
+from tests.contract.toys import episodes, lazy, waves
 from tests.contract.toys.cases import TOYS, case, source_of
 
 HERE = "tests.contract.toys"
@@ -75,6 +76,33 @@ def test_runs_train_resume_and_sample_by_the_command_line(
     asked = ["sample", str(whole), "--count", "5", "--out", str(out), *own, *words]
     assert run([*asked, "truncation=0.5"]) == 0
     assert len(np.load(out)) == 5
+
+
+def test_an_ability_of_ones_own_comes_with_its_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = ["--game", TOYS["waves"].address]
+    runs = tmp_path / "waves"
+    ganvas.train(recipe("waves", tmp_path, 1), runs, game=waves.WaveGAN, quiet=True)
+    model = ganvas.load(runs, game=waves.WaveGAN, device="cpu")
+    assert model.capabilities == ("sample", "interpolate", "hurry")
+    out = tmp_path / "fast.npy"
+    capsys.readouterr()
+    assert run(["hurry", str(runs), "--out", str(out), "--by", "3", *own]) == 0
+    assert capsys.readouterr().out == f"3 times faster: {out}\n"
+    x = np.asarray(model.sample(3, given={"speed": "2"}))
+    assert np.array_equal(np.load(out), np.tile(x, 3)[:, ::3])
+    assert run(["hurry", "--help", *own]) == 0
+    assert "Write samples, so many times faster." in capsys.readouterr().out
+    assert run(["hurry", str(runs), "--out", str(out)]) == 2
+    assert "No such command 'hurry'" in capsys.readouterr().err
+    other = tmp_path / "lazy"
+    ganvas.train(recipe("lazy", tmp_path, 1), other, game=lazy.Lazy, quiet=True)
+    asked = ["hurry", str(other), "--out", str(out), "--game", TOYS["lazy"].address]
+    assert run([*asked, *own]) == 2  # one model is of one game
+    capsys.readouterr()
+    with pytest.raises(CannotError, match="of lazy-gan has no 'hurry'; it has: sample, interpol"):
+        _ = ganvas.load(other, game=lazy.Lazy).hurry
 
 
 def test_two_processes_are_one() -> None:

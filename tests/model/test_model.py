@@ -72,7 +72,7 @@ def test_sampling_leaves_global_randomness_and_buffers_alone(model: Model) -> No
 
 def test_truncation_draws_latents_to_the_middle(tmp_path: Path) -> None:
     model = saved(tmp_path, "points")
-    full, half, none = (model.latents(50, 0, t)[0] for t in (1.0, 0.5, 0.0))
+    full, half, none = (model.latents(50, 0, truncation=t)[0] for t in (1.0, 0.5, 0.0))
     assert torch.allclose(half, full / 2)
     assert not none.any()
     assert np.ptp(model.sample(50, truncation=0.0), axis=0).max() == 0
@@ -212,7 +212,7 @@ def test_a_model_says_what_it_can(model: Model) -> None:
     assert "can sample, interpolate, score" in repr(model)
 
 
-@pytest.mark.parametrize("verb", ["slots", "pairs"])
+@pytest.mark.parametrize("verb", ["slots", "predict"])
 def test_what_it_cannot_it_says_in_one_line(model: Model, verb: str) -> None:
     message = f"a model of gan has no '{verb}'; it has: sample, interpolate, score"
     with pytest.raises(GanvasError, match=message):

@@ -112,10 +112,12 @@ def test_samples_drawn_freely_are_those_of_their_slots(model: Model) -> None:
 
 
 def test_ways_within_a_slot_change_the_noise_only(model: Model) -> None:
-    way = model.slots.between(4, [1, 2], 6)
+    way = model.interpolate(1, 2, 6, how="lerp", slot=4)
     ends = [model.slots.sample(4, 1, seed=seed)[0] for seed in (1, 2)]
+    sphere = model.interpolate(1, 2, 6, slot=4)
+    assert np.array_equal(sphere[[0, -1]], np.stack(ends))
     assert np.array_equal(way[[0, -1]], np.stack(ends))
-    square = model.slots.between(4, [1, 2, 3, 5], 8)
+    square = model.square([1, 2, 3, 5], 8, slot=4)
     corners = [model.slots.sample(4, 1, seed=seed)[0] for seed in (1, 2, 3, 5)]
     assert len(square) == 64
     assert np.array_equal(square[[0, 7, 56, 63]], np.stack(corners))

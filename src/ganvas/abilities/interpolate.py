@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ganvas.cli.items import read_items
-from ganvas.cli.options import Game, Label, ModelFolder, Out, Truncation, load_model
+from ganvas.cli.options import Game, Label, ModelFolder, Options, Out, load_model, told
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
 from ganvas.files import disk_errors
@@ -20,12 +20,6 @@ class How(StrEnum):
 
     SLERP = "slerp"
     LERP = "lerp"
-
-
-Slot = Annotated[
-    int | None,
-    typer.Option(help="Of models with a memory: one slot, as ganvas slots lists them.", min=0),
-]
 
 
 def interpolate(
@@ -56,37 +50,34 @@ def interpolate(
     to_label: Annotated[
         str | None, typer.Option(help="The class where a line ends, if that is another one.")
     ] = None,
-    truncation: Truncation = 1.0,
-    slot: Slot = None,
+    options: Options = None,
     game: Game = None,
 ) -> None:
     """Draw the samples on the way between two seeds or two items, or in a square of four seeds.
 
     In models with a memory the way leads through the space of keys, and each sample is drawn from
-    the slot that is nearest there; with --slot it stays in that slot and only the noise changes.
+    the slot that is nearest there; with slot=17 it stays in that slot and only the noise changes.
 
     Example: ganvas interpolate runs/digits --corners 3,4,5,6 --steps 8 --out square.png
     """
     four = None if corners is None else _seeds(corners)
     way = (how or (How.SLERP if four is None else How.LERP)).value
     model = load_model(run, game)
-    if items is not None and (four is not None or slot is not None):
-        raise UsageError("items of data are the ends of a line: give --items, --corners or --slot")
-    if slot is not None and label is not None:
-        raise UsageError("a slot has no class: give --slot or --label, not both")
-    if to_label is not None and (items is not None or four is not None or slot is not None):
+    if items is not None and (four is not None or options):
+        raise UsageError(
+            "items of data are the ends of a line, of which their codes are all there is: give "
+            "--items, or seeds with options"
+        )
+    if to_label is not None and (items is not None or four is not None):
         raise UsageError("--to-label is the end of a line between seeds, without other ends")
     if items is not None:
         samples = model.between(read_items(items, model)[:2], steps, way)
-    elif slot is not None:
-        ends = (slot, (from_seed, to_seed) if four is None else four)
-        samples = model.slots.between(*ends, steps, way, truncation=truncation)
     elif four is not None:
-        samples = model.square(four, steps, way, label=label, truncation=truncation)
+        samples = model.square(four, steps, way, label=label, **told(options))
     else:
         ends = (from_seed, to_seed)
         samples = model.interpolate(
-            *ends, steps, way, label=label, to_label=to_label, truncation=truncation
+            *ends, steps, way, label=label, to_label=to_label, **told(options)
         )
     with disk_errors(out):
         model.domain.save(samples, out, columns=steps)

@@ -7,18 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ganvas.cli.options import Game, Label, ModelFolder, Out, Seed, load_model
+from ganvas.cli.options import Game, Label, ModelFolder, Options, Out, Seed, load_model, told
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
-
-Options = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="OPTION=VALUE",
-        help="Options of the system's samples, such as truncation=0.7.",
-        show_default=False,
-    ),
-]
 
 
 def sample(
@@ -47,7 +38,7 @@ def sample(
 
     model = load_model(run, game)
     samples = model.sample(
-        count, seed=seed, label=label, given=conditions(given or []), **told(options or [])
+        count, seed=seed, label=label, given=conditions(given or []), **told(options)
     )
     with disk_errors(out):
         model.domain.save(samples, out)
@@ -74,10 +65,3 @@ def conditions(words: Sequence[str]) -> dict[str, Any]:
             except (OSError, ValueError, EOFError) as error:
                 raise UsageError(f"--given {word} cannot be read as a .npy file: {error}") from None
     return found
-
-
-def told(words: Sequence[str]) -> dict[str, Any]:
-    """Return options of samples from words such as ``truncation=0.7``."""
-    from ganvas.recipes.overrides import parse_overrides
-
-    return parse_overrides(words).tree

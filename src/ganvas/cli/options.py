@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -44,9 +45,13 @@ Label = Annotated[
     str | None,
     typer.Option(help="A class, by index or name; without it classes are drawn uniformly."),
 ]
-Truncation = Annotated[
-    float,
-    typer.Option(help="Below 1: cleaner samples, less variety.", min=0.0),
+Options = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="OPTION=VALUE",
+        help="Options of the system's samples, such as truncation=0.7.",
+        show_default=False,
+    ),
 ]
 Out = Annotated[
     Path,
@@ -61,3 +66,10 @@ def load_model(folder: Path, game: str | None, device: str = "auto") -> Model:
     from ganvas.model import load
 
     return load(folder, game, device)
+
+
+def told(words: Sequence[str] | None) -> dict[str, Any]:
+    """Return options of samples from words such as ``truncation=0.7``."""
+    from ganvas.recipes.overrides import parse_overrides
+
+    return parse_overrides(words or ()).tree

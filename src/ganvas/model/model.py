@@ -240,8 +240,8 @@ class Model(Trained):
         *,
         label: Labels = None,
         to_label: Label | None = None,
-        truncation: float = 1.0,
         batch: int = 256,
+        **options: Any,
     ) -> Array:
         """Return ``steps`` samples on the way from ``a`` to ``b``, both ends among them.
 
@@ -253,14 +253,14 @@ class Model(Trained):
             label: as for `sample`; by default one class for the whole way, that of seed ``a``.
             to_label: the class at the other end; in between, the two classes are mixed (category
                 morphing, Miyato & Koyama 2018). ``label`` is then the one class at this end.
-            truncation: as for `sample`.
             batch: as for `sample`.
+            options: of the latents of seeds, as for `sample`.
 
         Raises:
             UsageError: an end is no seed and no latent of this model, or its class is missing.
             CannotError: the system has no samples.
         """
-        (start, drawn), (end, _) = (self._end(e, truncation) for e in (a, b))
+        (start, drawn), (end, _) = (self._end(e, options) for e in (a, b))
         z = line(torch.stack([start, end]), steps, how)
         if to_label is None:
             return self._settled(z, drawn, label, batch)
@@ -276,8 +276,8 @@ class Model(Trained):
         how: str = "lerp",
         *,
         label: Labels = None,
-        truncation: float = 1.0,
         batch: int = 256,
+        **options: Any,
     ) -> Array:
         """Return side × side samples between four, row by row (memoryGAN, Fig. 1).
 
@@ -286,14 +286,14 @@ class Model(Trained):
             side: samples along an edge, at least 2.
             how: the way between latents; "lerp" makes it bilinear.
             label: as for `sample`; by default one class for all, that of the first corner.
-            truncation: as for `sample`.
             batch: as for `sample`.
+            options: of the latents of seeds, as for `sample`.
 
         Raises:
             UsageError: there are not four corners, or one is no seed and no latent of this model.
             CannotError: the system has no samples.
         """
-        ends = [self._end(corner, truncation) for corner in corners]
+        ends = [self._end(corner, options) for corner in corners]
         z = square(torch.stack([z for z, _ in ends]), side, how)
         return self._settled(z, ends[0][1], label, batch)
 

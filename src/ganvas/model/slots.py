@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
-from ganvas.latent.interpolation import line, square
 from ganvas.play.abilities import HasSlots
 
 if TYPE_CHECKING:
     from ganvas.model.model import Model
 
 Array = npt.NDArray[Any]
-
-BATCH = 256
-"""Samples that go through the generator at once."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +62,7 @@ class Slots:
     """
 
     def __init__(self, model: Model, game: HasSlots) -> None:
-        self._model, self._game, self._memory = model, game, game.memory
+        self._model, self._memory = model, game.memory
 
     def __len__(self) -> int:
         return self._memory.slots
@@ -115,65 +109,20 @@ class Slots:
         chosen = rng.choice(len(known), size=n, replace=False, p=shares / shares.sum())
         return [known[place].index for place in chosen.tolist()]
 
-    @torch.inference_mode()
-    def sample(self, slot: int, n: int, *, seed: int = 0, truncation: float = 1.0) -> Array:
+    def sample(self, slot: int, n: int, *, seed: int = 0, **options: Any) -> Array:
         """Return ``n`` samples of one slot, in data units.
 
         Args:
             slot: its index; a slot of real samples.
             n: how many.
             seed: of the noise, as for `Model.sample`.
-            truncation: below 1, noise closer to the middle.
-
-        Raises:
-            UsageError: there is no such slot, or it holds no real samples.
-        """
-        z, _ = self._model.latents(n, seed, truncation)
-        return self._generate(slot, z[:, self._memory.dim :])
-
-    @torch.inference_mode()
-    def between(
-        self,
-        slot: int,
-        seeds: Sequence[int],
-        steps: int = 8,
-        how: str = "lerp",
-        *,
-        truncation: float = 1.0,
-    ) -> Array:
-        """Return samples of one slot between the noises of seeds (Figs. 6–7).
-
-        Args:
-            slot: its index; a slot of real samples.
-            seeds: two for a line of ``steps`` samples, four for a square of steps × steps, by row.
-            steps: samples along a line or an edge, at least 2.
-            how: the way between noises, "lerp" or "slerp".
-            truncation: as for `sample`.
-
-        Raises:
-            UsageError: the seeds are not two or four, or there is no such slot of real samples.
-        """
-        ends = torch.stack([self._noise(seed, truncation) for seed in seeds])
-        noise = line(ends, steps, how) if len(ends) == 2 else square(ends, steps, how)
-        return self._generate(slot, noise)
-
-    def _noise(self, seed: int, truncation: float) -> Tensor:
-        """Return the noise (Z,) of a seed's first latent [K_c, z]."""
-        z, _ = self._model.latents(1, seed, truncation)
-        return z[0, self._memory.dim :]
-
-    def _generate(self, slot: int, noise: Tensor) -> Array:
-        """Return the samples of one slot for noise (n, Z).
+            options: others, as for `Model.sample`.
 
         Raises:
             UsageError: there is no such slot, or it holds no real samples.
             GanvasError: the generator was trained without slots.
         """
-        chunks: list[Array] = []
-        for z in torch.split(noise.to(self._memory.keys.device), BATCH):
-            slots = self._game.fixed(slot, len(z))
-            chunks.append(self._model.domain.decode(self._game.from_slots(slots, z)))
-        return np.concatenate(chunks)
+        return self._model.generate(*self._model.latents(n, seed, slot=slot, **options))
 
 
 def _numbers(tensor: Tensor) -> npt.NDArray[np.float64]:

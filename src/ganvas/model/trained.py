@@ -107,16 +107,14 @@ class Trained:
         return bool(self.game.conditions)
 
     @torch.inference_mode()
-    def latents(
-        self, n: int, seed: int = 0, truncation: float = 1.0, **options: Any
-    ) -> tuple[Tensor, Tensor | None]:
+    def latents(self, n: int, seed: int = 0, **options: Any) -> tuple[Tensor, Tensor | None]:
         """Return the latents (n, …) and classes (n,) or None of ``n`` samples, on the CPU.
 
         Classes are drawn uniformly; there are none of a model whose conditions are something else.
         """
         z: list[Tensor] = []
         y: list[Tensor] = []
-        game, known = self.asked(CanSample), self.sampling(truncation=truncation, **options)
+        game, known = self.asked(CanSample), self.sampling(**options)
         for block in range(-(-n // BLOCK)):
             noise = Noise(block_seed(seed, block))
             z.append(game.prior(BLOCK, noise, **known).cpu())
@@ -162,11 +160,11 @@ class Trained:
             y = drawn.expand(len(z))
         return self.generate(self.game.settle(z.to(self.device)), y, batch)
 
-    def _end(self, end: int | Array, truncation: float) -> tuple[Tensor, Tensor | None]:
+    def _end(self, end: int | Array, options: Mapping[str, Any]) -> tuple[Tensor, Tensor | None]:
         if isinstance(end, int | np.integer):
-            z, y = self.latents(1, int(end), truncation)
+            z, y = self.latents(1, int(end), **options)
             return z[0], None if y is None else y[0]
-        z, y = self.latents(1, 0, truncation)
+        z, y = self.latents(1)
         latent = torch.as_tensor(np.asarray(end), dtype=z.dtype)
         if latent.shape != z.shape[1:]:
             raise UsageError(

@@ -157,7 +157,7 @@ class CanAssign(Protocol):
 
 @ability("slots")
 class HasSlots(Protocol):
-    """Has a memory; its latents are [K_c, z]."""
+    """Has a memory; latents are [K_c, z], and ``slot`` among its options of samples."""
 
     @property
     def memory(self) -> Memory:
@@ -166,10 +166,6 @@ class HasSlots(Protocol):
 
     def fixed(self, slot: int, n: int) -> Tensor:
         """Return one slot of real samples n times, int64 (n,)."""
-        ...
-
-    def from_slots(self, slots: Tensor, z: Tensor) -> Tensor:
-        """Return samples (N, *shape) of slots (N,), for noise (N, Z)."""
         ...
 
 

@@ -1,13 +1,19 @@
-"""A kind of data of one's own, with a field as condition, and two streams of different sizes."""
+"""A kind of data of one's own, with a field as condition, and two streams of different sizes.
+
+Its model has an ability of its own, with a command.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 import torch
+import typer
 from torch import Tensor, nn
 
+from ganvas.cli import options as asked
+from ganvas.cli.speech import say
 from ganvas.config import Settings
 from ganvas.data.domain import AnyArray, Domain, Preview, Size
 from ganvas.data.domains.vector import Vector
@@ -21,6 +27,7 @@ from ganvas.data.source import ArraySource, Source
 from ganvas.data.spec import DataSpec
 from ganvas.networks import Conditions
 from ganvas.play import Adam, Game, Noise, Player, Turns
+from ganvas.play.abilities import ability
 
 
 class WaveOptions(DataOptions):
@@ -80,6 +87,29 @@ class WaveReader(Reader):
         return ArraySource(collection, settings)
 
 
+@ability("hurry")
+class CanHurry(Protocol):
+    """Plays waves faster."""
+
+    def hurried(self, x: Tensor, by: int) -> Tensor:
+        """Return waves (N, T) as they are so many times faster, over and over."""
+        ...
+
+
+def hurry(
+    run: asked.ModelFolder,
+    out: asked.Out,
+    by: Annotated[int, typer.Option(help="How many times faster.", min=2)] = 2,
+    game: asked.Game = None,
+) -> None:
+    """Write samples, so many times faster."""
+    model = asked.load_model(run, game, device="cpu")
+    hurried = model.asked(CanHurry).hurried
+    x = model.sample(3, given={"speed": "2"})
+    model.domain.save(model.domain.decode(hurried(model.domain.encode(x), by)), out)
+    say(f"{by} times faster: {out}")
+
+
 class WaveSettings(Settings):
     """Nothing to be told."""
 
@@ -126,3 +156,6 @@ class WaveGAN(Game[WaveSettings]):
 
     def sample(self, z: Tensor, y: Tensor) -> Tensor:
         return self.generator(torch.cat([z, y], 1))
+
+    def hurried(self, x: Tensor, by: int) -> Tensor:
+        return x.repeat(1, by)[:, ::by]
