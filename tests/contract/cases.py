@@ -1,4 +1,4 @@
-"""The eight tiny games that prove the contract, with the data they play on."""
+"""The nine tiny games that prove the contract, with the data they play on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source
 from ganvas.testing import Case
 from tests.contract.games.accumulated import Accumulated
+from tests.contract.games.drawn import Drawn
 from tests.contract.games.gated import Gated
 from tests.contract.games.growing import Growing
 from tests.contract.games.memory import Memory
@@ -21,5 +22,5 @@ def ring() -> Source:
     return open_data(DataSettings(source="ring8"))
 
 
-TINY = (Unrolled, Memory, Gated, TwoStreams, Staged, Growing, Accumulated, Simultaneous)
+TINY = (Unrolled, Memory, Gated, TwoStreams, Staged, Growing, Accumulated, Simultaneous, Drawn)
 CASES = {game.system: Case(game, Settings(), ring) for game in TINY}

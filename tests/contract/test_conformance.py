@@ -1,4 +1,4 @@
-"""The conformance suite over the eight tiny games, and over games that break the contract."""
+"""The conformance suite over the nine tiny games, and over games that break the contract."""
 
 from __future__ import annotations
 

@@ -290,7 +290,7 @@ def test_a_branch_of_noise_is_known_by_run_and_name_and_not_by_position() -> Non
         assert not other.normal(4).equal(first)
     halves = [Noise(3, ranks=Ranks(rank, 2)).branch("codes", 7) for rank in range(2)]
     assert torch.cat([half.normal(2) for half in halves]).equal(first)
-    shared = Noise(3, ranks=Ranks(1, 2)).branch("codes", 7, shared=True)
+    shared = Noise(3, ranks=Ranks(1, 2)).branch("codes", 7).whole()
     assert shared.normal(4).equal(first)
     noise.advance(1)
     assert not noise.branch("codes", 7).normal(4).equal(first)

@@ -110,6 +110,8 @@ def export_model(model: Model, path: Path, kind: str) -> Exported:
         raise UsageError(f"unknown format '{kind}': expected {' or '.join(WRITERS)}")
     traced = _inputs(model, TRACED)
     generator = _Generator(model).eval()
+    with torch.no_grad():
+        generator(*traced)  # what layers draw is there before the graph is traced
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporters, about themselves
         content, run = WRITERS[kind](generator, traced)

@@ -64,7 +64,6 @@ class CGAN(Adversarial[CGANConfig]):
     """
 
     system: ClassVar[str] = "cgan"
-    one_process: ClassVar[str | None] = "each process draws dropout masks of its own"
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one step each on  E log D(x|y) + E log(1 − D(G(z|y)|y))  (Eq. 2)."""

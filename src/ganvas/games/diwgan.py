@@ -158,7 +158,7 @@ class DIWGAN(Adversarial[DIWGANConfig]):
         some = codes[:BANDWIDTH_POINTS]
         self.summary.bandwidth.copy_(leave_one_out_bandwidth(some))
         self.summary.border.copy_(torch.pdist(distinct(some)).quantile(SAME))
-        noise = turn.noise.branch("representatives", shared=True)
+        noise = turn.noise.branch("representatives").whole()
         self.summary.representatives.copy_(
             chosen(config.choose, codes, size, self.summary.bandwidth, noise)
         )
@@ -293,7 +293,7 @@ class DIWGAN(Adversarial[DIWGANConfig]):
             )
         if count == size:
             return torch.arange(size, device=self.summary.representatives.device)
-        share = turn.noise.branch("part", turn.round, shared=True).uniform(size)
+        share = turn.noise.branch("part", turn.round).whole().uniform(size)
         return share.argsort()[:count]
 
     # ---- what a trained model can do ------------------------------------------------------------

@@ -24,7 +24,7 @@ from ganvas.networks import (
     MLPGenerator,
     MLPJoint,
 )
-from ganvas.nn import Mixing, Tracking
+from ganvas.nn import kinds_apart
 from ganvas.play import Adam, Game, Noise, OptimiserConfig, Player
 
 NOTEBOOK = Adam(lr=1e-3, beta1=0.5, beta2=0.999)
@@ -77,9 +77,7 @@ class Joint(Game[C]):
         self.generator: Generator = config.generator.build(spec.domain, config.latent.dim)
         self.encoder: Encoder = config.encoder.build(spec.domain, self.width)
         self.discriminator: JointDiscriminator = config.discriminator.build(spec.domain, self.width)
-        self.separate = any(
-            isinstance(layer, Tracking | Mixing) for layer in self.discriminator.modules()
-        )
+        self.separate = kinds_apart(self.discriminator)
         self.players = {
             "generator": Player(self.generator, config.generator_optimiser),
             "encoder": Player(self.encoder, config.encoder_optimiser),

@@ -26,7 +26,7 @@ from ganvas.games.penalties import (
 from ganvas.games.terms import FeatureMatching
 from ganvas.networks.base import Discriminator, MemoryHead
 from ganvas.networks.conditions import Conditions
-from ganvas.nn import Mixing, Tracking, held
+from ganvas.nn import adopt, held, kinds_apart
 from ganvas.play import Loss, Turns
 
 Statistics = dict[str, Tensor]
@@ -78,10 +78,11 @@ class Judge(nn.Module):
         player: the name under which the network steps.
 
     Attributes:
-        apart: whether real and fake samples must be seen in separate passes, because the network
-            has layers that follow or mix what they see (batch norm, power iteration, minibatch
-            discrimination).
-        at_once: whether one pass gives logits and all gradients that are penalised (R1 with R2).
+        separate: whether real and fake samples must be seen in separate passes, because the
+            network has layers that follow or mix what they see, or that draw (batch norm, power
+            iteration, minibatch discrimination, dropout).
+        joint_backward: whether one pass gives logits and all gradients that are penalised (R1 with
+            R2).
         follows: whether the head is a memory that follows what it judges.
     """
 
@@ -100,7 +101,7 @@ class Judge(nn.Module):
         player: str = "discriminator",
     ) -> None:
         super().__init__()
-        self.network = network
+        self.network = cast(Discriminator, adopt(network))
         self.objective = objective
         self.penalties = dict(penalties or {})
         self.views = list(views)
@@ -112,7 +113,7 @@ class Judge(nn.Module):
         self.player = player
         refuse_batch_norm(network, self.penalties)
         self.follows = isinstance(getattr(network, "head", None), MemoryHead)
-        self.separate = any(isinstance(layer, Tracking | Mixing) for layer in network.modules())
+        self.separate = kinds_apart(network)
         self.joint_backward = (
             {penalty.on for penalty in self.penalties.values()} == {"real", "fake"}
             and not (self.lazy or self.separate)

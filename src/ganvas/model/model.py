@@ -70,8 +70,8 @@ class Model(Trained):
             told = dict(given or {})
             if label is not None:
                 told.setdefault("label", labels)
-            return self.generate(z, self._conditions(told, n), batch)
-        return self.generate(z, labels if labels is not None else drawn, batch)
+            return self.generate(z, self._conditions(told, n), batch, seed)
+        return self.generate(z, labels if labels is not None else drawn, batch, seed)
 
     @torch.inference_mode()
     def score(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,8 +19,10 @@ from ganvas.data.graphs import tidy
 from ganvas.data.spec import DataSpec
 from ganvas.errors import GanvasError, UsageError, did_you_mean
 from ganvas.model.card import Provenance
+from ganvas.model.drawing import OfSamples
 from ganvas.model.labels import Labels, class_indices
 from ganvas.networks.conditions import Given, at
+from ganvas.nn import drawing, hold_still
 from ganvas.play import Game, Noise
 from ganvas.play.abilities import CanSample, declared, has, verb_of, verbs_of
 
@@ -54,6 +58,7 @@ class Trained:
     ) -> None:
         self.device = choose_device(device)
         self.game = game.to(self.device).eval().requires_grad_(False)
+        hold_still(self.game)  # an item decoded alone, a way between two: no seed says what to draw
         self.provenance, self.digest = provenance, digest
 
     @property
@@ -145,12 +150,21 @@ class Trained:
         return told.model_dump(exclude_defaults=True)
 
     @torch.inference_mode()
-    def generate(self, z: Tensor, y: Given = None, batch: int = 256) -> Array:
-        """Return the samples of latents (n, …) and conditions of n samples, in data units."""
+    def generate(
+        self, z: Tensor, y: Given = None, batch: int = 256, seed: int | None = None
+    ) -> Array:
+        """Return the samples of latents (n, …) and conditions of n samples, in data units.
+
+        Layers that draw have numbers of their own for each sample of a ``seed``, or the same for
+        all if there is none.
+        """
         game, chunks = self.asked(CanSample), list[Array]()
         for part in parts(len(z), batch):
-            given = at(y, part, self.device)
-            chunks.append(self.domain.decode(game.sample(z[part].to(self.device), given)))
+            inputs = z[part].to(self.device), at(y, part, self.device)
+            own = None if seed is None else OfSamples(partial(block_seed, seed), BLOCK, part)
+            with nullcontext() if own is None else drawing(self.game, own):
+                x = game.sample(*inputs)
+            chunks.append(self.domain.decode(x))
         return np.concatenate(chunks)
 
     def _settled(self, z: Tensor, drawn: Tensor | None, label: Labels, batch: int) -> Array:
@@ -245,7 +259,7 @@ def block_seed(seed: int, block: int) -> int:
 def parts(n: int, batch: int) -> Iterator[slice]:
     """Give the slices of n items that go through a network at once."""
     for start in range(0, n, max(batch, 1)):
-        yield slice(start, min(start + batch, n))
+        yield slice(start, min(start + max(batch, 1), n))
 
 
 def choose_device(device: str | torch.device) -> torch.device:

@@ -23,7 +23,7 @@ from ganvas.networks.base import (
     labels_of,
 )
 from ganvas.networks.conditions import NONE, Conditions
-from ganvas.nn import MaxOut, initialise, one_hot
+from ganvas.nn import Dropout, MaxOut, initialise, one_hot
 
 if TYPE_CHECKING:
     from ganvas.data.domain import Domain
@@ -40,7 +40,7 @@ class CganMLPGenerator(Settings):
         y_width: rectified units that see the condition.
         widths: rectified hidden layers after the two have met.
         output: last non-linearity.
-        dropout: after every hidden layer, in training. Masks are each process's own.
+        dropout: after every hidden layer, in training.
         init: "pylearn2" is U(−0.05, 0.05), and the output bias that reproduces ``data_mean``.
     """
 
@@ -79,7 +79,7 @@ class CganMLPDiscriminator(Settings):
         x_width, x_pieces: units that see the sample; images as pixels in [0, 1].
         y_width, y_pieces: units that see the condition.
         widths, pieces: hidden layers after the two have met.
-        dropout: after every hidden layer, in training. Masks are each process's own.
+        dropout: after every hidden layer, in training.
         input_dropout: on the sample.
         init: "pylearn2" is U(−0.005, 0.005).
     """
@@ -141,7 +141,7 @@ class CganMLPDiscriminatorNet(Discriminator):
     ) -> None:
         super().__init__(classes, "concat")
         self.pixels = pixels
-        self.input_dropout = nn.Dropout(config.input_dropout)
+        self.input_dropout = Dropout(config.input_dropout)
         self.from_x = _unit(math.prod(shape), config.x_width, config.x_pieces, config.dropout)
         self.from_y = None
         if classes:
@@ -165,8 +165,8 @@ class CganMLPDiscriminatorNet(Discriminator):
 def _unit(inputs: int, width: int, pieces: int, dropout: float) -> nn.Sequential:
     """Return one hidden layer: maxout, or rectified if there is a single piece."""
     if pieces > 1:
-        return nn.Sequential(MaxOut(inputs, width, pieces), nn.Dropout(dropout))
-    return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(dropout))
+        return nn.Sequential(MaxOut(inputs, width, pieces), Dropout(dropout))
+    return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), Dropout(dropout))
 
 
 def _units(inputs: int, widths: tuple[int, ...], pieces: int, dropout: float) -> nn.Sequential:

@@ -12,7 +12,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from ganvas.config import Settings
-from ganvas.nn import initialise
+from ganvas.nn import Dropout, initialise
 
 
 class GCN(Settings):
@@ -40,7 +40,7 @@ class GCNNet(nn.Module):
 
     def __init__(self, config: GCN, features: int, heads: tuple[int, ...]) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.hidden = nn.Linear(features, config.width, bias=False)
         self.heads = nn.ModuleList(nn.Linear(config.width, n, bias=False) for n in heads)
         initialise(self, "glorot")

@@ -17,7 +17,7 @@ from ganvas.networks.convolutional import image_shape
 from ganvas.networks.dcgan import DCGANDiscriminator
 from ganvas.networks.mlp import MLPBody
 from ganvas.networks.named import by_name
-from ganvas.nn import Init, initialise
+from ganvas.nn import Dropout, Init, initialise
 
 if TYPE_CHECKING:
     from ganvas.data.domain import Domain
@@ -132,7 +132,7 @@ class MLPJoint(MLPBody):
     def build(self, domain: Domain, latent: int) -> JointDiscriminator:
         """Return the network for a kind of data."""
         hidden = self.layers(latent + math.prod(domain.shape))
-        drop = [nn.Dropout(self.dropout)] if self.dropout else []
+        drop = [Dropout(self.dropout)] if self.dropout else []
         head = nn.Sequential(hidden, *drop, nn.Linear(self.widths[-1], 1))
         initialise(head, self.init, self.init_scale)
         return JointDiscriminator(nn.Flatten(), nn.Identity(), head)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ganvas.errors import UsageError
 from ganvas.networks.base import Generator
-from ganvas.nn import BatchNorm, VirtualStatistics
+from ganvas.nn import BatchNorm, VirtualStatistics, drawing_whole
 
 
 class VirtuallyNormalised(Generator):
@@ -54,7 +54,8 @@ class VirtuallyNormalised(Generator):
         virtual = [cast(VirtualStatistics, layer.virtual) for layer in self._norms]
         for statistics in virtual:
             statistics.collecting = True
-        self.inner(self.reference_z, self.reference_y)
+        with drawing_whole(self.inner):
+            self.inner(self.reference_z, self.reference_y)
         for statistics in virtual:
             statistics.collecting = False
         x = self.inner(z, y)

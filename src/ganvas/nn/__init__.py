@@ -9,6 +9,17 @@ from ganvas.nn.bessel import (
     vmf_kl_to_uniform,
 )
 from ganvas.nn.collective import all_reduce, gather, world_size
+from ganvas.nn.drawing import (
+    Drawing,
+    Draws,
+    Dropout,
+    Source,
+    bind,
+    drawing,
+    drawing_whole,
+    draws_from,
+    hold_still,
+)
 from ganvas.nn.init import Init, initialise
 from ganvas.nn.labels import lookup, one_hot
 from ganvas.nn.layers import (
@@ -23,7 +34,7 @@ from ganvas.nn.layers import (
 )
 from ganvas.nn.lipschitz import lipschitz
 from ganvas.nn.memory import Lookup, Memory
-from ganvas.nn.minibatch import MinibatchDeviation, MinibatchDiscrimination, Mixing
+from ganvas.nn.minibatch import MinibatchDeviation, MinibatchDiscrimination, Mixing, kinds_apart
 from ganvas.nn.norm import (
     BatchNorm,
     ConditionalBatchNorm,
@@ -40,7 +51,7 @@ from ganvas.nn.spectral import (
     sn,
     spectral_norm,
 )
-from ganvas.nn.sphere import HypersphericalUniform, Source, draws_from, geodesic, to_front, turn_to
+from ganvas.nn.sphere import HypersphericalUniform, geodesic, to_front, turn_to
 from ganvas.nn.tracking import Tracking, held, set_tracking
 from ganvas.nn.vmf import PowerSpherical, VonMisesFisher
 from ganvas.nn.weight_norm import weight_norm
@@ -53,6 +64,9 @@ __all__ = [
     "BilinearUp",
     "ConditionalBatchNorm",
     "Draw",
+    "Drawing",
+    "Draws",
+    "Dropout",
     "FourierFeatures",
     "Gate",
     "Gradient",
@@ -76,13 +90,18 @@ __all__ = [
     "activation",
     "adopt",
     "all_reduce",
+    "bind",
     "downsample_average",
+    "drawing",
+    "drawing_whole",
     "draws_from",
     "fan",
     "gather",
     "geodesic",
     "held",
+    "hold_still",
     "initialise",
+    "kinds_apart",
     "lipschitz",
     "log_bessel",
     "log_normaliser",

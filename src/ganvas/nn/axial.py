@@ -27,15 +27,8 @@ from torch.distributions import (
 )
 
 from ganvas.nn.bessel import log_sphere_area
-from ganvas.nn.sphere import (
-    Draws,
-    HypersphericalUniform,
-    Source,
-    draws_from,
-    to_front,
-    together,
-    turn_to,
-)
+from ganvas.nn.drawing import Draws, Source, draws_from
+from ganvas.nn.sphere import HypersphericalUniform, to_front, together, turn_to
 
 Gradient = Literal["corrected", "path", "implicit"]
 """How samples depend on κ.

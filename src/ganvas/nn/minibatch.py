@@ -9,6 +9,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from ganvas.nn.collective import gather, world_size
+from ganvas.nn.drawing import Drawing
+from ganvas.nn.tracking import Tracking
 
 CACHED = 131_072
 """Distances that are worked on at once: half a megabyte, which a processor's cache holds."""
@@ -19,6 +21,17 @@ class Mixing(nn.Module):
 
     Real and fake samples must pass it separately: it is to compare each kind with its own.
     """
+
+
+def kinds_apart(network: nn.Module) -> bool:
+    """Whether real and fake samples must pass a network separately, each kind in order.
+
+    So it is with layers that mix samples, that follow what they see, or that draw.
+    """
+    return any(
+        isinstance(layer, Tracking | Mixing) or (isinstance(layer, Drawing) and layer.draws)
+        for layer in network.modules()
+    )
 
 
 class MinibatchDiscrimination(Mixing):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ganvas.errors import GanvasError, UsageError
 from ganvas.nn.collective import gather, world_size
+from ganvas.nn.drawing import Dropout
 from ganvas.nn.labels import lookup
 from ganvas.nn.tracking import Tracking
 
@@ -263,19 +264,22 @@ class LayerNorm(nn.GroupNorm):
 
 
 _TorchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm
+_TorchDropout = nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.Dropout3d
 
 
 def adopt(module: nn.Module) -> nn.Module:
-    """Replace every batch norm of torch inside ``module`` by `BatchNorm`, in place.
+    """Replace every batch norm and dropout of torch inside ``module`` by ours, in place.
 
     Parameters and buffers are kept (the very same tensors), so optimisers and state dicts made
     before stay valid.
 
     Returns:
-        ``module``, or its replacement if it is itself a batch norm.
+        ``module``, or its replacement if it is itself such a layer.
     """
     if isinstance(module, _TorchNorm):
         return _adopted(module)
+    if isinstance(module, _TorchDropout):
+        return Dropout(module.p, not isinstance(module, nn.Dropout)).train(module.training)
     for name, child in module.named_children():
         replacement = adopt(child)
         if replacement is not child:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -15,45 +15,7 @@ from torch import Size, Tensor
 from torch.distributions import Distribution, constraints
 
 from ganvas.nn.bessel import log_sphere_area
-
-
-class Draws(Protocol):
-    """A source of random numbers whose first dimension counts samples, such as the loop's noise."""
-
-    def normal(self, n: int, *shape: int) -> Tensor:
-        """Return (n, *shape) standard normal numbers."""
-        ...
-
-    def uniform(self, n: int, *shape: int) -> Tensor:
-        """Return (n, *shape) numbers uniform on [0, 1)."""
-        ...
-
-
-class Plain:
-    """Draws from a torch generator, or from torch's own."""
-
-    def __init__(self, generator: torch.Generator | None, device: torch.device) -> None:
-        self.generator = generator
-        self.device = device if generator is None else generator.device
-
-    def normal(self, n: int, *shape: int) -> Tensor:
-        """Return (n, *shape) standard normal numbers."""
-        return torch.randn(n, *shape, generator=self.generator, device=self.device)
-
-    def uniform(self, n: int, *shape: int) -> Tensor:
-        """Return (n, *shape) numbers uniform on [0, 1)."""
-        return torch.rand(n, *shape, generator=self.generator, device=self.device)
-
-
-Source = Draws | torch.Generator | None
-"""Where random numbers come from; None: torch's own generator."""
-
-
-def draws_from(source: Source, device: torch.device) -> Draws:
-    """Return the source as draws."""
-    if source is None or isinstance(source, torch.Generator):
-        return Plain(source, device)
-    return source
+from ganvas.nn.drawing import Source, draws_from
 
 
 class HypersphericalUniform(Distribution):

@@ -10,7 +10,7 @@ from torch.distributions import register_kl  # pyright: ignore[reportUnknownVari
 
 from ganvas.nn.axial import Axial, Gradient
 from ganvas.nn.bessel import log_normaliser, mean_resultant_length, vmf_kl_to_uniform
-from ganvas.nn.sphere import Draws
+from ganvas.nn.drawing import Draws
 
 
 class VonMisesFisher(Axial):

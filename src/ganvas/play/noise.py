@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -15,7 +17,7 @@ APART = 0x9E3779B9
 
 
 def global_seed(seed: int, rank: int = 0) -> int:
-    """Return the seed of torch's own generators, of which dropout draws, beside ``Noise(seed)``.
+    """Return the seed of torch's own generators, which networks may ask, beside ``Noise(seed)``.
 
     With equal seeds both streams would be the same numbers. An accelerator's generators hear 64
     bits, of which no `Noise` has the highest; the CPU's hear the lower 32, which differ for every
@@ -37,15 +39,16 @@ class Noise:
         self.generator = torch.Generator(device=device).manual_seed(seed % (1 << 63))
         self.device = torch.device(device)
         self.ranks = ranks or Ranks()
+        self._part = (0, 1)
 
     def normal(self, n: int, *shape: int) -> Tensor:
         """Return (n, *shape) standard normal numbers."""
-        whole = (n * self.ranks.world, *shape)
+        whole = (self._all(n), *shape)
         return self._mine(torch.randn(whole, generator=self.generator, device=self.device), n)
 
     def uniform(self, n: int, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Return (n, *shape) numbers uniform on [low, high)."""
-        whole = (n * self.ranks.world, *shape)
+        whole = (self._all(n), *shape)
         draws = torch.rand(whole, generator=self.generator, device=self.device)
         if (low, high) != (0.0, 1.0):
             draws = draws * (high - low) + low
@@ -53,15 +56,41 @@ class Noise:
 
     def integers(self, n: int, high: int) -> Tensor:
         """Return (n,) int64 numbers uniform on {0, …, high - 1}."""
-        whole = (n * self.ranks.world,)
+        whole = (self._all(n),)
         return self._mine(
             torch.randint(high, whole, generator=self.generator, device=self.device), n
         )
 
+    def _all(self, n: int) -> int:
+        return n * self.ranks.world * self._part[1]
+
     def _mine(self, draws: Tensor, n: int) -> Tensor:
-        if self.ranks.world == 1:
+        if len(draws) == n:
             return draws
-        return draws[self.ranks.rank * n : (self.ranks.rank + 1) * n]
+        part, parts = self._part
+        place = self.ranks.rank * parts + part
+        return draws[place * n : (place + 1) * n]
+
+    def whole(self) -> Noise:
+        """Return this very stream, of whose draws every process, and every part, has all."""
+        everybody = copy.copy(self)
+        everybody.ranks, everybody._part = Ranks(), (0, 1)
+        return everybody
+
+    def in_parts(self, parts: int) -> Iterator[int]:
+        """Count through the parts of a batch, whose draws are together those for all of it.
+
+        Each part must draw in the same order: its draws are its rows of what the whole would draw.
+        """
+        begin = self.generator.get_state() if parts > 1 else None
+        try:
+            for part in range(parts):
+                if begin is not None:
+                    self.generator.set_state(begin)
+                    self._part = (part, parts)
+                yield part
+        finally:
+            self._part = (0, 1)
 
     def advance(self, steps: int) -> None:
         """Move on to a different continuation of the stream, ``steps`` times."""
@@ -71,15 +100,14 @@ class Noise:
             )
             self.generator.manual_seed(int(fresh.item()))
 
-    def branch(self, *names: str | int, shared: bool = False) -> Noise:
+    def branch(self, *names: str | int) -> Noise:
         """Return another stream of this run, known by names, at its beginning; this one rests.
 
         It depends on the run's seed, the names and how often the stream was made to `advance`.
-        ``shared``: every process keeps whole draws, not its slice of them.
         """
         path = "/".join(map(str, (self.generator.initial_seed(), *names)))
         seed = int.from_bytes(hashlib.blake2b(path.encode(), digest_size=7).digest())
-        return Noise(seed, self.device, None if shared else self.ranks)
+        return Noise(seed, self.device, self.ranks)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the exact position in the stream."""

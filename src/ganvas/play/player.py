@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
-from ganvas.nn import Tracking, adopt
+from ganvas.nn import Source, Tracking, adopt, bind
 from ganvas.play.optim import OptimiserConfig, supports_device_skip
 from ganvas.play.ranks import Ranks
 
@@ -89,6 +89,11 @@ class Player:
         """Let the player's buffers follow the data they see, or hold them."""
         for layer in self.tracked:
             layer.tracking = on
+
+    def draw_from(self, noise: Source) -> None:
+        """Let the player's layers that draw do so from a stream."""
+        for network in self.networks:
+            bind(network, noise)
 
     def clear(self) -> None:
         """Forget all gradients."""

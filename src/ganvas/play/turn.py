@@ -6,9 +6,9 @@ once, together, on leaving. The table `Turns` is what a game's ``round`` receive
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType, TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from ganvas.play.player import Player
 from ganvas.play.ranks import Ranks
 
 Statistic = Tensor | float
+Part = TypeVar("Part")
 
 
 class Loss(NamedTuple):
@@ -157,6 +158,8 @@ class Turns:
         self.players = players
         self.accumulate = accumulate
         self.noise = noise
+        for player in players.values():
+            player.draw_from(noise)
         self.ranks = ranks or Ranks()
         self.round = 0
         self.progress = 0.0
@@ -195,7 +198,8 @@ class Turns:
     def parts(self, *batches: Batch) -> Iterator[tuple[Batch, ...]]:
         """Give batches of a turn part by part, so that a large one needs no more memory.
 
-        The gradients of the parts add up to that of the whole: each counts for its share.
+        The gradients of the parts add up to that of the whole: each counts for its share, and
+        draws of `noise` and of layers are its share of theirs.
 
         Raises:
             UsageError: a batch cannot be shared out evenly.
@@ -210,7 +214,13 @@ class Turns:
         if self._now is not None:
             self._now.weight /= count
             self._now.parts = count
-        return zip(*(batch.chunk(count) for batch in batches), strict=True)
+        return self._in_parts(count, list(zip(*(b.chunk(count) for b in batches), strict=True)))
+
+    def _in_parts(self, count: int, parts: Sequence[Part]) -> Iterator[Part]:
+        """Give ``count`` equal shares of a sequence one by one, each with its draws."""
+        share = len(parts) // count
+        for part in self.noise.in_parts(count):
+            yield from parts[part * share : (part + 1) * share]
 
     def due(self, every: int) -> bool:
         """Whether something played every ``every`` rounds falls into this one."""
@@ -283,7 +293,7 @@ class Turns:
             if seat.lazily and self.due(seat.player.lazy):
                 with self(seat.name, lazy=seat.player.lazy) as again:
                     again.lazy, again.weight = True, again.weight / turn.parts
-                    for further in seat.lazily:
+                    for further in self._in_parts(turn.parts, seat.lazily):
                         loss, statistics = further()
                         again.minimise(loss, name="penalty")
                         self.note(**statistics)

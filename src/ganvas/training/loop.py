@@ -20,6 +20,7 @@ from ganvas.data.feed import Feed
 from ganvas.data.source import Source
 from ganvas.diagnosis.finding import Finding
 from ganvas.errors import GanvasError, quoted
+from ganvas.nn import drawing
 from ganvas.play import Game, Noise, Stage, Turns, global_seed
 from ganvas.training.average import MovingAverage
 from ganvas.training.checkpoint import all_finite
@@ -256,9 +257,11 @@ class Loop:
     def _inference(self) -> Generator[None]:
         """Averaged weights in place, evaluation mode, no gradients."""
         self.game.eval()
-        # Looks and pictures come in batches of their own: not worth compiling for.
+        # Looks and pictures come in batches of their own: not worth compiling for. Layers that
+        # draw do so from a stream of their own, which the run does not notice.
         eager = torch.compiler.set_stance("force_eager") if self.settings.compile else nullcontext()
-        with eager, self.average.applied(), torch.no_grad():
+        noise = drawing(self.game, self.turns.noise.branch("inference").whole())
+        with eager, noise, self.average.applied(), torch.no_grad():
             yield
         self.game.train()
 
@@ -467,7 +470,7 @@ class Loop:
 
     @contextmanager
     def _seeded(self) -> Generator[None]:
-        """Give dropout and the like their own global randomness; the caller's stays as it was."""
+        """Give torch's own generator a seed of this process; the caller's stays as it was."""
         devices = [self.fabric.device] if self.fabric.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(self._global_seed)
