@@ -145,7 +145,7 @@ def tensors(tree: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
 
 def numbers_of(row: Tree) -> Tree:
     """Return what of a log row does not depend on the machine's speed or on words."""
-    timed = ("time", "img_per_s", "gpu_gib")
+    timed = ("time", "img_per_s", "gpu_gib", "progress")  # progress follows from the round
     return {
         key: value
         for key, value in row.items()

@@ -109,6 +109,7 @@ def final_state(case: Case, ranks: Ranks | None = None, double: bool = True) -> 
 def play(game: Game, feed: Feed, turns: Turns, rounds: int) -> None:
     """Play up to ``rounds`` rounds of each of the game's stages, without a loop around them."""
     for stage in game.stages():
+        stage.begin(game, feed, turns)
         for number in range(min(rounds, stage.rounds or rounds)):
             turns.round, turns.progress = number, number / rounds
             stage.play(feed, turns)
@@ -215,8 +216,8 @@ def check_resume(case: Case, folder: Path) -> None:
     rest, outcome = loop("parts", None, resume=True)
     assert (outcome, rest.rounds) == ("finished", whole.rounds)
     for name in ("game", "turns", "average", "feed"):
-        assert _same_tree(whole.state_dict()[name], rest.state_dict()[name]), f"{name} differs"
-    assert _log(whole.folder) == _log(rest.folder), "the logs differ"
+        assert same_tree(whole.state_dict()[name], rest.state_dict()[name]), f"{name} differs"
+    assert log_of(whole.folder) == log_of(rest.folder), "the logs differ"
 
 
 def check_two_processes(case: Case, pair: Pair, double: bool = True) -> None:
@@ -309,16 +310,17 @@ def _same(a: Tensors, b: Tensors) -> bool:
     return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-def _same_tree(a: Any, b: Any) -> bool:
+def same_tree(a: Any, b: Any) -> bool:
+    """Whether two nested states are equal bit for bit."""
     match a:
         case Tensor():
             return torch.equal(a, b)
         case dict():
             mine = cast(dict[Any, Any], a)
-            return mine.keys() == b.keys() and all(_same_tree(mine[k], b[k]) for k in mine)
+            return mine.keys() == b.keys() and all(same_tree(mine[k], b[k]) for k in mine)
         case list() | tuple():
             pairs = zip(cast(Sequence[Any], a), b, strict=True)
-            return all(_same_tree(x, y) for x, y in pairs)
+            return all(same_tree(x, y) for x, y in pairs)
         case _:
             return bool(a == b)
 
@@ -328,7 +330,8 @@ def _overlap(a: Any, b: Any) -> bool:
     return any(id(p) in mine for p in b.parameters)
 
 
-def _log(folder: RunFolder) -> list[dict[str, Any]]:
+def log_of(folder: RunFolder) -> list[dict[str, Any]]:
+    """Return a run's log less what depends on the machine's speed, and on resuming."""
     timed = {"time", "img_per_s"}
     rows = [row for row in folder.rows() if row.get("event") not in ("resume", "warning")]
     return [{k: v for k, v in row.items() if k not in timed} for row in rows]

@@ -282,8 +282,9 @@ def test_the_last_look_in_the_log_counts_where_there_is_no_fresh_one() -> None:
 
 
 def test_horizon_follows_stages_and_images() -> None:
-    horizon = Horizon(rounds=None, kimg=10, lengths={"warm": 4})
-    rows = [{"round": 2, "kimg": 1.0, "stage": "warm"}, {"round": 4, "kimg": 2.0, "stage": "warm"}]
+    horizon = Horizon(rounds=None, kimg=10)
+    warm = {"kimg": 2.0, "stage": "warm"}  # a stage of a length of its own says how far it is
+    rows = [warm | {"round": 2, "progress": 0.5}, warm | {"round": 4, "progress": 1.0}]
     assert [horizon.read(row) for row in rows] == [0.5, 1.0]
     assert horizon.read({"round": 9, "kimg": 7.0, "stage": "main"}) == 0.5
     assert horizon.read({"round": 99, "kimg": 20.0, "stage": "main"}) == 1.0

@@ -266,7 +266,7 @@ def _refuse_the_past(recipe: Recipe, loop: Loop, state: Mapping[str, Any]) -> No
     settings, played = recipe.train, int(state["rounds"])
     number: int = state["stage"]
     stage = loop.stages[number]
-    horizon = settings.rounds if stage.rounds is None else None
+    horizon = settings.rounds if stage.rounds is None and stage.kimg is None else None
     within, of = int(state["turns"]["round"]), f" of stage {stage.name}"
     place = f"{within}{of if len(loop.stages) > 1 else ''}"
     for key, past, over, at in (

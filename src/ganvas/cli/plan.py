@@ -19,6 +19,7 @@ from ganvas.errors import UsageError
 from ganvas.model.trained import choose_device
 from ganvas.play import Game, Noise, Player, Stage, Turns, build
 from ganvas.recipes import Recipe
+from ganvas.training.loop import length_of
 
 PATIENCE = 3.0
 """Seconds of timing per stage, after the first rounds."""
@@ -94,13 +95,12 @@ def _data(source: Source) -> str:
 def _pace(stage: Stage, game: Game, source: Source, recipe: Recipe, device: torch.device) -> Pace:
     """Play rounds from the middle of a stage for a few seconds."""
     settings = recipe.train
-    feed = Feed(
-        source, batch=settings.batch, seed=recipe.seed, device=device, streams=game.streams()
-    )
-    turns = Turns(game.players, Noise(recipe.seed, device))
+    feed = Feed(source, batch=settings.batch, seed=recipe.seed, device=device)
+    turns = Turns(game.players, Noise(recipe.seed, device), accumulate=game.accumulate)
     turns.hold()
+    stage.begin(game, feed, turns)
     turns.progress = 0.5
-    turns.round = (stage.rounds or settings.rounds or 2 * MIDDLE) // 2
+    turns.round = (length_of(stage, settings)[0] or 2 * MIDDLE) // 2
     played, seen, started = 0, 0, time.perf_counter()
     while played < FIRST + 2 or time.perf_counter() - started < PATIENCE:
         if played == FIRST:
@@ -116,11 +116,11 @@ def _pace(stage: Stage, game: Game, source: Source, recipe: Recipe, device: torc
 
 def _length(stage: Stage, recipe: Recipe, pace: Pace) -> float:
     """Return how many rounds a stage is long."""
-    rounds = stage.rounds or recipe.train.rounds
+    rounds, kimg = length_of(stage, recipe.train)
     if rounds is not None:
         return rounds
-    assert recipe.train.kimg is not None
-    return math.ceil(1000 * recipe.train.kimg / max(pace.images, 1))
+    assert kimg is not None
+    return math.ceil(1000 * kimg / max(pace.images, 1))
 
 
 def _memory(game: Game, source: Source, recipe: Recipe, device: torch.device) -> str:

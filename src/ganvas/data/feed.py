@@ -202,13 +202,18 @@ class Feed:
         """What networks are built from."""
         return self.source.spec
 
-    def declare(self, streams: Mapping[str, Streaming]) -> None:
-        """Serve streams in another way from now on; where they stand stays as it is."""
-        for name, wanted in streams.items():
-            before = self._channels.pop(name, None)
-            self._wanted[name] = wanted
-            if before is not None:
-                self._channel(name).stream.load_state_dict(before.stream.state_dict())
+    def serve(self, streams: Mapping[str, Streaming]) -> None:
+        """Serve streams as it is said here from now on; where they stand stays as it is.
+
+        Raises:
+            UsageError: a batch cannot be shared out evenly.
+        """
+        positions = {name: c.stream.state_dict() for name, c in self._channels.items()}
+        self._wanted, self._channels = dict(streams), {}
+        for name, position in positions.items():
+            self._channel(name).stream.load_state_dict(position)
+        for name in self._wanted:
+            self.share(name)
         self.batch = self.share(MAIN)
 
     def share(self, stream: str) -> int:

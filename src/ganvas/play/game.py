@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Generic, get_args
 
 import torch
@@ -15,6 +15,7 @@ from ganvas.config import Settings
 from ganvas.data.feed import Feed
 from ganvas.data.samplers import Streaming
 from ganvas.data.spec import DataSpec
+from ganvas.errors import GanvasError
 from ganvas.networks.conditions import NONE, Conditions
 from ganvas.play.player import Player
 from ganvas.play.turn import Turns
@@ -42,14 +43,34 @@ class Stage:
     Attributes:
         name: how logs and checkpoints call it.
         play: plays one round.
-        rounds: its length; None for the recipe's own horizon (one stage at most).
+        rounds, kimg: its length, in rounds or in thousands of real items of the main stream;
+            neither for the recipe's own horizon (one stage at most).
         prepares: the generator is not trained yet, so nobody looks whether it drops modes.
+        streams: what it wants of streams of data, in place of what `Game.streams` says of them:
+            another size, another batch. Where they stand is kept.
+        restarts: players whose optimisers begin anew.
     """
 
     name: str
     play: Play
     rounds: int | None = None
     prepares: bool = False
+    kimg: float | None = None
+    streams: Mapping[str, Streaming] = field(default_factory=dict[str, Streaming])
+    restarts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.rounds is not None and self.kimg is not None:
+            raise GanvasError(f"stage {self.name} has both rounds and kimg: give one of them")
+
+    def begin(self, game: Game, data: Feed, turn: Turns) -> None:
+        """Begin it: streams as it wants them, optimisers anew, its rounds counted from 0."""
+        self.serve(game, data)
+        turn.begin_stage(self.restarts)
+
+    def serve(self, game: Game, data: Feed) -> None:
+        """Have streams of data served as this stage of a game wants them."""
+        data.serve({**game.streams(), **self.streams})
 
 
 class Game(nn.Module, Generic[C]):

@@ -75,6 +75,10 @@ class Player:
             self._optimiser = self.settings.build(self.parameters)
         return self._optimiser
 
+    def restart(self) -> None:
+        """Let the optimiser begin anew, with no memory of earlier steps."""
+        self._optimiser = None
+
     @property
     def correction(self) -> float:
         """C = k/(k+1) for lazy turns every k rounds, else 1."""

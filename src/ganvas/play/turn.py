@@ -182,11 +182,7 @@ class Turns:
             tracks: further players whose buffers follow the data seen in this turn.
         """
         for name in (*names, *tracks):
-            if name not in self.players:
-                raise GanvasError(
-                    f"turn(…) names '{name}', which is no player of this game; the players are "
-                    f"{', '.join(self.players)}.{did_you_mean(name, self.players)}"
-                )
+            self._known(name, "turn(…) names")
         for name in names:
             if lazy and self.players[name].lazy != lazy:
                 raise GanvasError(
@@ -194,6 +190,19 @@ class Turns:
                     f"its optimiser; it has lazy={self.players[name].lazy}."
                 )
         return Turn(self, names, float(lazy or 1), {*names, *tracks})
+
+    def _known(self, name: str, says: str) -> Player:
+        """Return a player that somebody names.
+
+        Raises:
+            GanvasError: there is none.
+        """
+        if name not in self.players:
+            raise GanvasError(
+                f"{says} '{name}', which is no player of this game; the players are "
+                f"{', '.join(self.players)}.{did_you_mean(name, self.players)}"
+            )
+        return self.players[name]
 
     def parts(self, *batches: Batch) -> Iterator[tuple[Batch, ...]]:
         """Give batches of a turn part by part, so that a large one needs no more memory.
@@ -261,6 +270,13 @@ class Turns:
         for _ in range(steps):
             ahead.step(loss)
         return ahead.network
+
+    def begin_stage(self, restarts: Sequence[str] = ()) -> None:
+        """Count rounds from 0, and let the optimisers of some players begin anew."""
+        self._keep_notes()
+        self.round, self.progress = 0, 0.0
+        for name in restarts:
+            self._known(name, "a stage restarts").restart()
 
     def open(self, turn: Turn) -> None:
         """Free the turn's players, freeze the others, forget old gradients."""

@@ -29,7 +29,7 @@ LEADING = (
     Group("grad_norm", "Gradient norms", "norm"),
     Group("img_per_s", "Speed", "images / s"),
 )
-UNCHARTED = ("kimg", "time")  # they only grow: tiles show their last values
+UNCHARTED = ("kimg", "time", "progress")  # they only grow: tiles show their last values
 
 
 def charts(run: Run) -> tuple[list[str], list[str]]:

@@ -100,16 +100,17 @@ def render(run: Run) -> str:
 
 def _tiles(run: Run) -> list[tuple[str, str]]:
     """The main numbers, as far as they were logged."""
-    kimg = run.last("kimg")
+    kimg, share = run.last("kimg"), "of " + (f"stage {run.stage}" if run.stage else "the horizon")
     main = {
         "rounds": run.rounds,
+        share: run.last("progress"),
         "real samples seen": None if kimg is None else 1000 * kimg,
         "time": run.last("time"),
         "samples per second": run.last("img_per_s"),
     }
     covered = [key for key in run.series if key.startswith("coverage/")][:TILES]
     main |= {key.partition("/")[2].replace("_", " "): run.last(key) for key in covered}
-    writers = {"time": duration}
+    writers = {"time": duration, share: "{:.0%}".format}
     return [
         (name, writers.get(name, number)(value))
         for name, value in main.items()

@@ -75,6 +75,12 @@ class Run:
         logged = [x[-1] for x, _ in self.series.values()] + [e.round for e in self.events]
         return max(logged, default=None)
 
+    @property
+    def stage(self) -> str:
+        """The stage that began last, if there are several."""
+        begun = [event.message for event in self.events if event.kind == "stage"]
+        return begun[-1].removesuffix(" begins") if begun else ""
+
     def last(self, key: str) -> float | None:
         """Return the last finite value of a key of the log."""
         _, values = self.series.get(key, ([], []))

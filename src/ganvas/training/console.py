@@ -58,9 +58,9 @@ class Progress:
         console: Console | None = None,
     ) -> None:
         self.console = console or Console(highlight=False)
-        lengths = {stage.name: stage.rounds for stage in stages if stage.rounds is not None}
-        self._horizon = Horizon(settings.rounds, settings.kimg, lengths)
+        self._horizon = Horizon(settings.rounds, settings.kimg)
         self._several = len(stages) > 1
+        self._whole = "" if self._several or not settings.rounds else f" of {settings.rounds:,}"
         self._live = self.console.is_terminal and not self.console.is_dumb_terminal
         self._drawn = False
         self._looked: dict[str, float] = {}
@@ -125,11 +125,7 @@ class Progress:
     def _place(self, row: Row, share: float | None) -> str:
         stage = f"{row['stage']}, " if self._several else ""
         place = f"{stage}round {row['round']:,}"
-        length = self._horizon.length(row)
-        if share is None or length is None:
-            return place
-        whole = f" of {length[0]:,g}" if length[1] == "rounds" and not self._several else ""
-        return f"{place}{whole} ({share:.0%})"
+        return place if share is None else f"{place}{self._whole} ({share:.0%})"
 
     def _speed(self, row: Row) -> str:
         speed = float(row.get("img_per_s", 0.0))

@@ -106,6 +106,8 @@ class Loop:
                 network.compile(dynamic=False)
         self._precision = fabric.autocast if settings.precision == "bf16" else nullcontext
         self.stages = game.stages()
+        for stage in reversed(self.stages):  # what cannot be served is refused now; the first stays
+            stage.serve(game, self.feed)
         self.stage = 0
         self.stage_seen = 0
         self.rounds = 0
@@ -153,14 +155,11 @@ class Loop:
     @property
     def progress(self) -> float:
         """Share of the current stage's horizon already played."""
-        rounds = self._rounds_of(self.stages[self.stage])
+        rounds, kimg = length_of(self.stages[self.stage], self.settings)
         if rounds is not None:
             return self.turns.round / rounds
-        assert self.settings.kimg is not None
-        return (self.feed.seen - self.stage_seen) / (self.settings.kimg * 1000)
-
-    def _rounds_of(self, stage: Stage) -> int | None:
-        return stage.rounds if stage.rounds is not None else self.settings.rounds
+        assert kimg is not None
+        return (self.feed.seen - self.stage_seen) / (kimg * 1000)
 
     def _stage_over(self) -> bool:
         return self.progress >= 1.0
@@ -168,7 +167,7 @@ class Loop:
     def _next_stage(self) -> None:
         self.stage += 1
         self.stage_seen = self.feed.seen
-        self.turns.round = 0
+        self.stages[self.stage].begin(self.game, self.feed, self.turns)
         self._event("stage", f"{self.stages[self.stage].name} begins")
 
     def after_round(self) -> Outcome | None:
@@ -224,6 +223,7 @@ class Loop:
             "round": self.rounds,
             "kimg": seen / 1000,
             "stage": self.stages[self.stage].name,
+            "progress": round(self.progress, 6),
             "time": round(self.elapsed, 2),
             "img_per_s": round((seen - before) / max(now - since, 1e-9), 1),
             **numbers,
@@ -329,6 +329,7 @@ class Loop:
                     "the same tensor in it and in the networks of config.yaml"
                 )
         self.game.load_state_dict(saved)
+        self.stages[state["stage"]].serve(self.game, self.feed)
         self.turns.load_state_dict(state["turns"])
         self.average.load_state_dict(state["average"])
         self.feed.load_state_dict(state["feed"])
@@ -475,3 +476,9 @@ class Loop:
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(self._global_seed)
             yield
+
+
+def length_of(stage: Stage, settings: TrainSettings) -> tuple[int | None, float | None]:
+    """Return how long a stage is, in rounds or in kimg: its own length, or the recipe's."""
+    own = stage.rounds is not None or stage.kimg is not None
+    return (stage.rounds, stage.kimg) if own else (settings.rounds, settings.kimg)

@@ -12,7 +12,7 @@ from ganvas.data.open import open_data
 from ganvas.data.settings import settings_type
 from ganvas.data.source import Source
 from ganvas.play import Game
-from tests.contract.toys import episodes, lazy, scales, waves
+from tests.contract.toys import episodes, growing, lazy, scales, waves
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ TOYS = {
     "scales": Toy(scales.MapGAN, {"source": "regions", "mirror": True}, ("map={map}",)),
     "episodes": Toy(episodes.Heads, {"source": "people"}),
     "lazy": Toy(lazy.Lazy, {"source": "ring8"}),
+    "growing": Toy(growing.Growing, {"source": "digits"}),
 }
 
 
@@ -41,7 +42,13 @@ def source_of(name: str) -> Source:
 
 
 def sources() -> dict[str, Callable[[], Source]]:
-    return {"waves": waves_source, "scales": maps_source, "episodes": people, "lazy": ring}
+    return {
+        "waves": waves_source,
+        "scales": maps_source,
+        "episodes": people,
+        "lazy": ring,
+        "growing": digits,
+    }
 
 
 def waves_source() -> Source:
@@ -58,6 +65,10 @@ def people() -> Source:
 
 def ring() -> Source:
     return source_of("lazy")
+
+
+def digits() -> Source:
+    return source_of("growing")
 
 
 def case(name: str) -> testing.Case:
