@@ -203,20 +203,27 @@ def _first(error: ValidationError | KeyError) -> str:
 
 
 def _inference_state(game: Game) -> dict[str, Tensor]:
-    """Return the tensors of `Game.model`, named as in the game's own state."""
+    """Return the tensors of `Game.model` and the game's own buffers, named as in its state."""
     return {
-        f"{name}.{key}": tensor.detach().to("cpu", copy=True).contiguous()
+        name: tensor.detach().to("cpu", copy=True).contiguous()
+        for name, tensor in _inference_tensors(game).items()
+    }
+
+
+def _inference_tensors(game: Game) -> dict[str, Tensor]:
+    parts = {
+        f"{name}.{key}": tensor
         for name, module in game.model().items()
         for key, tensor in module.state_dict().items()
     }
+    return dict(game.named_buffers(recurse=False)) | parts
 
 
 def _take_up(game: Game, tensors: dict[str, Tensor], path: Path) -> None:
     refuse_odd(_inference_state(game), tensors, path)
-    for name, module in game.model().items():
-        prefix = f"{name}."
-        own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        module.load_state_dict(own)
+    with torch.no_grad():
+        for name, tensor in _inference_tensors(game).items():
+            tensor.copy_(tensors[name])
 
 
 def _count(game: Game) -> int:

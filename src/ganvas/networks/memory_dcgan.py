@@ -6,7 +6,7 @@ TensorFlow slim's, with an offset and no gain; what stands before a norm has no 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field, NonNegativeInt, PositiveInt
@@ -33,6 +33,7 @@ class SlimNorm(BatchNorm):
             average of these statistics over training has the average share.
     """
 
+    averages: ClassVar[tuple[str, ...]] = (*BatchNorm.averages, "running_share")
     running_share: Tensor
 
     def __init__(self, channels: int, momentum: float) -> None:

@@ -43,6 +43,7 @@ from ganvas.nn.norm import (
     adopt,
 )
 from ganvas.nn.resample import BilinearDown, BilinearUp, downsample_average, upsample_nearest
+from ganvas.nn.running import RunningMean
 from ganvas.nn.spectral import (
     SpectralNorm,
     orthonormality,
@@ -52,7 +53,7 @@ from ganvas.nn.spectral import (
     spectral_norm,
 )
 from ganvas.nn.sphere import HypersphericalUniform, geodesic, to_front, turn_to
-from ganvas.nn.tracking import Tracking, held, set_tracking
+from ganvas.nn.tracking import Tracking, averaged_buffers, held, set_tracking
 from ganvas.nn.vmf import PowerSpherical, VonMisesFisher
 from ganvas.nn.weight_norm import weight_norm
 
@@ -81,6 +82,7 @@ __all__ = [
     "Mixing",
     "PowerSpherical",
     "RowTable",
+    "RunningMean",
     "SmoothStep",
     "Source",
     "SpectralNorm",
@@ -90,6 +92,7 @@ __all__ = [
     "activation",
     "adopt",
     "all_reduce",
+    "averaged_buffers",
     "bind",
     "downsample_average",
     "drawing",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -34,6 +36,7 @@ class BatchNorm(Tracking):
         virtual: takes the place of batch statistics if set (`VirtualStatistics`).
     """
 
+    averages: ClassVar[tuple[str, ...]] = ("running_mean", "running_var")
     weight: nn.Parameter | None
     bias: nn.Parameter | None
     running_mean: Tensor

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import cast
 
-from torch import nn
+from torch import Tensor, nn
 
 
 class Tracking(nn.Module):
@@ -22,6 +23,18 @@ class Tracking(nn.Module):
     def updates(self) -> bool:
         """Whether the next forward pass may change the buffers."""
         return self.training and self.tracking
+
+
+def averaged_buffers(network: nn.Module) -> list[Tensor]:
+    """Return the buffers inside ``network`` of which a moving average of it has averages, too.
+
+    A layer names them in a class attribute ``averages``; all other buffers are copied.
+    """
+    return [
+        layer.get_buffer(name)
+        for layer in network.modules()
+        for name in cast(tuple[str, ...], getattr(layer, "averages", ()))
+    ]
 
 
 def set_tracking(module: nn.Module, on: bool) -> None:

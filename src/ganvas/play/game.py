@@ -86,7 +86,8 @@ class Game(nn.Module, Generic[C]):
         Config: the settings this game accepts: those in the brackets of its base.
         config: these settings, as the recipe has them.
         Sampling: options of its samples, which `prior` takes by name.
-        averaged: names of submodules of which inference uses the moving average.
+        averaged: names of submodules, or of buffers, of which inference uses the moving average;
+            of a submodule it takes the buffers that its layers declare (`averaged_buffers`).
         conditions: the fields of the data that samples are given, by name.
         accumulate: parts into which a round that is a sum over items cuts its batches.
         scores_are: what `score` gives: "judgements" of a discriminator, which the monitor compares

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ganvas.config import value_at
-from ganvas.nn import settled
+from ganvas.errors import GanvasError, did_you_mean
+from ganvas.nn import averaged_buffers, settled
+from ganvas.play import Game
 from ganvas.training.settings import Average
 
 Averaging = Callable[[list[Tensor], list[Tensor], None], None]
@@ -20,19 +22,26 @@ Averaging = Callable[[list[Tensor], list[Tensor], None], None]
 class MovingAverage:
     """Exponential moving average of networks, by a half-life in images seen.
 
-    Weights and batch-norm statistics (buffers ``running_*``) are averaged. The vectors of spectral
-    norms are those of the averaged weights; other buffers are taken as they are. With no settings
-    the last iterate is used as it is.
+    Weights are averaged, and the buffers that layers declare (`averaged_buffers`), such as the
+    statistics of batch norms. The vectors of spectral norms are those of the averaged weights; all
+    other buffers are copied. With no settings the last iterate is used as it is.
+
+    Args:
+        networks: those of which inference uses the average.
+        settings: how long it reaches back, if there is one.
+        buffers: further ones that are averaged.
     """
 
-    def __init__(self, networks: list[nn.Module], settings: Average | None) -> None:
+    def __init__(
+        self, networks: list[nn.Module], settings: Average | None, buffers: Sequence[Tensor] = ()
+    ) -> None:
         self.settings = settings
         self._networks = networks if settings else []
         self._live: list[Tensor] = []
         if settings is not None:
             for network in networks:
-                self._live += list(network.parameters())
-                self._live += [b for n, b in network.named_buffers() if _is_running(n, b)]
+                self._live += [*network.parameters(), *averaged_buffers(network)]
+            self._live += buffers
         self.values = [tensor.detach().clone() for tensor in self._live]
 
     def decay(self, images: int, seen: int, progress: float) -> float:
@@ -75,6 +84,23 @@ class MovingAverage:
             for mine, saved in zip(self.values, state["values"], strict=True):
                 mine.copy_(saved)
 
+    @classmethod
+    def of(cls, game: Game, settings: Average | None) -> MovingAverage:
+        """Return the average of what a game names in ``averaged``: submodules, or buffers.
 
-def _is_running(name: str, buffer: Tensor) -> bool:
-    return name.rpartition(".")[2].startswith("running_") and buffer.is_floating_point()
+        Raises:
+            GanvasError: it names something else.
+        """
+        modules = cast(Iterable[tuple[str, nn.Module]], game.named_modules())
+        networks, buffers = dict(modules), dict(game.named_buffers())
+        for name in game.averaged:
+            if name not in networks and name not in buffers:
+                raise GanvasError(
+                    f"{type(game).__name__}.averaged names '{name}', which is no submodule of the "
+                    f"game and no buffer.{did_you_mean(name, [*networks, *buffers])}"
+                )
+        return cls(
+            [networks[name] for name in game.averaged if name in networks],
+            settings,
+            [buffers[name] for name in game.averaged if name not in networks],
+        )

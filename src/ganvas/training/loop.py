@@ -99,8 +99,7 @@ class Loop:
         self.turns = Turns(game.players, Noise(seed, fabric.device, ranks), ranks, game.accumulate)
         self.turns.cosines = settings.cosines
         self.rest = Plateau(settings.stop_on, folder.rows) if settings.stop_on else None
-        averaged = [game.get_submodule(name) for name in game.averaged]
-        self.average = MovingAverage(averaged, settings.average)
+        self.average = MovingAverage.of(game, settings.average)
         if settings.compile:
             for network in game.children():
                 network.compile(dynamic=False)

@@ -62,7 +62,6 @@ class Growing(Game):
     """A fade-in and a rest would be two stages of a size; here each size has one."""
 
     system: ClassVar[str] = "growing-gan"
-    Config = Settings
     averaged: ClassVar[tuple[str, ...]] = ("generator",)
 
     def __init__(self, config: Settings, spec: DataSpec) -> None:

@@ -15,6 +15,7 @@ from ganvas.games.judge import Judge
 from ganvas.games.objectives import NonSaturating
 from ganvas.games.penalties import R1
 from ganvas.networks import MLPDiscriminator
+from ganvas.nn import RunningMean
 from ganvas.play import Adam, Game, Loss, Noise, Player, Turns
 
 
@@ -39,8 +40,7 @@ class Lazy(Game):
     """A generator with two outputs and a path length against its own past mean, every 2nd round."""
 
     system: ClassVar[str] = "lazy-gan"
-    averaged: ClassVar[tuple[str, ...]] = ("generator",)
-    length: Tensor
+    averaged: ClassVar[tuple[str, ...]] = ("generator", "length.mean")
 
     def __init__(self, config: Settings, spec: DataSpec) -> None:
         super().__init__(config, spec)
@@ -50,7 +50,7 @@ class Lazy(Game):
         self.judge = Judge(
             network, NonSaturating(), penalties={"r1": R1()}, views=[self.view], lazy=3
         )
-        self.register_buffer("length", torch.zeros(()))
+        self.length = RunningMean(share=0.1)
         self.players = {
             "generator": Player(self.generator, Adam(lr=1e-2), lazy=2),
             "discriminator": Player(self.judge, Adam(lr=1e-2), lazy=3),
@@ -74,8 +74,8 @@ class Lazy(Game):
         z = z.clone().requires_grad_()
         (slope,) = torch.autograd.grad(self.sample(z).sum(), z, create_graph=True)
         norms = slope.square().sum(1).sqrt()
-        self.length.lerp_(turn.ranks.mean(norms.detach().mean()), 0.1)
-        return (norms - self.length).square().mean(), {"path/length": self.length.clone()}
+        usual = self.length(norms)
+        return (norms - usual).square().mean(), {"path/length": usual}
 
     def prior(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
         return noise.normal(n, 3) * truncation
