@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganvas.api.export import export_model
+from ganvas.abilities.export import export_model
 from ganvas.config import Settings
 from ganvas.data.batch import Batch
 from ganvas.data.spec import DataSpec
