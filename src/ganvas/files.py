@@ -96,7 +96,7 @@ def replacing(path: Path) -> Generator[BinaryIO]:
                 file.flush()
                 os.fsync(file.fileno())
                 os.replace(temporary, path)
-            _flush_folder(path.parent)
+            flush_folder(path.parent)
         except OSError as error:
             if error.filename == str(temporary):  # people know the file by its own name
                 error.filename = error.filename2 = str(path)
@@ -192,7 +192,7 @@ def _remove_if_left(path: Path) -> None:
         os.close(descriptor)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Let the new name of a file reach the disk too, where folders can be flushed."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 
 
 def slices(count: int, size: int) -> Iterator[slice]:
-    """Yield consecutive slices of so many items, ``size`` at a time; the last may be shorter."""
-    for start in range(0, count, max(size, 1)):
-        yield slice(start, min(start + size, count))
+    """Yield consecutive slices of so many items, ``size`` at a time, at least one.
+
+    The last may be shorter: its stop is ``count``.
+    """
+    step = max(size, 1)
+    for start in range(0, count, step):
+        yield slice(start, min(start + step, count))

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from ganvas.bench.lines import Line, cell, lines, ordering
 from ganvas.bench.page import cube, curves, page
-from ganvas.bench.report import Line, as_csv, as_json, cell, lines, markdown, ordering, write
+from ganvas.bench.report import as_csv, as_json, markdown, write
 from ganvas.errors import UsageError
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from ganvas.errors import UsageError
-from ganvas.metrics.protocol import Protocol, Score, over_seeds, require_comparable, settings
+from ganvas.metrics.protocol import Protocol, Score, require_comparable, settings
 
 PROTOCOL = Protocol(
     metric="fid",
@@ -71,25 +71,3 @@ def test_json_stays_strict_for_numbers_that_are_not_finite(value: float):
 
 def test_settings_are_ordered_strings():
     assert settings(b=1, a="x") == settings(a="x", b=1) == (("a", "x"), ("b", "1"))
-
-
-def test_mean_over_seeds():
-    runs = [
-        Score(value=v, floor=1.0, protocol=PROTOCOL.model_copy(update={"seed": s}))
-        for s, v in enumerate([1.0, 2.0, 6.0])
-    ]
-    mean = over_seeds(runs)
-    assert mean.value == 3.0
-    assert mean.spread == pytest.approx(math.sqrt(7.0))  # ((-2)^2 + (-1)^2 + 3^2) / 2
-    assert mean.floor == 1.0
-    assert dict(mean.protocol.settings)["runs"] == "[0, 1, 2]"
-    with pytest.raises(UsageError, match="runs"):
-        mean.minus(over_seeds(runs[:2]))
-
-
-def test_mean_over_seeds_refuses_other_differences_and_nothing():
-    other = Score(value=1.0, protocol=PROTOCOL.model_copy(update={"samples": 1}))
-    with pytest.raises(UsageError, match="samples"):
-        over_seeds([Score(value=1.0, protocol=PROTOCOL), other])
-    with pytest.raises(UsageError, match="at least one"):
-        over_seeds([])

@@ -147,7 +147,6 @@ def test_effective_slots() -> None:
     memory.histogram.zero_()
     memory.histogram[5] = 1
     assert float(memory.effective_slots()) == pytest.approx(1)
-    assert float(memory.real_share()) == 0.5
 
 
 # ---- learning -----------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from ganvas.play.abilities import CanInfer, CanSample, HasLatentSpace
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.report import write_report
 from ganvas.report.run import read_json
+from ganvas.slices import slices
 from ganvas.training.folder import CONFIG, RunFolder
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 EVALUATION = "evaluation.json"
 CODES = 10_000
 """Items whose latents are compared with the prior."""
+BATCH = 256
+"""Items that are encoded at once."""
 
 
 def evaluate(
@@ -186,8 +189,8 @@ def _codes(model: Model, items: AnyArray, seed: int) -> AnyArray:
     """Return codes (N, K) of items, drawn where the encoder is a distribution."""
     draw = model.asked(CanInfer).draw
     noise = Noise(seed, model.device)
-    chunks = [items[start : start + 256] for start in range(0, len(items), 256)]
-    codes = [draw(model.domain.encode(x).to(model.device), noise).cpu() for x in chunks]
+    parts = (model.domain.encode(items[part]) for part in slices(len(items), BATCH))
+    codes = [draw(x.to(model.device), noise).cpu() for x in parts]
     return torch.cat(codes).numpy()
 
 

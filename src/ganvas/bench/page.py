@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ganvas.bench.report import (
+from ganvas.bench.lines import (
     Line,
     curve,
     groups_of,

@@ -25,6 +25,7 @@ from ganvas.data.settings import AffineSettings
 from ganvas.data.source import REFERENCE, REFERENCE_SIZE, ArraySource, Rows, Source, Table
 from ganvas.data.spec import spec_of
 from ganvas.errors import UsageError
+from ganvas.slices import slices
 
 CHUNK: Final = 1000
 """Items of a finite split that are turned at a time."""
@@ -74,9 +75,10 @@ class AffineSource(Source):
         if split == REFERENCE:
             pool = pool.rows(rng.integers(len(pool), size=REFERENCE_SIZE))
         places, digits = self._places(rng, len(pool)), self._digits.spec.domain.stage(pool.x)
-        parts = [slice(start, start + CHUNK) for start in range(0, len(pool), CHUNK)]
         domain = self.spec.domain
-        pictures = [domain.normalise(self._pasted(digits[p], places[p])) for p in parts]
+        pictures = [
+            domain.normalise(self._pasted(digits[p], places[p])) for p in slices(len(pool), CHUNK)
+        ]
         return Items(domain.decode(torch.cat(pictures)), pool.get(LABEL))
 
     def draw(self, rng: np.random.Generator) -> Rows:

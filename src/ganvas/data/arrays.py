@@ -9,7 +9,6 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -190,11 +189,12 @@ def _item_array(path: Path, key: str, array: AnyArray) -> AnyArray:
 def _points(where: str, array: AnyArray) -> AnyArray:
     """Return points in the type that they have, after a look at each number."""
     broken, first = 0, (0, 0)
-    for start, part in _numbered(array):
+    for rows in parts(array):
+        part = array[rows]
         finite = np.isfinite(part)
         if not finite.all():
             row, column = (int(place) for place in np.argwhere(~finite)[0])
-            first = first if broken else (start + row, column)
+            first = first if broken else (rows.start + row, column)
             broken += int((~finite.all(axis=1)).sum())
         refuse_huge(where, np.where(finite, part, 0))
     if broken:
@@ -206,14 +206,6 @@ def _points(where: str, array: AnyArray) -> AnyArray:
     if array.dtype.kind == "b":
         return array.view(np.uint8)
     return array.astype(np.float64) if array.dtype.itemsize > 8 else array
-
-
-def _numbered(array: AnyArray) -> Iterator[tuple[int, AnyArray]]:
-    """Give parts of an array, each with the number of its first row."""
-    start = 0
-    for part in parts(array):
-        yield start, part
-        start += len(part)
 
 
 def _images(where: str, array: AnyArray) -> AnyArray:

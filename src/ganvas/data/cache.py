@@ -30,6 +30,8 @@ import numpy.typing as npt
 
 from ganvas.data.memory import amount
 from ganvas.errors import UsageError
+from ganvas.files import flush_folder
+from ganvas.slices import slices
 
 Array8 = npt.NDArray[np.uint8]
 
@@ -171,7 +173,7 @@ class Cache:
                     lock.release()
                 with contextlib.suppress(OSError):  # one is there: another process was faster
                     folder.rename(self.root / key)
-                    _sync(self.root)
+                    flush_folder(self.root)
             finally:
                 lock.release()
                 shutil.rmtree(folder, ignore_errors=True)
@@ -213,7 +215,7 @@ class Cache:
             json.dump({**body, "sha256": _digest(body)}, stream)
             stream.flush()
             os.fsync(stream.fileno())
-        _sync(folder)
+        flush_folder(folder)
 
     def _drop(self, folder: Path, name: str, why: str) -> None:
         log.warning("The decoded copy of %s is damaged (%s); it is made anew.", name, why)
@@ -405,8 +407,8 @@ def _keep_channels(path: Path, count: int, shape: tuple[int, int, int], channels
     rows = max(4 * BLOCK // row, 1)
     with path.open("rb") as stream, rest.open("wb") as out:
         writer = Writer(out)
-        for start in range(0, count, rows):
-            content = stream.read(row * min(rows, count - start))
+        for part in slices(count, rows):
+            content = stream.read(row * (part.stop - part.start))
             writer.write(np.frombuffer(content, np.uint8).reshape(-1, *shape)[:, :channels])
         sums = writer.finish()
     rest.replace(path)
@@ -425,13 +427,3 @@ def _last_use(folder: Path) -> float:
         with contextlib.suppress(OSError):
             return path.stat().st_mtime
     return 0.0
-
-
-def _sync(folder: Path) -> None:
-    """Bring a folder's entries to the disk, where folders can be opened."""
-    with contextlib.suppress(OSError):
-        number = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)

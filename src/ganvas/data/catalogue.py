@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ganvas.data import arrays, standard
 from ganvas.data.domains import find_domain
-from ganvas.data.domains.images import ImageOptions
 from ganvas.data.graph_files import is_graph, read_tables
 from ganvas.data.graph_laws import GRAPH_NAMES, graph_law
 from ganvas.data.hub import PREFIX, read_hub
+from ganvas.data.image_options import ImageOptions
 from ganvas.data.items import Collection
 from ganvas.data.laws import LAW_NAMES
 from ganvas.data.packaged import PACKAGED, digits, digits8

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ganvas.slices import slices
+
 AnyArray = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
@@ -39,11 +41,9 @@ class Summary:
         return np.where(self.variance > 0, np.sqrt(self.variance), half)
 
 
-def parts(array: AnyArray) -> Iterator[AnyArray]:
+def parts(array: AnyArray) -> Iterator[slice]:
     """Give the rows of an array (N, …) in turn, so many that `PART` numbers are looked at."""
-    rows = max(PART // max(int(np.prod(array.shape[1:])), 1), 1)
-    for start in range(0, len(array), rows):
-        yield array[start : start + rows]
+    return slices(len(array), PART // max(int(np.prod(array.shape[1:])), 1))
 
 
 def summarise(array: AnyArray) -> Summary:
@@ -53,7 +53,7 @@ def summarise(array: AnyArray) -> Summary:
     """
     count, found = 0, None
     for part in parts(array):
-        exact = np.asarray(part, np.float64)
+        exact = np.asarray(array[part], np.float64)
         new = Summary(exact.mean(0), exact.var(0), exact.min(0), exact.max(0))
         found = new if found is None else _merged(found, count, new, len(exact))
         count += len(exact)

@@ -22,6 +22,7 @@ from ganvas.data.source import INDEX, Rows, Source, Table
 from ganvas.data.spec import DataSpec
 from ganvas.data.views import AtSize, View
 from ganvas.errors import UsageError
+from ganvas.slices import slices
 
 MAIN = "main"
 FIRST_SEED = 1000
@@ -320,8 +321,7 @@ class Feed:
         return tuple(column[self._rank * n : (self._rank + 1) * n] for column in rows)
 
     def _batches(self, items: Any, n: int) -> Iterator[Batch]:
-        for start in range(0, len(items), n):
-            rows = slice(start, min(start + n, len(items)))
+        for rows in slices(len(items), n):
             batch = self.source.batch(items.rows(rows))
             index = torch.arange(rows.start, rows.stop)
             yield batch.replace(**{INDEX: index}).to(self._device)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ganvas.data.items import AnyArray
 from ganvas.data.source import Source
+from ganvas.slices import slices
 
 CHUNK = 2**24
 """Bytes that are hashed at a time."""
@@ -36,5 +37,5 @@ def fingerprint(source: Source) -> str:
 def _pieces(array: AnyArray) -> Iterator[memoryview]:
     """Give the bytes of an array row by row, wherever they lie and in whatever order."""
     rows = max(CHUNK * len(array) // max(array.nbytes, 1), 1)
-    for start in range(0, len(array), rows):
-        yield np.ascontiguousarray(array[start : start + rows]).data
+    for part in slices(len(array), rows):
+        yield np.ascontiguousarray(array[part]).data

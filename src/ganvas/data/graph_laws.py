@@ -17,6 +17,7 @@ from ganvas.data.domains.links import Links
 from ganvas.data.graphs import Pairs
 from ganvas.data.items import Collection, Items
 from ganvas.errors import UsageError, did_you_mean
+from ganvas.slices import slices
 
 Float = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
@@ -175,12 +176,12 @@ def _drawn(rates: Rates, nodes: int, rng: np.random.Generator) -> Pairs:
 def _above_diagonal(rates: Rates, nodes: int) -> Iterator[tuple[Index, Index, Float]]:
     """Give all pairs i < j and their rates, some rows at a time."""
     columns = np.arange(nodes)
-    for start in range(0, nodes, ROWS):
-        rows = columns[start : start + ROWS, None]
+    for part in slices(nodes, ROWS):
+        rows = columns[part, None]
         rate = rates(rows, columns[None])
         above = rows < columns
         at, j = np.nonzero(above)
-        yield at + start, j, rate[above]
+        yield at + part.start, j, rate[above]
 
 
 def _unit(x: Float) -> Float:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ganvas.data.items import Items
 from ganvas.errors import UsageError
+from ganvas.slices import slices
 
 Pairs = npt.NDArray[np.int64]
 """Pairs of node numbers, (M, 2)."""
@@ -134,10 +135,10 @@ def unlinked_rows(links: Pairs, nodes: int) -> Iterator[Pairs]:
     taken = _numbers(links, nodes)
     taken.sort()
     columns = np.arange(nodes)
-    for start in range(0, nodes, ROWS):
-        rows = columns[start : start + ROWS, None]
+    for part in slices(nodes, ROWS):
+        rows = columns[part, None]
         i, j = np.nonzero(rows < columns)
-        pairs = np.stack([i + start, j], axis=1)
+        pairs = np.stack([i + part.start, j], axis=1)
         yield pairs[~_among(_numbers(pairs, nodes), taken)]
 
 

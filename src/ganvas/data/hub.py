@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ganvas.data import pixels
-from ganvas.data.domains.images import ImageOptions
+from ganvas.data.image_options import ImageOptions
 from ganvas.data.items import Collection, Items, encode_labels
 from ganvas.data.pixels import Form
 from ganvas.errors import UsageError

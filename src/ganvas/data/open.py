@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from ganvas.data.affine import AffineSource
 from ganvas.data.catalogue import AFFINE, STACKS, conformed, read
-from ganvas.data.domains.images import ImageOptions
 from ganvas.data.domains.points import PointOptions
 from ganvas.data.graph_laws import GRAPH_NAMES, graph_law
 from ganvas.data.graph_source import LINKS, GraphSource
+from ganvas.data.image_options import ImageOptions
 from ganvas.data.items import Collection, require_several
 from ganvas.data.laws import LAW_NAMES, law
 from ganvas.data.reader import own_reader

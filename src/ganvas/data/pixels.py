@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps
 
 from ganvas.data import deep
-from ganvas.data.domains.images import Colour, ImageOptions, Resize
+from ganvas.data.image_options import Colour, ImageOptions, Resize
 from ganvas.errors import UsageError
 
 Array8 = npt.NDArray[np.uint8]

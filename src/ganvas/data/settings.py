@@ -13,8 +13,8 @@ from pydantic import Field, create_model
 from ganvas.config import Settings
 from ganvas.data.domain import Domain
 from ganvas.data.domains import all_domains, find_domain, kinds
-from ganvas.data.domains.images import ImageOptions
 from ganvas.data.domains.points import PointOptions
+from ganvas.data.image_options import ImageOptions
 from ganvas.data.options import DataOptions
 from ganvas.errors import UsageError
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ganvas.data.domains.images import ImageOptions
+from ganvas.data.image_options import ImageOptions
 from ganvas.data.items import Collection, Items
 from ganvas.data.packaged import DIGITS
 from ganvas.data.pixels import Array8

@@ -22,6 +22,7 @@ from ganvas.metrics.of import measures_of
 from ganvas.networks.conditions import Given, at
 from ganvas.play import Game, Noise, global_seed, has
 from ganvas.play.abilities import CanSample, CanScore
+from ganvas.slices import slices
 
 WATCH_SEED = 777
 """Run s is watched with latents of seed 777 + s, the same at every look."""
@@ -203,8 +204,4 @@ def conditions_of(game: Game, source: Source, items: Items) -> Given:
 
 def _in_parts(say: Callable[[Tensor, Given], Tensor], x: Tensor, y: Given) -> Tensor:
     """Return a game's answer for all of x (N, …) with its conditions, a batch at a time."""
-    parts: list[Tensor] = []
-    for start in range(0, len(x), BATCH):
-        part = slice(start, start + BATCH)
-        parts.append(say(x[part], at(y, part)))
-    return torch.cat(parts).float()
+    return torch.cat([say(x[part], at(y, part)) for part in slices(len(x), BATCH)]).float()

@@ -20,6 +20,7 @@ from ganvas.metrics.neighbours import nearest
 from ganvas.nn import downsample_average, upsample_nearest
 from ganvas.report.figures import Panel, figure
 from ganvas.report.marks import Line
+from ganvas.slices import slices
 
 Pixels = NDArray[np.float32]
 ROUNDS = 1200
@@ -84,8 +85,8 @@ def vae_digits(seed: int, epochs: int = EPOCHS) -> tuple[Pixels, Pixels, list[fl
     for _ in range(epochs):
         total = 0.0
         order = torch.randperm(len(x), generator=rng)
-        for start in range(0, len(x), BATCH):
-            rows = order[start : start + BATCH]
+        for part in slices(len(x), BATCH):
+            rows = order[part]
             loss = model.loss(x[rows], torch.randn(len(rows), LATENT, generator=rng))
             descent.zero_grad()
             loss.backward()

@@ -17,6 +17,7 @@ from ganvas.latent.slots import readings
 from ganvas.metrics.protocol import Protocol, Score, settings
 from ganvas.networks.base import Discriminator, Head, MemoryHead
 from ganvas.nn import Memory
+from ganvas.slices import slices
 
 HELD_OUT, BATCH = 10_000, 250
 """Items that likelihoods are taken of, and how many go through the network at once."""
@@ -101,8 +102,8 @@ def held_out_scores(
     names |= {"likelihood/biased": "query_log_likelihood_biased"}
     names |= {"slots/effective": "effective_slots"}
     means = dict.fromkeys(names, 0.0)
-    for start in range(0, len(items), BATCH):
-        x = source.spec.domain.encode(items[start : start + BATCH]).to(memory.keys.device)
+    for part in slices(len(items), BATCH):
+        x = source.spec.domain.encode(items[part]).to(memory.keys.device)
         found = readings(memory, query(x))
         means = {name: means[name] + found[name] * len(x) / len(items) for name in names}
     return {

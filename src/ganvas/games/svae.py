@@ -33,6 +33,7 @@ from ganvas.networks import (
 )
 from ganvas.nn import Gradient, all_reduce, world_size
 from ganvas.play import Adam, Game, Noise, OptimiserConfig, Player, Turns
+from ganvas.slices import slices
 
 DECODED = 1 << 24
 """Numbers decoded at once, at most, when a likelihood is estimated."""
@@ -156,11 +157,8 @@ class SVAE(Game[SVAEConfig]):
         divergence.
         """
         observed = self.likelihood.observe(x, noise)
-        step = max(DECODED // (samples * x[0].numel()), 1)
-        parts = [
-            self._estimate(observed[start : start + step], noise, samples)
-            for start in range(0, len(x), step)
-        ]
+        step = DECODED // (samples * x[0].numel())
+        parts = [self._estimate(observed[part], noise, samples) for part in slices(len(x), step)]
         return Estimates(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
     def _estimate(self, x: Tensor, noise: Noise, samples: int) -> Estimates:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganvas.errors import UsageError
+from ganvas.slices import slices
 
 Images = NDArray[np.uint8]
 """Images in data units, (N, H, W, C) uint8."""
@@ -99,8 +100,7 @@ def look_through(
     """Yield what `extract` returns, batch by batch."""
     extractor.resize(*checked_images(images).shape[1:])
     n = len(images) if rows is None else len(rows)
-    for start in range(0, n, batch):
-        part = slice(start, min(start + batch, n))
+    for part in slices(n, batch):
         taken = images[part] if rows is None else images[rows[part]]
         pixels = torch.from_numpy(np.ascontiguousarray(taken)).to(device)
         look = extractor.look(pixels.permute(0, 3, 1, 2).float() / 255)

@@ -20,6 +20,7 @@ from ganvas.errors import UsageError
 from ganvas.metrics.classification import balanced, neighbour_accuracy
 from ganvas.metrics.protocol import Protocol, Score, settings
 from ganvas.metrics.unmeasurable import require_finite
+from ganvas.slices import slices
 
 BATCH = 500
 DRAWS = 20
@@ -180,7 +181,7 @@ def _score(
 
 def _batches(x: NDArray[Any], source: Source, device: torch.device) -> list[Tensor]:
     encode = source.spec.domain.encode
-    return [encode(x[i : i + BATCH]).to(device) for i in range(0, len(x), BATCH)]
+    return [encode(x[part]).to(device) for part in slices(len(x), BATCH)]
 
 
 @torch.no_grad()

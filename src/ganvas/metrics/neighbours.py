@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganvas.errors import UsageError
 from ganvas.metrics.unmeasurable import UnmeasurableError, require_finite
+from ganvas.slices import slices
 
 BLOCK = 1 << 23
 """Distances held at once, at most: 64 MiB in float64."""
@@ -35,9 +36,8 @@ def vectors_of(features: Tensor) -> Tensor:
 def chunks(vectors: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Yield ranges of rows of (N, F) vectors and these rows in float64, `BLOCK` numbers at most."""
     span = max(1, BLOCK // vectors.shape[1])
-    for start in range(0, len(vectors), span):
-        part = vectors[start : start + span].to(torch.float64)
-        yield slice(start, start + len(part)), part
+    for rows in slices(len(vectors), span):
+        yield rows, vectors[rows].to(torch.float64)
 
 
 def centre(vectors: Tensor) -> Tensor:
@@ -56,16 +56,16 @@ def squared_distance_blocks(queries: Tensor, gallery: Tensor) -> Iterator[tuple[
     """
     origin = centre(gallery)
     whole = next(chunks(gallery))[1] - origin if gallery.numel() <= BLOCK else None
-    rows = max(1, min(BLOCK // len(gallery), BLOCK // gallery.shape[1]))
-    for start in range(0, len(queries), rows):
-        a = queries[start : start + rows].to(torch.float64) - origin
+    span = min(BLOCK // len(gallery), BLOCK // gallery.shape[1])
+    for rows in slices(len(queries), span):
+        a = queries[rows].to(torch.float64) - origin
         if whole is not None:
             squares = _products(a, whole)
         else:
             parts = (part - origin for _, part in chunks(gallery))
             squares = torch.cat([_products(a, part) for part in parts], dim=1)
         squares.add_(a.square().sum(1, keepdim=True))
-        yield slice(start, start + len(a)), squares.clamp_(min=0)
+        yield rows, squares.clamp_(min=0)
 
 
 def _products(a: Tensor, b: Tensor) -> Tensor:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -161,30 +160,3 @@ def require_comparable(scores: Sequence[Score]) -> None:
                 f"scores {scores[0].name} and {other.name} have different protocols and cannot "
                 f"be compared ({shown}); evaluate both models with the same settings"
             )
-
-
-def over_seeds(scores: Sequence[Score]) -> Score:
-    """Return mean and standard deviation of one measure over runs that differ only in their seed.
-
-    The seeds move to the ``runs`` setting, so that means over different runs stay distinguishable.
-
-    Raises:
-        UsageError: the protocols differ in more than the seed, or there are no scores.
-    """
-    if not scores:
-        raise UsageError("a mean over seeds needs at least one score")
-    seedless = [
-        score.model_copy(update={"protocol": score.protocol.model_copy(update={"seed": None})})
-        for score in scores
-    ]
-    require_comparable(seedless)
-    values = [score.value for score in scores]
-    floors = [score.floor for score in scores if score.floor is not None]
-    common = seedless[0].protocol
-    runs = settings(**dict(common.settings), runs=[score.protocol.seed for score in scores])
-    return Score(
-        value=statistics.fmean(values),
-        spread=statistics.stdev(values) if len(values) > 1 else None,
-        floor=statistics.fmean(floors) if floors else None,
-        protocol=common.model_copy(update={"settings": runs}),
-    )

@@ -92,21 +92,6 @@ class NearestNeighbour:
         return Look(pixels, torch.nn.functional.one_hot(labels, self._classes).double())
 
 
-def require_accuracy(
-    classifier: Extractor, images: Images, labels: ArrayLike, required: float
-) -> float:
-    """Return the accuracy of a classifier on labelled images; evaluate with it only then.
-
-    Raises:
-        GanvasError: it is below ``required``.
-        UsageError: the extractor does not classify.
-    """
-    truth = np.asarray(labels, np.int64)
-    accuracy = float((predicted(classifier, images) == truth).mean())
-    refuse_below(accuracy, required, f"classifier {classifier.name}")
-    return accuracy
-
-
 def predicted(classifier: Extractor, images: Images) -> Index:
     """Return the most probable class of each (N, H, W, C) image, (N,).
 

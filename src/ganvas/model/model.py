@@ -15,7 +15,7 @@ from ganvas.latent.interpolation import line, square
 from ganvas.latent.inversion import invert
 from ganvas.model.labels import Label, Labels, advice, morph
 from ganvas.model.slots import Slots
-from ganvas.model.trained import Array, Trained, block_seed, parts
+from ganvas.model.trained import Array, Trained, block_seed
 from ganvas.play import Noise, has
 from ganvas.play.abilities import (
     CanAssign,
@@ -29,6 +29,7 @@ from ganvas.play.abilities import (
     CanScore,
     HasSlots,
 )
+from ganvas.slices import slices
 
 
 class Model(Trained):
@@ -219,7 +220,7 @@ class Model(Trained):
         noise = Noise(block_seed(seed, 0))
         found: list[Array] = []
         errors: list[Tensor] = []
-        for part in parts(len(x), batch):
+        for part in slices(len(x), batch):
             target = self.domain.encode(x[part]).to(self.device)
             starts = [game.prior(len(target), noise) for _ in range(restarts)]
             z, error = invert(

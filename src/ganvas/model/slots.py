@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from ganvas.model.trained import Trained
 from ganvas.play.abilities import HasSlots
-
-if TYPE_CHECKING:
-    from ganvas.model.model import Model
 
 Array = npt.NDArray[Any]
 
@@ -61,7 +59,7 @@ class Slots:
     Samples of a slot come of latents [K_c, z]: the slot's key, and noise drawn as for any sample.
     """
 
-    def __init__(self, model: Model, game: HasSlots) -> None:
+    def __init__(self, model: Trained, game: HasSlots) -> None:
         self._model, self._memory = model, game.memory
 
     def __len__(self) -> int:

@@ -25,6 +25,7 @@ from ganvas.networks.conditions import Given, at
 from ganvas.nn import drawing, hold_still
 from ganvas.play import Game, Noise
 from ganvas.play.abilities import CanSample, declared, has, verb_of, verbs_of
+from ganvas.slices import slices
 
 BLOCK = 64
 """Latents are drawn in blocks of this many, each from its own seed: the first samples of a seed are
@@ -159,7 +160,7 @@ class Trained:
         all if there is none.
         """
         game, chunks = self.asked(CanSample), list[Array]()
-        for part in parts(len(z), batch):
+        for part in slices(len(z), batch):
             inputs = z[part].to(self.device), at(y, part, self.device)
             own = None if seed is None else OfSamples(partial(block_seed, seed), BLOCK, part)
             with nullcontext() if own is None else drawing(self.game, own):
@@ -233,7 +234,7 @@ class Trained:
         """Give what the game says of ``x``, a batch at a time."""
         self._check_shape(x)
         y = self._labels(label, len(x))
-        for part in parts(len(x), batch):
+        for part in slices(len(x), batch):
             inputs = self.domain.encode(x[part]).to(self.device)
             yield say(inputs, None if y is None else y[part].to(self.device))
 
@@ -254,12 +255,6 @@ def block_seed(seed: int, block: int) -> int:
     if seed < 0:
         raise UsageError(f"a seed is a whole number from 0 on, not {seed}")
     return int(np.random.SeedSequence(seed, spawn_key=(block,)).generate_state(1)[0])
-
-
-def parts(n: int, batch: int) -> Iterator[slice]:
-    """Give the slices of n items that go through a network at once."""
-    for start in range(0, n, max(batch, 1)):
-        yield slice(start, min(start + max(batch, 1), n))
 
 
 def choose_device(device: str | torch.device) -> torch.device:

@@ -196,11 +196,6 @@ class Memory(nn.Module):
         prior = self.prior()
         return (-torch.xlogy(prior, prior).sum()).exp()
 
-    def real_share(self) -> Tensor:
-        """Return the share of real slots among those that hold a key, 0-d."""
-        populated = self.populated
-        return (self.values * populated).sum() / populated.sum().clamp_min(1)
-
     # ---- learning -------------------------------------------------------------------------------
 
     @torch.no_grad()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ganvas.nn.collective import gather, world_size
 from ganvas.nn.drawing import Drawing
 from ganvas.nn.tracking import Tracking
+from ganvas.slices import slices
 
 CACHED = 131_072
 """Distances that are worked on at once: half a megabyte, which a processor's cache holds."""
@@ -156,5 +157,4 @@ def _kernels(near: Tensor) -> int:
 
 
 def _parts(near: Tensor) -> list[slice]:
-    step = _kernels(near)
-    return [slice(first, first + step) for first in range(0, len(near), step)]
+    return list(slices(len(near), _kernels(near)))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from ganvas.report import svg
 from ganvas.report.axes import Axis, range_of
 from ganvas.report.marks import Mark, Plane
+from ganvas.slices import slices
 
 WIDTH, HEIGHT = 300, 236  # of a panel
 LEFT, RIGHT, TOP, BOTTOM = 56, 18, 26, 40  # margins in a panel
@@ -91,11 +92,12 @@ def panels_of(panels: Sequence[Panel], columns: int) -> tuple[str, int, int]:
     columns = min(columns, len(panels))
     legends = [_Legend(panel) for panel in panels]
     drawn, y = list[str](), 0
-    for start in range(0, len(panels), columns):
-        row = range(start, min(start + columns, len(panels)))
+    for part in slices(len(panels), columns):
+        row = range(part.start, part.stop)
         room = LINE * max(len(legends[i].lines) for i in row)
         drawn += [
-            svg.moved(_panel(panels[i], legends[i], room, i), (i - start) * WIDTH, y) for i in row
+            svg.moved(_panel(panels[i], legends[i], room, i), (i - part.start) * WIDTH, y)
+            for i in row
         ]
         y += HEIGHT + room
     return "".join(drawn), columns * WIDTH, y

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ganvas.config import Settings
 from ganvas.data.domain import AnyArray, Domain, Size
-from ganvas.data.domains.images import ImageOptions
 from ganvas.data.feed import Feed
+from ganvas.data.image_options import ImageOptions
 from ganvas.data.items import Collection, Items
 from ganvas.data.open import views_of
 from ganvas.data.reader import Reader

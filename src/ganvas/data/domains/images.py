@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
-from PIL import ImageColor
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from ganvas.config import Settings
-from ganvas.data import draw
+from ganvas.data import draw, pixels
 from ganvas.data.domain import AnyArray, Domain, Size
+from ganvas.data.image_options import ImageOptions
 from ganvas.data.options import DataOptions
 from ganvas.errors import UsageError
 
@@ -26,83 +25,6 @@ if TYPE_CHECKING:
 ROWS = 8
 CLASS_ROWS = 16
 """Rows of a grid of samples, at most so many where each row is a class."""
-
-Pixels = Annotated[int, Field(ge=1, le=8192)]
-Resize = Literal["none", "stretch", "fit-crop", "pad"]
-Channels = Literal["auto", "grey", "rgb", "rgba"]
-Colour = tuple[int, int, int]
-
-
-class ImageOptions(DataOptions):
-    """What images can be told.
-
-    Attributes:
-        size: edge of the square images, or [height, width], or 48x64, height first; None keeps the
-            files' own size.
-        resize: how an image of another size gets there. ``none``: it does not, all must fit;
-            ``stretch``: both edges scaled alone; ``fit-crop``: scaled to cover, centre cropped;
-            ``pad``: scaled down to fit if larger, never enlarged, centred on ``background``.
-        channels: colour form of all images; ``auto`` takes it from the files.
-        background: colour under transparent pixels (white if None) and around padded images
-            (black if None); naming one makes ``auto`` drop the alpha channel.
-        mirror: flip each training record left to right with probability one half.
-        dequantise: add uniform noise of one grey level to what is trained on.
-        skip_broken: leave unreadable files out with a warning instead of refusing the folder.
-        bits: how many bits of a channel are used in files of more than 8: white is 2^bits − 1.
-            None: the fewest that hold all numbers of the set.
-        cache: where a folder or archive of images is kept decoded. ``auto``: small sets in memory,
-            others on disk in the user's cache folder; a folder: there; ``memory``; ``none``:
-            nowhere, each batch is decoded anew.
-    """
-
-    owner: ClassVar[str] = "images"
-    size: Pixels | tuple[Pixels, Pixels] | None = None
-    resize: Resize = "none"
-    channels: Channels = "auto"
-    background: str | None = None
-    mirror: bool = False
-    dequantise: bool = False
-    skip_broken: bool = False
-    bits: int | None = Field(default=None, ge=1, le=32)
-    cache: str = Field(default="auto", min_length=1)
-
-    @field_validator("size", mode="before")
-    @classmethod
-    def _of_words(cls, value: object) -> object:
-        """Take a size as it is printed, height x width: 48x64."""
-        edges = re.fullmatch(r"(\d{1,4})x(\d{1,4})", value) if isinstance(value, str) else None
-        return value if edges is None else tuple(map(int, edges.groups()))
-
-    @field_validator("background")
-    @classmethod
-    def _is_colour(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                ImageColor.getrgb(value)
-            except ValueError:
-                raise ValueError(
-                    f"'{value}' is not a colour; write a name such as 'white' or '#rrggbb'"
-                ) from None
-        return value
-
-    @model_validator(mode="after")
-    def _rule_has_size(self) -> Self:
-        if self.resize != "none" and self.size is None:
-            raise ValueError(f"resize={self.resize} needs a size, for example size=64")
-        return self
-
-    @property
-    def height_width(self) -> tuple[int, int] | None:
-        """The size asked for as (height, width), or None."""
-        return (self.size, self.size) if isinstance(self.size, int) else self.size
-
-    @property
-    def colour(self) -> Colour | None:
-        """The background as (red, green, blue), or None."""
-        if self.background is None:
-            return None
-        red, green, blue, *_ = ImageColor.getrgb(self.background)
-        return red, green, blue
 
 
 class Images(Domain):
@@ -140,8 +62,6 @@ class Images(Domain):
         Raises:
             UsageError: the images have another size and no rule says how they get there.
         """
-        from ganvas.data import pixels
-
         assert isinstance(settings, ImageOptions)
         _, height, width, channels = collection.splits["train"].x.shape
         size = pixels.choose_size(settings, [(f"{collection.name}, image 0", (height, width))])
@@ -239,8 +159,6 @@ class Images(Domain):
         """
         from PIL import Image
 
-        from ganvas.data import pixels
-
         form = pixels.Form((self.height, self.width), "fit-crop", pixels.FORMS[self.channels], None)
         try:
             with Image.open(text) as picture:
@@ -274,5 +192,5 @@ class Images(Domain):
             raise UsageError(f"{path} holds files already; give a new or empty folder.")
         path.mkdir(parents=True, exist_ok=True)
         digits = len(str(max(len(array) - 1, 0)))
-        for number, pixels in enumerate(array):
-            draw.grid(pixels[None], enlarge=False).save(path / f"{number:0{digits}d}.png")
+        for number, image in enumerate(array):
+            draw.grid(image[None], enlarge=False).save(path / f"{number:0{digits}d}.png")

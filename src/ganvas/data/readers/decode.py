@@ -20,6 +20,7 @@ from ganvas.data import deep, pixels
 from ganvas.data.pixels import Array8, Form, Size
 from ganvas.data.progress import Progress
 from ganvas.data.readers.place import File, LeftOut, Place, formats
+from ganvas.slices import slices
 
 THREADS = min(8, os.cpu_count() or 1)
 MAX_PIXELS = 89_478_485
@@ -120,8 +121,7 @@ def decode(
     place: Place, files: Sequence[File], form: Form, write: Callable[[Array8], None]
 ) -> Decoded:
     """Decode all files in order; write gets planes (n, C, H, W), broken files left out."""
-    chunk = max(CHUNK // int(np.prod(form.shape)), 1)
-    chunks = [files[start : start + chunk] for start in range(0, len(files), chunk)]
+    chunks = [files[part] for part in slices(len(files), CHUNK // int(np.prod(form.shape)))]
 
     def attempt(some: Sequence[File]) -> tuple[Array8, list[LeftOut]]:
         broken: list[LeftOut] = []
