@@ -14,6 +14,7 @@ from ganvas.metrics.diversity import (
     mean_pairwise_distance,
     within_class_variance_ratio,
 )
+from ganvas.metrics.unmeasurable import UnmeasurableError
 
 
 def normal(n: int, width: int, seed: int) -> Tensor:
@@ -66,6 +67,29 @@ def test_birthday_estimate_without_and_with_only_collisions():
     same = duplicates.birthday_support(torch.ones(30, 4), 0.0)
     assert same.collisions == same.pairs == 435
     assert same.size == 1
+
+
+def test_equal_items_do_not_put_the_border_at_nothing():
+    """A few equal pairs: samples that are all alike still have near copies, and a small support."""
+    real = normal(200, 6, 0)
+    repeated = torch.cat([real, real[:5]])
+    border = duplicates.duplicate_border(repeated)
+    assert border == pytest.approx(duplicates.duplicate_border(real), rel=0.05)
+    assert duplicates.duplicate_rate(repeated, border) >= 10 / 205
+    collapsed = real[:1] + 1e-3 * normal(100, 6, 1)
+    assert duplicates.duplicate_rate(collapsed, border) == 1
+    assert duplicates.birthday_support(collapsed, border).size == 1
+
+
+def test_held_out_images_that_were_trained_on_do_not_put_the_border_at_nothing():
+    train, held_out = normal(200, 6, 0), normal(200, 6, 1)
+    noisy = train + 1e-3 * normal(200, 6, 2)
+    assert duplicates.copy_share(noisy, train, torch.cat([held_out, train[:9]])) == 1
+
+
+def test_data_that_are_all_equal_have_no_near_copies_to_tell():
+    with pytest.raises(UnmeasurableError, match="equal others"):
+        duplicates.duplicate_border(torch.ones(20, 3))
 
 
 def test_bad_requests_are_refused():

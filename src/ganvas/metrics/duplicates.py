@@ -2,7 +2,8 @@
 
 "Near" always means nearer than real images are to each other, so no threshold is chosen by eye:
 the distance that a small share (1 %) of real images falls below is the border. Fresh real images
-then score that share themselves.
+then score that share themselves. Real images that equal one another say nothing about how near
+different ones are, so they are left out where the border is drawn.
 """
 
 from __future__ import annotations
@@ -38,33 +39,49 @@ def copy_share(
 ) -> float:
     """Return the share of samples as near to a training image as few real images are.
 
-    The border is the distance below which ``quantile`` of held-out images come to a training image.
-    A perfect generator scores ``quantile``; one that replays its training set scores 1.
+    The border is the distance below which ``quantile`` of the held-out images come to a training
+    image, of those that equal none. A perfect generator scores ``quantile``; one that replays its
+    training set scores 1, but so may one whose samples are blurred or vary too little: see
+    `ganvas.metrics.copies`.
 
     Args:
         samples: (N, F) features or pixels.
         train: (M, F) of the training images, or parts of them, which are not kept.
         held_out: (K, F) of real images that were not trained on.
         quantile: share in (0, 1).
+
+    Raises:
+        UnmeasurableError: all held-out images equal training images.
     """
     _checked(quantile)
     parts = [train] if isinstance(train, Tensor) else train
     found = [(nearest(held_out, part)[0], nearest(samples, part)[0]) for part in parts]
     real, fake = (torch.stack(distances).amin(0) for distances in zip(*found, strict=True))
-    return float((fake <= real.quantile(quantile)).double().mean())
+    return float((fake <= _border(real, quantile)).double().mean())
 
 
 def duplicate_border(real: Tensor, quantile: float = QUANTILE) -> float:
-    """Return the distance below which ``quantile`` of real images have another real image.
+    """Return the distance below which ``quantile`` of real images have another, different one.
 
     It shrinks as the set grows: compare sets of one size.
+
+    Raises:
+        UnmeasurableError: all real images are equal.
     """
-    return float(nearest_other(real)[0].quantile(_checked(quantile)))
+    return _border(nearest_other(real)[0], _checked(quantile))
 
 
 def duplicate_rate(samples: Tensor, border: float) -> float:
     """Return the share of (N, F) samples with another sample within distance ``border``."""
     return float((nearest_other(samples)[0] <= border).double().mean())
+
+
+def _border(distances: Tensor, quantile: float) -> float:
+    """Return a quantile of the distances (N,) that are not those of equal items."""
+    apart = distances[distances > 0]
+    if not len(apart):
+        raise UnmeasurableError("all real items equal others, so that no near copy can be told")
+    return float(apart.quantile(quantile))
 
 
 def _checked(quantile: float) -> float:

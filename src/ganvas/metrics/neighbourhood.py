@@ -17,6 +17,7 @@ from ganvas.metrics.extractor import Extractor, extract
 from ganvas.metrics.inception_score import class_shares
 from ganvas.metrics.modes import STRICT_SHARE
 from ganvas.metrics.prdc import expected_coverage, prdc
+from ganvas.metrics.unmeasurable import UnmeasurableError
 
 SET_SAMPLES = 1_000
 """Samples, and real items, where neighbours are compared: their cost is quadratic."""
@@ -56,9 +57,7 @@ class Neighbourhood:
         self._shares = None if probabilities is None else class_shares(probabilities)
         self._spread = mean_pairwise_distance(self._real)
         self._k = min(NEIGHBOURS, len(self._real) - 1)
-        self._border: float | None = duplicate_border(self._real)
-        if duplicate_rate(self._real, self._border) > TIED:
-            self._border = None
+        self._border = _border(self._real)
 
     def __call__(self, samples: Tensor) -> dict[str, float]:
         """Return precision, recall, density and coverage, variety, near copies and classes."""
@@ -79,6 +78,15 @@ class Neighbourhood:
         if self._extractor is None:
             return self._domain.encode(x).flatten(1), None
         return extract(self._extractor, x, device=self._device)
+
+
+def _border(real: Tensor) -> float | None:
+    """Return what a near copy is among samples; None where real items are so often copies."""
+    try:
+        border = duplicate_border(real)
+    except UnmeasurableError:
+        return None
+    return None if duplicate_rate(real, border) > TIED else border
 
 
 def class_numbers(shares: Tensor, real: Tensor) -> dict[str, float]:
