@@ -180,3 +180,18 @@ def test_errors_in_a_game_of_ones_own_are_found_there(
     said = ganvas("train", recipe, "--game", "wrong_game:Broken", "--out", "x", *TINY)
     assert said.code == 1
     assert f"({tmp_path / 'wrong_game.py'}:9)" in said.error
+
+
+def test_a_run_that_broke_off_before_it_had_a_model_is_diverging(
+    ganvas: Ganvas, tmp_path: Path
+) -> None:
+    rates = [f"game.{who}_optimiser.lr=1e30" for who in ("generator", "discriminator")]
+    words = ["train", "gan/ring8", "--out", tmp_path / "run", *TINY, *rates]
+    assert ganvas(*words, "train.rounds=40").code == 1
+    said = ganvas("diagnose", tmp_path / "run")
+    assert said.code == 0
+    assert said.out.startswith("verdict: diverging\n  the run gave up at round")
+    assert "game.generator_optimiser.lr=5e+29" in said.out
+    assert "ganvas diagnose" in ganvas("evaluate", tmp_path / "run").error
+    (tmp_path / "run" / "metrics.jsonl").unlink()
+    assert "no model yet" in ganvas("diagnose", tmp_path / "run").error

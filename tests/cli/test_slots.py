@@ -181,10 +181,30 @@ def test_training_items_are_their_own_nearest(ganvas: Ganvas, memory: Path, tmp_
     assert [line.split()[:2] for line in said.out.splitlines()[2:]] == [["0", "0"], ["1", "1"]]
 
 
-def test_nearest_of_systems_without_an_encoder(ganvas: Ganvas, trained: Path) -> None:
-    said = ganvas("nearest", trained)
-    assert said.code == 1
+def test_nearest_of_systems_without_an_encoder(
+    ganvas: Ganvas, trained: Path, tmp_path: Path
+) -> None:
+    """Items are compared as they are; a copy is known by the next item being far."""
+    known, some = training_items(trained), tmp_path / "some.npy"
+    alone = np.argsort(np.linalg.norm(known, axis=1))[-1]  # the outermost: the next is not near
+    np.save(some, known[[alone, 7]] + np.float32(1e-5))
+    out = tmp_path / "near.json"
+    said = ganvas("nearest", trained, some, "--neighbours", "2", "--out", out)
+    assert said.code == 0
+    assert "2 of 2 are copies" in said.out
+    told = json.loads(out.read_text())
+    assert [row[0] for row in told["index"]] == [alone, 7]
+    assert told["copy"] == [True, True]
+    by_hand = np.sort(np.linalg.norm(known - known[7] - 1e-5, axis=1))[:2]
+    np.testing.assert_allclose(told["distance"][1], by_hand / known.std(), rtol=0.5)
+    assert ganvas("nearest", trained, "--count", "2").code == 0
+    said = ganvas("nearest", trained, "--by", "codes")
     assert "a model of gan has no 'encode'" in said.error
+
+
+def test_a_memory_compares_items_as_they_are_if_asked(ganvas: Ganvas, memory: Path) -> None:
+    said = ganvas("nearest", memory, "--count", "2", "--by", "items")
+    assert "0 of 2 are copies" in said.out
 
 
 # ---- mistakes ---------------------------------------------------------------------------------

@@ -21,10 +21,12 @@ from ganvas.diagnosis.found import Found, Score, Table
 from ganvas.diagnosis.horizon import Horizon
 from ganvas.diagnosis.overrides import Remedy
 from ganvas.diagnosis.remedies import Causes, Verdict, remedies
+from ganvas.diagnosis.shipped import Shipped
 from ganvas.diagnosis.verdicts import Diagnosis, diagnose
 from ganvas.games import systems
 from ganvas.play import build
 from ganvas.recipes import Recipe, load_recipe, names
+from ganvas.recipes.shipped import shipped
 from tests.training.players import log
 
 RING = open_data(DataSettings(source="ring8")).spec
@@ -215,6 +217,48 @@ def test_a_discriminator_that_learnt_by_heart() -> None:
     assert judged(log(5000), thin, PHOTOS, config, overfit=0.6).verdict == "dropping modes"
 
 
+# ---- memorising ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("share", "fresh", "verdict"),
+    [
+        (0.31, 0.0, "memorising"),
+        (0.29, 0.0, "healthy"),
+        (0.9, 0.85, "memorising"),
+        (0.9, 0.87, "healthy"),
+        (1.0, 1.0, "healthy"),
+    ],
+)
+def test_copies_count_beyond_those_among_fresh_items(
+    share: float, fresh: float, verdict: Verdict
+) -> None:
+    found = judged(log(5000), {**GOOD, "memorised": share, "memorised_fresh": fresh}, PHOTOS)
+    assert found.verdict == verdict
+    if verdict == "memorising":
+        assert f"{share:.0%} of the samples" in found.evidence[0]
+        assert f"of fresh items {fresh:.0%}" in found.evidence[0]
+
+
+def test_few_training_items_given_back_are_memorised_and_few_of_many_a_collapse() -> None:
+    thin = {**GOOD, "ratio": 0.2, "duplicates": 1.0, "memorised": 1.0, "memorised_fresh": 0.0}
+    for size, verdict in ((5, "memorising"), (300, "memorising"), (8000, "collapsed")):
+        spec = CLOUD.model_copy(update={"size": size})
+        assert judged(log(5000), thin, spec).verdict == verdict
+    assert judged(log(5000), {**thin, "memorised": 0.0}, CLOUD).verdict == "collapsed"
+
+
+def test_against_memorising_stand_more_data_mirrors_changes_and_fewer_rounds() -> None:
+    tree = load_recipe("r3gan/images").tree()
+    texts = [r.text for r in remedies("memorising", Causes(), tree, PHOTOS, "r3gan")]
+    assert texts[0].startswith("more images than these 900")
+    assert texts[1:4] == [
+        "data.mirror=true",
+        "'game.augment={probability: 0.3}'",
+        "train.rounds=25000",
+    ]
+
+
 # ---- diverging ----------------------------------------------------------------------------------
 
 
@@ -299,6 +343,7 @@ CASES: list[tuple[Verdict, Causes]] = [
     ("dropping modes", Causes(blurred=True, rising=True)),
     ("discriminator overpowered", Causes(memorised=True)),
     ("discriminator overpowered", Causes(starved=True)),
+    ("memorising", Causes()),
     ("diverging", Causes()),
 ]
 
@@ -313,7 +358,8 @@ def spec_of(source: str) -> DataSpec:
 
 
 def proposed(recipe: Recipe, spec: DataSpec) -> list[Remedy]:
-    found = (remedies(*case, recipe.tree(), spec, recipe.system) for case in CASES)
+    known = shipped(recipe)
+    found = (remedies(*case, recipe.tree(), spec, recipe.system, known) for case in CASES)
     return [*dict.fromkeys(chain.from_iterable(found))]
 
 
@@ -324,9 +370,9 @@ def test_every_remedy_is_valid_for_its_recipe_and_changes_it(recipe: str) -> Non
         if remedy.command:
             words = shlex.split(remedy.command)
             assert words[:2] == ["ganvas", "train"]
-            assert words[3::2] == ["--data", "--out"]
-            assert words[2] in names()
-        else:
+            assert words[3:7:2] == ["--data", "--out"]
+            load_recipe(words[2], words[7:], data=words[4])
+        elif remedy.settings:
             after = load_recipe(recipe, remedy.settings)
             assert after != before, remedy
             assert shlex.split(remedy.text) == list(remedy.settings)
@@ -350,6 +396,56 @@ def test_no_verdict_leaves_a_system_without_a_remedy(system: str) -> None:
         found = remedies(verdict, causes, tree, PHOTOS, system)
         assert 1 <= len(found) <= 5, verdict
     assert remedies("healthy", Causes(), tree, PHOTOS, system) == []
+
+
+OWN = {"size": 48, "channels": "rgb", "mirror": True, "hold_out": 0.2, "labels": False}
+
+
+@pytest.mark.parametrize("recipe", ["gan/images", "dcgan/images", "svae/images", "cgan/images"])
+def test_another_system_is_trained_on_the_same_data_treated_alike(recipe: str) -> None:
+    settings = [f"data.{key}={json.dumps(value)}" for key, value in OWN.items()]
+    run = load_recipe(recipe, settings, data="my photos")
+    commands = [remedy.command for remedy in proposed(run, PHOTOS) if remedy.command]
+    assert commands
+    for command in commands:
+        _, _, name, _, source, _, _, *words = shlex.split(command)
+        told = load_recipe(name, words, data=source).data
+        assert told.model_dump(include={"source", *OWN}) == {"source": "my photos", **OWN}
+
+
+def test_no_system_is_proposed_that_has_no_recipe_for_the_data() -> None:
+    tree = load_recipe("gan/ring8").tree()
+    nothing = Shipped(data_of=lambda recipe, source: None)
+    found = remedies("collapsed", Causes(), tree, RING, "gan", nothing)
+    assert found
+    assert not any(remedy.command for remedy in found)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "coverage"),
+    [
+        ("collapsed", {**ALL, "modes_strict": 1, "modes_near": 1}),
+        ("dropping modes", {**ALL, "modes_strict": 5}),
+        ("dropping modes", {**ALL, "modes_strict": 1, "hq": 6.0}),
+    ],
+)
+def test_a_short_run_is_to_be_longer_first(verdict: Verdict, coverage: dict[str, float]) -> None:
+    recipe = load_recipe("gan/ring8")
+    usual = recipe.train.rounds or 0
+
+    def tried(rounds: int, known: Shipped | None) -> list[str]:
+        tree = load_recipe("gan/ring8", [f"train.rounds={rounds}"]).tree()
+        numbers = {f"coverage/{k}": float(v) for k, v in coverage.items()}
+        found = diagnose(log(rounds), numbers, tree, RING, "gan", known)
+        assert found.verdict == verdict
+        return [remedy.text for remedy in found.remedies]
+
+    short = tried(usual // 10, shipped(recipe))
+    assert short[0] == f"train.rounds={usual}"
+    for known in (shipped(recipe), Shipped(kimg=usual * 0.256)):  # log() has 256 images a round
+        assert not any("rounds" in text or "kimg" in text for text in tried(usual, known))
+    in_images = tried(usual // 10, Shipped(kimg=usual * 0.256))
+    assert in_images[0] == f"train.kimg={usual * 0.256:g}"
 
 
 def first(verdict: Verdict, recipe: str, *overrides: str, **causes: bool) -> str:

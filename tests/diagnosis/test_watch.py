@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 import torch
 
+from ganvas.data.domains.images import ImageOptions
 from ganvas.data.feed import Feed
 from ganvas.data.items import Collection, Items
 from ganvas.data.laws import law
-from ganvas.data.open import open_data
+from ganvas.data.open import open_data, views_of
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import ArraySource, LawSource
 from ganvas.diagnosis.look import known_items, preference
 from ganvas.diagnosis.watch import Watch, diagnose_run
+from ganvas.metrics.copies import Copies
 from ganvas.metrics.floors import hq_floor
 from ganvas.metrics.neighbourhood import class_numbers, set_size
 from ganvas.metrics.of import measures_of
@@ -168,6 +170,72 @@ def test_digits_are_judged_by_features_and_classes() -> None:
     assert numbers["coverage/ratio"] > 0.9
     assert numbers["coverage/precision"] > 0.7
     assert numbers["coverage/diversity"] == pytest.approx(1, abs=0.05)
+
+
+# ---- learning by heart --------------------------------------------------------------------------
+
+
+def copied(train: torch.Tensor, noise: float = 0.02) -> Any:
+    """Return the map of a generator that gives training items (N, *shape) back, with noise."""
+    flat = train.flatten(1)
+
+    def sample(z: torch.Tensor) -> torch.Tensor:
+        which = (torch.special.ndtr(z[:, 0].double()) * len(flat)).long().clamp(max=len(flat) - 1)
+        far = z[:, 1:].norm(dim=1, keepdim=True)
+        return (flat[which] + noise * far * torch.sin(torch.arange(flat.shape[1]))).view(
+            -1, *train.shape[1:]
+        )
+
+    return sample
+
+
+def digits_source(train: int, test: int, **settings: Any) -> ArraySource:
+    items = open_data(DataSettings(source="digits")).items("train").x
+    splits = {"train": Items(items[:train])}
+    if test:
+        splits["test"] = Items(items[-test:])
+    return ArraySource(Collection("few", splits), DataSettings(source="few", **settings))
+
+
+@pytest.mark.parametrize(("train", "test"), [(5, 0), (5, 300), (300, 0), (300, 300)])
+def test_a_generator_that_copies_its_training_images_memorises(train: int, test: int) -> None:
+    source = digits_source(train, test)
+    rows = log(1000)
+    known = source.spec.domain.encode(source.items("train").x)
+    numbers = watch(source).look(Known(source, copied(known)))
+    assert numbers["coverage/memorised"] > 0.9
+    assert numbers["coverage/memorised_fresh"] < 0.05
+    found = diagnose_run(Known(source, copied(known)), source, rows, CONFIG)
+    assert found.verdict == "memorising"
+    assert "of fresh items 0%" in found.evidence[0]
+    fresh = source.spec.domain.encode(open_data(DataSettings(source="digits")).items("test").x)
+    assert watch(source).look(Known(source, copied(fresh, 0)))["coverage/memorised"] < 0.05
+
+
+def test_copies_of_mirrored_items_are_copies_where_they_are_trained_on() -> None:
+    for mirror, least in ((False, 0.0), (True, 0.9)):
+        source = digits_source(200, 0)
+        source.views = views_of(DataSettings(source="few", mirror=mirror).of(ImageOptions))
+        known = source.spec.domain.encode(source.items("train").x).flip(-1)
+        found = watch(source).look(Known(source, copied(known)))["coverage/memorised"]
+        assert (found > 0.5) == mirror
+        assert found >= least
+
+
+def test_a_right_generator_of_dense_or_repeated_points_does_not_memorise() -> None:
+    for source in (points_source(), points_source(test=500), points_source(n=50)):
+        numbers = watch(source).look(Known(source, blob))
+        excess = Copies(numbers["coverage/memorised"], numbers["coverage/memorised_fresh"]).excess
+        assert excess < 0.2
+    tiles = Items(np.random.default_rng(0).integers(3, size=(400, 2)).astype(np.float32))
+    source = ArraySource(
+        Collection("tiles", {"train": tiles}), DataSettings(source="tiles", standardise=False)
+    )
+    seen = watch(source).look(Known(source, lambda z: z[:, :2].sign() + 1))
+    assert (seen["coverage/memorised"], seen["coverage/memorised_fresh"]) == (1, 1)
+    assert diagnose_run(
+        Known(source, lambda z: z[:, :2].sign() + 1), source, log(1000), CONFIG
+    ).verdict not in ("memorising", "healthy")  # tiles in the middle are left out
 
 
 # ---- the discriminator --------------------------------------------------------------------------

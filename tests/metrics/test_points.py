@@ -95,7 +95,11 @@ def test_mix1200_has_both_definitions():
 def test_points_without_a_law(rng: np.random.Generator):
     reference, real, same = rng.normal(size=(3, 400, 2))
     scores = evaluate_point_set(same, reference, real=real, reference_name="mine", seed=2)
-    assert set(scores) == {"w1", "mmd", "precision", "recall", "density", "coverage"}
+    assert set(scores) == {"w1", "mmd", "precision", "recall", "density", "coverage", "memorised"}
+    assert scores["memorised"].value == pytest.approx(1 / 9, abs=0.06)
+    assert scores["memorised"].floor == pytest.approx(1 / 9, abs=0.06)
+    again = evaluate_point_set(real, reference, real=real)["memorised"]
+    assert (again.value, again.floor) == (1, scores["memorised"].floor)
     assert scores["coverage"].value == pytest.approx(scores["coverage"].floor, abs=0.1)
     assert scores["mmd"].value == pytest.approx(0, abs=0.01)
     assert dict(scores["recall"].protocol.settings) == {"k": "5"}
@@ -128,6 +132,6 @@ def test_sorted_points_score_as_shuffled_ones_where_they_are_cut(
 
 def test_what_one_point_allows_is_measured_and_the_rest_says_why(rng: np.random.Generator):
     scores = evaluate_point_set(np.zeros((1, 2)), rng.normal(size=(50, 2)))
-    assert set(scores) == {"w1"}
+    assert set(scores) == {"w1", "memorised"}
     assert set(scores.left_out) == {"mmd", "precision", "recall", "density", "coverage"}
     assert "two samples" in scores.left_out["mmd"]

@@ -17,6 +17,7 @@ from ganvas.data.items import Items
 from ganvas.data.open import open_data
 from ganvas.data.source import REFERENCE, Source
 from ganvas.data.spec import AnyArray
+from ganvas.diagnosis.verdicts import diagnose as judge
 from ganvas.diagnosis.watch import diagnose_run
 from ganvas.files import alone
 from ganvas.metrics.gaussianity import GAUSSIANITY, KERNEL_SAMPLES, gaussianity
@@ -29,6 +30,7 @@ from ganvas.model.storage import digest_of, note_scores
 from ganvas.play import Game, Noise, has
 from ganvas.play.abilities import CanInfer, CanSample, HasLatentSpace
 from ganvas.recipes import Recipe, load_recipe
+from ganvas.recipes.shipped import shipped
 from ganvas.report import write_report
 from ganvas.report.run import read_json
 from ganvas.slices import slices
@@ -101,13 +103,21 @@ def is_measured(folder: RunFolder) -> bool:
 def diagnose(run: str | Path, *, game: str | type[Game] | None = None) -> Diagnosis:
     """Look afresh at a run's model and log, and keep the verdict in its folder and report.
 
+    A run that broke off before it had a model is judged by its log.
+
     Of a run of a game of the user's own, ``game`` is that game: ``module:Class`` or the class.
 
     Raises:
-        UsageError: there is no run or no model, or the data are gone.
+        UsageError: there is no run, nothing to judge it by, or the data are gone.
     """
-    folder, recipe, model, source = _open(run, game)
-    found = diagnose_run(model.game, source, folder.rows(), recipe.tree(), recipe.seed)
+    folder = RunFolder.open(Path(run))
+    recipe = load_recipe(folder.path / CONFIG, game=game)
+    rows, tree, known = folder.rows(), recipe.tree(), shipped(recipe)
+    spec = open_data(recipe.data).spec
+    found = judge(rows, {}, tree, spec, recipe.system, known)
+    if folder.has_model or found.verdict != "diverging":
+        _, _, model, source = _open(run, game)
+        found = diagnose_run(model.game, source, rows, tree, recipe.seed, known)
     _keep(folder, {"verdict": {"name": found.verdict, "evidence": list(found.evidence)}})
     return found
 

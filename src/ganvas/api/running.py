@@ -28,6 +28,7 @@ from ganvas.play.abilities import CanSample
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.recipes.catalogue import summaries
 from ganvas.recipes.overrides import as_words
+from ganvas.recipes.shipped import shipped
 from ganvas.report import write_report
 from ganvas.training.folder import CONFIG, RunFolder
 from ganvas.training.hooks import make_hooks
@@ -189,6 +190,7 @@ def _played(
         resumed,
         console,
         quiet=quiet or not first,
+        shipped=shipped(recipe),
     )
     with _crash_report(folder, recipe):
         if first:

@@ -15,7 +15,7 @@ import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from ganvas import abilities
-from ganvas.cli import comparing, looking, measuring, showing, slots, training
+from ganvas.cli import comparing, looking, measuring, showing, training
 from ganvas.cli.benching import bench
 from ganvas.cli.speech import complain
 from ganvas.errors import GanvasError
@@ -88,7 +88,6 @@ app = typer.Typer(
 
 for command in (
     *(training.train, training.resume),
-    slots.nearest,
     *(measuring.evaluate, measuring.compare, measuring.diagnose),
     comparing.distance,
     *(looking.recipes, looking.data),

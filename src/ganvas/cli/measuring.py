@@ -91,7 +91,8 @@ def diagnose(run: Run, as_json: AsJson = False, game: Game = None) -> None:
     again = f"ganvas train {quoted(run / 'config.yaml')}{flag(game or '')} --out DIR"
     for number, remedy in enumerate(found.remedies, 1):
         say(f"  {number}. {remedy.why}")
-        say(f"     {remedy.command or f'{again} {remedy.text}'}")
+        if remedy.settings or remedy.command:
+            say(f"     {remedy.command or f'{again} {remedy.text}'}")
 
 
 def differences(first: Path, second: Path, games: Sequence[str] = ()) -> list[tuple[str, str, str]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from ganvas.data.spec import DataSpec
+from ganvas.diagnosis.shipped import Shipped, defaults
 
 Tree = dict[str, Any]
 Number = float | Tree
@@ -28,6 +30,8 @@ class Remedy:
         why: what it does, in one sentence.
         settings: overrides ``key=value`` of the run's recipe, to be given together.
         command: a whole command, where another recipe is the remedy.
+
+    Without both, it is nothing that a command could do.
     """
 
     why: str
@@ -36,8 +40,8 @@ class Remedy:
 
     @property
     def text(self) -> str:
-        """The command, or the overrides quoted for a shell."""
-        return self.command or shlex.join(self.settings)
+        """The command, or the overrides quoted for a shell, or else what to do in words."""
+        return self.command or shlex.join(self.settings) or self.why
 
     def to_json(self) -> Tree:
         """Return plain values."""
@@ -47,8 +51,14 @@ class Remedy:
 class Setup:
     """The settings of a run, asked for what can be changed in them."""
 
-    def __init__(self, config: Mapping[str, Any], spec: DataSpec, system: str) -> None:
-        self.spec, self.system = spec, system
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        spec: DataSpec,
+        system: str,
+        shipped: Shipped | None = None,
+    ) -> None:
+        self.spec, self.system, self.shipped = spec, system, shipped or Shipped()
         self.data, self.game, self.train = (
             tree_of(config.get(part)) for part in ("data", "game", "train")
         )
@@ -96,10 +106,32 @@ class Setup:
         plain = self.system in ("gan", "cgan", "dcgan")
         return losses.get(self.kind("objective"), "nsgan") if plain else self.system
 
-    def start_anew(self, system: str) -> str:
-        """Return the command that trains another system on the same data."""
-        source = shlex.quote(str(self.data.get("source") or self.spec.name))
-        return f"ganvas train {system}/{self.spec.kind} --data {source} --out runs/{system}"
+    def usual_length(self) -> tuple[str, float] | None:
+        """Return the length of the recipe that the run was made from, in rounds or kimg."""
+        found = {"rounds": self.shipped.rounds, "kimg": self.shipped.kimg}
+        return next(((unit, length) for unit, length in found.items() if length), None)
+
+    def start_anew(self, system: str) -> str | None:
+        """Return the command that trains another system on the same data, treated alike.
+
+        None where that system has no recipe for such data.
+        """
+        source = str(self.data.get("source") or self.spec.name)
+        recipe = f"{system}/{self.spec.kind}"
+        theirs = self.shipped.data_of(recipe, source)
+        if theirs is None:
+            return None
+        words = [f"data.{key}={_yaml(value)}" for key, value in self._own_data(theirs)]
+        return shlex.join(
+            ["ganvas", "train", recipe, "--data", source, "--out", f"runs/{system}", *words]
+        )
+
+    def _own_data(self, theirs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Give the settings of the run's data that are off their defaults, and not another's."""
+        usual = defaults("", str(theirs["source"]))
+        for key, value in self.data.items():
+            if key != "source" and value != usual.get(key) and value != theirs.get(key):
+                yield key, value
 
     def penalty_weight(self) -> str:
         """Return γ for a first try: it grows with the number of pixels (Karras et al. 2020)."""
@@ -126,6 +158,11 @@ def whole(tree: Tree, key: str, change: Callable[[Any], float | None], why: str)
     now = tree.get(key.partition(".")[2])
     new = None if now is None else change(now)
     return None if new is None else Remedy(why, (f"{key}={show(new)}",))
+
+
+def _yaml(value: Any) -> str:
+    """Return a value in one line as YAML reads it back, which JSON is."""
+    return json.dumps(value)
 
 
 def show(number: float) -> str:

@@ -16,13 +16,23 @@ from typing import Any, Literal
 from ganvas.data.spec import DataSpec
 from ganvas.diagnosis.found import found
 from ganvas.diagnosis.overrides import Remedy, Setup, show, times, tree_of, whole
+from ganvas.diagnosis.shipped import Shipped
 from ganvas.metrics.extractors import DIGIT_SETS
 
 Verdict = Literal[
-    "healthy", "dropping modes", "collapsed", "discriminator overpowered", "diverging"
+    "healthy",
+    "dropping modes",
+    "collapsed",
+    "memorising",
+    "discriminator overpowered",
+    "diverging",
 ]
 MOST = 5
 """Remedies proposed at once."""
+PLANE = 2
+"""Dimensions of space of an image."""
+SPARE = 1_000
+"""With so many items a tenth of them is enough to be compared with."""
 MEASURED = 3
 """Of these, so many of those that the benchmark has measured."""
 
@@ -37,6 +47,7 @@ class Causes:
         starved: hardly any gradient reaches the generator.
         memorised: the discriminator knows training items from held-out ones.
         rising: coverage was still getting better at the end.
+        short: the run is far from as long as its recipe; None if that is not known.
     """
 
     blurred: bool = False
@@ -44,13 +55,19 @@ class Causes:
     starved: bool = False
     memorised: bool = False
     rising: bool = False
+    short: bool | None = None
 
 
 Proposal = Callable[[Setup], Remedy | None]
 
 
 def remedies(
-    verdict: Verdict, causes: Causes, config: Mapping[str, Any], spec: DataSpec, system: str
+    verdict: Verdict,
+    causes: Causes,
+    config: Mapping[str, Any],
+    spec: DataSpec,
+    system: str,
+    shipped: Shipped | None = None,
 ) -> list[Remedy]:
     """Return what to try against a verdict, best first; nothing for a healthy run.
 
@@ -60,8 +77,9 @@ def remedies(
         config: the run's recipe as a tree of plain values.
         spec: of the data.
         system: the run's.
+        shipped: what the packaged recipes say.
     """
-    setup = Setup(config, spec, system)
+    setup = Setup(config, spec, system, shipped)
     proposed = [proposal(setup) for proposal in _plan(verdict, causes, setup)]
     return [remedy for remedy in dict.fromkeys(proposed) if remedy is not None][:MOST]
 
@@ -69,18 +87,24 @@ def remedies(
 def _plan(verdict: Verdict, causes: Causes, setup: Setup) -> list[Proposal]:
     if verdict == "diverging":
         return [halve_rates, penalise, press, full_precision, calm, enlarge, switch]
+    if verdict == "memorising":
+        return [more_data, mirror, augment, shorten, penalise, press, hold_out]
+    unfinished: list[Proposal] = [finish] if causes.short else []
     if verdict == "collapsed":
         seeing: list[Proposal] = [strengthen] if causes.weak else []
         others = [switch, penalise, press, *seeing, sharpen, halve_rates, enlarge]
-        return [unsaturate, *measured(setup), *others]
+        return [*unfinished, unsaturate, *measured(setup), *others]
     if verdict == "discriminator overpowered":
         first: list[Proposal] = [unsaturate] if causes.starved else []
         first += [mirror] if causes.memorised else []
-        return [*first, penalise, press, slow_discriminator, fewer_steps, pair, switch]
+        others = [penalise, press, slow_discriminator, fewer_steps, pair, switch]
+        return [*unfinished, *first, *others]
     if verdict == "dropping modes":
-        unfinished: list[Proposal] = [lengthen] if causes.rising else []
+        if causes.rising and not causes.short:
+            unfinished = [lengthen]
         if causes.blurred:
-            return [*unfinished, decay, lengthen, average, sharpen, relax]
+            perhaps: list[Proposal] = [lengthen] if causes.short is None else []
+            return [*unfinished, decay, *perhaps, average, sharpen, relax]
         others = [switch, penalise, press, sharpen, enlarge, halve_rates]
         return [*unfinished, unsaturate, *measured(setup), *others]
     return []
@@ -241,7 +265,8 @@ def anew(system: str, why: str) -> Proposal:
     """Return the proposal of another system, with its own networks and from the start."""
 
     def proposal(setup: Setup) -> Remedy | None:
-        return None if setup.system == system else Remedy(why, command=setup.start_anew(system))
+        command = None if setup.system == system else setup.start_anew(system)
+        return None if command is None else Remedy(why, command=command)
 
     return proposal
 
@@ -307,11 +332,30 @@ def enlarge(setup: Setup) -> Remedy | None:
     )  # fmt: skip
 
 
+def finish(setup: Setup) -> Remedy | None:
+    """Training for as long as the recipe says."""
+    unit, length = setup.usual_length() or ("", 0)
+    if not unit:
+        return None
+    why = f"the recipe plays {length:,g} {unit}, this run far fewer: it may only need the time"
+    return Remedy(why, (f"train.{unit}={show(length)}",))
+
+
 def lengthen(setup: Setup) -> Remedy | None:
     """Training for twice as long."""
     why = "modes are found first and sharpened later: longer training lets both go on"
-    return whole(setup.train, "train.rounds", lambda n: 2 * n, why) or whole(
-        setup.train, "train.kimg", lambda n: 2 * n, why
+    return _length_times(setup, 2, why)
+
+
+def shorten(setup: Setup) -> Remedy | None:
+    """Training for half as long."""
+    why = "items are learnt by heart late: a shorter run ends before that"
+    return _length_times(setup, 0.5, why)
+
+
+def _length_times(setup: Setup, factor: float, why: str) -> Remedy | None:
+    return whole(setup.train, "train.rounds", lambda n: max(round(factor * n), 1), why) or whole(
+        setup.train, "train.kimg", lambda n: factor * n, why
     )
 
 
@@ -353,14 +397,40 @@ def mirror(setup: Setup) -> Remedy | None:
     )
 
 
-def switch(setup: Setup) -> Remedy | None:
-    """The steadiest system there is."""
-    if setup.system == "r3gan" or setup.spec.loose:
+def more_data(setup: Setup) -> Remedy | None:
+    """More data, which no setting can give."""
+    size, what = setup.spec.size, setup.spec.domain.plural
+    if size is None:
+        return None
+    return Remedy(f"more {what} than these {size:,}: the surest cure, by data.source or --data")
+
+
+def augment(setup: Setup) -> Remedy | None:
+    """Random changes of all images that the discriminator is shown."""
+    if setup.spec.domain.grid != PLANE or setup.game.get("augment", "") is not None:
         return None
     return Remedy(
-        "R3GAN with its own networks and schedules is the least likely to lose modes",
-        command=setup.start_anew("r3gan"),
+        "a discriminator that is shown changed images cannot know any by heart",
+        ("game.augment={probability: 0.3}",),
     )
+
+
+def hold_out(setup: Setup) -> Remedy | None:
+    """Items that are not trained on, where there are enough to spare some."""
+    if setup.data.get("hold_out") != 0 or (setup.spec.size or 0) < SPARE:
+        return None
+    return Remedy(
+        "items held out show when learning by heart begins: discriminator/overfit in the log",
+        ("data.hold_out=0.1",),
+    )
+
+
+def switch(setup: Setup) -> Remedy | None:
+    """The steadiest system there is."""
+    if setup.spec.loose:
+        return None
+    why = "R3GAN with its own networks and schedules is the least likely to lose modes"
+    return anew("r3gan", why)(setup)
 
 
 BENCHMARKED: dict[str, Proposal] = {

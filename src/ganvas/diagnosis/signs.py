@@ -99,6 +99,8 @@ class Case:
         events: of the whole log.
         now: the look that is judged.
         past: earlier looks, each with its share.
+        length: of the whole run as it is planned, and its unit, "rounds" or "kimg".
+        size: how many training items there are; None where they are endless.
     """
 
     rows: Sequence[Row]
@@ -106,6 +108,14 @@ class Case:
     events: Sequence[Row]
     now: State
     past: Sequence[tuple[float | None, State]]
+    length: tuple[float, str] | None = None
+    size: int | None = None
+
+    @property
+    def pace(self) -> float | None:
+        """Thousands of images that a round takes; None before the first row."""
+        last: Row = self.rows[-1] if self.rows else {}
+        return last["kimg"] / last["round"] if last.get("round") and last.get("kimg") else None
 
     @property
     def played(self) -> float | None:
@@ -178,7 +188,8 @@ def case_of(
     past = [(share, state) for share, state in past if state.covered is not None]
     watched = numbers or (past[-1][1].numbers if past else {})
     told = {k: v for k, v in watched.items() if k.startswith(("coverage/", "discriminator/"))}
-    return Case(logged, shares, events, State(told, modes), past)
+    now = State(told, modes)
+    return Case(logged, shares, events, now, past, horizon.length({}), spec.size)
 
 
 def usual(values: Sequence[float]) -> float | None:

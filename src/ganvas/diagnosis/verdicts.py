@@ -16,7 +16,10 @@ from ganvas.config import Schedule
 from ganvas.data.spec import DataSpec
 from ganvas.diagnosis.overrides import Remedy, Setup, tree_of
 from ganvas.diagnosis.remedies import Causes, Verdict, remedies
+from ganvas.diagnosis.shipped import Shipped
 from ganvas.diagnosis.signs import STARVED, Case, Row, case_of, latest, usual
+from ganvas.metrics.copies import Copies
+from ganvas.metrics.neighbourhood import SET_SAMPLES
 
 YOUNG = 0.2
 """Before this share of the run, missing modes are normal."""
@@ -30,10 +33,14 @@ PATIENT = ("dropping modes", "discriminator overpowered")
 SETTLED = 0.1
 """Once a learning rate has fallen to this share of its first value, lost modes have come back."""
 
+SHORT = 0.5
+"""A run that is to last for less than this share of its recipe's length is a short one."""
 SAMENESS = 0.3
 """Collapsed: samples differ less than this, in units of how much real items differ."""
 COPIES = 0.5
 """Collapsed: a larger share of samples has a near copy."""
+COPIED = 0.05
+"""Of samples that are training items again, by so much more than if each were as frequent."""
 FEW = 0.25
 """Collapsed: samples come near at most this share of the modes."""
 ONE_CLASS = 0.3
@@ -44,6 +51,9 @@ CERTAIN = 0.98
 """The discriminator prefers real to generated items this often: it has won."""
 MEMORY = 0.65
 """It prefers training items to held-out ones this often: it knows them by heart."""
+BY_HEART = 0.3
+"""Memorising: a larger share of samples are copies of training items, beyond that of fresh items
+(``docs/decisions/0007-memorising.md``)."""
 BLIND = 0.6
 """The discriminator tells samples from data less often than this."""
 UNEVEN = 0.85
@@ -58,7 +68,7 @@ class Diagnosis:
     """What is wrong with a run, why one thinks so, and what to try.
 
     Attributes:
-        verdict: one of five.
+        verdict: one of six.
         evidence: sentences with numbers.
         remedies: best first; none for a healthy run.
         played: share of the run's current stage that is over, None if unknown.
@@ -119,6 +129,7 @@ def diagnose(
     config: Mapping[str, Any],
     spec: DataSpec,
     system: str,
+    shipped: Shipped | None = None,
 ) -> Diagnosis:
     """Return what is wrong with a run.
 
@@ -128,6 +139,7 @@ def diagnose(
         config: its recipe as a tree of plain values.
         spec: of its data.
         system: which game it plays.
+        shipped: what the packaged recipes say.
     """
     case = case_of(rows, numbers, config, spec)
     young = case.played is not None and case.played < YOUNG
@@ -139,7 +151,7 @@ def diagnose(
             return Diagnosis(
                 verdict,
                 evidence,
-                remedies(verdict, _causes(case), config, spec, system),
+                remedies(verdict, _causes(case, shipped), config, spec, system, shipped),
                 case.played,
                 case.now.numbers,
                 annealing,
@@ -188,7 +200,9 @@ def collapsed(case: Case) -> list[str]:
     near, entropy = now.share_of_modes("modes_near"), now.get("coverage/class_entropy")
     if diversity is not None and diversity < SAMENESS:
         found.append(f"samples differ {diversity:.2g} times as much as real items do")
-    if copies is not None and copies > COPIES and now.poor:
+    by_heart = bool(memorising(case)) and case.size is not None
+    usual = 1 - (1 - 1 / case.size) ** SET_SAMPLES if by_heart and case.size else 0.0
+    if copies is not None and copies > max(COPIES, usual + COPIED) and now.poor:
         found.append(f"{copies:.0%} of the samples have a near copy, of real items 1 %")
     if near is not None and near <= FEW:
         found.append(f"samples come near {round(near * now.modes)} of {now.modes} modes only")
@@ -200,6 +214,17 @@ def collapsed(case: Case) -> list[str]:
     if fell and best is not None and best > FEW:
         found.append(f"{now.words()}; it was {best:.0%} before")
     return found
+
+
+def memorising(case: Case) -> list[str]:
+    """Samples that are training items again."""
+    share, fresh = (case.now.get(f"coverage/{n}") for n in ("memorised", "memorised_fresh"))
+    if share is None or fresh is None or Copies(share, fresh).excess < BY_HEART:
+        return []
+    return [
+        f"{share:.0%} of the samples are copies of training items, of fresh items {fresh:.0%}: "
+        "three times as near to one of them as to any other"
+    ]
 
 
 def overpowered(case: Case) -> list[str]:
@@ -254,6 +279,7 @@ def _unmet(case: Case) -> list[str]:
 RULES: list[tuple[Verdict, Rule]] = [
     ("diverging", diverging),
     ("collapsed", collapsed),
+    ("memorising", memorising),
     ("discriminator overpowered", overpowered),
     ("dropping modes", dropping),
 ]
@@ -268,7 +294,7 @@ def _annealing(played: float | None, setup: Setup) -> bool:
     return any(rate.end <= SETTLED * rate.start < rate.at(played) for rate in rates)
 
 
-def _causes(case: Case) -> Causes:
+def _causes(case: Case, shipped: Shipped | None) -> Causes:
     auc = case.now.get("discriminator/auc")
     memory = case.now.get("discriminator/overfit")
     return Causes(
@@ -277,7 +303,22 @@ def _causes(case: Case) -> Causes:
         starved=case.starved,
         memorised=memory is not None and memory >= MEMORY,
         rising=case.rising,
+        short=_short(case, shipped),
     )
+
+
+def _short(case: Case, shipped: Shipped | None) -> bool | None:
+    """Whether a run is to be far shorter than its recipe; None if that has no known length."""
+    if shipped is None or case.length is None or not (shipped.rounds or shipped.kimg):
+        return None
+    length, unit = case.length
+    usual = shipped.rounds if unit == "rounds" else shipped.kimg
+    if usual is None:  # in the other unit: as many images a round as the run has seen
+        pace = case.pace
+        if pace is None:
+            return None
+        usual = shipped.kimg / pace if shipped.kimg else (shipped.rounds or 0) * pace
+    return length < SHORT * usual
 
 
 def _health(case: Case) -> list[str]:

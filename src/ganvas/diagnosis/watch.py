@@ -14,8 +14,10 @@ from torch import Tensor
 
 from ganvas.data.items import Items
 from ganvas.data.source import Source
+from ganvas.diagnosis.copying import ASKED, Copying, copying_of
 from ganvas.diagnosis.finding import Finding
 from ganvas.diagnosis.look import Numbers, known_items, named, preference
+from ganvas.diagnosis.shipped import Shipped
 from ganvas.diagnosis.verdicts import Diagnosis, diagnose
 from ganvas.metrics.kind import Probe
 from ganvas.metrics.of import measures_of
@@ -44,6 +46,7 @@ class Watch:
         seed: the run's seed.
         rows: returns the rows of the run's log so far.
         config: the recipe as a tree of plain values; remedies are changes to it.
+        shipped: what the packaged recipes say.
     """
 
     def __init__(
@@ -52,17 +55,20 @@ class Watch:
         seed: int,
         rows: Callable[[], Sequence[Row]],
         config: Mapping[str, Any],
+        shipped: Shipped | None = None,
     ) -> None:
-        self._source, self._seed = source, seed
+        self._source, self._seed, self._shipped = source, seed, shipped
         self._rows, self._config = rows, config
         self._probe: Probe | None = None
+        self._copying: Copying | None = None
         self._known: dict[str, Items] = {}
 
     def __call__(self, game: Game) -> Finding:
         """Look at a game in evaluation mode; say what is wrong, if it was not just said."""
         numbers = self.look(game)
         rows = self._rows()
-        found = diagnose(rows, numbers, self._config, self._source.spec, game.system)
+        spec = self._source.spec
+        found = diagnose(rows, numbers, self._config, spec, game.system, self._shipped)
         warning = found.warning(rows)
         collapsed = warning is not None and found.verdict == "collapsed"
         return Finding(numbers, warning, collapsed)
@@ -79,6 +85,7 @@ class Watch:
         if self._probe is None:
             self._known = known_items(self._source)
             self._probe = measures_of(self._source, device).probe(self._real)
+            self._copying = copying_of(self._source, self._known)
         noise = Noise(WATCH_SEED + self._seed, device)
         n = self._probe.samples
         assert has(game, CanSample)
@@ -93,6 +100,9 @@ class Watch:
         if not finite.all():
             return {"coverage/finite": round(float(finite.double().mean()), 6)}
         numbers = named("coverage", self._probe(fake))
+        if self._copying is not None:
+            decode = self._source.spec.domain.decode
+            numbers |= named("coverage", self._copying(decode(fake[:ASKED])))
         if has(game, CanScore) and game.scores_are == "judgements":
             first = slice(0, len(self._real))
             scores = _in_parts(game.score, fake[first], at(y, first))
@@ -130,6 +140,7 @@ def diagnose_run(
     rows: Sequence[Row],
     config: Mapping[str, Any],
     seed: int = 0,
+    shipped: Shipped | None = None,
 ) -> Diagnosis:
     """Look afresh at a trained game, in evaluation mode, and diagnose its run.
 
@@ -139,12 +150,13 @@ def diagnose_run(
         rows: of the run's log.
         config: the recipe as a tree of plain values.
         seed: the run's seed.
+        shipped: what the packaged recipes say.
     """
     preparing = _preparing(game, rows)
     numbers: Numbers = {}
     if has(game, CanSample) and not preparing:
         numbers = Watch(source, seed, lambda: rows, config).look(game)
-    found = diagnose(rows, numbers, config, source.spec, game.system)
+    found = diagnose(rows, numbers, config, source.spec, game.system, shipped)
     if preparing and found.verdict == "healthy":
         evidence = f"the run is in its stage '{preparing}': the generator is not trained yet"
         return replace(found, evidence=[evidence])

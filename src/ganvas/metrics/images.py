@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganvas.data.choice import CHOICE, places, some
 from ganvas.errors import UsageError
-from ganvas.metrics import duplicates
+from ganvas.metrics import copies, duplicates
 from ganvas.metrics.diversity import mean_pairwise_distance, within_class_variance_ratio
 from ganvas.metrics.extractor import (
     Extractor,
@@ -41,6 +41,9 @@ Measures = dict[tuple[str, ...], Callable[[], Iterator[Score]]]
 
 NEIGHBOUR_LIMIT = 10_000
 """Images of a set that enter the neighbour measures, at most: their cost is quadratic."""
+
+COPIED = 1_000
+"""Samples, and fresh images, of which it is told whether they are copies."""
 
 COMPARED = 2048
 """Training images that are compared with samples at once."""
@@ -183,6 +186,7 @@ class ImageEvaluation:
             self._names("kid"): self.kernel,
             self._names(*near[: None if self._real is not None else -1]): self.neighbourhoods,
             self._names("diversity"): self.diversity,
+            (f"memorised[{Pixels.name}]",): self.memorised,
             (f"copy_share[{Pixels.name}]",): self.copies,
             tuple(f"{metric}[{Pixels.name}]" for metric in repeats): self.repeats,
             self._names("is"): self.inception,
@@ -269,6 +273,28 @@ class ImageEvaluation:
             held_out=len(real),
         )
 
+    def memorised(self) -> Iterator[Score]:
+        """Yield the share of samples that are copies of training images, in pixels.
+
+        Its floor is that of held-out images, or of training images each left out in its turn.
+        """
+        pixels, train, fresh = Pixels(), self._train, self._held_out
+        x, real = (
+            extract(pixels, images, rows=places(len(images), COPIED)).features
+            for images in (self.samples, train if fresh is None else fresh)
+        )
+        parts = (look.features for look in look_through(pixels, train, batch=COMPARED))
+        found = copies.copies(x, parts, **{"left_out" if fresh is None else "held_out": real})
+        yield self._score(
+            "memorised",
+            found.share,
+            perfect=found.fresh,
+            samples=len(x),
+            extractor=pixels,
+            train=len(train),
+            **{"left_out" if fresh is None else "held_out": len(real)},
+        )
+
     def repeats(self) -> Iterator[Score]:
         """Yield duplicate rate and birthday estimate of the support, in pixels.
 
@@ -281,11 +307,7 @@ class ImageEvaluation:
             for images in (self.samples, self._train)
         )
         border = duplicates.duplicate_border(y)
-        found = {
-            "duplicate_rate": duplicates.duplicate_rate(x, border),
-            **_support(x, border),
-        }
-        floors = {"duplicate_rate": duplicates.QUANTILE, **_support(y, border)}
+        found, floors = (_repeats(one, border) for one in (x, y))
         for name, value in found.items():
             yield self._score(
                 name,
@@ -349,9 +371,15 @@ def _finite(look: Look, whose: str) -> Tensor:
     return look.features
 
 
-def _support(features: Tensor, border: float) -> dict[str, float]:
+def _repeats(features: Tensor, border: float) -> dict[str, float]:
+    """Return how often items (N, F) have a near copy, and what that says about their support."""
     support = duplicates.birthday_support(features, border)
-    return {"support": support.size, "support_low": support.low, "support_high": support.high}
+    return {
+        "duplicate_rate": duplicates.duplicate_rate(features, border),
+        "support": support.size,
+        "support_low": support.low,
+        "support_high": support.high,
+    }
 
 
 def evaluate_images(

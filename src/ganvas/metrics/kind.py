@@ -83,6 +83,11 @@ class Measures:
         """Return items in data units as vectors (N, K) that distances are taken of."""
         return self.domain.standardised(array).reshape(len(array), -1)
 
+    @staticmethod
+    def plain(domain: Domain, array: AnyArray) -> Tensor:
+        """Return items in data units as vectors (N, K) in which copies of items are near them."""
+        return domain.encode(array).flatten(1)
+
     def probe(self, real: Items) -> Probe:
         """Return what looks at samples while training; real items are looked at once."""
         return Neighbourhood(real.x, self.domain)

@@ -13,6 +13,7 @@ from ganvas.data.domain import AnyArray
 from ganvas.data.laws import REFERENCE_SEED, Law
 from ganvas.errors import UsageError
 from ganvas.metrics import modes
+from ganvas.metrics.copies import copies
 from ganvas.metrics.distances import mmd, wasserstein_assignment
 from ganvas.metrics.floors import point_floors
 from ganvas.metrics.measures import GRID_SAMPLES, TRANSPORT_SAMPLES, point_measures
@@ -20,6 +21,9 @@ from ganvas.metrics.prdc import Prdc, fitting, prdc
 from ganvas.metrics.protocol import Protocol, Score, Scores, floor_of, measured, settings
 
 Floats = NDArray[np.float64]
+
+COPIED = 1_000
+"""Samples, and fresh points, of which it is told whether they are copies."""
 
 KERNEL_SAMPLES = 2_000
 """Samples on either side of the kernel discrepancy, at most."""
@@ -109,14 +113,16 @@ def evaluate_point_set(
 
     x = pointed(np.asarray(samples))
     fresh = None if real is None else pointed(some(np.asarray(real), len(x)))
+    train = y if real is None else pointed(at_most(np.asarray(real), REFERENCE_SAMPLES))
     evaluation = _SetEvaluation(
-        x, y, fresh, neighbours, reference_name, seed, len(known) > len(y), units
+        x, y, fresh, train, neighbours, reference_name, seed, len(known) > len(y), units
     )
     return measured(
         {
             ("w1",): lambda: evaluation.paired("w1", wasserstein_assignment, TRANSPORT_SAMPLES),
             ("mmd",): lambda: evaluation.paired("mmd", mmd, KERNEL_SAMPLES),
             Prdc._fields: evaluation.near,
+            ("memorised",): evaluation.memorised,
         }
     )
 
@@ -128,6 +134,7 @@ class _SetEvaluation:
         samples: generated points.
         reference: real points.
         fresh: other real points, at most N of them, for the floors.
+        train: those that were trained on: the reference itself where there are no others.
         neighbours: k, at most.
         name: data set and split of the reference.
         seed: with which the samples were drawn.
@@ -140,13 +147,14 @@ class _SetEvaluation:
         samples: Floats,
         reference: Floats,
         fresh: Floats | None,
+        train: Floats,
         neighbours: int,
         name: str,
         seed: int | None,
         among_more: bool = False,
         units: str = "",
     ) -> None:
-        self.x, self.y, self.fresh = samples, reference, fresh
+        self.x, self.y, self.fresh, self.train = samples, reference, fresh, train
         sets = [samples, reference]
         if fresh is not None and len(fresh) > 1:
             sets.append(fresh)
@@ -176,6 +184,17 @@ class _SetEvaluation:
             floors = prdc(y, torch.from_numpy(self.fresh), self._k)._asdict()
         for name, value in prdc(y, torch.from_numpy(self.x), self._k)._asdict().items():
             yield self._score(name, value, floors.get(name), n, len(y), k=self._k)
+
+    def memorised(self) -> Iterator[Score]:
+        """Yield the share of samples that are copies of points that were trained on.
+
+        Its floor is that of the reference, each left out in its turn if it was trained on itself.
+        """
+        sets = (some(self.x, COPIED), some(self.y, COPIED), self.train)
+        x, fresh, train = (torch.from_numpy(points) for points in sets)
+        own = self.train is self.y
+        found = copies(x, train, **{"left_out" if own else "held_out": fresh})
+        yield self._score("memorised", found.share, found.fresh, len(x), len(fresh))
 
     def _score(
         self,

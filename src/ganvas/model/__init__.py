@@ -2,7 +2,7 @@
 
 from ganvas.model.card import Provenance
 from ganvas.model.model import Model
-from ganvas.model.neighbours import Neighbours, nearest
+from ganvas.model.neighbours import Closest, Neighbours, closest, nearest
 from ganvas.model.slots import Slots
 from ganvas.model.storage import MODEL, load, save_model
 from ganvas.model.trained import CannotError
@@ -10,10 +10,12 @@ from ganvas.model.trained import CannotError
 __all__ = [
     "MODEL",
     "CannotError",
+    "Closest",
     "Model",
     "Neighbours",
     "Provenance",
     "Slots",
+    "closest",
     "load",
     "nearest",
     "save_model",

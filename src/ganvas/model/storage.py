@@ -111,7 +111,8 @@ def find(folder: Path) -> Path:
     if (folder / "config.yaml").is_file():
         raise UsageError(
             f"the run {folder} has no model yet: it stopped before its first checkpoint; "
-            f"go on with: ganvas resume {folder}"
+            f"go on with: ganvas resume {quoted(folder)}, or see what is wrong: "
+            f"ganvas diagnose {quoted(folder)}"
         )
     what = (
         "has no model in it" if folder.is_dir()

@@ -173,7 +173,12 @@ class RunFolder:
     def has_trained(self, checkpoint_every: int) -> bool:
         """Whether the run once had a checkpoint, by what else it has."""
         last = max((row["round"] for row in self.rows()), default=0)
-        return (self.model / MODEL).exists() or last > checkpoint_every
+        return self.has_model or last > checkpoint_every
+
+    @property
+    def has_model(self) -> bool:
+        """Whether the run has come to write its model."""
+        return (self.model / MODEL).exists()
 
     # ---- metrics --------------------------------------------------------------------------------
 

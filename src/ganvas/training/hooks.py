@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ganvas.data.choice import places
 from ganvas.data.source import Source
+from ganvas.diagnosis.shipped import Shipped
 from ganvas.diagnosis.watch import Watch, conditions_of
 from ganvas.files import write_whole
 from ganvas.model import Provenance, save_model
@@ -39,6 +40,7 @@ def make_hooks(
     resumed_at: int | None = None,
     console: Console | None = None,
     quiet: bool = False,
+    shipped: Shipped | None = None,
 ) -> Hooks:
     """Return everything that a run does beside training, for the loop.
 
@@ -51,6 +53,7 @@ def make_hooks(
         resumed_at: the round from which a resumed run goes on; None for a new one.
         console: where progress is shown.
         quiet: show no progress.
+        shipped: what the packaged recipes say, on which remedies depend.
     """
     config = config_of(folder, game, settings)
     hooks = Hooks(save_model=_saver(source, config))
@@ -61,7 +64,7 @@ def make_hooks(
     if board is not None:
         hooks.show.append(board.show)
     if has(game, CanSample):
-        hooks.watch = Watch(source, seed, folder.rows, config)
+        hooks.watch = Watch(source, seed, folder.rows, config, shipped)
         if game.spec.domain.drawn:
             hooks.picture = Pictures(seed, board, source)
     return hooks

@@ -11,16 +11,26 @@ from importlib import import_module
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from ganvas.data.domain import Domain
+from ganvas.data.domain import AnyArray, Domain
 from ganvas.data.source import Source
 from ganvas.metrics.kind import Measures
 
 
 def measures_of(source: Source, device: str | torch.device = "cpu") -> Measures:
     """Return what is measured of samples that are to be like the data of a source."""
-    names = [source.measured] if source.measured else _ancestry(type(source.spec.domain))
-    return next(filter(None, map(find_measures, names)), Measures)(source, device)
+    kind = find_measures(source.measured) if source.measured else _measures_for(source.spec.domain)
+    return (kind or Measures)(source, device)
+
+
+def plain(domain: Domain, array: AnyArray) -> Tensor:
+    """Return items in data units as vectors (N, K) in which copies of items are near them."""
+    return _measures_for(domain).plain(domain, array)
+
+
+def _measures_for(domain: Domain) -> type[Measures]:
+    return next(filter(None, map(find_measures, _ancestry(type(domain)))), Measures)
 
 
 def find_measures(kind: str) -> type[Measures] | None:

@@ -7,11 +7,12 @@ from typing import ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from ganvas.data.domain import AnyArray
+from ganvas.data.domain import AnyArray, Domain
 from ganvas.data.items import Items
-from ganvas.metrics.extractor import Extractor
-from ganvas.metrics.extractors import default_extractor
+from ganvas.metrics.extractor import Extractor, extract
+from ganvas.metrics.extractors import Pixels, default_extractor
 from ganvas.metrics.images import evaluate_images
 from ganvas.metrics.kind import Measures, Probe
 from ganvas.metrics.neighbourhood import Neighbourhood
@@ -42,6 +43,12 @@ class ImageMeasures(Measures):
             seed=seed,
             device=self.device,
         )
+
+    @staticmethod
+    def plain(domain: Domain, array: AnyArray) -> Tensor:
+        """Return the pixels of uint8 images (N, H, W, C), at most 32 an edge."""
+        del domain
+        return extract(Pixels(), array).features
 
     def probe(self, real: Items) -> Probe:
         """Return what compares samples with real images by their features and classes."""
