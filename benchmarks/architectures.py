@@ -80,7 +80,7 @@ def play(architecture: Architecture, method: str, told: argparse.Namespace) -> f
 def score_of(model: Model, samples: int) -> float:
     """Return the inception-type score of the classifier that fits the data."""
     extractor = default_extractor(model.spec.name, channels=model.spec.shape[0])
-    probabilities = extract(extractor, model.sample(samples)).probabilities
+    probabilities = extract(extractor, model.sample(samples).x).probabilities
     if probabilities is None:
         raise SystemExit(f"there is no classifier for {model.spec.name}: choose --data digits")
     return inception_score(probabilities, SPLITS).value

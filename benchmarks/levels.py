@@ -31,7 +31,7 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for run in arguments.runs:
         try:
-            x = np.asarray(ganvas.load(run).sample(SAMPLES, seed=0), dtype=np.float64)
+            x = np.asarray(ganvas.load(run).sample(SAMPLES, seed=0).x, dtype=np.float64)
         except GanvasError as error:
             parser.error(str(error))
         if x.shape != (SAMPLES, COORDINATES):

@@ -91,7 +91,7 @@ def attempt(
             api.resume(folder.path, [f"train.stop_at={rounds // 2}"], quiet=True)
         else:
             api.train(recipe, folder.path, overwrite=folder.path.exists(), quiet=True)
-        torch.save(torch.from_numpy(load(folder.path).sample(2000, seed=SEED)), fakes)
+        torch.save(torch.from_numpy(load(folder.path).sample(2000, seed=SEED).x), fakes)
     api.resume(folder.path, quiet=True)
     trained = time.process_time() - started
     old = torch.load(fakes, weights_only=True).numpy()
@@ -134,7 +134,7 @@ def measured(folder: Path, recipe: Any, old: Any) -> dict[str, Any]:
     return {
         "classifier": judge.name,
         "weights": judge.weights,
-        **judged(probabilities(model.sample(SAMPLES, seed=SEED))),
+        **judged(probabilities(model.sample(SAMPLES, seed=SEED).x)),
         "purity": round(purity(probabilities(together(model)).argmax(1)), 4),
         "between": round(statistics.mean(mean_confidence(probabilities(x)) for x in squares), 4),
         "memory": round(preference(real, torch.from_numpy(model.score(old))), 4),

@@ -40,13 +40,13 @@ def test_each_run_is_measured_by_samples_of_its_own_seed(
     assert row["sample_seed"] == 777 + seed
     assert row["samples"] == [200, 300]
     for n in row["samples"]:
-        points = load(tmp_path).sample(n, seed=777 + seed)
+        points = load(tmp_path).sample(n, seed=777 + seed).x
         found = coverage_measures(points, RING)
         assert 5 < found["hq"] < 95
         for name in ("hq", "sigma_ratio"):
             assert row["scores"][str(n)][name] == pytest.approx(found[name], abs=1e-6)
     assert row["floors"]["300"]["hq"] == hq_floor(2)
-    points = load(tmp_path).sample(300, seed=777 + seed)
+    points = load(tmp_path).sample(300, seed=777 + seed).x
     assert row["histogram"] == modes.assign(points, RING).counts.tolist()
     assert row["generator_parameters"] == sum(p.numel() for p in generator.parameters())
     assert (row["points"] is None) == (seed > 0)

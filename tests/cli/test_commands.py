@@ -102,7 +102,7 @@ def test_a_dry_run_writes_nothing(
 def test_sample(ganvas: Ganvas, trained: Path, tmp_path: Path, suffix: str) -> None:
     out = tmp_path / f"x{suffix}"
     assert ganvas("sample", trained, "--count", "5", "--seed", "3", "--out", out).code == 0
-    expected = library.load(trained).sample(5, seed=3)
+    expected = library.load(trained).sample(5, seed=3).x
     if suffix == ".png":
         assert Image.open(out).size > (1, 1)
     else:
@@ -117,7 +117,7 @@ def test_interpolate(ganvas: Ganvas, trained: Path, tmp_path: Path) -> None:
     model = library.load(trained)
     way = np.load(out)
     assert len(way) == 5
-    assert np.allclose(way[[0, -1]], [model.sample(1, seed=s)[0] for s in (3, 4)], atol=1e-5)
+    assert np.allclose(way[[0, -1]], [model.sample(1, seed=s).x[0] for s in (3, 4)], atol=1e-5)
 
 
 def test_evaluate_keeps_what_it_prints(ganvas: Ganvas, trained: Path) -> None:
@@ -187,7 +187,7 @@ def test_any_recipe_takes_own_data(ganvas: Ganvas, tmp_path: Path) -> None:
     np.save(points, np.random.default_rng(0).normal(7, 3, size=(50, 3)).astype(np.float32))
     run = tmp_path / "run"
     assert ganvas("train", "gan/points", "--data", points, "--out", run, *TINY).code == 0
-    assert library.load(run).sample(4).shape == (4, 3)
+    assert library.load(run).sample(4).x.shape == (4, 3)
     assert ganvas("evaluate", run).code == 0
 
 
@@ -196,5 +196,5 @@ def test_the_python_functions_are_the_commands(tmp_path: Path) -> None:
     ending = library.train("gan/ring8", tmp_path / "run", quiet=True, **settings)
     assert (ending.outcome, ending.rounds) == ("stopped", 2)
     assert library.resume(tmp_path / "run", ["train.stop_at=3"], quiet=True).rounds == 3
-    assert library.load(tmp_path / "run").sample(2).shape == (2, 2)
+    assert library.load(tmp_path / "run").sample(2).x.shape == (2, 2)
     assert library.evaluate(tmp_path / "run", samples=30)["modes"].protocol.samples == 30

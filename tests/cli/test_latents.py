@@ -66,12 +66,12 @@ def test_a_style_in_another_class(ganvas: Ganvas, labelled: Path, tmp_path: Path
 def test_latents_and_classes_from_python(sphere: Path, labelled: Path) -> None:
     model = ganvas.load(sphere)
     z = np.eye(3)
-    assert model.decode(z).shape == (3, 8, 8, 1)
-    assert (model.decode(z)[1] == model.decode(z[1:2])[0]).all()
+    assert model.decode(z).x.shape == (3, 8, 8, 1)
+    assert (model.decode(z).x[1] == model.decode(z[1:2]).x[0]).all()
     with pytest.raises(ganvas.UsageError, match="latents of shape"):
         model.decode(np.zeros((2, 5)))
     with pytest.raises(AttributeError, match="has no 'predict'"):
-        model.predict(model.decode(z))
+        model.predict(model.decode(z).x)
     classes = ganvas.load(labelled).predict(np.zeros((4, 8, 8, 1), np.uint8))
     np.testing.assert_allclose(classes.sum(axis=1), 1, rtol=1e-5)
 

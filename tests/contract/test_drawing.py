@@ -114,23 +114,23 @@ def model() -> Model:
 
 def test_samples_draw_from_their_seed_whatever_they_are_computed_with() -> None:
     made = model()
-    whole = made.sample(2 * BLOCK + 9, seed=3)
+    whole = made.sample(2 * BLOCK + 9, seed=3).x
     for n, batch in [(5, 256), (BLOCK + 1, 10), (2 * BLOCK + 9, 50)]:
-        assert torch.from_numpy(made.sample(n, seed=3, batch=batch)).allclose(
+        assert torch.from_numpy(made.sample(n, seed=3, batch=batch).x).allclose(
             torch.from_numpy(whole[:n]), atol=1e-6
         )
     z, _ = made.latents(1, seed=3)
     with drawing(made.game, Noise(77)):
         other = made.game.sample(z) if isinstance(made.game, Drawn) else z
     assert not other.allclose(made.domain.encode(whole[:1]))  # the layer does draw
-    assert (made.sample(1, seed=4) != made.sample(1, seed=3)).all()
+    assert (made.sample(1, seed=4).x != made.sample(1, seed=3).x).all()
 
 
 def test_the_way_between_two_samples_does_not_flicker() -> None:
     """All samples of a way have the same noise: equal latents give equal samples."""
     made = model()
     z, _ = made.latents(1, seed=0)
-    still = made.decode(z.expand(7, -1).numpy(), batch=3)
+    still = made.decode(z.expand(7, -1).numpy(), batch=3).x
     assert np.allclose(still, still[0], atol=1e-6)
 
 
@@ -140,7 +140,7 @@ def test_a_graph_holds_its_noise(tmp_path: Path) -> None:
     assert done.difference < 1e-5
     graph = torch.export.load(tmp_path / "graph.pt2").module()
     z, _ = made.latents(4, seed=1)
-    wanted = made.decode(z.numpy())
+    wanted = made.decode(z.numpy()).x
     assert torch.from_numpy(made.domain.decode(graph(z))).allclose(torch.from_numpy(wanted))
 
 

@@ -18,8 +18,9 @@ from ganvas.data.open import open_data
 from ganvas.data.settings import settings_type
 from ganvas.data.source import Source
 from ganvas.errors import UsageError
-from ganvas.model import CannotError
-from ganvas.play import Game
+from ganvas.model import CannotError, save_model
+from ganvas.model.trained import BLOCK, block_seed
+from ganvas.play import Game, Noise
 from tests.contract.toys import episodes, lazy, waves
 from tests.contract.toys.cases import TOYS, case, source_of
 
@@ -76,6 +77,22 @@ def test_runs_train_resume_and_sample_by_the_command_line(
     asked = ["sample", str(whole), "--count", "5", "--out", str(out), *own, *words]
     assert run([*asked, "truncation=0.5"]) == 0
     assert len(np.load(out)) == 5
+    assert {path.name for path in tmp_path.glob("samples*")} == {"samples.npy", *toy.beside}
+    if "samples-map.npy" in toy.beside:
+        assert not np.load(tmp_path / "samples-map.npy").any()  # the map that was given
+    if "samples-labels.csv" in toy.beside:
+        assert (tmp_path / "samples-labels.csv").read_text() == "speed\n" + 5 * "2.5\n"
+
+
+def test_several_outputs_are_fields_of_the_answer(tmp_path: Path) -> None:
+    game = case("lazy").build()
+    save_model(tmp_path, game)
+    made = ganvas.load(tmp_path, game=lazy.Lazy, device="cpu").sample(7, seed=2)
+    z = Noise(block_seed(2, 0)).normal(BLOCK, 3)[:7]
+    assert list(made) == ["x", "spread"]
+    both = game.generator(z).detach()
+    assert np.allclose(made.x, both[:, :2], atol=1e-6)
+    assert np.allclose(made["spread"], both[:, 2:].exp(), atol=1e-6)
 
 
 def test_an_ability_of_ones_own_comes_with_its_command(
@@ -90,7 +107,7 @@ def test_an_ability_of_ones_own_comes_with_its_command(
     capsys.readouterr()
     assert run(["hurry", str(runs), "--out", str(out), "--by", "3", *own]) == 0
     assert capsys.readouterr().out == f"3 times faster: {out}\n"
-    x = np.asarray(model.sample(3, given={"speed": "2"}))
+    x = np.asarray(model.sample(3, given={"speed": "2"}).x)
     assert np.array_equal(np.load(out), np.tile(x, 3)[:, ::3])
     assert run(["hurry", "--help", *own]) == 0
     assert "Write samples, so many times faster." in capsys.readouterr().out

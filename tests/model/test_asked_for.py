@@ -26,7 +26,7 @@ def shown(model: Model, z: torch.Tensor) -> np.ndarray:
 
 
 def test_ways_and_squares_are_truncated(points: Model) -> None:
-    ends = [points.sample(1, seed=seed, truncation=0.3)[0] for seed in (3, 4, 5, 6)]
+    ends = [points.sample(1, seed=seed, truncation=0.3).x[0] for seed in (3, 4, 5, 6)]
     way = points.interpolate(3, 4, steps=4, truncation=0.3)
     np.testing.assert_allclose(way[[0, -1]], ends[:2], atol=1e-5)
     corners = points.square([3, 4, 5, 6], side=3, truncation=0.3)[[0, 2, 6, 8]]
@@ -45,7 +45,7 @@ def test_ways_and_squares_go_as_they_are_told(points: Model, how: str) -> None:
 
 def test_a_search_begins_at_as_many_latents_of_its_seed_as_it_is_told(points: Model) -> None:
     """Without a step it returns the best of its starts."""
-    x = points.sample(5, seed=8)
+    x = points.sample(5, seed=8).x
     target = points.domain.encode(x)
     for seed, restarts in ((0, 1), (0, 3), (2, 3)):
         noise = Noise(block_seed(seed, 0))

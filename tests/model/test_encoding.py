@@ -95,7 +95,7 @@ def test_autoencoders_decode_the_means_that_they_reconstruct(tmp_path: Path) -> 
 
 def test_projection_finds_own_samples_and_reports_the_error(tmp_path: Path) -> None:
     model = saved(tmp_path, "gan", "ring8")
-    x = model.sample(6, seed=3)
+    x = model.sample(6, seed=3).x
     nearest, errors = model.project(x, restarts=2, steps=300)
     assert errors.max() < 1e-4
     np.testing.assert_allclose(((nearest - x) ** 2).mean(1), errors, atol=1e-6)

@@ -27,7 +27,7 @@ def same(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def test_samples_are_in_data_units(model: Model) -> None:
-    x = model.sample(5)
+    x = model.sample(5).x
     if isinstance(model.domain, Images):
         assert x.shape == (5, 16, 16, 1)
         assert x.dtype == np.uint8
@@ -40,16 +40,16 @@ def test_samples_are_in_data_units(model: Model) -> None:
 
 
 def test_a_seed_means_the_same_samples(model: Model) -> None:
-    assert np.array_equal(model.sample(7, seed=3), model.sample(7, seed=3))
-    assert not np.array_equal(model.sample(7, seed=3), model.sample(7, seed=4))
+    assert np.array_equal(model.sample(7, seed=3).x, model.sample(7, seed=3).x)
+    assert not np.array_equal(model.sample(7, seed=3).x, model.sample(7, seed=4).x)
 
 
 def test_samples_do_not_depend_on_chunks_or_their_number(model: Model) -> None:
-    whole = model.sample(150, seed=2)
+    whole = model.sample(150, seed=2).x
     for batch in (1, 7, 64, 149, 1000):
-        assert same(model.sample(150, seed=2, batch=batch), whole)
+        assert same(model.sample(150, seed=2, batch=batch).x, whole)
     for n in (1, 63, 64, 65, 149):
-        assert same(model.sample(n, seed=2), whole[:n])
+        assert same(model.sample(n, seed=2).x, whole[:n])
 
 
 def test_distant_seeds_and_blocks_differ(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_truncation_draws_latents_to_the_middle(tmp_path: Path) -> None:
     full, half, none = (model.latents(50, 0, truncation=t)[0] for t in (1.0, 0.5, 0.0))
     assert torch.allclose(half, full / 2)
     assert not none.any()
-    assert np.ptp(model.sample(50, truncation=0.0), axis=0).max() == 0
+    assert np.ptp(model.sample(50, truncation=0.0).x, axis=0).max() == 0
 
 
 @pytest.mark.parametrize("n", [0, -1])
@@ -94,13 +94,15 @@ def test_a_negative_seed_is_refused(model: Model) -> None:
 
 def test_a_class_by_index_by_name_or_one_each(tmp_path: Path) -> None:
     model = saved(tmp_path, "classes")
-    by_index = model.sample(6, label=1)
-    assert np.array_equal(model.sample(6, label="b"), by_index)
-    assert np.array_equal(model.sample(6, label="1"), by_index)
-    assert np.array_equal(model.sample(6, label=["b"] * 6), by_index)
-    assert np.array_equal(model.sample(6, label=np.full(6, 1)), by_index)
-    others = model.sample(6, label=[0, 1, 2, 0, 1, 2])
+    by_index = model.sample(6, label=1).x
+    assert np.array_equal(model.sample(6, label="b").x, by_index)
+    assert np.array_equal(model.sample(6, label="1").x, by_index)
+    assert np.array_equal(model.sample(6, label=["b"] * 6).x, by_index)
+    assert np.array_equal(model.sample(6, label=np.full(6, 1)).x, by_index)
+    others = model.sample(6, label=[0, 1, 2, 0, 1, 2]).x
     assert np.array_equal(others[[1, 4]], by_index[[1, 4]])
+    assert model.sample(6, label="b")["label"].tolist() == [1] * 6
+    assert model.sample(6, label=[0, 1, 2, 0, 1, 2])["label"].tolist() == [0, 1, 2, 0, 1, 2]
     assert not np.isclose(others[[0, 2, 3, 5]], by_index[[0, 2, 3, 5]]).all(axis=1).any()
 
 
@@ -113,7 +115,12 @@ def test_without_a_label_classes_are_drawn_uniformly(tmp_path: Path) -> None:
     # chi-square with 2 degrees of freedom: exp(-x/2) is the tail probability
     statistic = float(((counts - n / 3) ** 2 / (n / 3)).sum())
     assert math.exp(-statistic / 2) > 1e-4
-    assert np.allclose(model.sample(5), model.sample(5, label=y[:5].tolist()))
+    assert np.allclose(model.sample(5).x, model.sample(5, label=y[:5].tolist()).x)
+    drawn = model.sample(5)
+    assert list(drawn) == ["x", "label"]
+    assert drawn["label"].tolist() == y[:5].tolist()
+    z = model.latents(5)[0].numpy()
+    assert np.allclose(model.decode(z, label=y[:5].tolist()), drawn)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +146,7 @@ def test_classes_of_a_model_without(tmp_path: Path) -> None:
 
 def test_scores_are_the_discriminators(tmp_path: Path, kind: str) -> None:
     model = saved(tmp_path, kind)
-    x = model.sample(20)
+    x = model.sample(20).x
     label = [i % 3 for i in range(20)] if model.conditional else None
     scores = model.score(x, label=label)
     assert scores.shape == (20,)
@@ -167,8 +174,8 @@ def test_an_interpolation_ends_at_its_ends(model: Model, how: str) -> None:
     label = None
     if model.conditional:
         label = int(model.latents(1, 3)[1])
-    assert same(way[:1], model.sample(1, seed=3, label=label))
-    assert same(way[-1:], model.sample(1, seed=4, label=label))
+    assert same(way[:1], model.sample(1, seed=3, label=label).x)
+    assert same(way[-1:], model.sample(1, seed=4, label=label).x)
 
 
 def test_an_interpolation_takes_latents(model: Model) -> None:
@@ -185,8 +192,8 @@ def test_an_interpolation_takes_latents(model: Model) -> None:
 def test_a_way_from_class_to_class_mixes_them(tmp_path: Path) -> None:
     model = saved(tmp_path / "model", "classes")
     way = model.interpolate(3, 3, steps=3, label=0, to_label=2)
-    assert same(way[:1], model.sample(1, seed=3, label=0))
-    assert same(way[-1:], model.sample(1, seed=3, label=2))
+    assert same(way[:1], model.sample(1, seed=3, label=0).x)
+    assert same(way[-1:], model.sample(1, seed=3, label=2).x)
     z = model.latents(1, 3)[0]
     half = torch.tensor([[0.5, 0.0, 0.5]])
     assert same(way[1:2], model.domain.decode(model.game.generator(z, half)))
@@ -212,7 +219,7 @@ def test_a_model_says_what_it_can(model: Model) -> None:
     assert "can sample, interpolate, score" in repr(model)
 
 
-@pytest.mark.parametrize("verb", ["slots", "predict"])
+@pytest.mark.parametrize("verb", ["slots", "codes"])
 def test_what_it_cannot_it_says_in_one_line(model: Model, verb: str) -> None:
     message = f"a model of gan has no '{verb}'; it has: sample, interpolate, score"
     with pytest.raises(GanvasError, match=message):
@@ -223,7 +230,7 @@ def test_what_it_cannot_it_says_in_one_line(model: Model, verb: str) -> None:
 def test_a_model_without_samples_has_no_interpolation() -> None:
     model = Model(Mute(Settings(), POINTS), Provenance(), "cpu")
     assert model.capabilities == ()
-    for ask in (lambda: model.sample(1), lambda: model.interpolate(0, 1)):
+    for ask in (lambda: model.sample(1).x, lambda: model.interpolate(0, 1)):
         with pytest.raises(GanvasError, match=r"has no .*; it has: nothing"):
             ask()
 

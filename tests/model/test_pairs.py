@@ -43,7 +43,7 @@ def test_a_model_meets_its_data_as_in_training(tmp_path: Path) -> None:
     model = trained(tmp_path)
     game: Any = model.game
     found = meet(model, seed=1)
-    x = torch.from_numpy(model.sample(2 * B, seed=1))
+    x = torch.from_numpy(model.sample(2 * B, seed=1).x)
     wanted = game.pairs(x, x)
     assert found.distance == pytest.approx(wanted.distances.mean().item(), rel=1e-5)
     assert found.matched.reals.shape == found.matched.fakes.shape == (2 * B, 2)

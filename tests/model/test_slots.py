@@ -108,7 +108,7 @@ def test_samples_of_a_slot_have_its_key_and_the_noise_of_the_seed(model: Model) 
 def test_samples_drawn_freely_are_those_of_their_slots(model: Model) -> None:
     z, _ = model.latents(1, seed=11)
     slot = int((model.game.memory.keys == z[0, :6]).all(1).nonzero())
-    assert np.array_equal(model.slots.sample(slot, 1, seed=11), model.sample(1, seed=11))
+    assert np.array_equal(model.slots.sample(slot, 1, seed=11), model.sample(1, seed=11).x)
 
 
 def test_ways_within_a_slot_change_the_noise_only(model: Model) -> None:
@@ -143,7 +143,7 @@ def test_other_slots_have_no_samples(model: Model, slot: int, complaint: str) ->
 def test_the_corners_of_a_square_are_the_samples_of_their_seeds(model: Model) -> None:
     """Invariant 13, on images: with a sharp posterior each corner keeps its slot."""
     square = model.square([0, 1, 2, 3], side=8)
-    corners = np.concatenate([model.sample(1, seed=seed) for seed in range(4)])
+    corners = np.concatenate([model.sample(1, seed=seed).x for seed in range(4)])
     assert square.shape == (64, 8, 8, 1)
     assert np.array_equal(square[[0, 7, 56, 63]], corners)
     way = model.interpolate(0, 1, 8, "lerp")
@@ -193,7 +193,7 @@ def test_the_posterior_figure_says_what_the_posterior_is(
     tmp_path: Path, source: str, top: bool
 ) -> None:
     model = saved(tmp_path, source, kappa=5.0)
-    x = items() if source == "digits8" else model.sample(5)
+    x = items() if source == "digits8" else model.sample(5).x
     svg = posterior_figure(model, x[:2], 4, top=top, seed=1)
     shares = model.posterior(x[:2])
     said = [str(text.text) for text in elements(svg, "text")]
@@ -236,7 +236,7 @@ def test_ablations_say_what_they_were_trained_without(tmp_path: Path) -> None:
     assert unkeyed.slots.census().real == 10
     with pytest.raises(GanvasError, match="trained without slots"):
         unkeyed.slots.sample(0, 1)
-    assert np.array_equal(unkeyed.square([0, 1, 2, 3], 3)[:1], unkeyed.sample(1, seed=0))
+    assert np.array_equal(unkeyed.square([0, 1, 2, 3], 3)[:1], unkeyed.sample(1, seed=0).x)
 
 
 def test_other_systems_have_squares_but_no_slots(tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_other_systems_have_squares_but_no_slots(tmp_path: Path) -> None:
 
     model = other(tmp_path, "points")
     square = model.square([0, 1, 2, 3], 4)
-    corners = np.concatenate([model.sample(1, seed=seed) for seed in range(4)])
+    corners = np.concatenate([model.sample(1, seed=seed).x for seed in range(4)])
     np.testing.assert_allclose(square[[0, 3, 12, 15]], corners, atol=1e-5)
     with pytest.raises(CannotError, match="a model of gan has no 'slots'"):
         _ = model.slots
@@ -253,6 +253,6 @@ def test_other_systems_have_squares_but_no_slots(tmp_path: Path) -> None:
     classes = other(tmp_path / "c", "classes")
     np.testing.assert_allclose(
         classes.square([0, 1, 2, 3], 4, label="b")[0],
-        classes.sample(1, seed=0, label="b")[0],
+        classes.sample(1, seed=0, label="b").x[0],
         atol=1e-5,
     )

@@ -71,7 +71,7 @@ def test_a_run_leaves_what_a_run_folder_holds(run_folder: Path) -> None:
     model = load(run_folder, device="cpu")
     assert model.provenance.recipe == "gan/ring8"
     assert (model.provenance.data, model.provenance.rounds) == ("ring8", 12)
-    assert model.sample(3).shape == (3, 2)
+    assert model.sample(3).x.shape == (3, 2)
 
 
 def test_a_watched_run_trains_as_an_unwatched_one(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def _grid(model: Model, edge: int, label: str | None) -> Array:
 
     width = model.latents(1)[0].shape[1]
     z = sphere_grid(edge, width) if _on_sphere(model) else plane_grid(edge, width)
-    return model.decode(z.numpy(), label=label)
+    return model.decode(z.numpy(), label=label).x
 
 
 def _on_sphere(model: Model) -> bool:

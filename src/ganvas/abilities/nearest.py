@@ -66,7 +66,7 @@ def nearest(
     from ganvas.files import disk_errors, write_whole
 
     model = load_model(run, game)
-    x = model.sample(count, seed=seed) if items is None else read_items(items, model)
+    x = model.sample(count, seed=seed).x if items is None else read_items(items, model)
     known = training_items(run, game) if data is None else read_items(data, model)
     coded = "encode" in model.capabilities if by is None else by == "codes"
     found = (_by_codes if coded else _by_items)(model, x, known, neighbours)

@@ -103,7 +103,7 @@ def meet(model: Model, seed: int = 0) -> Meeting:
         CannotError: the model knows no representatives.
     """
     game = model.asked(CanPair)
-    x = model.sample(USUAL, seed=seed)
+    x = model.sample(USUAL, seed=seed).x
     inputs = model.domain.encode(x).to(model.device)
     count = min(len(game.summary.representatives), MOST)
     found = game.pairs(inputs[:count], inputs[count:])

@@ -30,10 +30,12 @@ def sample(
 ) -> None:
     """Draw samples from a trained model, with the options that its system has.
 
-    Points are written in the data's own units, images as uint8.
+    Points are written in the data's own units, images as uint8; the classes and conditions that
+    samples were drawn for in a table, and other outputs of the model in files beside them.
 
     Example: ganvas sample runs/ring truncation=0.7 --count 1000 --out points.npy
     """
+    from ganvas.data.saving import save_records
     from ganvas.files import disk_errors
 
     model = load_model(run, game)
@@ -41,8 +43,10 @@ def sample(
         count, seed=seed, label=label, given=conditions(given or []), **told(options)
     )
     with disk_errors(out):
-        model.domain.save(samples, out)
+        _, *others = save_records(samples, model.fields, out)
     say(f"{count} samples: {out}")
+    for path in others:
+        say(f"with them: {path}")
 
 
 def conditions(words: Sequence[str]) -> dict[str, Any]:

@@ -196,7 +196,7 @@ class Thumbnails:
         self._model, self._seed = model, seed
         self._around: AnyArray | None = None
         if not model.domain.grid:
-            self._around = _plane(model.sample(DOTS, seed=seed))
+            self._around = _plane(model.sample(DOTS, seed=seed).x)
 
     def of_item(self, item: AnyArray) -> Pixels:
         """Return the picture of one item in data units."""

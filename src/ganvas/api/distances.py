@@ -181,7 +181,7 @@ def gathered(name: str | Path, seed: int, games: Sequence[str | type[Game]] = ()
     path = Path(name)
     if any((folder / MODEL).is_file() for folder in (path, path / "model")):
         code = code_of(read(find(path))[0])
-        return load(path, permitted(code, games)).sample(SAMPLES, seed=seed)
+        return load(path, permitted(code, games)).sample(SAMPLES, seed=seed).x
     source = open_data(DataSettings(source=str(name), labels=False))
     return source.items(REFERENCE if REFERENCE in source.splits else "train").x
 

@@ -130,7 +130,8 @@ def drawn(
     Classes are as frequent as in the data that the samples are compared with.
     """
     asked = source.classes_like(_reference(source), n) if model.conditional else None
-    return model.sample(n, seed=seed, label=None if asked is None else asked.tolist()), asked
+    samples = model.sample(n, seed=seed, label=None if asked is None else asked.tolist())
+    return samples.x, asked
 
 
 def measure(model: Model, source: Source, samples: int, seed: int = 0) -> Scores:

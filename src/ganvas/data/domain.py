@@ -202,6 +202,17 @@ class Domain(Settings):
         """Return one item in a word or two, as a caption."""
         return str(item)
 
+    def columns(self, name: str, array: AnyArray) -> dict[str, AnyArray]:
+        """Return items as columns (N,) of a table, by their headers.
+
+        Nothing of what is no row of numbers or words: such items are files of their own.
+
+        Args:
+            name: of the field.
+            array: items in data units.
+        """
+        return {}
+
     # ---- files and pictures ---------------------------------------------------------------------
 
     def picture(self, array: AnyArray, columns: int | None = None) -> Image.Image:

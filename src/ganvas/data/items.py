@@ -25,10 +25,14 @@ WHOLE = re.compile(r"-?[0-9]{1,18}")
 class Items(Records[AnyArray]):
     """One split as arrays in data units, such as images x (N, H, W, C) uint8 and label (N,) int64.
 
-    An array may be mapped from a file: it is read where its rows are asked for.
+    An array may be mapped from a file: it is read where its rows are asked for. To numpy, items are
+    the array of their main field.
     """
 
     __slots__ = ()
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> AnyArray:
+        return np.array(self.x, dtype, copy=True if copy else None)
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ def _usage(config: dict[str, Any]) -> list[str]:
     spec = DataSpec.model_validate(config["data"])
     lines: list[str] = []
     if "sample" in config["capabilities"]:
-        lines.append(f"x = model.sample(16, seed=0)  # {spec.domain.array}")
+        lines.append(f"x = model.sample(16, seed=0).x  # {spec.domain.array}")
     if spec.loose:
         lines.append("z = model.encode(x, links=links)  # x (nodes, features), links (E, 2)")
         lines.append("p = model.predict(x, links=links, pairs=pairs)  # pairs (M, 2)")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ganvas.data.graphs import checked
+from ganvas.data.items import Items
 from ganvas.errors import UsageError
 from ganvas.latent.interpolation import line, square
 from ganvas.latent.inversion import invert
@@ -45,8 +46,12 @@ class Model(Trained):
         given: Mapping[str, Any] | None = None,
         batch: int = 256,
         **options: Any,
-    ) -> Array:
-        """Return ``n`` samples in data units: points (n, dim), images (n, H, W, C) uint8.
+    ) -> Items:
+        """Return ``n`` samples, each with the class and other conditions that it was drawn for.
+
+        ``.x`` are the samples in data units: points (n, dim), images (n, H, W, C) uint8. Fields
+        beside it have their names, such as ``["label"]``; so have the parts of games that make
+        several things at once. To numpy the records are ``.x``.
 
         Args:
             n: how many.
@@ -67,12 +72,8 @@ class Model(Trained):
             raise UsageError(f"a sample needs at least 1 item, not {n}")
         labels = self._labels(label, n)
         z, drawn = self.latents(n, seed, **options)
-        if given or (self.conditional and labels is None and drawn is None):
-            told = dict(given or {})
-            if label is not None:
-                told.setdefault("label", labels)
-            return self.generate(z, self._conditions(told, n), batch, seed)
-        return self.generate(z, labels if labels is not None else drawn, batch, seed)
+        y = drawn if labels is None and not given else labels
+        return self.answer(z, self._given(y, given, n), batch, seed)
 
     @torch.inference_mode()
     def score(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
@@ -125,8 +126,8 @@ class Model(Trained):
         return np.concatenate([self.domain.decode(chunk) for chunk in chunks])
 
     @torch.inference_mode()
-    def decode(self, z: Array, *, label: Labels = None, batch: int = 256) -> Array:
-        """Return the samples of latents ``z`` (n, …), as `latents` gives them, in data units.
+    def decode(self, z: Array, *, label: Labels = None, batch: int = 256) -> Items:
+        """Return the samples of latents ``z`` (n, …), as `latents` gives them and `sample` does.
 
         Args:
             z: the latents.
@@ -144,7 +145,7 @@ class Model(Trained):
         y = self._labels(label, len(given))
         if y is None and self.conditional:
             raise UsageError(f"this model's samples have a class: {advice(self.spec)}")
-        return self.generate(given, y, batch)
+        return self.answer(given, self._given(y, None, len(given)), batch)
 
     @torch.inference_mode()
     def predict(

@@ -120,7 +120,8 @@ class Slots:
             UsageError: there is no such slot, or it holds no real samples.
             GanvasError: the generator was trained without slots.
         """
-        return self._model.generate(*self._model.latents(n, seed, slot=slot, **options))
+        z, y = self._model.latents(n, seed, slot=slot, **options)
+        return self._model.generate(z, y, seed=seed)
 
 
 def _numbers(tensor: Tensor) -> npt.NDArray[np.float64]:

@@ -16,6 +16,8 @@ from torch import Tensor
 from ganvas.data.batch import Batch
 from ganvas.data.domain import Domain
 from ganvas.data.graphs import tidy
+from ganvas.data.items import Items
+from ganvas.data.records import LABEL
 from ganvas.data.spec import DataSpec
 from ganvas.errors import GanvasError, UsageError, did_you_mean
 from ganvas.model.card import Provenance
@@ -24,7 +26,7 @@ from ganvas.model.labels import Labels, class_indices
 from ganvas.networks.conditions import Given, at
 from ganvas.nn import drawing, hold_still
 from ganvas.play import Game, Noise
-from ganvas.play.abilities import CanSample, declared, has, verb_of, verbs_of
+from ganvas.play.abilities import CanSample, CanSampleParts, declared, has, verb_of, verbs_of
 from ganvas.slices import slices
 
 BLOCK = 64
@@ -150,6 +152,31 @@ class Trained:
             raise UsageError(f"{place}={options[str(place)]}: expected {wanted}") from None
         return told.model_dump(exclude_defaults=True)
 
+    @property
+    def fields(self) -> dict[str, Domain]:
+        """Kind, shape and units of all that its answers may hold, by name."""
+        parts = self.game.parts if has(self.game, CanSampleParts) else {}
+        return {**self.spec.fields, **parts}
+
+    @torch.inference_mode()
+    def answer(
+        self, z: Tensor, given: Items | None, batch: int = 256, seed: int | None = None
+    ) -> Items:
+        """Return what is made of latents (n, …), with the conditions it was made for, as records.
+
+        Args:
+            z: the latents.
+            given: the conditions of n samples, in data units; None without any.
+            batch: how many go through the network at once.
+            seed: as for `generate`.
+        """
+        y: Given = None
+        if given is not None:
+            told = {name: self.fields[name].encode(given[name]) for name in given}
+            y = self.game.conditions.of(Batch(told, main=given.main))
+        made = self._made(z, y, batch, seed)
+        return Items({**made, **(given.fields if given is not None else {})}, main=self.spec.main)
+
     @torch.inference_mode()
     def generate(
         self, z: Tensor, y: Given = None, batch: int = 256, seed: int | None = None
@@ -159,14 +186,22 @@ class Trained:
         Layers that draw have numbers of their own for each sample of a ``seed``, or the same for
         all if there is none.
         """
-        game, chunks = self.asked(CanSample), list[Array]()
+        return self._made(z, y, batch, seed)[self.spec.main]
+
+    def _made(self, z: Tensor, y: Given, batch: int, seed: int | None) -> dict[str, Array]:
+        """Return all that the game makes of latents, in data units, by field."""
+        game, main = self.asked(CanSample), self.spec.main
+        chunks: list[dict[str, Array]] = []
         for part in slices(len(z), batch):
             inputs = z[part].to(self.device), at(y, part, self.device)
             own = None if seed is None else OfSamples(partial(block_seed, seed), BLOCK, part)
             with nullcontext() if own is None else drawing(self.game, own):
-                x = game.sample(*inputs)
-            chunks.append(self.domain.decode(x))
-        return np.concatenate(chunks)
+                if has(game, CanSampleParts):
+                    out = game.sample_parts(*inputs).fields
+                else:
+                    out = {main: game.sample(*inputs)}
+            chunks.append({name: self.fields[name].decode(found) for name, found in out.items()})
+        return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
     def _settled(self, z: Tensor, drawn: Tensor | None, label: Labels, batch: int) -> Array:
         """Return the samples of latents between others, of one class throughout."""
@@ -188,7 +223,20 @@ class Trained:
             )
         return latent, None if y is None else y[0]
 
-    def _conditions(self, given: Mapping[str, Any], n: int) -> Given:
+    def _given(self, y: Tensor | None, given: Mapping[str, Any] | None, n: int) -> Items | None:
+        """Return the conditions of n samples, from classes (n,), or from values by field.
+
+        Raises:
+            UsageError: as of `_conditions`.
+        """
+        known = self.game.conditions
+        if given or (known and (y is None or not known.classes)):
+            label = {} if y is None else {LABEL: y}
+            return self._conditions({**label, **(given or {})}, n)
+        name = next(iter(known), None)
+        return None if name is None or y is None else Items({name: y.numpy()}, main=name)
+
+    def _conditions(self, given: Mapping[str, Any], n: int) -> Items:
         """Return the conditions of n samples from values by field: words, or arrays in data units.
 
         Raises:
@@ -206,7 +254,7 @@ class Trained:
                 f"this model's samples depend on {', '.join(lacking)}, too: give "
                 f"{' '.join(f'--given {name}=VALUE' for name in lacking)}"
             )
-        fields: dict[str, Tensor] = {}
+        fields: dict[str, Array] = {}
         for name, value in given.items():
             domain = known[name]
             array = domain.parse(value) if isinstance(value, str) else np.asarray(value)
@@ -216,8 +264,8 @@ class Trained:
                 raise UsageError(
                     f"{name}: expected one or {n} of shape {domain.array_shape}, got {array.shape}"
                 )
-            fields[name] = domain.encode(array)
-        return known.of(Batch(fields, main=next(iter(fields))))
+            fields[name] = array
+        return Items(fields, main=next(iter(fields)))
 
     def _labels(self, label: Labels, n: int) -> Tensor | None:
         if label is None:

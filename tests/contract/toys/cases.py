@@ -22,6 +22,7 @@ class Toy:
     game: type[Game]
     data: dict[str, Any]
     given: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -29,10 +30,14 @@ class Toy:
 
 
 TOYS = {
-    "waves": Toy(waves.WaveGAN, {"source": "waves", "length": 12}, ("speed=2.5",)),
-    "scales": Toy(scales.MapGAN, {"source": "regions", "mirror": True}, ("map={map}",)),
+    "waves": Toy(
+        waves.WaveGAN, {"source": "waves", "length": 12}, ("speed=2.5",), ("samples-labels.csv",)
+    ),
+    "scales": Toy(
+        scales.MapGAN, {"source": "regions", "mirror": True}, ("map={map}",), ("samples-map.npy",)
+    ),
     "episodes": Toy(episodes.Heads, {"source": "people"}),
-    "lazy": Toy(lazy.Lazy, {"source": "ring8"}),
+    "lazy": Toy(lazy.Lazy, {"source": "ring8"}, beside=("samples-spread.npy",)),
     "growing": Toy(growing.Growing, {"source": "digits"}),
 }
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ganvas.config import Settings
 from ganvas.data.batch import Batch
+from ganvas.data.domains.points import Points
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
 from ganvas.games.judge import Judge
@@ -45,6 +46,7 @@ class Lazy(Game):
     def __init__(self, config: Settings, spec: DataSpec) -> None:
         super().__init__(config, spec)
         self.generator = nn.Linear(3, 2 + 2)
+        self.parts = {"spread": Points(dim=2, shift=[0, 0], scale=1)}
         self.view = Adaptive()
         network = MLPDiscriminator(widths=(8,)).build(spec.domain)
         self.judge = Judge(
@@ -80,13 +82,13 @@ class Lazy(Game):
     def prior(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
         return noise.normal(n, 3) * truncation
 
-    def parts(self, z: Tensor) -> Batch:
+    def sample_parts(self, z: Tensor, y: Tensor | None = None) -> Batch:
         """Return both outputs of latents (N, 3): points, and how sure they are of each number."""
         x, spread = self.generator(z).chunk(2, dim=1)
         return Batch({"x": x, "spread": spread.exp()})
 
     def sample(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        return self.parts(z).x
+        return self.sample_parts(z).x
 
 
 __all__ = ["Lazy", "Loss"]

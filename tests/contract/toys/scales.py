@@ -52,6 +52,9 @@ class Regions(Domain):
     def normalise(self, staged: Tensor) -> Tensor:
         return (staged[:, None] == torch.arange(self.count)[:, None, None]).float()
 
+    def decode(self, tensor: Tensor) -> AnyArray:
+        return tensor.argmax(1).to(torch.uint8).cpu().numpy()
+
     def mirrored(self, x: Tensor) -> Tensor:
         return x.flip(-1)
 

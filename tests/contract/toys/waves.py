@@ -105,7 +105,7 @@ def hurry(
     """Write samples, so many times faster."""
     model = asked.load_model(run, game, device="cpu")
     hurried = model.asked(CanHurry).hurried
-    x = model.sample(3, given={"speed": "2"})
+    x = model.sample(3, given={"speed": "2"}).x
     model.domain.save(model.domain.decode(hurried(model.domain.encode(x), by)), out)
     say(f"{by} times faster: {out}")
 

@@ -97,6 +97,10 @@ class Classes(Domain):
         """Return the class's name, or its index."""
         return self.called[int(item)] if self.called else str(int(item))
 
+    def columns(self, name: str, array: AnyArray) -> dict[str, AnyArray]:
+        """Return the classes' names, or their indices."""
+        return {name: np.array(self.called)[array] if self.called else array}
+
     def advice(self) -> str:
         """Return which classes there are, in words."""
         names = ", ".join(self.called[:NAMED])

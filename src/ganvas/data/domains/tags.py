@@ -96,6 +96,11 @@ class Tags(Domain):
                 )
         return np.array([tag in wanted for tag in self.called], np.uint8)
 
+    def columns(self, name: str, array: AnyArray) -> dict[str, AnyArray]:
+        """Return the names of each record's tags, with ``;`` between; empty where it has none."""
+        tags = np.array(self.called)
+        return {name: np.array([BETWEEN.join(tags[row > 0].tolist()) for row in array])}
+
     def words(self, item: AnyArray) -> str:
         """Return the names of one record's tags."""
         return (

@@ -94,6 +94,13 @@ class Vector(Domain):
             )
         return np.array(found)
 
+    def columns(self, name: str, array: AnyArray) -> dict[str, AnyArray]:
+        """Return a column for each number."""
+        if len(self.shift) == 1:
+            return {name: array[:, 0]}
+        called = self.called or range(len(self.shift))
+        return {f"{name}_{which}": column for which, column in zip(called, array.T, strict=True)}
+
     def words(self, item: AnyArray) -> str:
         """Return the numbers of one record."""
         return ", ".join(f"{number:g}" for number in np.atleast_1d(item))

@@ -1,0 +1,80 @@
+"""Records as files: each field as its own kind writes it, the main one where the user said."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ganvas.data.domain import AnyArray, Domain
+from ganvas.data.items import Items
+from ganvas.data.readers.labels_csv import FILE, LABEL_FILE
+from ganvas.errors import UsageError
+from ganvas.files import replacing, write_whole
+
+
+def save_records(items: Items, domains: Mapping[str, Domain], out: Path) -> list[Path]:
+    """Save the main field of some records as ``out``, and the others with it or beside it.
+
+    An .npz file holds all fields. A folder gets a labels.csv of what is a column of a table, which
+    ganvas reads again; beside any other file it is ``NAME-labels.csv``. What is no column, such as
+    a mask of a picture, is a file of the same kind: ``NAME-FIELD.png``.
+
+    Args:
+        items: in data units.
+        domains: the kind of each field.
+        out: where the main field goes; its suffix says how.
+
+    Returns:
+        All that was written, ``out`` first.
+
+    Raises:
+        UsageError: the main field is not written in such a way.
+    """
+    others = [name for name in items if name != items.main]
+    columns: dict[str, AnyArray] = {}
+    for name in others:
+        columns |= domains[name].columns(name, items[name])
+    apart = {name: items[name] for name in others if not domains[name].columns(name, items[name])}
+    if out.suffix.lower() == ".npz" and others:
+        with replacing(out) as file:
+            whole = {domains[items.main].named: items.x, **apart, **columns}
+            np.savez_compressed(file, allow_pickle=False, **whole)
+        return [out]
+    domains[items.main].save(items.x, out)
+    written = [out]
+    if columns:
+        written.append(_save_table(columns, out))
+    for name, array in apart.items():
+        written.append(_save_beside(domains[name], array, out.with_name(f"{out.stem}-{name}"), out))
+    return written
+
+
+def _save_table(columns: Mapping[str, AnyArray], out: Path) -> Path:
+    """Save columns of a table about the items in ``out``, by file if that is a folder."""
+    path = out / LABEL_FILE
+    if out.is_dir():
+        files = sorted(file.name for file in out.glob("[0-9]*"))
+        columns = {FILE: np.array(files), **columns}
+    else:
+        path = out.with_name(f"{out.stem}-{LABEL_FILE}")
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(columns)
+    table.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
+    write_whole(path, text.getvalue().encode())
+    return path
+
+
+def _save_beside(domain: Domain, array: AnyArray, path: Path, out: Path) -> Path:
+    """Save a field as a file of the kind of ``out``, or as .npy where it is not written so."""
+    try:
+        like = path.with_name(f"{path.name}{out.suffix}")
+        domain.save(array, like)
+    except UsageError:
+        like = path.with_name(f"{path.name}.npy")
+        domain.save(array, like)
+    return like

@@ -1,0 +1,90 @@
+"""Records as files: what goes with items is written by its kind, and read back as it was."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganvas.data.domain import Domain
+from ganvas.data.domains.classes import Classes
+from ganvas.data.domains.images import Images
+from ganvas.data.domains.points import Points
+from ganvas.data.domains.tags import Tags
+from ganvas.data.domains.vector import Vector
+from ganvas.data.items import Items
+from ganvas.data.readers.images import read_images
+from ganvas.data.saving import save_records
+from ganvas.data.settings import DataSettings
+
+RNG = np.random.default_rng(0)
+PICTURES = RNG.integers(0, 256, (11, 4, 6, 3), dtype=np.uint8)
+MASKS = RNG.integers(0, 256, (11, 4, 6, 1), dtype=np.uint8)
+LABEL = np.arange(11) % 3
+TAGS = RNG.integers(0, 2, (11, 2), dtype=np.uint8)
+SPEED = RNG.normal(size=(11, 1))
+ITEMS = Items({"x": PICTURES, "label": LABEL, "tags": TAGS, "speed": SPEED, "mask": MASKS})
+DOMAINS: dict[str, Domain] = {
+    "x": Images(channels=3, height=4, width=6),
+    "label": Classes(count=3, called=["cat", "dog", "eel"]),
+    "tags": Tags(called=["red", "round"]),
+    "speed": Vector.around(SPEED),
+    "mask": Images(channels=1, height=4, width=6),
+}
+
+
+def test_a_folder_is_read_again_as_the_records_that_were_written(tmp_path: Path) -> None:
+    out = tmp_path / "made"
+    assert save_records(ITEMS, DOMAINS, out) == [out, out / "labels.csv", tmp_path / "made-mask"]
+    settings = DataSettings.model_validate({"source": str(out), "cache": "memory"})
+    again = read_images(out, settings)
+    found = again.splits["train"]
+    assert np.array_equal(found.x, PICTURES)
+    assert again.class_names == ("cat", "dog", "eel")
+    assert np.array_equal(found["label"], LABEL)
+    assert np.array_equal(found["tags"], TAGS)
+    assert np.array_equal(found["speed"], SPEED)
+    masks = DataSettings.model_validate({"source": str(tmp_path / "made-mask"), "cache": "memory"})
+    assert np.array_equal(read_images(tmp_path / "made-mask", masks).splits["train"].x, MASKS)
+
+
+def test_an_npz_file_holds_all_fields(tmp_path: Path) -> None:
+    out = tmp_path / "made.npz"
+    assert save_records(ITEMS, DOMAINS, out) == [out]
+    held = np.load(out)
+    assert set(held) == {"images", "label", "tags", "speed", "mask"}
+    assert held["label"].tolist()[:3] == ["cat", "dog", "eel"]
+    assert np.array_equal(held["mask"], MASKS)
+    assert np.array_equal(held["speed"], SPEED[:, 0])
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".png"])
+def test_beside_one_file_there_is_a_table_and_a_file_for_each_other_part(
+    suffix: str, tmp_path: Path
+) -> None:
+    points = RNG.normal(size=(5, 2)).astype(np.float32)
+    items = Items({"x": points, "place": RNG.normal(size=(5, 2)), "spread": np.abs(points)})
+    domains: dict[str, Domain] = {
+        "x": Points(dim=2, shift=[0, 0], scale=1),
+        "place": Vector.around(items["place"], ["lat", "lon"]),
+        "spread": Points(dim=2, shift=[0, 0], scale=1),
+    }
+    out = tmp_path / f"p{suffix}"
+    written = save_records(items, domains, out)
+    assert written == [out, tmp_path / "p-labels.csv", tmp_path / f"p-spread{suffix}"]
+    head, *rows = csv.reader((tmp_path / "p-labels.csv").read_text().splitlines())
+    assert head == ["place_lat", "place_lon"]
+    assert np.array_equal(np.array(rows, np.float64), items["place"])
+    if suffix == ".npy":
+        assert np.array_equal(np.load(written[2]), np.abs(points))
+
+
+def test_records_of_one_field_are_that_file_alone_and_an_array_to_numpy(tmp_path: Path) -> None:
+    items = Items(PICTURES)
+    for name in ("a.npz", "a.npy", "a.png", "a"):
+        assert save_records(items, DOMAINS, tmp_path / name) == [tmp_path / name]
+        assert [path.name for path in tmp_path.iterdir() if path.stem != "a"] == []
+    assert np.array_equal(items, PICTURES)
+    assert np.asarray(items).base is PICTURES or np.asarray(items) is PICTURES
