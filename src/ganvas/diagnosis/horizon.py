@@ -35,3 +35,10 @@ class Horizon:
         if self._rounds:
             return min((here[0] - self._begin[0]) / self._rounds, 1.0)
         return min((here[1] - self._begin[1]) / self._kimg, 1.0) if self._kimg else None
+
+    @property
+    def length(self) -> tuple[float, str] | None:
+        """The recipe's horizon and its unit, "rounds" or "kimg"; None if it is unknown."""
+        if self._rounds:
+            return self._rounds, "rounds"
+        return (self._kimg, "kimg") if self._kimg else None

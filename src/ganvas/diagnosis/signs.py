@@ -189,7 +189,7 @@ def case_of(
     watched = numbers or (past[-1][1].numbers if past else {})
     told = {k: v for k, v in watched.items() if k.startswith(("coverage/", "discriminator/"))}
     now = State(told, modes)
-    return Case(logged, shares, events, now, past, horizon.length({}), spec.size)
+    return Case(logged, shares, events, now, past, horizon.length, spec.size)
 
 
 def usual(values: Sequence[float]) -> float | None:
