@@ -119,6 +119,16 @@ def test_within_class_variance():
     assert within_class_variance_ratio(x[kept], labels[kept], x, labels, 4) == 0.5
 
 
+def test_variance_within_classes_part_by_part_is_that_of_the_whole():
+    x, labels = 1e3 + normal(501, 3, 1), torch.arange(501) % 4
+    whole = torch.stack([x[labels == k].double().var(0).sum() for k in range(4)])
+    for size in (1, 7, 500):
+        parts = class_variances((part for part in x.split(size)), labels, 5)
+        torch.testing.assert_close(parts, torch.cat([whole, torch.zeros(1, dtype=whole.dtype)]))
+    with pytest.raises(UsageError, match="501 samples need as many labels"):
+        class_variances(x.split(7), torch.zeros(502, dtype=torch.long), 1)
+
+
 def test_variance_needs_labels_and_a_class_that_varies():
     x = normal(4, 2, 0)
     with pytest.raises(UsageError, match="as many labels"):

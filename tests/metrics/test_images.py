@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.errors import UsageError
-from ganvas.metrics import images
+from ganvas.metrics import images, reference
 from ganvas.metrics.extractors import DigitClassifier, OwnExtractor, Pixels, RandomConv
 from ganvas.metrics.images import ImageEvaluation, digit_report, evaluate_images
 from ganvas.metrics.protocol import Score
@@ -164,7 +164,8 @@ def as_shuffled(count: int) -> None:
 
 
 def test_sorted_sets_score_as_shuffled_ones_where_they_are_cut(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(images, "NEIGHBOUR_LIMIT", 1_000)  # the first 1,000 are six classes
+    for module in (images, reference):
+        monkeypatch.setattr(module, "KEPT", 1_000)  # the first 1,000 are six classes
     as_shuffled(1_600)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -24,31 +26,48 @@ def mean_pairwise_distance(features: Tensor) -> float:
     return total / (n * (n - 1))
 
 
-def class_variances(features: Tensor, labels: Tensor, classes: int) -> Tensor:
+def class_variances(features: Tensor | Iterable[Tensor], labels: Tensor, classes: int) -> Tensor:
     """Return the total variance (trace of the covariance) within each class, (K,) float64.
 
     Args:
-        features: (N, F).
+        features: (N, F), or consecutive parts of them, each of which is let go when it is counted.
         labels: (N,) int64 in [0, K).
         classes: K.
 
     A class with fewer than two members has variance 0.
     """
-    vectors = wide(features)
-    if labels.shape != (len(vectors),):
-        raise UsageError(
-            f"{len(vectors)} samples need as many labels, got shape {tuple(labels.shape)}"
-        )
-    result = torch.zeros(classes, dtype=torch.float64)
-    for label in range(classes):
-        members = vectors[labels == label]
-        if len(members) > 1:
-            result[label] = members.var(0).sum()
-    return result
+    counts = torch.zeros(classes, dtype=torch.float64)
+    scatters = torch.zeros(classes, dtype=torch.float64)
+    means: Tensor | None = None
+    seen = 0
+    for part in [features] if isinstance(features, Tensor) else features:
+        vectors, theirs = wide(part), labels[seen : seen + len(part)]
+        seen += len(vectors)
+        if len(theirs) != len(vectors):
+            break
+        if means is None:
+            means = vectors.new_zeros(classes, vectors.shape[1])
+        for label in range(classes):  # Chan, Golub and LeVeque 1983, as in `moments`
+            members = vectors[theirs == label]
+            if not len(members):
+                continue
+            mean, total = members.mean(0), counts[label] + len(members)
+            gap = mean - means[label]
+            shift = gap.square().sum() * counts[label] * len(members) / total
+            scatters[label] += (members - mean).square().sum() + shift
+            means[label] += gap * (len(members) / total)
+            counts[label] = total
+    if labels.shape != (seen,):
+        raise UsageError(f"{seen} samples need as many labels, got shape {tuple(labels.shape)}")
+    return scatters / (counts - 1).clamp(min=1)
 
 
 def within_class_variance_ratio(
-    samples: Tensor, sample_labels: Tensor, real: Tensor, real_labels: Tensor, classes: int
+    samples: Tensor | Iterable[Tensor],
+    sample_labels: Tensor,
+    real: Tensor | Iterable[Tensor],
+    real_labels: Tensor,
+    classes: int,
 ) -> float:
     """Return the variance within classes over that of real data, averaged over the real classes.
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganvas.errors import UsageError
-from ganvas.metrics.moments import RunningMoments
+from ganvas.metrics.moments import RunningMoments, moments_of
 from ganvas.metrics.unmeasurable import UnmeasurableError
 
 Floats = NDArray[np.float64]
@@ -64,5 +64,4 @@ def frechet_of_moments(first: RunningMoments, second: RunningMoments) -> float:
 
 def frechet_of_features(first: Tensor, second: Tensor) -> float:
     """Return the squared Frechet distance of two feature sets, (N, F) and (M, F)."""
-    moments = [RunningMoments(features.shape[1]).update(features) for features in (first, second)]
-    return frechet_of_moments(moments[0], moments[1])
+    return frechet_of_moments(moments_of(first), moments_of(second))

@@ -23,7 +23,7 @@ from ganvas.metrics.extractor import (
     look_through,
 )
 from ganvas.metrics.extractors import DIGIT_CLASSIFIER, Pixels, open_extractor
-from ganvas.metrics.frechet import frechet_of_features
+from ganvas.metrics.frechet import frechet_of_moments
 from ganvas.metrics.inception_score import (
     class_shares,
     inception_score,
@@ -31,16 +31,15 @@ from ganvas.metrics.inception_score import (
     predicted,
 )
 from ganvas.metrics.kid import SUBSETS, kernel_distance, subset_size
+from ganvas.metrics.moments import moments_of
 from ganvas.metrics.prdc import coverage, fitting, prdc
 from ganvas.metrics.protocol import Protocol, Score, Scores, floor_of, measured, settings
+from ganvas.metrics.reference import KEPT, Reference
 from ganvas.metrics.unmeasurable import broken_rows, require_finite
 
 Split = Literal["held-out", "train"]
 
 Measures = dict[tuple[str, ...], Callable[[], Iterator[Score]]]
-
-NEIGHBOUR_LIMIT = 10_000
-"""Images of a set that enter the neighbour measures, at most: their cost is quadratic."""
 
 COPIED = 1_000
 """Samples, and fresh images, of which it is told whether they are copies."""
@@ -117,9 +116,9 @@ class ImageEvaluation:
         return self._look(self.samples)
 
     @cached_property
-    def reference(self) -> Look:
-        """Features (M, F) and probabilities of the reference images, in random order."""
-        return self._look(self._reference, places(len(self._reference)))
+    def reference(self) -> Reference:
+        """What is kept of the reference images."""
+        return Reference(self.extractor, self._reference, self._batch, self._device)
 
     @cached_property
     def real(self) -> Look | None:
@@ -196,20 +195,25 @@ class ImageEvaluation:
         }
 
     def _compared(self) -> tuple[Tensor, Tensor]:
-        """Return the features of samples (N, F) and reference (M, F), all finite."""
-        return _finite(self.fake, "the samples"), _finite(self.reference, "the reference")
+        """Return the features of samples (N, F) and of 10,000 of the reference, all finite."""
+        self.reference.require_finite()
+        return _finite(self.fake, "the samples"), self.reference.features
 
     def _fresh(self) -> Tensor | None:
         """Return features of real images for neighbour measures; None where they do not do."""
-        real = None if self.real is None else some(self.real.features, NEIGHBOUR_LIMIT)
+        real = None if self.real is None else some(self.real.features, KEPT)
         return None if real is None or len(real) < 2 or broken_rows(real) else real
 
     def frechet(self) -> Iterator[Score]:
         """Yield the Frechet distance from the reference."""
-        x, y = self._compared()
-        value = frechet_of_features(x, y)
-        floor = self._floor(lambda real: frechet_of_features(real, y))
-        yield self._score("fid", value, floor=floor, reference=len(y))
+        x, _ = self._compared()
+        reference = self.reference.moments
+
+        def distance(features: Tensor) -> float:
+            return frechet_of_moments(moments_of(features), reference)
+
+        floor = self._floor(distance)
+        yield self._score("fid", distance(x), floor=floor, reference=len(self.reference))
 
     def kernel(self) -> Iterator[Score]:
         """Yield the kernel distance from the reference."""
@@ -231,7 +235,7 @@ class ImageEvaluation:
         ``coverage_ratio`` compares equally many samples and real images against the same
         reference: how much of what real images cover do the samples cover?
         """
-        x, y = (some(features, NEIGHBOUR_LIMIT) for features in self._compared())
+        x, y = (some(features, KEPT) for features in self._compared())
         real = self._fresh()
         k = fitting(self.neighbours, *(len(one) for one in (x, y, real) if one is not None))
         floors = {} if real is None else prdc(y, real, k)._asdict()
@@ -247,9 +251,9 @@ class ImageEvaluation:
 
     def diversity(self) -> Iterator[Score]:
         """Yield the mean distance between samples."""
-        x = some(_finite(self.fake, "the samples"), NEIGHBOUR_LIMIT)
+        x = some(_finite(self.fake, "the samples"), KEPT)
         value = mean_pairwise_distance(x)
-        floor = self._floor(lambda real: mean_pairwise_distance(some(real, NEIGHBOUR_LIMIT)))
+        floor = self._floor(lambda real: mean_pairwise_distance(some(real, KEPT)))
         yield self._score("diversity", value, floor=floor, samples=len(x))
 
     def copies(self) -> Iterator[Score]:
@@ -258,7 +262,7 @@ class ImageEvaluation:
             return
         pixels = Pixels()
         x, real = (
-            extract(pixels, images, rows=places(len(images), NEIGHBOUR_LIMIT)).features
+            extract(pixels, images, rows=places(len(images), KEPT)).features
             for images in (self.samples, self._held_out)
         )
         train = (look.features for look in look_through(pixels, self._train, batch=COMPARED))
@@ -301,7 +305,7 @@ class ImageEvaluation:
         Two samples are near-equal if nearer than all but 1 % of as many real images are.
         """
         pixels = Pixels()
-        n = min(len(self.samples), len(self._train), NEIGHBOUR_LIMIT)
+        n = min(len(self.samples), len(self._train), KEPT)
         x, y = (
             extract(pixels, images, rows=places(len(images), n), batch=self._batch).features
             for images in (self.samples, self._train)
@@ -359,11 +363,14 @@ class ImageEvaluation:
         p, q = self.fake.probabilities, self.reference.probabilities
         if p is None or q is None or p.shape[1] > LISTED_CLASSES:
             return
-        rows = places(len(self._reference))  # in the order of q
-        x = extract(Pixels(), self.samples, batch=self._batch).features
-        y = extract(Pixels(), self._reference, rows=rows, batch=self._batch).features
+        x, y = (
+            (look.features for look in look_through(Pixels(), images, rows=rows, batch=COMPARED))
+            for images, rows in ((self.samples, None), (self._reference, self.reference.order))
+        )
         ratio = within_class_variance_ratio(x, predicted(p), y, predicted(q), p.shape[1])
-        yield self._score("within_class_variance", ratio, perfect=1.0, reference=len(y))
+        yield self._score(
+            "within_class_variance", ratio, perfect=1.0, reference=len(self.reference)
+        )
 
 
 def _finite(look: Look, whose: str) -> Tensor:

@@ -75,3 +75,8 @@ class RunningMoments:
     def _require(self, least: int) -> None:
         if self.count < least:
             raise UnmeasurableError(f"{least} samples or more are needed, got {self.count}")
+
+
+def moments_of(features: Tensor) -> RunningMoments:
+    """Return the moments of features (N, F)."""
+    return RunningMoments(features.shape[1]).update(features)

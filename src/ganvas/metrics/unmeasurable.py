@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from ganvas.errors import UsageError
@@ -35,9 +35,13 @@ def broken_rows(values: Tensor | ArrayLike) -> str:
     """Return which of the rows (N, …) hold NaN or infinity, in words, or nothing if none does."""
     rows = values if isinstance(values, Tensor) else torch.from_numpy(np.asarray(values))
     fine = rows.detach().isfinite().reshape(len(rows), -1).all(1)
-    broken = np.flatnonzero(~fine.cpu().numpy())
+    return named_rows(np.flatnonzero(~fine.cpu().numpy()), len(rows))
+
+
+def named_rows(broken: NDArray[np.int64], count: int) -> str:
+    """Return these of ``count`` rows in words, or nothing if there are none."""
     if not len(broken):
         return ""
     more = f" and {len(broken) - SHOWN:,} more" if len(broken) > SHOWN else ""
     shown = ", ".join(map(str, broken[:SHOWN]))
-    return f"in {len(broken):,} of {len(rows):,} rows ({shown}{more})"
+    return f"in {len(broken):,} of {count:,} rows ({shown}{more})"
