@@ -197,7 +197,8 @@ def test_features_that_are_not_finite_leave_out_what_needs_them_and_say_which():
     assert all("2 of 60 rows (7, 40)" in reason for reason in scores.left_out.values())
     assert scores.left_out["fid[own:breaks]"].startswith("features of the samples are not finite")
     assert set(scores) == {
-        *("copy_share[pixels]", "duplicate_rate[pixels]", "support[pixels]"),
+        *("copy_share[pixels]", "memorised[pixels]"),
+        *("duplicate_rate[pixels]", "support[pixels]"),
         *("support_low[pixels]", "support_high[pixels]"),
     }
 
