@@ -70,6 +70,8 @@ def test_runs_train_resume_and_sample_by_the_command_line(
     assert run([*begun, "train.stop_at=3"]) == 0
     assert run(["resume", str(halves), *own]) == 0
     assert weights(whole, toy.game).equal(weights(halves, toy.game))
+    page = (whole / "report.html").read_text()
+    assert all(f'alt="{caption}"' in page for caption in toy.shown)
     np.save(tmp_path / "map.npy", np.zeros((8, 8), np.uint8))
     given = [word.format(map=tmp_path / "map.npy") for word in toy.given]
     words = [w for word in given for w in ("--given", word)]

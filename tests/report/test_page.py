@@ -20,6 +20,7 @@ from ganvas.gallery.page import write_page
 from ganvas.report import html, write_report
 from ganvas.report.charts import Series
 from ganvas.report.curves import by_scale, charts
+from ganvas.report.page import render
 from ganvas.report.run import LARGEST, read_run
 from ganvas.report.svg import DARK, PALETTE
 
@@ -333,3 +334,35 @@ def test_every_colour_is_there_for_light_and_for_dark() -> None:
         assert f"--c{i}: {light};" in style
         assert f"--c{i}: {dark};" in style.rpartition("@media (prefers-color-scheme: dark)")[2]
         assert f".c{i} {{ --c: var(--c{i}); }}" in style
+
+
+GIF = b"GIF89a" + bytes(20)
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+MP4 = b"\x00\x00\x00\x18ftypmp42" + bytes(12)
+
+
+def test_previews_of_every_kind_are_shown_and_nothing_that_only_says_so(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    (folder / "samples").mkdir(parents=True)
+    files = {
+        "000000000.svg": SVG,
+        "000000005.gif": b"<html>",  # of a round that would be shown
+        "000000006-mask.png": b"no picture",
+        "000000006.gif": GIF,
+        "000000006-film.mp4": MP4,
+        "000000003.gif": GIF,
+    }
+    for name, content in files.items():
+        (folder / "samples" / name).write_bytes(content)
+    page = render(read_run(folder))
+    tag = r'(?:alt|aria-label)="(round [^"]*)" src="data:([^;]*);base64,([^"]*)"'
+    shown = re.findall(tag, page)
+    assert [(caption, kind) for caption, kind, _ in shown] == [
+        ("round 0", "image/svg+xml"),
+        ("round 6", "image/gif"),
+        ("round 6, film", "video/mp4"),
+    ]
+    assert [base64.b64decode(content) for *_, content in shown] == [SVG, GIF, MP4]
+    assert page.count("<video") == 1
+    assert "<script" not in page  # it is inside of a picture, where it does not run
+    assert "media-src data:" in page

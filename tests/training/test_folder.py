@@ -96,11 +96,12 @@ def test_strays_are_not_taken_for_checkpoints_or_samples(run_folder: Path) -> No
     assert state is not None
     assert state["rounds"] == 10
     assert problems == [f"the checkpoint {stray} is that of round 10: a stray"]
-    for name in ("000000009.png", "000000012.png", "9 copy.png", "000000012 (1).png"):
+    kept = "000000009.png", "000000009-mask.gif", "9 copy.png", "000000012 (1).png"
+    for name in (*kept, "000000012.png", "000000012-mask.gif", "000000011.svg"):
         (folder.samples / name).touch()
     folder.cut_back(10)
     assert [path.name for path in folder.list_samples()] == ["000000009.png"]
-    assert (folder.samples / "000000012 (1).png").exists()
+    assert {path.name for path in folder.samples.iterdir()} - {"000000010.png"} == set(kept)
     assert folder.list_checkpoints() == sound
     assert stray.with_name(f"{stray.name}.damaged").exists()
     folder.save_checkpoint(1_000_000_000, {"rounds": 1_000_000_000}, keep=3)

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from ganvas.report.axes import number
 from ganvas.report.svg import DARK, PALETTE
 
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
 
 
 def page(template: str, title: str, package: str = "ganvas.report", **values: object) -> str:

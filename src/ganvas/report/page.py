@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from ganvas.data.previews import media_type
 from ganvas.duration import duration
 from ganvas.errors import flag
 from ganvas.files import write_whole
@@ -30,7 +31,6 @@ CLASS_SHARE = re.compile(r"class_share_(\d+)(?:\[.*\])?")
 SHOWN_EVENTS = 20
 TILES = 4
 """Measures of coverage among the main numbers, at most."""
-PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Verdict(NamedTuple):
@@ -130,15 +130,17 @@ def _verdict(evaluation: Tree) -> Verdict | None:
 
 
 def _samples(run: Run) -> list[tuple[str, str]]:
-    """The first, the middle and the last picture, oldest first: caption and address."""
-    paths = run.samples
-    chosen = dict.fromkeys(paths[i] for i in (0, len(paths) // 2, -1)) if paths else ()
-    held = ((path.stem, content_of(run.folder, path)) for path in chosen)
-    return [
-        (f"round {int(stem):,}" if stem.isdecimal() else stem, html.embedded(content))
-        for stem, content in held
-        if content is not None and content.startswith(PNG)
-    ]
+    """The previews of the first, the middle and the last round that has some: caption, address."""
+    rounds = list(dict.fromkeys(preview.round for preview in run.samples))
+    chosen = {rounds[i] for i in (0, len(rounds) // 2, -1)} if rounds else set[int]()
+    shown: list[tuple[str, str]] = []
+    for round, part, path in run.samples:
+        content = content_of(run.folder, path) if round in chosen else None
+        kind = None if content is None else media_type(path.suffix, content)
+        if content is not None and kind is not None:
+            caption = f"round {round:,}{f', {part}' if part else ''}"
+            shown.append((caption, html.embedded(content, kind)))
+    return shown
 
 
 def _scores(evaluation: Tree) -> tuple[Table, list[str]]:

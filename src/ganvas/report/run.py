@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import yaml
 
+from ganvas.data.previews import Named, previews
 from ganvas.errors import UsageError
 
 Tree = dict[str, Any]
@@ -43,7 +44,7 @@ class Run:
         config: the effective recipe, as a tree and as its text.
         series: for every numeric key of the log, its rounds and values, rounds ascending.
         events: in the order of the log.
-        samples: sample pictures, oldest first.
+        samples: previews of samples, oldest first.
         evaluation: scores of ``ganvas evaluate`` and the verdict of ``ganvas diagnose``.
         environment: versions, machine, commit, command.
     """
@@ -55,7 +56,7 @@ class Run:
         default_factory=dict[str, tuple[list[float], list[float]]]
     )
     events: list[Event] = field(default_factory=list[Event])
-    samples: list[Path] = field(default_factory=list[Path])
+    samples: list[Named] = field(default_factory=list[Named])
     evaluation: Tree = field(default_factory=dict[str, Any])
     environment: Tree = field(default_factory=dict[str, Any])
 
@@ -103,9 +104,7 @@ def read_run(folder: Path) -> Run:
         config_text=config_text,
         series=series,
         events=events,
-        samples=sorted(
-            (folder / "samples").glob("[0-9]*.png"), key=lambda p: (len(p.stem), p.stem)
-        ),
+        samples=previews(folder / "samples"),
         evaluation=read_json(folder, "evaluation.json"),
         environment=read_json(folder, "environment.json"),
     )

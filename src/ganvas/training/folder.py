@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ganvas.data.previews import Named, named, previews
 from ganvas.errors import GanvasError, UsageError, quoted
 from ganvas.files import explain, refuse_links, sweep, write_whole
 from ganvas.model import MODEL
@@ -153,8 +154,18 @@ class RunFolder:
         return list(_by_round(self.checkpoints, ".safetensors").values())
 
     def list_samples(self) -> list[Path]:
-        """Return the sample pictures, oldest first."""
-        return list(_by_round(self.samples, ".png").values())
+        """Return the previews of samples, oldest first, without those of other parts."""
+        return [found.path for found in self._previews() if not found.part]
+
+    def _previews(self) -> list[Named]:
+        """Return the previews that the run has named; no others, nor links."""
+        return [
+            found
+            for found in previews(self.samples)
+            if found.path.name == named(found.round, found.part, found.path.suffix)
+            and found.path.is_file()
+            and not found.path.is_symlink()
+        ]
 
     def load_checkpoint(self) -> tuple[dict[str, Any] | None, list[str]]:
         """Return the newest sound checkpoint, or None, and what was wrong with newer ones."""
@@ -207,9 +218,9 @@ class RunFolder:
                     file.writelines(line + b"\n" for line in damaged)
             write_whole(self.metrics, "".join(json.dumps(r) + "\n" for r in kept).encode())
             self._log = Log(self.metrics)  # a new file, whatever its number
-            for at, path in _by_round(self.samples, ".png").items():
-                if at > round:
-                    path.unlink(missing_ok=True)
+            for found in self._previews():
+                if found.round > round:
+                    found.path.unlink(missing_ok=True)
             for at, path in _by_round(self.checkpoints, ".safetensors").items():
                 if at > round:
                     os.replace(path, path.with_name(f"{path.name}.damaged"))

@@ -13,6 +13,8 @@ from rich.console import Console
 from torch import Tensor
 
 from ganvas.data.choice import places
+from ganvas.data.domain import Domain
+from ganvas.data.previews import named
 from ganvas.data.source import Source
 from ganvas.diagnosis.shipped import Shipped
 from ganvas.diagnosis.watch import Watch, conditions_of
@@ -20,7 +22,7 @@ from ganvas.files import write_whole
 from ganvas.model import Provenance, save_model
 from ganvas.networks.conditions import Given, at
 from ganvas.play import Game, Noise, has
-from ganvas.play.abilities import CanSample
+from ganvas.play.abilities import CanSample, CanSampleParts
 from ganvas.training.board import Board
 from ganvas.training.console import Progress
 from ganvas.training.folder import CONFIG, RunFolder
@@ -81,37 +83,53 @@ class Pictures:
         self._seed, self._board, self._source = seed, board, source
 
     def __call__(self, game: Game, path: Path) -> None:
-        """Write the picture of a game in evaluation mode to ``path``, whose stem is the round.
+        """Write the previews of a game in evaluation mode beside ``path``, whose stem is the round.
 
-        Its suffix becomes that of the kind of data.
+        Each part of the samples is a file of its own; suffixes are those of the kinds of data.
         """
-        domain = game.spec.domain
-        preview = domain.preview(domain.decode(self.samples(game)))
-        path = path.with_suffix(preview.suffix)
-        write_whole(path, preview.content)
-        if self._board is not None and preview.suffix == ".png":
-            self._board.picture(path, int(path.stem))
+        domains: dict[str, Domain] = {game.spec.main: game.spec.domain}
+        if has(game, CanSampleParts):
+            domains |= game.parts
+        for name, x in self.answers(game).items():
+            if domains[name].drawn:
+                preview = domains[name].preview(domains[name].decode(x))
+                part = "" if name == game.spec.main else name
+                own = path.with_name(named(int(path.stem), part, preview.suffix))
+                write_whole(own, preview.content)
+                if self._board is not None and not part and preview.suffix == ".png":
+                    self._board.picture(own, int(path.stem))
 
-    @torch.no_grad()
     def samples(self, game: Game) -> Tensor:
         """Return the samples (N, *shape) of a picture, row by row, in network units."""
+        return self.answers(game)[game.spec.main]
+
+    @torch.no_grad()
+    def answers(self, game: Game) -> dict[str, Tensor]:
+        """Return the samples of a picture with all their parts, by field."""
+        z, y = self._asked(game)
+        if has(game, CanSampleParts):
+            return game.sample_parts(z, y).fields
+        assert has(game, CanSample)
+        return {game.spec.main: game.sample(z, y)}
+
+    def _asked(self, game: Game) -> tuple[Tensor, Given]:
+        """Return the latents and conditions of a picture, row by row."""
         device = next((p.device for p in game.parameters()), torch.device("cpu"))
         noise = Noise(PICTURE_SEED + self._seed, device)
         assert has(game, CanSample)
-        prior, sample = game.prior, game.sample
         classes = game.conditions.classes
         rows, columns = game.spec.domain.sheet(classes)
         if game.conditions and not classes:
             n = max(rows, 1) * columns
-            return sample(prior(n, noise), at(self._known(game, n), slice(n), device))
+            return game.prior(n, noise), at(self._known(game, n), slice(n), device)
         if not rows:
-            z = prior(columns, noise)
-            return sample(z, noise.integers(columns, classes) if classes else None)
+            z = game.prior(columns, noise)
+            return z, noise.integers(columns, classes) if classes else None
         if not classes:
-            return sample(prior(rows * columns, noise), None)
-        z = prior(columns, noise)
+            return game.prior(rows * columns, noise), None
+        z = game.prior(columns, noise)
         z = z.expand(rows, *z.shape).flatten(0, 1)
-        return sample(z, torch.arange(rows, device=device).repeat_interleave(columns))
+        return z, torch.arange(rows, device=device).repeat_interleave(columns)
 
     def _known(self, game: Game, n: int) -> Given:
         """Return the conditions of n records of the data, the same in every picture."""

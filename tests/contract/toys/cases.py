@@ -23,6 +23,7 @@ class Toy:
     data: dict[str, Any]
     given: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -31,13 +32,25 @@ class Toy:
 
 TOYS = {
     "waves": Toy(
-        waves.WaveGAN, {"source": "waves", "length": 12}, ("speed=2.5",), ("samples-labels.csv",)
+        waves.WaveGAN,
+        {"source": "waves", "length": 12},
+        given=("speed=2.5",),
+        beside=("samples-labels.csv",),
+        shown=("round 6",),
     ),
     "scales": Toy(
-        scales.MapGAN, {"source": "regions", "mirror": True}, ("map={map}",), ("samples-map.npy",)
+        scales.MapGAN,
+        {"source": "regions", "mirror": True},
+        given=("map={map}",),
+        beside=("samples-map.npy",),
     ),
     "episodes": Toy(episodes.Heads, {"source": "people"}),
-    "lazy": Toy(lazy.Lazy, {"source": "ring8"}, beside=("samples-spread.npy",)),
+    "lazy": Toy(
+        lazy.Lazy,
+        {"source": "ring8"},
+        beside=("samples-spread.npy",),
+        shown=("round 6", "round 6, spread"),
+    ),
     "growing": Toy(growing.Growing, {"source": "digits"}),
 }
 
