@@ -13,12 +13,14 @@ import torch
 from numpy.typing import NDArray
 
 from ganvas.data.choice import CHOICE, at_most, places
+from ganvas.data.frames import NAME, arrays_of
 from ganvas.data.items import Items
 from ganvas.data.open import open_data
 from ganvas.data.source import REFERENCE, Source
 from ganvas.data.spec import AnyArray
 from ganvas.diagnosis.verdicts import diagnose as judge
 from ganvas.diagnosis.watch import diagnose_run
+from ganvas.errors import UsageError
 from ganvas.files import alone
 from ganvas.metrics.gaussianity import GAUSSIANITY, KERNEL_SAMPLES, gaussianity
 from ganvas.metrics.of import measures_of
@@ -51,6 +53,7 @@ def evaluate(
     samples: int | None = None,
     seed: int | None = None,
     *,
+    data: object = None,
     game: str | type[Game] | None = None,
 ) -> Scores:
     """Measure a run's model, and keep the scores in its folder, report and model card.
@@ -59,6 +62,8 @@ def evaluate(
         run: the run folder.
         samples: how many are drawn; None: as the recipe says.
         seed: with which they are drawn; None: as the recipe says.
+        data: what samples are compared with instead of the run's own data: a path, a name, or data
+            in memory, as for `train`. These scores are not kept.
         game: the run's game, ``module:Class`` or the class, if it is one of the user's own.
 
     Returns:
@@ -69,14 +74,15 @@ def evaluate(
         UsageError: there is no run or no model, or the data are gone.
         GanvasError: some samples are not finite.
     """
-    folder, recipe, model, source = _open(run, game)
+    folder, recipe, model, source = _open(run, game, data)
     n = samples or recipe.evaluate.samples
     used = recipe.evaluate.seed if seed is None else seed
     scores = Scores()
     for found in (measure(model, source, n, used), measure_codes(model, source, used)):
         scores.add(found)
     scores.add(measure_own(model, source, used))
-    keep_scores(folder, model, scores)
+    if data is None:
+        keep_scores(folder, model, scores)
     return scores
 
 
@@ -219,12 +225,40 @@ def _class_shares(scores: dict[str, Score], names: list[str]) -> dict[str, float
 
 
 def _open(
-    run: str | Path, game: str | type[Game] | None
+    run: str | Path, game: str | type[Game] | None, data: object = None
 ) -> tuple[RunFolder, Recipe, Model, Source]:
     folder = RunFolder.open(Path(run))
     recipe = load_recipe(folder.path / CONFIG, game=game)
     model = load(folder.path, game=recipe.game_type)
-    return folder, recipe, model, open_data(recipe.data)
+    if data is None:
+        return folder, recipe, model, open_data(recipe.data)
+    named = isinstance(data, str | Path)
+    asked = recipe.data.model_copy(update={"source": str(data) if named else NAME})
+    source = open_data(asked, None if named else arrays_of(data))
+    return folder, recipe, model, _as_trained(model, source)
+
+
+def _as_trained(model: Model, source: Source) -> Source:
+    """Return other data in the units of those that a model was trained on.
+
+    Raises:
+        UsageError: they are of another shape, or have other columns or classes.
+    """
+    mine, known = source.spec.domain, model.domain
+    for what, here, there in (
+        ("of shape", mine.array_shape, known.array_shape),
+        ("with columns", list(mine.names), list(known.names)),
+        ("with classes", source.spec.class_names, model.spec.class_names),
+    ):
+        unasked = what == "with classes" and not model.conditional
+        unnamed = what == "with columns" and not (here and there)
+        if here != there and not unasked and not unnamed:
+            raise UsageError(
+                f"{source.spec.name} holds {mine.plural} {what} {here}, and the model "
+                f"was trained on {known.plural} {what} {there}"
+            )
+    source.spec = source.spec.with_main(known)
+    return source
 
 
 def _keep(folder: RunFolder, found: dict[str, Any]) -> None:

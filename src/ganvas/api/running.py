@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from rich.console import Console
@@ -16,7 +16,10 @@ from ganvas.api.environment import describe_environment
 from ganvas.api.identity import Identity, refuse_other_settings
 from ganvas.api.measuring import evaluate, is_measured
 from ganvas.api.transfer import start_from as take_over
+from ganvas.data.arrays import save_arrays
 from ganvas.data.catalogue import DATA_NAMES
+from ganvas.data.frames import arrays_of
+from ganvas.data.items import AnyArray
 from ganvas.data.open import open_data
 from ganvas.data.records import LABEL
 from ganvas.data.source import Source
@@ -37,6 +40,9 @@ from ganvas.training.loop import Loop, Outcome
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+DATA = "data.npz"
+"""Where a run keeps data that it was given in memory."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Ending:
 def train(
     recipe: str | Path | Recipe,
     out: str | Path,
-    data: str | Path | None = None,
+    data: object = None,
     *,
     overwrite: bool = False,
     start_from: str | Path | None = None,
@@ -73,7 +79,9 @@ def train(
     Args:
         recipe: a name ``system/dataset``, the path of a YAML file, or a loaded `Recipe`.
         out: the run folder to make.
-        data: takes the place of the recipe's data source.
+        data: takes the place of the recipe's data source: a path, a name, or data in memory, which
+            the run keeps: an array (N, …), a data frame or structured array of named columns, or a
+            mapping such as ``{"x": x, "y": labels}``.
         overwrite: replace a run folder that is there.
         start_from: a run or model folder whose networks are taken over where they fit.
         quiet: show no progress.
@@ -88,11 +96,13 @@ def train(
     """
     if isinstance(game, Mapping):
         overrides, game = {"game": game, **overrides}, None
+    content = None if data is None or isinstance(data, str | Path) else arrays_of(data)
+    source = (Path(out) / DATA).absolute() if content is not None else cast(str | Path | None, data)
     if not isinstance(recipe, Recipe):
-        recipe = load_recipe(recipe, as_words(overrides), data, game)
+        recipe = load_recipe(recipe, as_words(overrides), source, game)
     elif overrides or game is not None or data is not None:
         raise UsageError("changes go with a recipe's name; this recipe is loaded already")
-    return _run(recipe, Path(out), _Start(overwrite, start_from), quiet)
+    return _run(recipe, Path(out), _Start(overwrite, start_from, content), quiet)
 
 
 def resume(
@@ -130,12 +140,13 @@ class _Start:
 
     overwrite: bool
     source: str | Path | None
+    content: Mapping[str, AnyArray] | None = None
 
 
 def _run(
     recipe: Recipe, path: Path, start: _Start | None, quiet: bool, notes: Sequence[str] = ()
 ) -> Ending:
-    source = open_data(recipe.data)
+    source = open_data(recipe.data, start.content if start else None)
     game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed)
     if start:
         notes = _unused_classes(game, source, recipe.data.source)
@@ -217,6 +228,8 @@ def _take(folder: RunFolder, recipe: Recipe, start: _Start | None) -> None:
     folder.make()
     folder.claim()
     RunFolder.create(folder.path, recipe.to_yaml(), start.overwrite)
+    if start.content is not None:
+        save_arrays(folder.path / DATA, start.content)
     folder.write_json("environment.json", describe_environment(recipe))
 
 

@@ -22,7 +22,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 Items = Annotated[
     Path,
-    typer.Argument(metavar="FILE", help="A .npy or .npz array, a picture, or a folder of them."),
+    typer.Argument(metavar="FILE", help="An array or table, a picture, or a folder of them."),
 ]
 
 
@@ -62,7 +62,7 @@ def read_graph(name: str, model: Model) -> tuple[items.Items, Pairs]:
     from ganvas.data.graph_source import LINKS
     from ganvas.data.settings import DataSettings
 
-    graph = read(DataSettings(source=name)).splits["train"]
+    graph = read(DataSettings(source=name, links=True)).splits["train"]
     if LINKS not in model.spec.fields or LINKS not in graph:
         found = "no graph" if LINKS not in graph else "a graph"
         raise UsageError(f"{name} is {found}, and the model was trained on {model.domain.plural}")
@@ -75,10 +75,11 @@ def _read(path: Path, model: Model, labels: bool) -> Collection:
     from ganvas.data.pixels import FORMS, Form
     from ganvas.data.readers.images import is_images, read_images
     from ganvas.data.readers.picture import read_picture
+    from ganvas.data.readers.table import arranged
     from ganvas.data.settings import DataSettings
 
     if not model.domain.grid:
-        return read(DataSettings(source=str(path)))
+        return arranged(read(DataSettings(source=str(path))), model.domain.names)
     channels, height, width = model.spec.shape
     colour = FORMS[channels]
     settings = DataSettings.model_validate(

@@ -48,7 +48,7 @@ def data(
     path: Annotated[
         str | None,
         typer.Argument(
-            metavar="[PATH]", help="A folder, a .zip, .npy or .npz file, or a data set's name."
+            metavar="[PATH]", help="A folder, an archive, an array, a table, or a data set's name."
         ),
     ] = None,
     duplicates: Annotated[

@@ -56,7 +56,7 @@ Options = Annotated[
 Out = Annotated[
     Path,
     typer.Option(
-        metavar="FILE", help="A .png grid, a .npy or .npz array in data units, or a folder."
+        metavar="FILE", help="A .png grid, a .npy or .npz array, a .csv table, or a folder."
     ),
 ]
 

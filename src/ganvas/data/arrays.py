@@ -9,6 +9,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,7 +20,9 @@ from ganvas.data.columns import parts
 from ganvas.data.graph_files import LINK_KEYS, graph_of
 from ganvas.data.items import Collection, Items, encode_labels, refuse_huge, require_several
 from ganvas.data.memory import amount, free_memory
+from ganvas.data.readers.table import checked_names, details
 from ganvas.errors import UsageError
+from ganvas.files import replacing
 
 SUFFIXES = (".npy", ".npz")
 FEATURE_KEYS = ("x", "features")
@@ -27,6 +30,7 @@ DATA_KEYS = ("x", "images", "points", "data", "x_train", "train", "arr_0")
 LABEL_KEYS = ("y", "labels", "label", "y_train")
 TEST_KEYS = ("x_test", "test")
 TEST_LABEL_KEYS = ("y_test", "labels_test")
+COLUMNS, WHOLE = "columns", "whole"
 
 UNPACKED = 100
 ALWAYS = 2**30
@@ -46,16 +50,25 @@ AnyArray = npt.NDArray[Any]
 
 
 def read_file(path: Path) -> Collection:
-    """Read points (N, D) or images (N, H, W), (N, H, W, C) from a .npy or .npz file.
-
-    An .npz file holds the data under one of `DATA_KEYS` (or as its only array), labels under one
-    of `LABEL_KEYS`, and a test split under `TEST_KEYS` and `TEST_LABEL_KEYS`. With links between
-    items, under one of `LINK_KEYS`, it is a graph. Pickled objects are never loaded.
+    """Read points (N, D), images (N, H, W), (N, H, W, C) or a graph from a .npy or .npz file.
 
     Raises:
-        UsageError: the file is damaged, holds objects, NaN, a single sample or an unknown shape.
+        UsageError: the file is damaged, or as of `collect`.
     """
-    arrays = load_arrays(path)
+    return collect(path, load_arrays(path))
+
+
+def collect(path: Path, arrays: Mapping[str, AnyArray]) -> Collection:
+    """Return the data set of the arrays of a file, or of arrays in memory under such names.
+
+    The data are under one of `DATA_KEYS` (or the only array), labels under one of `LABEL_KEYS`,
+    a test split under `TEST_KEYS` and `TEST_LABEL_KEYS`. Points may have names under `COLUMNS`, and
+    `WHOLE` says which of their columns hold whole numbers. With links between items, under one of
+    `LINK_KEYS`, it is a graph.
+
+    Raises:
+        UsageError: there are objects, NaN, a single sample or an unknown shape.
+    """
     if link_key := _first(LINK_KEYS, arrays):
         found = (_first(keys, arrays) for keys in (FEATURE_KEYS, LABEL_KEYS))
         features, label = (None if key is None else arrays[key] for key in found)
@@ -72,7 +85,34 @@ def read_file(path: Path) -> Collection:
     require_several(str(path), len(splits["train"]))
     labels, names = _labels(path, arrays, splits)
     items = {split: Items(x, labels.get(split)) for split, x in splits.items()}
-    return Collection(path.stem, items, names)
+    columns = _columns(path, arrays, splits["train"])
+    return Collection(path.stem, items, names, details=columns)
+
+
+def save_arrays(path: Path, arrays: Mapping[str, AnyArray]) -> None:
+    """Write arrays as an .npz file, uncompressed: it can be mapped.
+
+    Raises:
+        GanvasError: it cannot be written.
+    """
+    with replacing(path) as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def _columns(path: Path, arrays: Mapping[str, AnyArray], x: AnyArray) -> dict[str, Any]:
+    """Return what is known of the columns of points (N, D), where something is."""
+    known = [(key, kinds) for key, kinds in ((COLUMNS, "U"), (WHOLE, "b")) if key in arrays]
+    for key, kinds in known:
+        if x.ndim != 2 or arrays[key].shape != x.shape[1:] or arrays[key].dtype.kind not in kinds:
+            raise UsageError(
+                f"{path}: '{key}' is {arrays[key].dtype} of shape {arrays[key].shape}; expected "
+                f"{'a name' if key == COLUMNS else 'true or false'} for each column of the points."
+            )
+    if not known:
+        return {}
+    names = checked_names(str(path), arrays[COLUMNS].tolist()) if COLUMNS in arrays else ()
+    whole = arrays.get(WHOLE, np.full(x.shape[1:], x.dtype.kind in "iu"))
+    return details(names, whole.tolist())
 
 
 def kind_of_file(path: Path) -> str:
@@ -151,11 +191,11 @@ def _brief(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _first(keys: tuple[str, ...], arrays: dict[str, AnyArray]) -> str | None:
+def _first(keys: tuple[str, ...], arrays: Mapping[str, AnyArray]) -> str | None:
     return next((key for key in keys if key in arrays), None)
 
 
-def _data_key(path: Path, arrays: dict[str, AnyArray]) -> str:
+def _data_key(path: Path, arrays: Mapping[str, AnyArray]) -> str:
     if key := _first(DATA_KEYS, arrays):
         return key
     if len(arrays) == 1:
@@ -168,7 +208,7 @@ def _data_key(path: Path, arrays: dict[str, AnyArray]) -> str:
 
 def _item_array(path: Path, key: str, array: AnyArray) -> AnyArray:
     """Return the array as points of its own type or uint8 (N, H, W, C) images, or refuse it."""
-    where = f"{path}" if path.suffix == ".npy" else f"{path}, array '{key}',"
+    where = f"{path}" if path.suffix != ".npz" else f"{path}, array '{key}',"
     if array.dtype.kind not in "biuf":
         raise UsageError(f"{where} holds {array.dtype} values; points and images are real numbers.")
     if array.ndim == 2 and array.shape[1] > 0:
@@ -221,7 +261,7 @@ def _images(where: str, array: AnyArray) -> AnyArray:
 
 
 def _labels(
-    path: Path, arrays: dict[str, AnyArray], splits: dict[str, AnyArray]
+    path: Path, arrays: Mapping[str, AnyArray], splits: dict[str, AnyArray]
 ) -> tuple[dict[str, npt.NDArray[np.int64]], tuple[str, ...]]:
     given: dict[str, list[str]] = {}
     for split, keys in (("train", LABEL_KEYS), ("test", TEST_LABEL_KEYS)):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ganvas.data import arrays, standard
 from ganvas.data.domains import find_domain
+from ganvas.data.domains.points import PointOptions
 from ganvas.data.graph_files import is_graph, read_tables
 from ganvas.data.graph_laws import GRAPH_NAMES, graph_law
 from ganvas.data.hub import PREFIX, read_hub
@@ -17,7 +18,9 @@ from ganvas.data.items import Collection
 from ganvas.data.laws import LAW_NAMES
 from ganvas.data.packaged import PACKAGED, digits, digits8
 from ganvas.data.reader import own_reader
+from ganvas.data.readers import csv_table, parquet
 from ganvas.data.readers.images import is_images, read_images
+from ganvas.data.readers.table import Table, collected
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError, did_you_mean
 
@@ -44,6 +47,12 @@ AFFINE: dict[str, Callable[[DataSettings], Collection]] = {
 }
 """Sets of digits that are turned and moved on a canvas, anew each time they are shown."""
 
+TABLES: dict[str, Callable[[Path], Table]] = {
+    **dict.fromkeys(csv_table.SUFFIXES, csv_table.CsvTable),
+    parquet.SUFFIX: parquet.ParquetTable,
+}
+"""Tables of points, by the suffixes of their files."""
+
 DATA_NAMES: tuple[str, ...] = (
     *(*LAW_NAMES, *GRAPH_NAMES, *PACKAGED, *STACKS, *AFFINE),
     *standard.STANDARD,
@@ -67,10 +76,12 @@ def read(settings: DataSettings) -> Collection:
     if name.startswith(PREFIX):
         return read_hub(name, settings.of(ImageOptions))
     path = find_path(name)
-    if is_graph(path):
+    if is_graph(path, settings.of(PointOptions).links):
         return read_tables(path)
     if is_images(path):
         return read_images(path, settings)
+    if (table := TABLES.get(path.suffix.lower())) is not None:
+        return collected(table(path), path.stem)
     return conformed(arrays.read_file(path), settings)
 
 
@@ -79,7 +90,7 @@ def likely_kind(source: str) -> str:
     path = Path(source).expanduser()
     if own_reader(source) is not None or source.startswith(PREFIX) or path.suffix == ".npz":
         return ""
-    if source in LAW_NAMES:
+    if source in LAW_NAMES or (path.suffix.lower() in TABLES and not is_graph(path)):
         return "points"
     if source in GRAPH_NAMES or (path.exists() and is_graph(path)):
         return "graph"
@@ -87,7 +98,7 @@ def likely_kind(source: str) -> str:
 
 
 def find_path(name: str) -> Path:
-    """Return the folder, .npy, .npz, .zip or .csv file that ``name`` points at.
+    """Return the folder, or the archive, array or table, that ``name`` points at.
 
     Raises:
         UsageError: nothing is there, or a file of another type; a misspelt name of a known set.
@@ -95,13 +106,12 @@ def find_path(name: str) -> Path:
     path = Path(name).expanduser()
     if is_images(path) and path.exists():
         return path
-    if path.is_file() and path.suffix.lower() in (*arrays.SUFFIXES, ".csv"):
+    if path.is_file() and path.suffix.lower() in (*arrays.SUFFIXES, *TABLES):
         return path
     if path.is_file():
         raise UsageError(
             f"{path} is one {path.suffix or 'nameless'} file; expected a folder of images "
-            "or a .zip archive of them, a .npy or .npz file, or a .csv file with the links of a "
-            "graph."
+            "or a .zip archive of them, a .npy or .npz file, or a table as .csv, .tsv or .parquet."
         )
     if os.sep in name or "/" in name or path.suffix:
         raise UsageError(f"There is no file or folder {path} (looked from {Path.cwd()}).")

@@ -13,6 +13,7 @@ from PIL import Image
 
 from ganvas.data import pixels
 from ganvas.data.catalogue import AFFINE, DATA_NAMES, STACKS, find_path, read
+from ganvas.data.column_report import report_columns
 from ganvas.data.domains import find_domain
 from ganvas.data.graph_files import is_graph
 from ganvas.data.graphs import degrees
@@ -49,6 +50,7 @@ class DataReport:
         classes: number of items of each class.
         broken: files that cannot be used, with the reason.
         columns: what else is known of each item.
+        numbers: a line for each column of a table.
         left_out: everything else that lies beside the images and is not read.
         decoded: bytes that all images take, where they have one size.
         duplicates: groups of image files with equal pixels, where asked for.
@@ -66,6 +68,7 @@ class DataReport:
     classes: dict[str, int] = field(default_factory=dict[str, int])
     broken: list[LeftOut] = field(default_factory=list[LeftOut])
     columns: list[str] = field(default_factory=list[str])
+    numbers: list[str] = field(default_factory=list[str])
     left_out: list[LeftOut] = field(default_factory=list[LeftOut])
     decoded: int | None = None
     duplicates: list[list[str]] = field(default_factory=list[list[str]])
@@ -94,6 +97,7 @@ class DataReport:
             ("classes", self.classes),
         ):
             lines += _counted(title, counted)
+        lines += _listed("columns", self.numbers)
         if self.columns:
             lines.append(f"  other columns of {LABEL_FILE}: {', '.join(self.columns)}")
         if self.decoded is not None:
@@ -210,8 +214,12 @@ def _check_collection(source: str, collection: Collection, duplicates: bool) -> 
     report = DataReport(
         source, collection.kind, {split: len(items) for split, items in collection.splits.items()}
     )
+    told: list[str] = []
     if not find_domain(collection.kind).grid:
         report.dim = train.x.shape[1]
+        if "links" not in train:
+            names = collection.details.get("called", ())
+            report.numbers, told = report_columns(train.x, names)
     else:
         _, height, width, channels = train.x.shape
         total = sum(map(len, collection.splits.values()))
@@ -230,7 +238,7 @@ def _check_collection(source: str, collection: Collection, duplicates: bool) -> 
         )
     if "links" in train:
         report.links = len(train["links"])
-    report.warnings = _warnings(report)
+    report.warnings = [*_warnings(report), *told]
     if "links" in train and (alone := int((degrees(train["links"], len(train)) == 0).sum())):
         report.warnings.append(f"{alone:,} nodes have no link: only features tell of them")
     return report

@@ -30,9 +30,11 @@ ANONYMOUS = 8192
 """Nodes without features are told apart by one number each, up to so many."""
 
 
-def is_graph(path: Path) -> bool:
-    """Tell whether a folder or file holds tables of a graph."""
-    return path.suffix.lower() == ".csv" if path.is_file() else (path / LINKS).is_file()
+def is_graph(path: Path, told: bool = False) -> bool:
+    """Tell whether a folder or file holds tables of a graph, by its name or because it is told."""
+    if not path.is_file():
+        return (path / LINKS).is_file()
+    return path.name.lower() == LINKS or (told and path.suffix.lower() == ".csv")
 
 
 def graph_of(

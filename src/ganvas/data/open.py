@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from ganvas.data.affine import AffineSource
+from ganvas.data.arrays import collect
 from ganvas.data.catalogue import AFFINE, STACKS, conformed, read
 from ganvas.data.domains.points import PointOptions
 from ganvas.data.graph_laws import GRAPH_NAMES, graph_law
 from ganvas.data.graph_source import LINKS, GraphSource
 from ganvas.data.image_options import ImageOptions
-from ganvas.data.items import Collection, require_several
+from ganvas.data.items import AnyArray, Collection, require_several
 from ganvas.data.laws import LAW_NAMES, law
 from ganvas.data.reader import own_reader
 from ganvas.data.settings import AffineSettings, DataSettings
@@ -22,16 +25,27 @@ from ganvas.errors import UsageError
 __all__ = ["DataSettings", "open_data"]
 
 
-def open_data(settings: DataSettings) -> Source:
+def open_data(settings: DataSettings, content: Mapping[str, AnyArray] | None = None) -> Source:
     """Open the data that ``settings`` describe.
+
+    Args:
+        settings: where they are, and what is made of them.
+        content: the arrays of the .npz file that ``settings.source`` names, if it is not there yet.
 
     Raises:
         UsageError: it is not there, is broken, or does not fit the settings.
     """
     name = settings.source
+    if content is not None:
+        found = conformed(collect(Path(name), content), settings)
+        return _with_views(_of_collection(found, settings), settings)
     if (reader := own_reader(name)) is not None:
         return reader.open(settings)
     source = _open_affine(name, settings) if name in AFFINE else _open_plain(name, settings)
+    return _with_views(source, settings)
+
+
+def _with_views(source: Source, settings: DataSettings) -> Source:
     source.views = views_of(settings.of(ImageOptions))
     return source
 
@@ -54,9 +68,13 @@ def _open_plain(name: str, settings: DataSettings) -> Source:
         return LawSource(law(name), labels=settings.labels, standardise=rule)
     if name in STACKS:
         return _open_stack(name, settings)
-    collection = read(settings)
+    return _of_collection(read(settings), settings)
+
+
+def _of_collection(collection: Collection, settings: DataSettings) -> Source:
     settings.refuse_foreign(collection.kind)
     if LINKS in collection.splits["train"]:
+        name = settings.source
         return GraphSource(collection, settings, graph_law(name) if name in GRAPH_NAMES else None)
     return ArraySource(_with_labels(_with_split(collection, settings), settings), settings)
 

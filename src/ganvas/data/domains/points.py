@@ -14,7 +14,10 @@ from ganvas.data import draw
 from ganvas.data.columns import summarise
 from ganvas.data.domain import AnyArray, Domain, Size
 from ganvas.data.options import DataOptions
+from ganvas.data.readers.csv_table import write_csv
+from ganvas.data.readers.parquet import write_parquet
 from ganvas.errors import UsageError
+from ganvas.files import replacing
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -24,6 +27,8 @@ SHOWN = 2_500
 """Points in a picture of samples."""
 LARGEST = 2.0**63
 """Whole numbers from here on are no 64-bit integers."""
+TABLES = {".csv": write_csv, ".parquet": write_parquet}
+"""How points are written as tables."""
 
 View = tuple[float, float, float, float]
 
@@ -40,10 +45,12 @@ class PointOptions(DataOptions):
             shapes keep their proportions; false: not at all. true is ``columns`` for the user's
             points and ``together`` for laws; None, the default, likewise, but not at all for laws.
             A graph's features: divide by their size.
+        links: of a .csv file: each row links two nodes of a graph, and is no point.
     """
 
     owner: ClassVar[str] = "points"
     standardise: bool | Rule | None = None
+    links: bool = False
 
 
 class Points(Domain):
@@ -192,9 +199,28 @@ class Points(Domain):
         return 0, SHOWN
 
     def save(self, array: AnyArray, path: Path, columns: int | None = None) -> None:
-        """Save points in data units as .npy, as .npz (array "points"), or drawn as .png.
+        """Save points in data units: .npy, .npz (array "points"), .csv, .parquet, or drawn as .png.
+
+        Tables have the names of the data's columns, or else x0, x1, …
 
         Raises:
             UsageError: the suffix is none of these.
         """
-        self._save(array, path, columns, (".png",))
+        if path.suffix.lower() not in TABLES:
+            self._save(array, path, columns, (*TABLES, ".png"))
+            return
+        write = TABLES[path.suffix.lower()]
+        with replacing(path) as file:
+            write(file, dict(zip(self._headed, self._typed(array), strict=True)))
+
+    @property
+    def _headed(self) -> Sequence[str]:
+        return self.called or [f"x{i}" for i in range(self.dim)]
+
+    def _typed(self, array: AnyArray) -> list[AnyArray]:
+        """Return the columns, those of whole numbers as integers where they are finite."""
+        whole = self.whole or [False] * self.dim
+        return [
+            column.astype(np.int64) if asked and bool((np.abs(column) < LARGEST).all()) else column
+            for column, asked in zip(array.T, whole, strict=True)
+        ]
