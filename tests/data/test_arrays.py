@@ -174,6 +174,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(arrays, "ALWAYS", 2**22)
     monkeypatch.setattr(np, "load", None)  # it is refused before
     assert "comes to 8 MiB when it is read; here it may be 4 MiB" in refused(path)
+    monkeypatch.setattr(arrays, "ALWAYS", 2**30)
     monkeypatch.setattr(arrays, "free_memory", lambda: 2**20)
     assert "here it may be 1 MiB" in refused(path)
 

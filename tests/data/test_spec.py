@@ -116,7 +116,7 @@ def test_points_are_saved(tmp_path: Path) -> None:
         domain.save(points, tmp_path / f"out{suffix}")
     assert (np.load(tmp_path / "out.npy") == points).all()
     assert (np.load(tmp_path / "out.npz")["points"] == points).all()
-    with pytest.raises(UsageError, match=r"expected \.npy, \.npz, \.png"):
+    with pytest.raises(UsageError, match=r"expected \.npy, \.npz, \.csv, \.parquet, \.png"):
         domain.save(points, tmp_path / "out.gif")
 
 

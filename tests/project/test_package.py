@@ -25,7 +25,13 @@ MODULES_OF = {  # where the name on the index is not the one name to import
     "scikit-learn": {"sklearn"},
 }
 
-EXTRAS = ("track", "export", "features", "hub")  # those that the package itself may import
+EXTRAS = (
+    "track",
+    "export",
+    "features",
+    "hub",
+    "tables",
+)  # those that the package itself may import
 HEAVY = {"torch", "scipy", "sklearn", "lightning_fabric", "torchmetrics", "huggingface_hub"}
 HELP = """
 import sys

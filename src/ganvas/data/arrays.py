@@ -9,7 +9,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,8 +19,10 @@ import numpy.typing as npt
 from ganvas.data.columns import parts
 from ganvas.data.graph_files import LINK_KEYS, graph_of
 from ganvas.data.items import Collection, Items, encode_labels, refuse_huge, require_several
+from ganvas.data.mapped import is_mapped
 from ganvas.data.memory import amount, free_memory
 from ganvas.data.readers.table import checked_names, details
+from ganvas.data.unpacked import SMALL, mapped_member, require_memory
 from ganvas.errors import UsageError
 from ganvas.files import replacing
 
@@ -49,13 +51,15 @@ DAMAGE = (
 AnyArray = npt.NDArray[Any]
 
 
-def read_file(path: Path) -> Collection:
+def read_file(path: Path, cache: str = "auto") -> Collection:
     """Read points (N, D), images (N, H, W), (N, H, W, C) or a graph from a .npy or .npz file.
+
+    Large arrays are mapped (see `load_arrays`).
 
     Raises:
         UsageError: the file is damaged, or as of `collect`.
     """
-    return collect(path, load_arrays(path))
+    return collect(path, load_arrays(path, cache))
 
 
 def collect(path: Path, arrays: Mapping[str, AnyArray]) -> Collection:
@@ -123,11 +127,16 @@ def kind_of_file(path: Path) -> str:
         return "points"
 
 
-def load_arrays(path: Path) -> dict[str, AnyArray]:
+def load_arrays(path: Path, cache: str = "auto") -> dict[str, AnyArray]:
     """Return the arrays of a .npy file, under "x", or of an .npz file.
 
-    Sizes are looked at before anything is read: an array must be as large as its header says, and
-    a file may come to `UNPACKED` times its own size, but to no more than the machine's memory.
+    Arrays of `SMALL` bytes and more are not read: they are mapped where they lie, and compressed
+    ones from a copy in the cache. Sizes are looked at first: an array must be as large as its
+    header says, and a compressed file may come to `UNPACKED` times its own size.
+
+    Args:
+        path: of the file, which must stay as it is while mapped arrays are used.
+        cache: where compressed ones are unpacked (``data.cache``); ``memory``: read everything.
 
     Raises:
         UsageError: the file is damaged, holds something else than arrays, or is too large.
@@ -138,31 +147,49 @@ def load_arrays(path: Path) -> dict[str, AnyArray]:
                 file.seek(0)
                 end = file.seek(0, os.SEEK_END)
                 file.seek(0)
-                _require_room(path, end, end)
                 _check_member(path, "", file, end)
-                file.seek(0)
-                return {"x": np.lib.format.read_array(file, allow_pickle=False)}
+                return {"x": _of_file(path, end, cache)}
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-            _require_room(path, sum(m.file_size for m in members), path.stat().st_size)
+            large = [m for m in members if m.file_size >= SMALL and cache != "memory"]
+            _require_honest(path, members)
+            _require_room(path, sum(m.file_size for m in members if m not in large))
             for member in members:
                 with archive.open(member) as file:
                     _check_member(path, f" '{member.filename}'", file, member.file_size)
+            mapped = {m.filename.removesuffix(".npy"): mapped_member(path, m, cache) for m in large}
         with np.load(path, allow_pickle=False) as loaded:
-            return {key: loaded[key] for key in loaded.files}
+            return {key: mapped[key] if key in mapped else loaded[key] for key in loaded.files}
     except DAMAGE as error:
         raise UsageError(f"{path} cannot be read as a NumPy file: {_brief(error)}.") from None
 
 
-def _require_room(path: Path, size: int, on_disk: int) -> None:
-    """Refuse a file whose arrays of ``size`` bytes are more than it or this machine can hold."""
-    most = max(UNPACKED * on_disk, ALWAYS)
-    most = min(most, free_memory() or most)
+def _of_file(path: Path, size: int, cache: str) -> AnyArray:
+    if size < SMALL or cache == "memory":
+        _require_room(path, size)
+        return np.load(path, allow_pickle=False)
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _require_honest(path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
+    """Refuse a compressed file whose arrays are much more than it can hold."""
+    size = sum(member.file_size for member in members)
+    most = max(UNPACKED * path.stat().st_size, ALWAYS)
     if size > most:
         raise UsageError(
             f"{path} comes to {amount(size)} when it is read; here it may be {amount(most)}: "
-            f"{UNPACKED} times the file, or {amount(ALWAYS)} if that is more, and never more than "
-            "there is memory free. If it is really so large, save it with np.save."
+            f"{UNPACKED} times the file, or {amount(ALWAYS)} if that is more. If it is really so "
+            "large, save it with np.save."
+        )
+
+
+def _require_room(path: Path, size: int) -> None:
+    """Refuse to read more than this machine can hold."""
+    most = free_memory()
+    if most is not None and size > most:
+        raise UsageError(
+            f"{path} comes to {amount(size)} when it is read, and here it may be {amount(most)}: "
+            "that much memory is free. Leave data.cache at auto: large arrays then stay on disk."
         )
 
 
@@ -249,21 +276,27 @@ def _points(where: str, array: AnyArray) -> AnyArray:
 
 
 def _images(where: str, array: AnyArray) -> AnyArray:
-    if array.dtype.kind not in "iu" or (array.size and (array.min() < 0 or array.max() > 255)):
+    """Return uint8 images: the array itself if it holds such, else a copy."""
+    ends = [(array[part].min(), array[part].max()) for part in parts(array) if array.size]
+    least, most = min((low for low, _ in ends), default=0), max((up for _, up in ends), default=0)
+    if array.dtype.kind not in "iu" or least < 0 or most > 255:
         found = f"{array.dtype}"
         if array.size:
-            found += f" from {array.min():g} to {array.max():g}"
+            found += f" from {least:g} to {most:g}"
         raise UsageError(
             f"{where} holds images as {found}; expected whole numbers 0 to 255. Convert values "
             "in [0, 1] with (255 * array).round().astype(np.uint8)."
         )
+    if is_mapped(array) and array.dtype == np.uint8:
+        return array
+    require_memory(where, array.size)
     return np.ascontiguousarray(array, dtype=np.uint8)
 
 
 def _labels(
     path: Path, arrays: Mapping[str, AnyArray], splits: dict[str, AnyArray]
 ) -> tuple[dict[str, npt.NDArray[np.int64]], tuple[str, ...]]:
-    given: dict[str, list[str]] = {}
+    given: dict[str, AnyArray] = {}
     for split, keys in (("train", LABEL_KEYS), ("test", TEST_LABEL_KEYS)):
         key = _first(keys, arrays)
         if key is None or split not in splits:
@@ -278,9 +311,12 @@ def _labels(
             raise UsageError(
                 f"{path}: labels '{key}' are {labels.dtype}; expected whole numbers or names."
             )
-        given[split] = [str(label) for label in labels.ravel().tolist()]
+        given[split] = labels.ravel()
     if not given:
         return {}, ()
     if len(given) < len(splits):
         raise UsageError(f"{path} labels only the {next(iter(given))} split; label both or none.")
-    return encode_labels(given)
+    distinct = {split: np.unique(labels, return_inverse=True) for split, labels in given.items()}
+    words = {split: [str(word) for word in few.tolist()] for split, (few, _) in distinct.items()}
+    codes, names = encode_labels(words)
+    return {split: codes[split][places] for split, (_, places) in distinct.items()}, names

@@ -8,6 +8,7 @@ another name and renamed when it is complete, so that whoever finds one finds a 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import logging
@@ -378,12 +379,21 @@ def _digest(body: dict[str, Any]) -> str:
 
 
 def _mapped(folder: Path, about: dict[str, Any]) -> np.memmap[Any, np.dtype[np.uint8]]:
-    """Return the images copy-on-write: their pages belong to the file, whoever reads them."""
+    """Return the images copy-on-write: their pages belong to the file, whoever reads them.
+
+    Where the system counts such pages as memory that may be wanted one day, and has less than that,
+    they can only be read.
+    """
     shape = tuple(about["shape"])
     size = (folder / PLANES).stat().st_size
     if size != np.prod(shape, dtype=np.int64) or size == 0:
         raise _DamagedError(f"{amount(size)} instead of {amount(float(np.prod(shape)))}")
-    return np.memmap(folder / PLANES, np.uint8, "c", shape=shape)
+    try:
+        return np.memmap(folder / PLANES, np.uint8, "c", shape=shape)
+    except OSError as error:
+        if error.errno != errno.ENOMEM:
+            raise
+        return np.memmap(folder / PLANES, np.uint8, "r", shape=shape)
 
 
 def _verify(folder: Path, about: dict[str, Any]) -> None:

@@ -81,8 +81,8 @@ def read(settings: DataSettings) -> Collection:
     if is_images(path):
         return read_images(path, settings)
     if (table := TABLES.get(path.suffix.lower())) is not None:
-        return collected(table(path), path.stem)
-    return conformed(arrays.read_file(path), settings)
+        return collected(table(path), path, settings.cache)
+    return conformed(arrays.read_file(path, settings.cache), settings)
 
 
 def likely_kind(source: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ganvas.data.columns import Summary, summarise
+from ganvas.data.columns import Summary, counts_rows, summarise
 
 UNEQUAL = 100
 """Columns whose spreads differ by this factor have scales of their own."""
@@ -16,8 +16,8 @@ FAR = 20
 """A number this many spreads of the middle half away from the median is far out."""
 NORMAL = 1.349
 """Distance of the quartiles of a normal law, in its standard deviations."""
-PICKED = 100_000
-"""Rows that quartiles are taken of, at even distances, at most."""
+PICKED = 2**22
+"""Numbers that quartiles are taken of, of rows at even distances, at most."""
 NAMED = 5
 """How many columns a warning names."""
 
@@ -62,7 +62,7 @@ def _unequal(called: Sequence[str], found: Summary) -> list[str]:
 
 
 def _far(called: Sequence[str], x: npt.NDArray[Any], found: Summary) -> list[str]:
-    picked = np.asarray(x[:: max(len(x) // PICKED, 1)], np.float64)
+    picked = np.asarray(x[:: -(-x.size // PICKED)], np.float64)
     low, middle, high = np.quantile(picked, [0.25, 0.5, 0.75], axis=0)
     spread = np.where(high > low, (high - low) / NORMAL, found.spread)
     away = np.maximum(found.greatest - middle, middle - found.least)
@@ -82,15 +82,11 @@ def _counting(called: Sequence[str], x: npt.NDArray[Any], found: Summary) -> lis
     """Warn of columns that number the rows, which any generator can only spread evenly."""
     steps = found.greatest - found.least == len(x) - 1
     numbering = [
-        called[i] for i in np.flatnonzero(steps).tolist() if len(x) > 2 and _numbers(x[:, i])
+        called[i] for i in np.flatnonzero(steps).tolist() if len(x) > 2 and counts_rows(x, i)
     ]
     if not numbering:
         return []
     return [f"{_some(numbering)} only counts the rows: leave it out if it measures nothing"]
-
-
-def _numbers(column: npt.NDArray[Any]) -> bool:
-    return bool((np.asarray(column, np.float64) == column[0] + np.arange(len(column))).all())
 
 
 def _some(names: Sequence[str]) -> str:

@@ -14,8 +14,8 @@ from ganvas.slices import slices
 AnyArray = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
-PART = 2**22
-"""Numbers that are held in float64 at a time: 32 MiB."""
+PART = 2**20
+"""Numbers that are held in float64 at a time: 8 MiB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,3 +71,13 @@ def _merged(a: Summary, n: int, b: Summary, m: int) -> Summary:
         np.minimum(a.least, b.least),
         np.maximum(a.greatest, b.greatest),
     )
+
+
+def counts_rows(array: AnyArray, column: int) -> bool:
+    """Tell whether a column of an array (N, D), N > 0, holds a number and those that follow it."""
+    first = float(array[0, column])
+    for part in parts(array):
+        numbers: Floats = np.asarray(array[part, column], np.float64)
+        if not (numbers == first + np.arange(part.start, part.stop)).all():
+            return False
+    return True

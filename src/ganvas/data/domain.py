@@ -140,7 +140,7 @@ class Domain(Settings):
         """Return the tensor that a device keeps of an array in data units."""
         import torch
 
-        return torch.from_numpy(np.ascontiguousarray(array))
+        return torch.from_numpy(np.require(array, requirements=["C", "W"]))
 
     def normalise(self, staged: Tensor) -> Tensor:
         """Return staged items in network units."""

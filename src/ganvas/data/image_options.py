@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from PIL import ImageColor
 from pydantic import Field, field_validator, model_validator
 
-from ganvas.data.options import DataOptions
+from ganvas.data.options import CacheOptions
 
 Pixels = Annotated[int, Field(ge=1, le=8192)]
 Resize = Literal["none", "stretch", "fit-crop", "pad"]
@@ -16,7 +16,7 @@ Channels = Literal["auto", "grey", "rgb", "rgba"]
 Colour = tuple[int, int, int]
 
 
-class ImageOptions(DataOptions):
+class ImageOptions(CacheOptions):
     """What images can be told.
 
     Attributes:
@@ -33,9 +33,6 @@ class ImageOptions(DataOptions):
         skip_broken: leave unreadable files out with a warning instead of refusing the folder.
         bits: how many bits of a channel are used in files of more than 8: white is 2^bits − 1.
             None: the fewest that hold all numbers of the set.
-        cache: where a folder or archive of images is kept decoded. ``auto``: small sets in memory,
-            others on disk in the user's cache folder; a folder: there; ``memory``; ``none``:
-            nowhere, each batch is decoded anew.
     """
 
     owner: ClassVar[str] = "images"
@@ -47,7 +44,6 @@ class ImageOptions(DataOptions):
     dequantise: bool = False
     skip_broken: bool = False
     bits: int | None = Field(default=None, ge=1, le=32)
-    cache: str = Field(default="auto", min_length=1)
 
     @field_validator("size", mode="before")
     @classmethod

@@ -15,6 +15,7 @@ from ganvas.data.graph_source import LINKS, GraphSource
 from ganvas.data.image_options import ImageOptions
 from ganvas.data.items import AnyArray, Collection, require_several
 from ganvas.data.laws import LAW_NAMES, law
+from ganvas.data.mapped import at_rows
 from ganvas.data.reader import own_reader
 from ganvas.data.settings import AffineSettings, DataSettings
 from ganvas.data.source import ArraySource, LawSource, Source, StackSource
@@ -108,7 +109,12 @@ def _with_split(collection: Collection, settings: DataSettings) -> Collection:
     count = len(train)
     if settings.hold_out and "test" not in collection.splits:
         kept, held = held_out_rows(count, settings.hold_out)
-        splits = {"train": train.rows(kept), "test": train.rows(held)}
+        splits = {
+            split: train.like(
+                {k: v if k in train.loose else at_rows(v, rows) for k, v in train.fields.items()}
+            )
+            for split, rows in (("train", kept), ("test", held))
+        }
         collection = collection.with_splits(splits)
     require_several(collection.name, len(collection.splits["train"]))
     return collection

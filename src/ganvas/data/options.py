@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from ganvas.config import Settings
 
 
@@ -15,3 +17,16 @@ class DataOptions(Settings):
     """
 
     owner: ClassVar[str] = ""
+
+
+class CacheOptions(DataOptions):
+    """What data that come as files can be told.
+
+    Attributes:
+        cache: where they are kept unpacked, images decoded and tables as numbers. ``auto``: small
+            sets in memory, others on disk in the user's cache folder; a folder: there; ``memory``;
+            ``none``: nowhere, each batch of images is decoded anew. Arrays that are not compressed
+            are mapped where they lie.
+    """
+
+    cache: str = Field(default="auto", min_length=1)

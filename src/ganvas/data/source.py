@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from ganvas.data.domains.images import Images
 from ganvas.data.domains.points import Points, Rule
 from ganvas.data.items import Collection, Items
 from ganvas.data.laws import REFERENCE_SEED, Law
+from ganvas.data.mapped import is_mapped
 from ganvas.data.records import LABEL, MAIN
 from ganvas.data.settings import DataSettings
 from ganvas.data.spec import DataSpec, spec_of
@@ -194,7 +196,7 @@ class ArraySource(Source):
         self.spec = _spec(collection, settings or DataSettings(source=collection.name))
         train, domain = collection.splits["train"], self.spec.domain
         # Laid out as a table keeps it, which then is no copy.
-        x = domain.laid_out(train.x) if _lies(train.x) else train.x
+        x = domain.laid_out(train.x) if _is_kept(domain, train.x) else train.x
         self._train = train.replace(**{train.main: x})
         self._splits = {**collection.splits, "train": self._train}
 
@@ -216,7 +218,7 @@ class ArraySource(Source):
         staged = {
             name: domain.stage(self._train[name])
             for name, domain in self.spec.fields.items()
-            if name in self._train and _lies(self._train[name])
+            if name in self._train and _is_kept(domain, self._train[name])
         }
         mapped = is_mapped(self._train.x) or len(staged) < len(self._train.fields)
         if mapped or not _fits(sum(tensor.nbytes for tensor in staged.values()), device):
@@ -232,7 +234,7 @@ class ArraySource(Source):
             name: tensor if name in loose else picked(tensor, index)
             for name, tensor in table.fields.items()
         }
-        for name in self._train.fields.keys() - fields.keys():  # decoded when it is asked for
+        for name in self._train.fields.keys() - fields.keys():  # read when it is asked for
             fields[name] = self.spec.fields[name].stage(self._train[name][index.numpy()])
         return Batch({**fields, INDEX: index.clone()}, main=self.spec.main, loose=loose)
 
@@ -335,18 +337,14 @@ def _read(tensor: Tensor, index: Tensor) -> Tensor:
     return torch.from_numpy(np.take(tensor.numpy(), index.numpy(), axis=0))
 
 
-def _lies(array: object) -> bool:
-    """Tell whether an array is one, and not decoded only when its rows are asked for."""
-    return isinstance(array, np.ndarray)
-
-
-def is_mapped(array: object) -> bool:
-    """Tell whether an array's memory is a file's."""
-    while array is not None:
-        if isinstance(array, np.memmap):
-            return True
-        array = getattr(array, "base", None)
-    return False
+def _is_kept(domain: Domain, array: object) -> bool:
+    """Tell whether a table keeps all of an array: it is in memory, or lies in a file as staged."""
+    if not isinstance(array, np.ndarray):
+        return False
+    few = cast(npt.NDArray[Any], array[:2])
+    if not is_mapped(few):
+        return True
+    return few.flags.writeable and np.may_share_memory(domain.stage(few).numpy(), few)
 
 
 def _spec(collection: Collection, settings: DataSettings) -> DataSpec:

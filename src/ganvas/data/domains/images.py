@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -13,6 +13,7 @@ from ganvas.config import Settings
 from ganvas.data import draw, pixels
 from ganvas.data.domain import AnyArray, Domain, Size
 from ganvas.data.image_options import ImageOptions
+from ganvas.data.mapped import LazyRows, is_mapped
 from ganvas.data.options import DataOptions
 from ganvas.errors import UsageError
 
@@ -68,7 +69,7 @@ class Images(Domain):
         chosen = pixels.choose_channels(settings, grey=channels == 1, alpha=channels == 4)
         form = pixels.Form(size, settings.resize, chosen, settings.colour)
         splits = {
-            split: items.replace(**{items.main: pixels.conform_array(items.x, form)})
+            split: items.replace(**{items.main: _in_form(items.x, form)})
             for split, items in collection.splits.items()
         }
         return collection.with_splits(splits)
@@ -115,7 +116,7 @@ class Images(Domain):
         import torch
 
         planes = np.moveaxis(np.asarray(array, np.uint8), -1, 1)
-        return torch.from_numpy(np.ascontiguousarray(planes))
+        return torch.from_numpy(np.require(planes, requirements=["C", "W"]))
 
     def normalise(self, staged: Tensor) -> Tensor:
         """Return staged levels in network units, float32 (N, C, H, W)."""
@@ -194,3 +195,12 @@ class Images(Domain):
         digits = len(str(max(len(array) - 1, 0)))
         for number, image in enumerate(array):
             draw.grid(image[None], enlarge=False).save(path / f"{number:0{digits}d}.png")
+
+
+def _in_form(images: AnyArray, form: pixels.Form) -> Any:
+    """Return uint8 images (N, H, W, C) in a form; of those in a file when they are asked for."""
+    if not is_mapped(images):
+        return pixels.conform_array(images, form)
+    if images.shape[1:] == form.shape and form.channels != "rgba":
+        return images
+    return LazyRows(images, change=lambda some: pixels.conform_array(some, form), shape=form.shape)

@@ -13,7 +13,7 @@ from ganvas.config import Settings
 from ganvas.data import draw
 from ganvas.data.columns import summarise
 from ganvas.data.domain import AnyArray, Domain, Size
-from ganvas.data.options import DataOptions
+from ganvas.data.options import CacheOptions, DataOptions
 from ganvas.data.readers.csv_table import write_csv
 from ganvas.data.readers.parquet import write_parquet
 from ganvas.errors import UsageError
@@ -36,7 +36,7 @@ View = tuple[float, float, float, float]
 Rule = Literal["columns", "together"]
 
 
-class PointOptions(DataOptions):
+class PointOptions(CacheOptions):
     """What points can be told.
 
     Attributes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +20,8 @@ SUFFIXES = (".csv", ".tsv")
 SEPARATORS = ",;\t"
 LONGEST = 2**24
 """Characters of a line, at most."""
+SAMPLE = 2**20
+"""Bytes from which the number of rows is estimated."""
 WRITTEN = 2**14
 """Rows that are written at a time."""
 TRUTH = {"true": "1", "false": "0"}
@@ -43,10 +46,12 @@ class CsvTable(Table):
         words = checked_names(self.where, cells if self._headed else [""] * len(cells))
         self._width = len(words)
         self._label = words.index(LABEL) if LABEL in words else None
+        self.labelled = self._label is not None
         self._columns = [i for i in range(len(words)) if i != self._label]
         self.names = tuple(words[i] for i in self._columns)
         if not self._columns:
             raise UsageError(f"{path} has no column beside '{LABEL}'; expected numbers.")
+        self.rows = self._estimate()
 
     def parts(self) -> Iterator[Part]:
         """Give all rows in order.
@@ -73,6 +78,13 @@ class CsvTable(Table):
                 rows, numbers = [], []
         if rows:
             yield self._parsed(rows, numbers)
+
+    def _estimate(self) -> int:
+        """Return how many rows there are, from the length of the first ones."""
+        with self._path.open("rb") as file:
+            head = file.read(SAMPLE)
+        lines = max(head.count(b"\n"), 1)
+        return math.ceil(self._path.stat().st_size * lines / max(len(head), 1))
 
     def advice(self) -> str:
         """Say how a table of two columns is read as links between nodes."""

@@ -38,7 +38,7 @@ class ParquetTable(Table):
         named = [name for name in schema.names if not str(name).startswith(INDEX)]
         checked_names(self.where, named)
         self._columns = [name for name in named if name != LABEL]
-        self._labelled = LABEL in named
+        self.labelled, self.rows = LABEL in named, int(self._file.metadata.num_rows)
         if not self._columns:
             raise UsageError(f"{path} has no column beside '{LABEL}'; expected numbers.")
         kinds = _library(self.where, "pyarrow.types")
@@ -61,7 +61,7 @@ class ParquetTable(Table):
         Raises:
             UsageError: a value is missing or not finite, or the file is damaged.
         """
-        asked = [*self._columns, *([LABEL] if self._labelled else [])]
+        asked = [*self._columns, *([LABEL] if self.labelled else [])]
         batches = self._file.iter_batches(max(CELLS // len(asked), 1), columns=asked)
         start = 0
         while (batch := self._next(batches)) is not None:
@@ -73,7 +73,7 @@ class ParquetTable(Table):
                 row, i = np.argwhere(~finite)[0].tolist()
                 raise self.no_number(f"row {start + row}", i, values[row, i])
             labels = None
-            if self._labelled:
+            if self.labelled:
                 column = batch.column(LABEL)
                 labels = [str(label) for label in column.to_pylist()]
                 if column.null_count:

@@ -6,13 +6,24 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ganvas.data.items import Collection, Items, encode_labels, refuse_huge, require_several
+from ganvas.data.cache import key_of
+from ganvas.data.columns import counts_rows, parts
+from ganvas.data.items import (
+    AnyArray,
+    Collection,
+    Items,
+    encode_labels,
+    refuse_huge,
+    require_several,
+)
 from ganvas.data.records import LABEL
+from ganvas.data.unpacked import SMALL, as_type, keep, require_memory, stamp
 from ganvas.errors import UsageError, did_you_mean
 
 Floats = npt.NDArray[np.float64]
@@ -45,10 +56,19 @@ class Table(ABC):
     Attributes:
         where: what it is, for messages.
         names: of the columns of numbers, in order; an empty word where one has none.
+        labelled: whether there is a column of classes beside them.
+        rows: how many there are, about.
     """
 
     where: str
     names: tuple[str, ...]
+    labelled: bool = False
+    rows: int = 0
+
+    @property
+    def width(self) -> int:
+        """How many columns there are, with that of the classes."""
+        return len(self.names) + self.labelled
 
     @abstractmethod
     def parts(self) -> Iterator[Part]:
@@ -82,35 +102,77 @@ class Table(ABC):
         return ""
 
 
-def collected(table: Table, name: str) -> Collection:
+def collected(table: Table, path: Path, cache: str = "auto") -> Collection:
     """Return a table as points with names, and classes if it has a column of labels.
 
     A first column without a name that counts the rows is left out, with a warning: data frames
-    write their index so.
+    write their index so. Large tables are kept as numbers in the cache.
 
     Raises:
         UsageError: a cell holds no number, or there are too few rows.
     """
-    found = list(table.parts())
-    x = np.concatenate([part.numbers for part in found]) if found else np.empty((0, 0))
+    seen = _Seen()
+    if cache == "memory" or table.rows * table.width * 8 < SMALL:
+        require_memory(table.where, table.rows * table.width * 8)
+        rows = [seen.take(part) for part in table.parts()]
+        x = np.concatenate(rows) if rows else np.empty((0, table.width))
+    else:
+        x = _kept(table, path, cache, seen)
     require_several(table.where, len(x))
-    whole = np.all([part.whole for part in found], axis=0)
-    names = list(table.names)
-    if names and not names[0] and x.shape[1] > 1 and _counts(x[:, 0]):
+    names, whole = list(table.names), seen.whole
+    labels, classes = None, tuple[str, ...]()
+    if seen.codes:  # the last column
+        encoded, classes = encode_labels({"train": list(seen.codes)})
+        labels, x = encoded["train"][x[:, -1].astype(np.int64)], x[:, :-1]
+    if names and not names[0] and x.shape[1] > 1 and counts_rows(x, 0):
         log.warning("%s: left out the first column, which only counts the rows", table.where)
         x, whole, names = x[:, 1:], whole[1:], names[1:]
-    labels, classes = None, tuple[str, ...]()
-    if found[0].labels is not None:
-        encoded, classes = encode_labels({"train": [w for p in found for w in p.labels or ()]})
-        labels = encoded["train"]
-    refuse_huge(table.where, x)
-    return Collection(
-        name,
-        {"train": Items(x, labels)},
-        classes,
-        kind="points",
-        details=details(names, whole.tolist()),
-    )
+    for part in parts(x):
+        refuse_huge(table.where, x[part])
+    known = details(names, whole)
+    return Collection(path.stem, {"train": Items(x, labels)}, classes, "points", details=known)
+
+
+class _Seen:
+    """What is known of a table once its rows have gone by.
+
+    Attributes:
+        whole: which columns were always written as whole numbers.
+        codes: the number of each class, in the order in which they came.
+    """
+
+    def __init__(self) -> None:
+        self.whole: list[bool] = []
+        self.codes: dict[str, int] = {}
+
+    def take(self, part: Part) -> Floats:
+        """Return the rows (n, D), and the number of the class of each as a last column if any."""
+        whole = part.whole.tolist()
+        before = self.whole or whole
+        self.whole = [a and b for a, b in zip(before, whole, strict=True)]
+        if part.labels is None:
+            return part.numbers
+        codes = [self.codes.setdefault(label, len(self.codes)) for label in part.labels]
+        return np.column_stack([part.numbers, np.array(codes, np.float64)])
+
+
+def _kept(table: Table, path: Path, cache: str, seen: _Seen) -> Floats:
+    """Return the rows of a large table, read once into the cache."""
+
+    def make() -> tuple[dict[str, Any], Iterator[AnyArray]]:
+        about: dict[str, Any] = {}
+
+        def rows() -> Iterator[AnyArray]:
+            for part in table.parts():
+                yield np.ascontiguousarray(seen.take(part)).view(np.uint8)
+            about.update(whole=seen.whole, codes=seen.codes)
+
+        return about, rows()
+
+    key = key_of("table", *stamp(path))
+    stored = keep(path, key, cache, table.rows, table.width * 8, make)
+    seen.whole, seen.codes = stored.about["whole"], stored.about["codes"]
+    return as_type(stored, np.dtype(np.float64)).reshape(-1, table.width)
 
 
 def details(names: Sequence[str], whole: Sequence[bool]) -> dict[str, Any]:
@@ -150,7 +212,3 @@ def checked_names(where: str, names: Sequence[str]) -> tuple[str, ...]:
     if twice := next((w for i, w in enumerate(words) if w and w in words[:i]), None):
         raise UsageError(f"{where} has two columns '{twice}'; give each its own name.")
     return words
-
-
-def _counts(column: Floats) -> bool:
-    return bool((column == column[0] + np.arange(len(column))).all())
