@@ -54,7 +54,7 @@ def test_samples_are_written_under_the_names_of_the_table(run: Path, tmp_path: P
     head, *lines = out.read_text().splitlines()
     assert head == "age,income"
     written = np.array([line.split(",") for line in lines], np.float64)
-    samples = ganvas.load(run).sample(30)
+    samples = ganvas.load(run).sample(30).x
     assert (written == samples).all()
     assert (samples[:, 0] == samples[:, 0].round()).all()
     assert all(line.partition(",")[0].lstrip("-").isdigit() for line in lines)

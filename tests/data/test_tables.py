@@ -15,6 +15,7 @@ from ganvas.data.frames import arrays_of
 from ganvas.data.items import Collection
 from ganvas.data.open import open_data
 from ganvas.data.readers.table import arranged
+from ganvas.data.saving import save_records
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source
 from ganvas.errors import UsageError
@@ -91,6 +92,15 @@ def test_samples_are_written_as_they_were_read(tmp_path: Path, suffix: str, kind
     nameless = domain.model_copy(update={"called": [], "whole": []})
     nameless.save(points, path)
     assert opened(path).spec.domain.names == ["x0", "x1", "x2"]
+
+
+def test_classes_are_a_column_of_the_table(tmp_path: Path) -> None:
+    path = written(tmp_path, "age,label,income\n31,b,1.5\n40,a,2.5\n")
+    source = opened(path)
+    save_records(source.items("train"), source.spec.fields, tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text() == "age,income,label\n31,1.5,b\n40,2.5,a\n"
+    again = opened(tmp_path / "out.csv").spec
+    assert again.fields == source.spec.fields
 
 
 def test_names_survive_npz(tmp_path: Path) -> None:

@@ -202,6 +202,10 @@ class Domain(Settings):
         """Return one item in a word or two, as a caption."""
         return str(item)
 
+    def table(self, array: AnyArray) -> dict[str, AnyArray]:
+        """Return items as the columns (N,) of a table that holds nothing else; nothing: no rows."""
+        return {}
+
     def columns(self, name: str, array: AnyArray) -> dict[str, AnyArray]:
         """Return items as columns (N,) of a table, by their headers.
 

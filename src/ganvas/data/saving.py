@@ -12,6 +12,7 @@ import numpy as np
 from ganvas.data.domain import AnyArray, Domain
 from ganvas.data.items import Items
 from ganvas.data.readers.labels_csv import FILE, LABEL_FILE
+from ganvas.data.readers.writing import is_table, save_table
 from ganvas.errors import UsageError
 from ganvas.files import replacing, write_whole
 
@@ -19,9 +20,10 @@ from ganvas.files import replacing, write_whole
 def save_records(items: Items, domains: Mapping[str, Domain], out: Path) -> list[Path]:
     """Save the main field of some records as ``out``, and the others with it or beside it.
 
-    An .npz file holds all fields. A folder gets a labels.csv of what is a column of a table, which
-    ganvas reads again; beside any other file it is ``NAME-labels.csv``. What is no column, such as
-    a mask of a picture, is a file of the same kind: ``NAME-FIELD.png``.
+    An .npz file holds all fields, a table of points all that are columns. A folder gets a
+    labels.csv of what is a column of a table, which ganvas reads again; beside any other file it is
+    ``NAME-labels.csv``. What is no column, such as a mask of a picture, is a file of the same kind:
+    ``NAME-FIELD.png``.
 
     Args:
         items: in data units.
@@ -44,9 +46,14 @@ def save_records(items: Items, domains: Mapping[str, Domain], out: Path) -> list
             whole = {domains[items.main].named: items.x, **apart, **columns}
             np.savez_compressed(file, allow_pickle=False, **whole)
         return [out]
-    domains[items.main].save(items.x, out)
+    own = domains[items.main].table(items.x)
+    together = is_table(out) and bool(own)
+    if together:
+        save_table(out, {**own, **columns})
+    else:
+        domains[items.main].save(items.x, out)
     written = [out]
-    if columns:
+    if columns and not together:
         written.append(_save_table(columns, out))
     for name, array in apart.items():
         written.append(_save_beside(domains[name], array, out.with_name(f"{out.stem}-{name}"), out))

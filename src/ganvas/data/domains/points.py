@@ -14,10 +14,8 @@ from ganvas.data import draw
 from ganvas.data.columns import summarise
 from ganvas.data.domain import AnyArray, Domain, Size
 from ganvas.data.options import CacheOptions, DataOptions
-from ganvas.data.readers.csv_table import write_csv
-from ganvas.data.readers.parquet import write_parquet
+from ganvas.data.readers.writing import WRITERS, is_table, save_table
 from ganvas.errors import UsageError
-from ganvas.files import replacing
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -27,8 +25,6 @@ SHOWN = 2_500
 """Points in a picture of samples."""
 LARGEST = 2.0**63
 """Whole numbers from here on are no 64-bit integers."""
-TABLES = {".csv": write_csv, ".parquet": write_parquet}
-"""How points are written as tables."""
 
 View = tuple[float, float, float, float]
 
@@ -206,12 +202,14 @@ class Points(Domain):
         Raises:
             UsageError: the suffix is none of these.
         """
-        if path.suffix.lower() not in TABLES:
-            self._save(array, path, columns, (*TABLES, ".png"))
-            return
-        write = TABLES[path.suffix.lower()]
-        with replacing(path) as file:
-            write(file, dict(zip(self._headed, self._typed(array), strict=True)))
+        if is_table(path):
+            save_table(path, self.table(array))
+        else:
+            self._save(array, path, columns, (*WRITERS, ".png"))
+
+    def table(self, array: AnyArray) -> dict[str, AnyArray]:
+        """Return the coordinates by their names, or else as x0, x1 and so on."""
+        return dict(zip(self._headed, self._typed(array), strict=True))
 
     @property
     def _headed(self) -> Sequence[str]:
