@@ -25,7 +25,7 @@ from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
 from ganvas.data.source import Source
 from ganvas.play import Game, Noise, Ranks, Turn, Turns, build, has
-from ganvas.play.abilities import CanSample, CanScore
+from ganvas.play.abilities import CanSample, CanSampleParts, CanScore
 from ganvas.training.folder import RunFolder
 from ganvas.training.launch import launch
 from ganvas.training.loop import Loop
@@ -127,7 +127,14 @@ def check_shapes(case: Case) -> None:
             if has(game, CanSample):
                 x = game.sample(game.prior(n, Noise(0)), y)
                 assert x.shape == (n, *game.spec.shape), f"sample gave {tuple(x.shape)}"
-                if has(game, CanScore):
+                if has(game, CanSampleParts):
+                    made = game.sample_parts(game.prior(n, Noise(0)), y)
+                    assert made.fields.keys() == {game.spec.main, *game.parts}, f"parts: {[*made]}"
+                    assert torch.equal(made.x, x), "sample_parts gave other samples than sample"
+                    for name, domain in game.parts.items():
+                        given = tuple(made[name].shape)
+                        assert given == (n, *domain.shape), f"sample_parts gave {name} {given}"
+                if has(game, CanScore) and "score" not in game.reads:
                     score = game.score(x, y)
                     assert score.shape == (n,), f"score gave {tuple(score.shape)}"
 

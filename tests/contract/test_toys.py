@@ -86,6 +86,23 @@ def test_runs_train_resume_and_sample_by_the_command_line(
         assert (tmp_path / "samples-labels.csv").read_text() == "speed\n" + 5 * "2.5\n"
 
 
+def test_a_verb_may_be_about_another_field_than_what_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    game = case("waves").build()
+    save_model(tmp_path, game)
+    model = ganvas.load(tmp_path, game=waves.WaveGAN, device="cpu")
+    speeds = np.array([[1.5], [2.5]])
+    wanted = game.encode(game.spec.fields["speed"].encode(speeds)).detach()
+    assert np.allclose(model.encode(speeds), wanted)
+    with pytest.raises(UsageError, match=r"expected data of shape \(n, 1\), got \(2, 12\)"):
+        model.encode(np.zeros((2, 12), np.float32))
+    np.save(tmp_path / "speeds.npy", speeds)
+    asked = ["encode", str(tmp_path), str(tmp_path / "speeds.npy"), "--game", TOYS["waves"].address]
+    assert run([*asked, "--out", str(tmp_path / "codes.npy")]) == 0
+    assert np.allclose(np.load(tmp_path / "codes.npy"), wanted)
+
+
 def test_several_outputs_are_fields_of_the_answer(tmp_path: Path) -> None:
     game = case("lazy").build()
     save_model(tmp_path, game)
@@ -95,6 +112,7 @@ def test_several_outputs_are_fields_of_the_answer(tmp_path: Path) -> None:
     both = game.generator(z).detach()
     assert np.allclose(made.x, both[:, :2], atol=1e-6)
     assert np.allclose(made["spread"], both[:, 2:].exp(), atol=1e-6)
+    testing.check_shapes(case("lazy"))
 
 
 def test_an_ability_of_ones_own_comes_with_its_command(
@@ -104,7 +122,7 @@ def test_an_ability_of_ones_own_comes_with_its_command(
     runs = tmp_path / "waves"
     ganvas.train(recipe("waves", tmp_path, 1), runs, game=waves.WaveGAN, quiet=True)
     model = ganvas.load(runs, game=waves.WaveGAN, device="cpu")
-    assert model.capabilities == ("sample", "interpolate", "hurry")
+    assert model.capabilities == ("sample", "interpolate", "encode", "hurry")
     out = tmp_path / "fast.npy"
     capsys.readouterr()
     assert run(["hurry", str(runs), "--out", str(out), "--by", "3", *own]) == 0

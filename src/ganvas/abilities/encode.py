@@ -28,6 +28,6 @@ def encode(
         graph, links = read_graph(str(items), model)
         codes = model.encode(graph.x, links=links)
     else:
-        codes = model.encode(read_items(items, model))
+        codes = model.encode(read_items(items, model, "encode"))
     write_array(out, "latents", codes)
     say(f"{len(codes)} latents of width {codes.shape[1]}: {out}")

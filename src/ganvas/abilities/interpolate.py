@@ -71,7 +71,7 @@ def interpolate(
     if to_label is not None and (items is not None or four is not None):
         raise UsageError("--to-label is the end of a line between seeds, without other ends")
     if items is not None:
-        samples = model.between(read_items(items, model)[:2], steps, way)
+        samples = model.between(read_items(items, model, "encode")[:2], steps, way)
     elif four is not None:
         samples = model.square(four, steps, way, label=label, **told(options))
     else:

@@ -51,7 +51,7 @@ def posterior(
     if out.suffix.lower() not in (".svg", *ARRAYS):
         raise UsageError(f"--out {out}: expected a .svg figure, or a .npy or .npz array")
     model = load_model(run, game)
-    x = held_out_items(run, game) if items is None else read_items(items, model)
+    x = held_out_items(run, game) if items is None else read_items(items, model, "posterior")
     if out.suffix.lower() != ".svg":
         shares = model.posterior(x)
         write_array(out, "posterior", shares)

@@ -25,6 +25,6 @@ def reconstruct(
     Example: ganvas reconstruct runs/veegan photos --out pairs.png
     """
     model = load_model(run, game)
-    x = read_items(items, model)
+    x = read_items(items, model, "reconstruct")
     save_beside(model, x, model.reconstruct(x, label=label), out)
     say(f"{len(x)} reconstructions: {out}")

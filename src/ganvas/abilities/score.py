@@ -35,7 +35,7 @@ def score(
     if out is not None:
         check_array_file(out)
     model = load_model(run, game)
-    x, names = read_named(items, model)
+    x, names = read_named(items, model, "score")
     scores = model.score(x, label=label)
     if out is None:
         for name, value in zip(names, scores.tolist(), strict=True):

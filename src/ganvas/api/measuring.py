@@ -164,7 +164,7 @@ def measure_codes(model: Model, source: Source, seed: int = 0) -> Scores:
 
 def _code_scores(model: Model, source: Source, seed: int) -> Iterator[Score]:
     split = source.splits[-1]
-    known = source.items(split).x
+    known = source.items(split)[model.game.reads.get("draw", source.spec.main)]
     codes = _codes(model, at_most(known, CODES), seed)
     # Another stream than the one that the measure itself compares with.
     (fresh,) = np.random.SeedSequence(seed).spawn(1)
@@ -206,7 +206,7 @@ def _codes(model: Model, items: AnyArray, seed: int) -> AnyArray:
     """Return codes (N, K) of items, drawn where the encoder is a distribution."""
     draw = model.asked(CanInfer).draw
     noise = Noise(seed, model.device)
-    parts = (model.domain.encode(items[part]) for part in slices(len(items), BATCH))
+    parts = (model.read_by("draw").encode(items[part]) for part in slices(len(items), BATCH))
     codes = [draw(x.to(model.device), noise).cpu() for x in parts]
     return torch.cat(codes).numpy()
 

@@ -12,6 +12,7 @@ from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
     from ganvas.data import items
+    from ganvas.data.domain import Domain
     from ganvas.data.graphs import Pairs
     from ganvas.data.items import Collection
     from ganvas.model import Model
@@ -26,18 +27,18 @@ Items = Annotated[
 ]
 
 
-def read_items(path: Path, model: Model) -> Array:
-    """Return items in data units, of the model's shape.
+def read_items(path: Path, model: Model, verb: str = "") -> Array:
+    """Return items in data units, of the model's shape: of the field that a verb asks about.
 
     Raises:
         UsageError: nothing is there, or it does not fit the model.
     """
-    return _read(path, model, labels=False).splits["train"].x
+    return _read(path, model.read_by(verb), labels=False).splits["train"].x
 
 
-def read_named(path: Path, model: Model) -> tuple[Array, Sequence[str]]:
+def read_named(path: Path, model: Model, verb: str = "") -> tuple[Array, Sequence[str]]:
     """Return items as `read_items` does, and their files' names, or else their numbers."""
-    found = _read(path, model, labels=False)
+    found = _read(path, model.read_by(verb), labels=False)
     x = found.splits["train"].x
     return x, found.files.get("train") or [str(number) for number in range(len(x))]
 
@@ -47,7 +48,7 @@ def read_labelled(path: Path, model: Model) -> tuple[Array, Array | None]:
 
     Of data with held-out items it is those.
     """
-    splits = _read(path, model, labels=True).splits
+    splits = _read(path, model.read_by("encode"), labels=True).splits
     items = splits.get("test", splits["train"])
     return items.x, items.get("label")
 
@@ -69,7 +70,7 @@ def read_graph(name: str, model: Model) -> tuple[items.Items, Pairs]:
     return graph, graph[LINKS]
 
 
-def _read(path: Path, model: Model, labels: bool) -> Collection:
+def _read(path: Path, domain: Domain, labels: bool) -> Collection:
     from ganvas.data import items
     from ganvas.data.catalogue import read
     from ganvas.data.pixels import FORMS, Form
@@ -78,9 +79,9 @@ def _read(path: Path, model: Model, labels: bool) -> Collection:
     from ganvas.data.readers.table import arranged
     from ganvas.data.settings import DataSettings
 
-    if not model.domain.grid:
-        return arranged(read(DataSettings(source=str(path))), model.domain.names)
-    channels, height, width = model.spec.shape
+    if not domain.grid:
+        return arranged(read(DataSettings(source=str(path))), domain.names)
+    channels, height, width = domain.shape
     colour = FORMS[channels]
     settings = DataSettings.model_validate(
         {
@@ -131,7 +132,7 @@ def save_beside(model: Model, x: Array, answers: Array, out: Path) -> None:
     from ganvas.files import disk_errors
 
     shown = answers
-    if out.suffix.lower() in PICTURES and model.domain.grid:
+    if out.suffix.lower() in PICTURES and model.domain.grid and x.shape == answers.shape:
         shown = np.stack([x, answers], 1).reshape(-1, *x.shape[1:])
     with disk_errors(out):
         model.domain.save(shown, out)

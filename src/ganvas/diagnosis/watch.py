@@ -103,7 +103,8 @@ class Watch:
         if self._copying is not None:
             decode = self._source.spec.domain.decode
             numbers |= named("coverage", self._copying(decode(fake[:ASKED])))
-        if has(game, CanScore) and game.scores_are == "judgements":
+        judged = game.scores_are == "judgements" and "score" not in game.reads
+        if judged and has(game, CanScore):
             first = slice(0, len(self._real))
             scores = _in_parts(game.score, fake[first], at(y, first))
             numbers |= self._judged(game, scores, device)

@@ -82,7 +82,8 @@ class Model(Trained):
         It is the discriminator's logit, or what the system's page says.
 
         Args:
-            x: points (n, dim) or images (n, H, W, C) uint8, in data units.
+            x: points (n, dim) or images (n, H, W, C) uint8, in data units; or items of the field
+                that the game reads for it (`Game.reads`).
             label: their classes, for a model that was trained with classes.
             batch: how many go through the network at once.
 
@@ -92,9 +93,9 @@ class Model(Trained):
         """
         say = self.asked(CanScore).score
         if label is None and self.conditional:
-            self._check_shape(x)
+            self.read_by("score").check(x)
             raise UsageError(f"this model scores samples with their class: {advice(self.spec)}")
-        return numbers(self._each(say, x, label, batch))
+        return numbers(self._each("score", say, x, label, batch))
 
     @torch.inference_mode()
     def encode(
@@ -114,7 +115,7 @@ class Model(Trained):
         """
         if has(self.game, CanEncodeNodes):
             return numbers([self.game.encode_nodes(*self._graph(x, links))])
-        return numbers(self._each(self.asked(CanEncode).encode, x, label, batch))
+        return numbers(self._each("encode", self.asked(CanEncode).encode, x, label, batch))
 
     @torch.inference_mode()
     def reconstruct(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
@@ -122,7 +123,7 @@ class Model(Trained):
 
         Arguments and errors are those of `encode`.
         """
-        chunks = self._each(self.asked(CanReconstruct).reconstruct, x, label, batch)
+        chunks = self._each("reconstruct", self.asked(CanReconstruct).reconstruct, x, label, batch)
         return np.concatenate([self.domain.decode(chunk) for chunk in chunks])
 
     @torch.inference_mode()
@@ -169,7 +170,7 @@ class Model(Trained):
             CannotError: the system predicts nothing.
         """
         if not has(self.game, CanPredictLinks):
-            return numbers(self._each(self.asked(CanPredict).predict, x, None, batch))
+            return numbers(self._each("predict", self.asked(CanPredict).predict, x, None, batch))
         if pairs is None:
             raise UsageError("links are predicted for pairs of nodes: give pairs, (M, 2) rows of x")
         wanted = torch.from_numpy(checked(pairs, len(x))).to(self.device)
@@ -181,7 +182,7 @@ class Model(Trained):
 
         Arguments and errors are those of `encode`; rows sum to 1.
         """
-        return numbers(self._each(self.asked(CanAssign).posterior, x, label, batch))
+        return numbers(self._each("posterior", self.asked(CanAssign).posterior, x, label, batch))
 
     @property
     def slots(self) -> Slots:
@@ -313,12 +314,13 @@ class Model(Trained):
             CannotError: the system has no encoder.
         """
         encode, decode = self.asked(CanEncode).encode, self.asked(CanDecode).decode
-        self._check_shape(x)
+        domain = self.read_by("encode")
+        domain.check(x)
         if len(x) != 2 or steps < 2:
             raise UsageError(
                 f"a way needs two items and at least 2 steps, not {len(x)} and {steps}"
             )
-        ends = encode(self.domain.encode(x).to(self.device), None)
+        ends = encode(domain.encode(x).to(self.device), None)
         return self.domain.decode(decode(line(ends, steps, how)))
 
 

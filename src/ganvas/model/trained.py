@@ -152,6 +152,10 @@ class Trained:
             raise UsageError(f"{place}={options[str(place)]}: expected {wanted}") from None
         return told.model_dump(exclude_defaults=True)
 
+    def read_by(self, verb: str) -> Domain:
+        """Return the kind of data that ``encode``, ``score`` or another verb is asked about."""
+        return self.spec.fields[self.game.reads.get(verb, self.spec.main)]
+
     @property
     def fields(self) -> dict[str, Domain]:
         """Kind, shape and units of all that its answers may hold, by name."""
@@ -277,13 +281,19 @@ class Trained:
     # ---- calls into the game --------------------------------------------------------------------
 
     def _each(
-        self, say: Callable[[Tensor, Given], Tensor], x: Array, label: Labels, batch: int
+        self,
+        verb: str,
+        say: Callable[[Tensor, Given], Tensor],
+        x: Array,
+        label: Labels,
+        batch: int,
     ) -> Iterator[Tensor]:
-        """Give what the game says of ``x``, a batch at a time."""
-        self._check_shape(x)
+        """Give what the game says of ``x``, items of the field that a verb reads, by batches."""
+        domain = self.read_by(verb)
+        domain.check(x)
         y = self._labels(label, len(x))
         for part in slices(len(x), batch):
-            inputs = self.domain.encode(x[part]).to(self.device)
+            inputs = domain.encode(x[part]).to(self.device)
             yield say(inputs, None if y is None else y[part].to(self.device))
 
     def _graph(self, x: Array, links: Array | None) -> tuple[Tensor, Tensor]:

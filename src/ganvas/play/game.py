@@ -89,6 +89,8 @@ class Game(nn.Module, Generic[C]):
         averaged: names of submodules, or of buffers, of which inference uses the moving average;
             of a submodule it takes the buffers that its layers declare (`averaged_buffers`).
         conditions: the fields of the data that samples are given, by name.
+        reads: which field ``encode``, ``reconstruct``, ``score`` and the like are asked about, by
+            verb; the main one of those that are not named. Such as pictures of objects in 3D.
         accumulate: parts into which a round that is a sum over items cuts its batches.
         scores_are: what `score` gives: "judgements" of a discriminator, which the monitor compares
             between real and generated items, or "likelihoods".
@@ -100,6 +102,7 @@ class Game(nn.Module, Generic[C]):
     Sampling: ClassVar[type[Settings]] = Sampling
     averaged: ClassVar[tuple[str, ...]] = ()
     scores_are: ClassVar[str] = "judgements"
+    reads: ClassVar[Mapping[str, str]] = {}
     one_process: ClassVar[str | None] = None
 
     config: C

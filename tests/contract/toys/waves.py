@@ -1,6 +1,6 @@
 """A kind of data of one's own, with a field as condition, and two streams of different sizes.
 
-Its model has an ability of its own, with a command.
+Its model has an ability of its own, with a command, and encodes how fast waves are, not waves.
 """
 
 from __future__ import annotations
@@ -118,6 +118,7 @@ class WaveGAN(Game[WaveSettings]):
     """Two judges: one of whole waves, one of halved ones from a stream of its own."""
 
     system: ClassVar[str] = "wave-gan"
+    reads: ClassVar[dict[str, str]] = {"encode": "speed"}
     averaged: ClassVar[tuple[str, ...]] = ("generator",)
 
     def __init__(self, config: WaveSettings, spec: DataSpec) -> None:
@@ -159,3 +160,6 @@ class WaveGAN(Game[WaveSettings]):
 
     def hurried(self, x: Tensor, by: int) -> Tensor:
         return x.repeat(1, by)[:, ::by]
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return x @ self.generator.weight[:1, 4:]
