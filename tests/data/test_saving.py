@@ -18,6 +18,7 @@ from ganvas.data.items import Items
 from ganvas.data.readers.images import read_images
 from ganvas.data.saving import save_records
 from ganvas.data.settings import DataSettings
+from ganvas.errors import UsageError
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(0, 256, (11, 4, 6, 3), dtype=np.uint8)
@@ -79,6 +80,23 @@ def test_beside_one_file_there_is_a_table_and_a_file_for_each_other_part(
     assert np.array_equal(np.array(rows, np.float64), items["place"])
     if suffix == ".npy":
         assert np.array_equal(np.load(written[2]), np.abs(points))
+
+
+def test_a_table_has_the_columns_of_all_fields_that_are_some(tmp_path: Path) -> None:
+    points = RNG.normal(size=(3, 2)).astype(np.float32)
+    items = Items(points, np.array([1, 0, 1]))
+    domains: dict[str, Domain] = {
+        "x": Points(dim=2, shift=[0, 0], scale=1),
+        "label": Classes(count=2, called=["left", "right"]),
+    }
+    out = tmp_path / "made.csv"
+    assert save_records(items, domains, out) == [out]
+    head, *rows = csv.reader(out.read_text().splitlines())
+    assert head == ["x0", "x1", "label"]
+    assert [row[2] for row in rows] == ["right", "left", "right"]
+    assert np.array_equal(np.array([row[:2] for row in rows], np.float32), points)
+    with pytest.raises(UsageError, match="Cannot save images as 'made.csv'"):
+        save_records(ITEMS, DOMAINS, tmp_path / "made.csv")
 
 
 def test_records_of_one_field_are_that_file_alone_and_an_array_to_numpy(tmp_path: Path) -> None:

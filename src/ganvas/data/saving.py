@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from ganvas.data.items import Items
 from ganvas.data.readers.labels_csv import FILE, LABEL_FILE
 from ganvas.data.readers.writing import is_table, save_table
 from ganvas.errors import UsageError
-from ganvas.files import replacing, write_whole
+from ganvas.files import replacing
 
 
 def save_records(items: Items, domains: Mapping[str, Domain], out: Path) -> list[Path]:
@@ -54,25 +52,19 @@ def save_records(items: Items, domains: Mapping[str, Domain], out: Path) -> list
         domains[items.main].save(items.x, out)
     written = [out]
     if columns and not together:
-        written.append(_save_table(columns, out))
+        written.append(_save_columns(columns, out))
     for name, array in apart.items():
         written.append(_save_beside(domains[name], array, out.with_name(f"{out.stem}-{name}"), out))
     return written
 
 
-def _save_table(columns: Mapping[str, AnyArray], out: Path) -> Path:
+def _save_columns(columns: dict[str, AnyArray], out: Path) -> Path:
     """Save columns of a table about the items in ``out``, by file if that is a folder."""
-    path = out / LABEL_FILE
+    path = out.with_name(f"{out.stem}-{LABEL_FILE}")
     if out.is_dir():
-        files = sorted(file.name for file in out.glob("[0-9]*"))
-        columns = {FILE: np.array(files), **columns}
-    else:
-        path = out.with_name(f"{out.stem}-{LABEL_FILE}")
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(columns)
-    table.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
-    write_whole(path, text.getvalue().encode())
+        files = np.array(sorted(file.name for file in out.glob("[0-9]*")))
+        path, columns = out / LABEL_FILE, {FILE: files, **columns}
+    save_table(path, columns)
     return path
 
 
