@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ganvas.api import evaluate, load, resume, train
+    from ganvas.api import compare, diagnose, evaluate, load, resume, train
     from ganvas.errors import GanvasError, UsageError
     from ganvas.model import Model
     from ganvas.recipes import Recipe, load_recipe
@@ -20,6 +20,8 @@ __all__ = [
     "Recipe",
     "UsageError",
     "__version__",
+    "compare",
+    "diagnose",
     "evaluate",
     "load",
     "load_recipe",
@@ -34,6 +36,8 @@ _HOMES = {
     "Model": "ganvas.model",
     "Recipe": "ganvas.recipes",
     "UsageError": "ganvas.errors",
+    "compare": "ganvas.api",
+    "diagnose": "ganvas.api",
     "evaluate": "ganvas.api",
     "load": "ganvas.api",
     "load_recipe": "ganvas.recipes",

@@ -76,14 +76,14 @@ def test_a_model_is_measured_against_other_data(run: Path) -> None:
     kept = (run / "evaluation.json").read_bytes()
     near, far = people(50), people(50)
     far["income"] += 1e7
-    scores = [ganvas.evaluate(run, 40, data=table)["w1"] for table in (near, far)]
+    scores = [ganvas.evaluate(run, 40, against=table)["w1"] for table in (near, far)]
     assert scores[1].value > 10 * scores[0].value
     assert ("units", "standard deviations of the columns") in scores[0].protocol.settings
     assert (run / "evaluation.json").read_bytes() == kept
-    with pytest.raises(UsageError, match=r"of shape \(3,\), and the model was trained on points"):
-        ganvas.evaluate(run, 40, data=RNG.normal(size=(9, 3)))
-    with pytest.raises(UsageError, match="with columns"):
-        ganvas.evaluate(run, 40, data=people(9)[["income", "age"]])
+    with pytest.raises(UsageError, match="3 coordinates, and the model was trained on points"):
+        ganvas.evaluate(run, 40, against=RNG.normal(size=(9, 3)))
+    with pytest.raises(UsageError, match="holds columns"):
+        ganvas.evaluate(run, 40, against=people(9)[["income", "age"]])
 
 
 def test_what_is_no_data_writes_nothing(tmp_path: Path) -> None:

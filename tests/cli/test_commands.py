@@ -143,6 +143,29 @@ def test_compare(ganvas: Ganvas, trained: Path, tmp_path: Path) -> None:
     assert change == pytest.approx(b - a, abs=1e-2 * abs(b))
 
 
+def test_three_runs_are_compared_in_a_table_and_on_a_page(
+    ganvas: Ganvas, trained: Path, tmp_path: Path
+) -> None:
+    runs = [trained, tmp_path / "b", tmp_path / "c"]
+    for seed, run in enumerate(runs[1:], 1):
+        ganvas("train", "gan/ring8", "--out", run, *TINY, f"seed={seed}")
+    for run in runs:
+        ganvas("evaluate", run)
+    page = tmp_path / "compared.html"
+    said = ganvas("compare", *runs, "--out", page)
+    assert said.code == 0
+    rows = {line.split()[0]: line.split()[1:] for line in said.out.splitlines() if line}
+    assert rows["seed"] == ["0", "1", "2"]
+    found = library.compare(*runs)
+    assert rows["w1"] == [f"{score.value:.4g}" for score in found.scores["w1"]]
+    assert found.settings == {"seed": ["0", "1", "2"]}
+    text = page.read_text("utf-8")
+    assert all(number in text for number in rows["w1"])
+    assert "<svg" in text  # their losses
+    assert "two runs or more" in ganvas("compare", trained).error
+    assert "expected an .html page" in ganvas("compare", *runs, "--out", "x.png").error
+
+
 def test_diagnose(ganvas: Ganvas, trained: Path) -> None:
     said = ganvas("diagnose", trained)
     assert said.code == 0

@@ -86,7 +86,10 @@ def test_other_data_on_purpose(ganvas: Ganvas, moved: tuple[Path, Path], tmp_pat
 
 def test_other_data_must_be_alike(ganvas: Ganvas, trained: Path, tmp_path: Path) -> None:
     wide = write(tmp_path / "wide.npy", 0, dim=3)
-    assert "draws points with 2 coordinates" in ganvas("evaluate", trained, "--against", wide).error
+    assert (
+        "was trained on points with 2 coordinates"
+        in ganvas("evaluate", trained, "--against", wide).error
+    )
     flat = write(tmp_path / "flat.npy", 0)
     assert ganvas("evaluate", trained, "--against", flat).code == 0
     assert ganvas("evaluate", trained, "--against", "grid25").code == 0

@@ -1,13 +1,16 @@
 """ganvas from Python: train, resume, evaluate, load. The command line calls the same functions."""
 
+from ganvas.api.comparing import Comparison, compare
 from ganvas.api.distances import Estimate, distance
 from ganvas.api.measuring import diagnose, drawn, evaluate, measure
 from ganvas.api.running import Ending, resume, train
 from ganvas.model import load
 
 __all__ = [
+    "Comparison",
     "Ending",
     "Estimate",
+    "compare",
     "diagnose",
     "distance",
     "drawn",

@@ -12,15 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ganvas.api.run_data import as_trained, called_as, run_data
 from ganvas.data.choice import CHOICE, at_most, places
-from ganvas.data.frames import NAME, arrays_of
 from ganvas.data.items import Items
-from ganvas.data.open import open_data
 from ganvas.data.source import REFERENCE, Source
 from ganvas.data.spec import AnyArray
 from ganvas.diagnosis.verdicts import diagnose as judge
 from ganvas.diagnosis.watch import diagnose_run
-from ganvas.errors import UsageError
 from ganvas.files import alone
 from ganvas.metrics.gaussianity import GAUSSIANITY, KERNEL_SAMPLES, gaussianity
 from ganvas.metrics.of import measures_of
@@ -31,17 +29,18 @@ from ganvas.model import Model, load
 from ganvas.model.storage import digest_of, note_scores
 from ganvas.play import Game, Noise, has
 from ganvas.play.abilities import CanInfer, CanSample, HasLatentSpace
-from ganvas.recipes import Recipe, load_recipe
 from ganvas.recipes.shipped import shipped
 from ganvas.report import write_report
 from ganvas.report.run import read_json
 from ganvas.slices import slices
-from ganvas.training.folder import CONFIG, RunFolder
+from ganvas.training.folder import RunFolder
 
 if TYPE_CHECKING:
     from ganvas.diagnosis.verdicts import Diagnosis
 
 EVALUATION = "evaluation.json"
+AGAINST = "against"
+"""Its part with the scores against other data than the run's own, by their place."""
 CODES = 10_000
 """Items whose latents are compared with the prior."""
 BATCH = 256
@@ -53,7 +52,8 @@ def evaluate(
     samples: int | None = None,
     seed: int | None = None,
     *,
-    data: object = None,
+    data: str | Path | None = None,
+    against: object = None,
     game: str | type[Game] | None = None,
 ) -> Scores:
     """Measure a run's model, and keep the scores in its folder, report and model card.
@@ -62,8 +62,10 @@ def evaluate(
         run: the run folder.
         samples: how many are drawn; None: as the recipe says.
         seed: with which they are drawn; None: as the recipe says.
-        data: what samples are compared with instead of the run's own data: a path, a name, or data
-            in memory, as for `train`. These scores are not kept.
+        data: where the run's data lie now, if they were moved; they are known by their content.
+        against: other data of the same kind and shape, to be measured against on purpose: a path, a
+            name, or data in memory, as for `train`. Every protocol names them; scores against data
+            that lie somewhere are kept beside those against the run's own.
         game: the run's game, ``module:Class`` or the class, if it is one of the user's own.
 
     Returns:
@@ -71,23 +73,32 @@ def evaluate(
         measured is in their ``left_out``, with the reason.
 
     Raises:
-        UsageError: there is no run or no model, or the data are gone.
+        UsageError: there is no run or no model, or the data are gone or not those that they should
+            be.
         GanvasError: some samples are not finite.
     """
-    folder, recipe, model, source = _open(run, game, data)
+    known = run_data(run, data, against, game)
+    folder, recipe, source = known.folder, known.recipe, known.source
+    model = load(folder.path, game=recipe.game_type)
+    if known.others:
+        as_trained(model, source)
+    else:
+        called_as(model.spec, source)
     n = samples or recipe.evaluate.samples
     used = recipe.evaluate.seed if seed is None else seed
     scores = Scores()
     for found in (measure(model, source, n, used), measure_codes(model, source, used)):
         scores.add(found)
     scores.add(measure_own(model, source, used))
-    if data is None:
-        keep_scores(folder, model, scores)
+    if not known.others or isinstance(against, str | Path):
+        keep_scores(folder, model, scores, recipe.data.source if known.others else "")
     return scores
 
 
-def keep_scores(folder: RunFolder, model: Model, scores: Scores) -> None:
+def keep_scores(folder: RunFolder, model: Model, scores: Scores, against: str = "") -> None:
     """Keep scores of a model in the folder, report and card of its run.
+
+    Scores ``against`` other data than the run's own are kept beside these, and not in the card.
 
     The model itself is left as it is: a training may have replaced it since it was loaded. Then the
     card keeps silent about it, and scores of a newer model that are there already stay.
@@ -96,6 +107,10 @@ def keep_scores(folder: RunFolder, model: Model, scores: Scores) -> None:
     shares = _class_shares(scores, model.spec.class_names)
     made = {"rounds": model.provenance.rounds, "sha256": model.digest}
     found = {"scores": plain, "left_out": scores.left_out, "class_shares": shares}
+    if against:
+        others: Any = read_json(folder.path, EVALUATION).get(AGAINST) or {}
+        _keep(folder, {AGAINST: {**others, against: {**found, "model": made}}})
+        return
     _keep(folder, {**found, "model": made})
     note_scores(folder.model, model, {name: score.value for name, score in scores.items()})
 
@@ -106,23 +121,30 @@ def is_measured(folder: RunFolder) -> bool:
     return measured is not None and measured.get("sha256") == digest_of(folder.model)
 
 
-def diagnose(run: str | Path, *, game: str | type[Game] | None = None) -> Diagnosis:
+def diagnose(
+    run: str | Path,
+    *,
+    data: str | Path | None = None,
+    game: str | type[Game] | None = None,
+) -> Diagnosis:
     """Look afresh at a run's model and log, and keep the verdict in its folder and report.
 
     A run that broke off before it had a model is judged by its log.
 
-    Of a run of a game of the user's own, ``game`` is that game: ``module:Class`` or the class.
+    Args:
+        run: the run folder.
+        data: where the run's data lie now, if they were moved; they are known by their content.
+        game: the run's game, ``module:Class`` or the class, if it is one of the user's own.
 
     Raises:
-        UsageError: there is no run, nothing to judge it by, or the data are gone.
+        UsageError: there is no run, nothing to judge it by, or the data are gone or others.
     """
-    folder = RunFolder.open(Path(run))
-    recipe = load_recipe(folder.path / CONFIG, game=game)
+    its = run_data(run, data, game=game)
+    folder, recipe, source = its.folder, its.recipe, its.source
     rows, tree, known = folder.rows(), recipe.tree(), shipped(recipe)
-    spec = open_data(recipe.data).spec
-    found = judge(rows, {}, tree, spec, recipe.system, known)
+    found = judge(rows, {}, tree, source.spec, recipe.system, known)
     if folder.has_model or found.verdict != "diverging":
-        _, _, model, source = _open(run, game)
+        model = load(folder.path, game=recipe.game_type)
         found = diagnose_run(model.game, source, rows, tree, recipe.seed, known)
     _keep(folder, {"verdict": {"name": found.verdict, "evidence": list(found.evidence)}})
     return found
@@ -222,43 +244,6 @@ def _class_shares(scores: dict[str, Score], names: list[str]) -> dict[str, float
     shares.pop("min", None)
     own = dict(enumerate(names)) if len(names) == len(shares) else {}
     return {own.get(int(number), number): share for number, share in shares.items()}
-
-
-def _open(
-    run: str | Path, game: str | type[Game] | None, data: object = None
-) -> tuple[RunFolder, Recipe, Model, Source]:
-    folder = RunFolder.open(Path(run))
-    recipe = load_recipe(folder.path / CONFIG, game=game)
-    model = load(folder.path, game=recipe.game_type)
-    if data is None:
-        return folder, recipe, model, open_data(recipe.data)
-    named = isinstance(data, str | Path)
-    asked = recipe.data.model_copy(update={"source": str(data) if named else NAME})
-    source = open_data(asked, None if named else arrays_of(data))
-    return folder, recipe, model, _as_trained(model, source)
-
-
-def _as_trained(model: Model, source: Source) -> Source:
-    """Return other data in the units of those that a model was trained on.
-
-    Raises:
-        UsageError: they are of another shape, or have other columns or classes.
-    """
-    mine, known = source.spec.domain, model.domain
-    for what, here, there in (
-        ("of shape", mine.array_shape, known.array_shape),
-        ("with columns", list(mine.names), list(known.names)),
-        ("with classes", source.spec.class_names, model.spec.class_names),
-    ):
-        unasked = what == "with classes" and not model.conditional
-        unnamed = what == "with columns" and not (here and there)
-        if here != there and not unasked and not unnamed:
-            raise UsageError(
-                f"{source.spec.name} holds {mine.plural} {what} {here}, and the model "
-                f"was trained on {known.plural} {what} {there}"
-            )
-    source.spec = source.spec.with_main(known)
-    return source
 
 
 def _keep(folder: RunFolder, found: dict[str, Any]) -> None:

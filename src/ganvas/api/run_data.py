@@ -7,11 +7,13 @@ from pathlib import Path
 
 from ganvas.data.catalogue import DATA_NAMES
 from ganvas.data.fingerprint import fingerprint
+from ganvas.data.frames import NAME, arrays_of
 from ganvas.data.open import open_data
 from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError, flag, quoted
 from ganvas.games import address, is_own
+from ganvas.model import Model
 from ganvas.play import Game
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.training.folder import CONFIG, RunFolder
@@ -38,14 +40,15 @@ class RunData:
 
 
 def run_data(
-    run: str | Path, data: Place = None, against: Place = None, game: Own = None
+    run: str | Path, data: Place = None, against: object = None, game: Own = None
 ) -> RunData:
     """Open the data of a run.
 
     Args:
         run: the run folder.
         data: where the run's data lie now; they are known by their fingerprint.
-        against: other data, to be measured against in place of the run's own.
+        against: other data, to be measured against in place of the run's own: their place, or what
+            `ganvas.data.frames.arrays_of` takes.
         game: the run's game, if it is one of the user's own.
 
     Raises:
@@ -56,8 +59,11 @@ def run_data(
         raise UsageError(
             "--data says where the run's own data lie, --against names others: not both"
         )
-    recipe = load_recipe(folder.path / CONFIG, data=data or against, game=game)
-    source = open_data(recipe.data)
+    place = against if data is None and isinstance(against, str | Path) else data
+    recipe = load_recipe(folder.path / CONFIG, data=place, game=game)
+    content = None if against is None or place is not None else arrays_of(against)
+    asked = recipe.data if content is None else recipe.data.model_copy(update={"source": NAME})
+    source = open_data(asked, content)
     if data is not None:
         _require_same(folder, recipe, source)
     if against is not None:
@@ -73,20 +79,25 @@ def called_as(spec: DataSpec, source: Source) -> None:
     source.spec = source.spec.model_copy(update={"name": spec.name})
 
 
-def require_alike(spec: DataSpec, source: Source, run: Path) -> None:
-    """Refuse to measure a model against data of another kind or shape than it draws.
+def as_trained(model: Model, source: Source) -> None:
+    """Let other data have the units of those that a model was trained on.
 
     Raises:
-        UsageError: they are such.
+        UsageError: they are of another kind or shape, or have other columns or classes.
     """
-    ours, theirs = spec.domain.described(), source.spec.domain.described()
-    if ours != theirs:
-        raise UsageError(f"{run} draws {ours}, and {source.spec.name} holds {theirs}: not alike")
-    wanted, there = spec.classes, source.spec.classes
-    if wanted and wanted != there:
-        raise UsageError(
-            f"{run} was trained with {wanted} classes, and {source.spec.name} has {there or 'none'}"
-        )
+    mine, known = source.spec.domain, model.domain
+    names = ([*mine.names], [*known.names])
+    classes = (source.spec.class_names, model.spec.class_names)
+    for what, here, there, asked in (
+        ("", mine.described(), known.described(), True),
+        ("columns ", *names, all(names)),
+        ("classes ", *classes, model.conditional),
+    ):
+        if asked and here != there:
+            raise UsageError(
+                f"{source.spec.name} holds {what}{here}, and the model was trained on {what}{there}"
+            )
+    source.spec = source.spec.with_main(known)
 
 
 def _require_same(folder: RunFolder, recipe: Recipe, source: Source) -> None:

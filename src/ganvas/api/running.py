@@ -15,6 +15,7 @@ from rich.console import Console
 from ganvas.api.environment import describe_environment
 from ganvas.api.identity import Identity, refuse_other_settings
 from ganvas.api.measuring import evaluate, is_measured
+from ganvas.api.run_data import run_data
 from ganvas.api.transfer import start_from as take_over
 from ganvas.data.arrays import save_arrays
 from ganvas.data.catalogue import DATA_NAMES
@@ -109,6 +110,7 @@ def resume(
     run: str | Path,
     overrides: Sequence[str] = (),
     *,
+    data: str | Path | None = None,
     quiet: bool = False,
     game: str | type[Game] | None = None,
 ) -> Ending:
@@ -117,6 +119,7 @@ def resume(
     Args:
         run: the run folder.
         overrides: ``key=value`` words; only settings of `RESUMABLE`.
+        data: where the run's data lie now, if they were moved; they are known by their content.
         quiet: show no progress.
         game: the run's game, ``module:Class`` or the class, if it is one of the user's own.
 
@@ -129,8 +132,11 @@ def resume(
     again = f"ganvas resume {quoted(folder.path)}{flag(system)}"
     before = load_recipe(folder.path / CONFIG, game=game)
     words = ["train.stop_at=null", *overrides]
-    recipe = load_recipe(folder.path / CONFIG, words, game=game, command=again)  # typos are told
+    config = folder.path / CONFIG
+    recipe = load_recipe(config, words, data, game=game, command=again)  # typos are told
     refuse_other_settings(overrides, folder.path, system)
+    if data is not None:
+        run_data(folder.path, data, game=game)  # others are refused in words of their own
     return _run(recipe, folder.path, None, quiet, _change_of_horizon(before, recipe))
 
 

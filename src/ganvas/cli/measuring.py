@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganvas.cli.options import Game, Games, Run
+from ganvas.cli.options import Against, Data, Game, Games, Run
 from ganvas.cli.speech import say, table
-from ganvas.errors import UsageError, flag, quoted
+from ganvas.errors import flag, quoted
 
 if TYPE_CHECKING:
     from ganvas.metrics.protocol import Score
@@ -28,6 +28,8 @@ def evaluate(
         int | None, typer.Option(help="Their seed; by default as the recipe says.", min=0)
     ] = None,
     as_json: AsJson = False,
+    data: Data = None,
+    against: Against = None,
     game: Game = None,
 ) -> None:
     """Measure a trained model; every score comes with its protocol.
@@ -36,7 +38,7 @@ def evaluate(
     """
     from ganvas import api
 
-    scores = api.evaluate(run, count, seed, game=game)
+    scores = api.evaluate(run, count, seed, data=data, against=against, game=game)
     if as_json:
         say(json.dumps([json.loads(score.to_json()) for score in scores.values()], indent=2))
         return
@@ -48,38 +50,54 @@ def evaluate(
 
 
 def compare(
-    first: Run,
-    second: Annotated[Path, typer.Argument(metavar="DIR", help="Another run folder.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="DIR", help="Run folders: two or more, measured.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="An .html page, with the curves of all runs, too."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="Data not their own that they were measured against."),
+    ] = None,
     game: Games = None,
 ) -> None:
-    """Compare two evaluated runs: their settings and their scores.
+    """Compare evaluated runs: their settings and their scores.
 
-    Example: ganvas compare runs/a runs/b
+    Example: ganvas compare runs/a runs/b runs/c --out compared.html
     """
-    from ganvas.metrics.protocol import require_comparable
+    from ganvas import api
 
-    changes = differences(first, second, game or ())
-    say(table(changes, ("setting", str(first), str(second))) if changes else "the same settings")
-    scores = [_scores(run) for run in (first, second)]
-    shared = [name for name in scores[0] if name in scores[1]]
-    if not shared:
-        raise UsageError(f"{first} and {second} have no score in common")
-    pairs: list[tuple[Score, Score]] = [(scores[0][name], scores[1][name]) for name in shared]
-    for a, b in pairs:
-        require_comparable([a, b])
-    rows = [(a.name, f"{a.value:.4g}", f"{b.value:.4g}", f"{b.minus(a):+.4g}") for a, b in pairs]
+    found = api.compare(*runs, against=against, games=game or ())
+    page = None if out is None else found.write(out)
+    names = [str(run) for run in runs]
+    changes = [(key, *words) for key, words in found.settings.items()]
+    say(table(changes, ("setting", *names)) if changes else "the same settings")
     say("")
-    say(table(rows, ("score", str(first), str(second), "change")))
+    pair = len(runs) == 2
+    rows = [
+        (name, *(f"{s.value:.4g}" for s in scores), *_change(scores if pair else []))
+        for name, scores in found.scores.items()
+    ]
+    say(table(rows, ("score", *names, *(["change"] if pair else []))))
+    if page is not None:
+        say(f"page: {page}")
 
 
-def diagnose(run: Run, as_json: AsJson = False, game: Game = None) -> None:
+def _change(pair: Sequence[Score]) -> list[str]:
+    """Return by how much the second of two scores is larger."""
+    return [f"{pair[1].minus(pair[0]):+.4g}"] if pair else []
+
+
+def diagnose(run: Run, as_json: AsJson = False, data: Data = None, game: Game = None) -> None:
     """Say whether a run is healthy, why, and what to change.
 
     Example: ganvas diagnose runs/ring
     """
     from ganvas import api
 
-    found = api.diagnose(run, game=game)
+    found = api.diagnose(run, data=data, game=game)
     if as_json:
         say(json.dumps(found.to_json(), indent=2))
         return
@@ -93,48 +111,6 @@ def diagnose(run: Run, as_json: AsJson = False, game: Game = None) -> None:
         say(f"  {number}. {remedy.why}")
         if remedy.settings or remedy.command:
             say(f"     {remedy.command or f'{again} {remedy.text}'}")
-
-
-def differences(first: Path, second: Path, games: Sequence[str] = ()) -> list[tuple[str, str, str]]:
-    """Return the settings in which two runs differ, each with both values.
-
-    Of runs of the user's own games, ``games`` names them.
-    """
-    from ganvas.games import permitted
-    from ganvas.recipes import load_recipe
-    from ganvas.recipes.layers import leaves
-    from ganvas.recipes.loader import named_system
-    from ganvas.recipes.text import show
-    from ganvas.training.folder import CONFIG, RunFolder
-
-    trees: list[dict[str, Any]] = []
-    for run in (first, second):
-        config = RunFolder.open(run).path / CONFIG
-        recipe = load_recipe(config, game=permitted(named_system(config), games))
-        trees.append({".".join(path): value for path, value in leaves(recipe.tree())})
-    a, b = trees
-    keys = [*a, *(key for key in b if key not in a)]
-    return [
-        (key, show(a[key]) if key in a else "–", show(b[key]) if key in b else "–")
-        for key in keys
-        if a.get(key) != b.get(key) or (key in a) != (key in b)
-    ]
-
-
-def _scores(run: Path) -> dict[str, Score]:
-    from ganvas.api.measuring import EVALUATION
-    from ganvas.metrics.protocol import Score
-    from ganvas.report.run import read_json
-
-    scores = read_json(run, EVALUATION).get("scores")
-    measure = f"ganvas evaluate {quoted(run)}"
-    if not scores:
-        raise UsageError(f"{run} has not been measured yet: {measure}")
-    try:
-        return {name: Score.from_json(json.dumps(score)) for name, score in scores.items()}
-    except (ValueError, LookupError, TypeError, AttributeError):
-        problem = f"the scores in {run / EVALUATION} are damaged; measure again: {measure}"
-        raise UsageError(problem) from None
 
 
 def _numbers(score: Score) -> tuple[str, str]:

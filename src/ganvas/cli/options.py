@@ -26,6 +26,20 @@ Games = Annotated[
         help="A game of your own that one of both is of; may be repeated.",
     ),
 ]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH",
+        help="Where the run's data lie now, if they were moved; they are known by their content.",
+    ),
+]
+Against = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH",
+        help="Other data of the same kind and shape, to be measured against instead.",
+    ),
+]
 Run = Annotated[
     Path, typer.Argument(metavar="DIR", help="A run folder: the --out of ganvas train.")
 ]

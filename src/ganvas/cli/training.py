@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganvas.cli.options import Game, Run, Settings
+from ganvas.cli.options import Data, Game, Run, Settings
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError, flag, quoted
 
@@ -58,14 +58,14 @@ def train(
     _conclude(ending, loaded.system)
 
 
-def resume(run: Run, settings: Settings = None, game: Game = None) -> None:
+def resume(run: Run, settings: Settings = None, data: Data = None, game: Game = None) -> None:
     """Continue a run from its last checkpoint to its horizon.
 
     Example: ganvas resume runs/ring train.stop_at=3000
     """
     from ganvas import api
 
-    _conclude(api.resume(run, settings or [], game=game), game or "")
+    _conclude(api.resume(run, settings or [], data=data, game=game), game or "")
 
 
 def _folder_name(recipe: str) -> str:

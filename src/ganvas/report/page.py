@@ -23,6 +23,7 @@ FILE = "report.html"
 TONES = {  # of the verdicts of `ganvas diagnose`
     "healthy": "good",
     "dropping modes": "warn",
+    "memorising": "warn",
     "discriminator overpowered": "warn",
     "collapsed": "bad",
     "diverging": "bad",
@@ -83,6 +84,7 @@ def render(run: Run) -> str:
         samples=_samples(run),
         scores=scores,
         shares=shares,
+        against=[(place, _scores(found)[0]) for place, found in _against(run.evaluation)],
         gaps=_overfitting(found),
         estimates=[gap.chart() for gap in found],
         events=run.events[-SHOWN_EVENTS:],
@@ -141,6 +143,12 @@ def _samples(run: Run) -> list[tuple[str, str]]:
             caption = f"round {round:,}{f', {part}' if part else ''}"
             shown.append((caption, html.embedded(content, kind)))
     return shown
+
+
+def _against(evaluation: Tree) -> list[tuple[str, Tree]]:
+    """What was measured against other data than the run's own, by their place."""
+    found = _mapping(evaluation.get("against"))
+    return [(place, dict(_mapping(scores))) for place, scores in found.items()]
 
 
 def _scores(evaluation: Tree) -> tuple[Table, list[str]]:

@@ -181,6 +181,11 @@ class RunFolder:
             problems.append(f"the checkpoint {path} is that of round {state['rounds']}: a stray")
         return None, problems
 
+    def identity(self) -> dict[str, str] | None:
+        """Return the settings and the hash of the data that the run goes on with, if it can."""
+        state, _ = self.load_checkpoint()
+        return None if state is None else state.get("identity")
+
     def has_trained(self, checkpoint_every: int) -> bool:
         """Whether the run once had a checkpoint, by what else it has."""
         last = max((row["round"] for row in self.rows()), default=0)
