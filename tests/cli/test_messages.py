@@ -11,7 +11,6 @@ import pytest
 import torch
 from PIL import Image
 
-import ganvas
 from ganvas.cli.looking import fitting_recipes
 from ganvas.data.check import DataReport
 from ganvas.data.open import open_data
@@ -60,8 +59,8 @@ def test_devices_have_names() -> None:
 
 
 def test_arrays_in_memory_are_no_path() -> None:
-    with pytest.raises(UsageError, match=r"not a ndarray: save it with np\.save"):
-        ganvas.train("gan/points", "x", data=np.zeros((9, 2)))  # type: ignore[operator]
+    with pytest.raises(UsageError, match=r"not a ndarray: give data in memory to ganvas\.train"):
+        load_recipe("gan/points", data=np.zeros((9, 2)))  # type: ignore[arg-type]
 
 
 def test_sizes_are_read_as_they_are_printed() -> None:

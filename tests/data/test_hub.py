@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from ganvas.data.mapped import is_mapped
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
@@ -55,6 +56,41 @@ def test_mixed_sizes_need_a_rule(folder: Path) -> None:
     source = open_data(DataSettings(source=f"hf:{folder}", size=4, resize="stretch"))
     assert source.spec.shape == (3, 4, 4)
     assert source.spec.classes == 0
+
+
+def test_images_are_decoded_once_into_the_cache(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for i in range(6):
+        picture(folder / "ab"[i % 2] / f"{i}.png", i)
+    kept = {"cache": str(tmp_path / "kept"), "hold_out": 0.5}
+    first, whole = (
+        open_data(DataSettings.model_validate({"source": f"hf:{folder}", **settings}))
+        for settings in (kept, {"cache": "memory", "hold_out": 0.5})
+    )
+    monkeypatch.setattr("ganvas.data.readers.images.decode", None)
+    again = open_data(DataSettings.model_validate({"source": f"hf:{folder}", **kept}))
+    for source in (first, again):
+        assert is_mapped(source.items("train").x)
+        for split in ("train", "test"):
+            ours, theirs = source.items(split), whole.items(split)
+            assert (ours.x == theirs.x).all()
+            assert (ours["label"] == theirs["label"]).all()
+            assert (ours.x[:, 0, 0, 0] % 2 == ours["label"]).all()
+
+
+def test_broken_rows_are_refused_or_left_out(folder: Path) -> None:
+    for i in range(4):
+        picture(folder / "ab"[i % 2] / f"{i}.png", i)
+    (folder / "a" / "2.png").write_bytes(b"no picture")
+    with pytest.raises(UsageError, match="1 of 4 image files"):
+        open_data(DataSettings(source=f"hf:{folder}"))
+    train = open_data(DataSettings(source=f"hf:{folder}", skip_broken=True)).items("train")
+    assert sorted(zip(train.x[:, 0, 0, 0].tolist(), train["label"].tolist(), strict=True)) == [
+        (0, 0),
+        (1, 1),
+        (3, 1),
+    ]
 
 
 def test_tables_without_images(folder: Path) -> None:

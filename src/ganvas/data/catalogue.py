@@ -13,7 +13,6 @@ from ganvas.data.domains.points import PointOptions
 from ganvas.data.graph_files import is_graph, read_tables
 from ganvas.data.graph_laws import GRAPH_NAMES, graph_law
 from ganvas.data.hub import PREFIX, read_hub
-from ganvas.data.image_options import ImageOptions
 from ganvas.data.items import Collection
 from ganvas.data.laws import LAW_NAMES
 from ganvas.data.packaged import PACKAGED, digits, digits8
@@ -74,7 +73,7 @@ def read(settings: DataSettings) -> Collection:
     if name in standard.STANDARD:
         return conformed(standard.STANDARD[name](settings), settings)
     if name.startswith(PREFIX):
-        return read_hub(name, settings.of(ImageOptions))
+        return read_hub(name, settings)
     path = find_path(name)
     if is_graph(path, settings.of(PointOptions).links):
         return read_tables(path)

@@ -1,18 +1,27 @@
-"""Image data sets of the Hugging Face hub, through the optional ``datasets`` package."""
+"""Image data sets of the Hugging Face hub, through the optional ``datasets`` package.
+
+Their rows are files like those of a folder: decoded once, a few at a time, and kept as
+``data.cache`` says.
+"""
 
 from __future__ import annotations
 
+import io
+import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image
+import numpy.typing as npt
 
-from ganvas.data import pixels
-from ganvas.data.image_options import ImageOptions
-from ganvas.data.items import Collection, Items, encode_labels
-from ganvas.data.pixels import Form
+from ganvas.data.items import Collection, encode_labels
+from ganvas.data.readers.images import Survey, read_survey
+from ganvas.data.readers.place import MAX_BYTES, File, Place, open_regular, too_large
+from ganvas.data.records import LABEL
+from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
 
 PREFIX = "hf:"
@@ -20,7 +29,7 @@ LABEL_COLUMNS = ("label", "labels", "fine_label")
 TEST_SPLITS = ("test", "validation")
 
 
-def read_hub(source: str, settings: ImageOptions) -> Collection:
+def read_hub(source: str, settings: DataSettings) -> Collection:
     """Read the images of ``hf:org/name``, or of ``hf:org/name@config``.
 
     The first image column is used; splits "train" and "test" (else "validation") where there are
@@ -41,23 +50,58 @@ def read_hub(source: str, settings: ImageOptions) -> Collection:
     except Exception as error:  # its many causes share no base class
         reason = str(error).strip().split("\n")[0]
         raise UsageError(f"{source} cannot be loaded from the hub: {reason}.") from error
-    return from_tables(name, loaded, settings)
-
-
-def from_tables(name: str, tables: Mapping[str, Any], settings: ImageOptions) -> Collection:
-    """Turn loaded splits (``datasets.Dataset`` objects by split name) into a collection."""
-    train = "train" if "train" in tables else next(iter(tables))
-    chosen = {"train": tables[train]}
-    if test := next((key for key in TEST_SPLITS if key in tables and key != train), None):
-        chosen["test"] = tables[test]
+    train = "train" if "train" in loaded else next(iter(loaded))
+    chosen = {"train": loaded[train]}
+    if test := next((key for key in TEST_SPLITS if key in loaded and key != train), None):
+        chosen["test"] = loaded[test]
     column = _image_column(name, chosen["train"])
-    pictures: dict[str, list[Image.Image]] = {
-        split: list(table[column]) for split, table in chosen.items()
-    }
-    images = _conform(pictures, settings)
-    labels, classes = _labels(chosen)
-    items = {split: Items(images[split], labels.get(split)) for split in chosen}
-    return Collection(name, items, classes)
+    files = library.Image(decode=False)
+    place = HubPlace(name, {s: t.cast_column(column, files) for s, t in chosen.items()}, column)
+    found = read_survey(Survey(place, place.splits, {}, []), settings)
+    return _labelled(found, place, chosen) if settings.labels else found
+
+
+class HubPlace(Place):
+    """The images of tables, each row a file.
+
+    Args:
+        name: the id of the set.
+        tables: by split; their images are not decoded.
+        column: the one of images.
+    """
+
+    def __init__(self, name: str, tables: Mapping[str, Any], column: str) -> None:
+        self.path, self.name = Path(name), name
+        self._tables, self._column = tables, column
+        self._rows: dict[str, tuple[str, int]] = {}
+        self.splits: dict[str, list[File]] = {}
+        for split, table in tables.items():
+            label = "image" if split == "train" else f"{split} image"
+            names = [f"{label} {row}" for row in range(len(table))]
+            self._rows |= {file: (split, row) for row, file in enumerate(names)}
+            self.splits[split] = [File(file, 0, ()) for file in names]
+        self.files = [file for files in self.splits.values() for file in files]
+        self.broken, self.others = [], []
+
+    def row(self, file: str) -> tuple[str, int]:
+        """Return the split and the row of a file."""
+        return self._rows[file]
+
+    def open(self, name: str) -> BinaryIO:
+        """Return an image as it is stored."""
+        split, row = self._rows[name]
+        cell: Mapping[str, Any] = self._tables[split][row][self._column]
+        content: bytes | None = cell["bytes"]
+        if content is None:
+            return open_regular(Path(cell["path"]))
+        if len(content) > MAX_BYTES:
+            raise OSError(too_large(len(content)))
+        return io.BytesIO(content)
+
+    def stamp(self) -> tuple[object, ...]:
+        """Return the fingerprints of the tables; of those without one, something never seen."""
+        prints = [getattr(table, "_fingerprint", None) for table in self._tables.values()]
+        return (self.name, *(one or secrets.token_hex(16) for one in prints))
 
 
 def _image_column(name: str, table: Any) -> str:
@@ -68,24 +112,22 @@ def _image_column(name: str, table: Any) -> str:
     raise UsageError(f"{name} has no image column; its columns are {', '.join(table.features)}.")
 
 
-def _conform(
-    pictures: dict[str, list[Image.Image]], settings: ImageOptions
-) -> dict[str, pixels.Array8]:
-    every = [picture for split in pictures.values() for picture in split]
-    size = pixels.choose_size(
-        settings, ((f"image {i}", (one.height, one.width)) for i, one in enumerate(every))
-    )
-    grey = all(pixels.is_grey(one) for one in every)
-    alpha = all(pixels.is_transparent(one) for one in every)
-    channels = pixels.choose_channels(settings, grey, alpha)
-    form = Form(size, settings.resize, channels, settings.colour)
-    return {
-        split: np.stack([pixels.conform(one, form) for one in some])
-        for split, some in pictures.items()
-    }
+def _labelled(found: Collection, place: HubPlace, tables: Mapping[str, Any]) -> Collection:
+    """Return the set with the classes of its tables, if they have some."""
+    labels, names = _labels(tables)
+    if not labels:
+        return found
+    splits = dict(found.splits)
+    for split, items in found.splits.items():
+        rows = [place.row(file) for file in found.files[split]]
+        codes = np.array([labels[source][row] for source, row in rows], np.int64)
+        splits[split] = items.replace(**{LABEL: codes})
+    return replace(found, splits=splits, class_names=names)
 
 
-def _labels(tables: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _labels(
+    tables: Mapping[str, Any],
+) -> tuple[dict[str, npt.NDArray[np.int64]], tuple[str, ...]]:
     features = tables["train"].features
     column = next((name for name in LABEL_COLUMNS if name in features), None)
     if column is None:

@@ -119,8 +119,8 @@ def _data_layer(data: str | Path) -> Layer:
     """
     if not isinstance(data, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise UsageError(
-            f"data is a file, a folder or a name, not a {type(data).__name__}: save it with "
-            "np.save('data.npy', data), and give data='data.npy'"
+            f"data is a file, a folder or a name, not a {type(data).__name__}: give data in memory "
+            "to ganvas.train(data=…), with the recipe's name, and the run keeps them"
         )
     if not str(data).strip():
         raise UsageError("--data is empty: give a file, a folder or the name of a data set")

@@ -83,7 +83,16 @@ def read_images(path: Path, settings: DataSettings, *, whole: bool = False) -> C
         UsageError: no images; broken files (unless ``skip_broken``); mixed sizes without a rule;
             labels that do not fit; too little room.
     """
-    found = survey(path, labels=settings.labels, whole=whole)
+    return read_survey(survey(path, labels=settings.labels, whole=whole), settings)
+
+
+def read_survey(found: Survey, settings: DataSettings) -> Collection:
+    """Read the images that were found, with their labels and splits, as `read_images` does.
+
+    Raises:
+        UsageError: likewise.
+    """
+    path = found.place.path
     for line in grouped(found.left_out):
         log.warning("%s: left out %s", path, line)
     found = _with_split(found, settings)
