@@ -178,7 +178,7 @@ def test_diagnose(ganvas: Ganvas, trained: Path) -> None:
 
 def test_recipes_are_listed_and_shown(ganvas: Ganvas) -> None:
     said = ganvas("recipes")
-    assert [line.split()[0] for line in said.out.splitlines()[: len(names())]] == names()
+    assert [line.split()[0] for line in said.out.splitlines()[: len(names())]] == [*names()]
     shown = yaml.safe_load(ganvas("recipes", "gan/ring8").out)
     assert shown["train"]["batch"]
     schema = json.loads(ganvas("recipes", "gan/ring8", "--schema").out)

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from ganvas.data.choice import places
 from ganvas.data.domain import Domain
-from ganvas.data.previews import named
 from ganvas.data.source import Source
 from ganvas.diagnosis.shipped import Shipped
 from ganvas.diagnosis.watch import Watch, conditions_of
@@ -93,8 +92,8 @@ class Pictures:
         for name, x in self.answers(game).items():
             if domains[name].drawn:
                 preview = domains[name].preview(domains[name].decode(x))
-                part = "" if name == game.spec.main else name
-                own = path.with_name(named(int(path.stem), part, preview.suffix))
+                part = "" if name == game.spec.main else f"-{name}"
+                own = path.with_name(f"{path.stem}{part}{preview.suffix}")
                 write_whole(own, preview.content)
                 if self._board is not None and not part and preview.suffix == ".png":
                     self._board.picture(own, int(path.stem))
