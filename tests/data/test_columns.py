@@ -116,6 +116,12 @@ def test_whole_numbers_come_back_whole(tmp_path: Path, kind: type) -> None:
     assert (back == points).all()
 
 
+def test_no_whole_number_is_minus_zero() -> None:
+    points = np.stack([np.arange(-2.0, 3), np.arange(5) / 3], 1)
+    domain = Points.around(points, "columns").model_copy(update={"whole": [True, False]})
+    assert not np.signbit(domain.decode(torch.tensor([[-0.1, 0.0]]))[0, 0])
+
+
 def test_what_is_not_finite_is_not_made_a_whole_number() -> None:
     domain = Points.around(np.arange(10)[:, None], "columns")
     back = domain.decode(torch.tensor([[float("nan")], [0.0], [1e30]]))

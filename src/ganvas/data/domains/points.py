@@ -169,7 +169,7 @@ class Points(Domain):
         points = network * np.array(self.scale) + np.array(self.shift)
         if not any(self.whole):
             return points.astype(self.dtype)
-        points[:, self.whole] = np.rint(points[:, self.whole])
+        points[:, self.whole] = np.rint(points[:, self.whole]) + 0.0  # no −0
         fits = all(self.whole) and bool((np.abs(points) < LARGEST).all())  # false for NaN, too
         return points.astype(np.int64 if fits else np.float64)
 
