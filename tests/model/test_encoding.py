@@ -17,7 +17,7 @@ from ganvas.games import find_game
 from ganvas.model import Model, load, save_model
 from ganvas.model.trained import CannotError
 from ganvas.play import build
-from tests.games.cases import CASES
+from tests.games.cases import CASES, two_latents
 
 BODY = {"kind": "mlp", "widths": [8]}
 NETWORKS = {"generator": BODY, "encoder": BODY, "discriminator": BODY}
@@ -91,6 +91,16 @@ def test_autoencoders_decode_the_means_that_they_reconstruct(tmp_path: Path) -> 
     save_model(tmp_path / "m2", CASES["svae-m2 both"].build())
     with pytest.raises(CannotError, match="of svae-m2 has no 'between'; it has: sample, .*predict"):
         load(tmp_path / "m2", device="cpu").between(x)
+
+
+def test_styles_on_a_sphere_are_shown_on_one(tmp_path: Path) -> None:
+    """M1 + M2 draws samples from its second latent: a plane has no grid of three coordinates."""
+    z1, z2 = {"kind": "normal", "dim": 2}, {"kind": "vmf", "dim": 2}
+    save_model(tmp_path, two_latents(z1=z1, z2=z2).build())
+    out = tmp_path / "styles.png"
+    words = ["--label", "3", "--edge", "3", "--out", str(out)]
+    assert run(["latents", str(tmp_path), *words]) == 0
+    assert Image.open(out).size == (3 * 66 - 2, 3 * 66 - 2)  # 8 × 8 enlarged eightfold, gaps of 2
 
 
 def test_projection_finds_own_samples_and_reports_the_error(tmp_path: Path) -> None:
