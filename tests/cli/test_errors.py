@@ -315,7 +315,7 @@ def test_unlike_scores_are_not_compared(ganvas: Ganvas, trained: Path, tmp_path:
     [
         (["--label", "3"], "without classes"),
         (["--count", "0"], "--count"),
-        (["--out", "x.txt"], "expected .npy, .npz, .png"),
+        (["--out", "x.txt"], "expected .npy, .npz, .csv, .parquet, .png"),
     ],
 )
 def test_a_wrong_sample(ganvas: Ganvas, trained: Path, words: list[str], expected: str) -> None:

@@ -30,8 +30,9 @@ def comparisons(tree: ast.AST, names: set[str]) -> list[int]:
             asked = any(isinstance(side, ast.Attribute) and side.attr == "kind" for side in sides)
             if asked and told & set(kinds()):
                 found.append(node.lineno)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass"):
-            of = {leaf.id for leaf in ast.walk(node.args[1]) if isinstance(leaf, ast.Name)}
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            told = node.args[1:] if node.func.id in ("isinstance", "issubclass") else []
+            of = {leaf.id for part in told for leaf in ast.walk(part) if isinstance(leaf, ast.Name)}
             if of & names:
                 found.append(node.lineno)
         elif isinstance(node, ast.MatchClass) and ast.unparse(node.cls) in names:
