@@ -14,7 +14,9 @@ from ganvas.cli.app import run
 from ganvas.data.open import open_data
 from ganvas.diagnosis import found, remedies
 from ganvas.diagnosis.found import PLAIN, Found, Score, Table
-from ganvas.diagnosis.overrides import Setup
+from ganvas.games import find_game, systems
+from ganvas.games.advice import MEASURED
+from ganvas.play.advice import Proposal, Setup
 from ganvas.recipes import load_recipe
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "modes.jsonl"
@@ -46,12 +48,17 @@ def test_a_table_without_all_methods_is_not_ranked_by() -> None:
 
 
 def test_every_measured_remedy_is_a_method_of_the_benchmark() -> None:
-    assert {PLAIN, *remedies.BENCHMARKED} <= METHODS.keys()
+    offers = [offer.method for name in systems() if (offer := find_game(name).offer)]
+    assert {PLAIN, *MEASURED, *offers} <= METHODS.keys()
 
 
 def setup_of(name: str) -> Setup:
     recipe = load_recipe(name)
     return Setup(recipe.tree(), open_data(recipe.data).spec, recipe.system)
+
+
+def measured(name: str) -> list[Proposal]:
+    return remedies.measured(setup_of(name), load_recipe(name).game_type)
 
 
 def made(**strict: float) -> Found:
@@ -66,7 +73,7 @@ def test_remedies_follow_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None
     assert results.gain("unrolled", "points") == pytest.approx(0.75)
     assert results.gain("veegan", "points") is None
     setup = setup_of("gan/ring8")
-    first, second, third = (proposal(setup) for proposal in remedies.measured(setup))
+    first, second, third = (proposal(setup) for proposal in measured("gan/ring8"))
     assert first is not None
     assert first.command == "ganvas train unrolled/points --data ring8 --out runs/unrolled"
     assert "8 of 8 modes of ring8 (nsgan: 2)" in first.why
@@ -80,10 +87,10 @@ def test_a_method_that_keeps_more_already_is_no_reason_to_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(remedies, "found", lambda: made(nsgan=2, pacgan=7, unrolled=8, mbd=2))
-    assert remedies.measured(setup_of("unrolled/ring8")) == []
-    assert len(remedies.measured(setup_of("pacgan/ring8"))) == 1
-    assert len(remedies.measured(setup_of("sngan/ring8"))) == 2  # unknown: the plain game
-    assert remedies.measured(setup_of("r3gan/ring8")) == []
+    assert measured("unrolled/ring8") == []
+    assert len(measured("pacgan/ring8")) == 1
+    assert len(measured("sngan/ring8")) == 2  # unknown: the plain game
+    assert measured("r3gan/ring8") == []
 
 
 def test_results_on_points_stand_in_for_images_until_there_are_some() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shlex
 from collections.abc import Callable
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -17,14 +18,17 @@ from ganvas.data.domains.images import Images
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.data.spec import DataSpec, spec_of
+from ganvas.diagnosis import found as found_module
 from ganvas.diagnosis.found import Found, Score, Table
 from ganvas.diagnosis.horizon import Horizon
-from ganvas.diagnosis.overrides import Remedy
-from ganvas.diagnosis.remedies import Causes, Verdict, remedies
-from ganvas.diagnosis.shipped import Shipped
+from ganvas.diagnosis.remedies import Causes, remedies
 from ganvas.diagnosis.verdicts import Diagnosis, diagnose
-from ganvas.games import systems
-from ganvas.play import build
+from ganvas.games import find_game, systems
+from ganvas.games.diwgan import DIWGAN
+from ganvas.games.gan import GAN
+from ganvas.play import Game, build
+from ganvas.play.advice import Remedy, Sign, Verdict
+from ganvas.play.shipped import Shipped
 from ganvas.recipes import Recipe, load_recipe, names
 from ganvas.recipes.shipped import shipped
 from tests.training.players import log
@@ -43,11 +47,12 @@ def judged(
     coverage: dict[str, float],
     spec: DataSpec = RING,
     config: dict[str, Any] | None = None,
+    game: type[Game] = GAN,
     **discriminator: float,
 ) -> Diagnosis:
     numbers = {f"coverage/{k}": float(v) for k, v in coverage.items()}
     numbers |= {f"discriminator/{k}": v for k, v in discriminator.items()}
-    return diagnose(rows, numbers, config or CONFIG, spec, "gan")
+    return diagnose(rows, numbers, config or CONFIG, spec, game)
 
 
 def watched(rounds: int, at: Callable[[int], float], name: str = "modes_strict") -> Any:
@@ -75,7 +80,7 @@ def test_young_runs_are_not_judged_and_say_so() -> None:
 
 
 def test_without_any_number_nothing_is_claimed() -> None:
-    assert diagnose([], {}, {}, RING, "gan").evidence == ["nothing has been measured yet"]
+    assert diagnose([], {}, {}, RING, GAN).evidence == ["nothing has been measured yet"]
 
 
 # ---- collapsed ----------------------------------------------------------------------------------
@@ -132,10 +137,14 @@ def test_dropped_modes(spec: DataSpec, numbers: dict[str, float]) -> None:
 
 def test_few_reals_with_all_the_weight_are_evidence() -> None:
     for entropy, verdict in ((0.6, "dropping modes"), (0.97, "healthy")):
-        found = judged(log(5000, entropy__reals=lambda _, e=entropy: e), GOOD, CLOUD)
+        rows = log(5000, entropy__reals=lambda _, e=entropy: e)
+        found = judged(rows, GOOD, CLOUD, game=DIWGAN)
+        assert judged(rows, GOOD, CLOUD).verdict == "healthy"  # the number says nothing elsewhere
         assert found.verdict == verdict
         assert ("hardly met" in " ".join(found.evidence)) == (entropy < 0.85)
-    both = judged(log(5000, entropy__reals=lambda _: 0.6), {**GOOD, "ratio": 0.4}, CLOUD)
+    both = judged(
+        log(5000, entropy__reals=lambda _: 0.6), {**GOOD, "ratio": 0.4}, CLOUD, game=DIWGAN
+    )
     assert len(both.evidence) == 3
 
 
@@ -250,7 +259,7 @@ def test_few_training_items_given_back_are_memorised_and_few_of_many_a_collapse(
 
 def test_against_memorising_stand_more_data_mirrors_changes_and_fewer_rounds() -> None:
     tree = load_recipe("r3gan/images").tree()
-    texts = [r.text for r in remedies("memorising", Causes(), tree, PHOTOS, "r3gan")]
+    texts = [r.text for r in remedies("memorising", Causes(), tree, PHOTOS, find_game("r3gan"))]
     assert texts[0].startswith("more images than these 900")
     assert texts[1:4] == [
         "data.mirror=true",
@@ -322,7 +331,7 @@ def test_json_is_strict_and_complete() -> None:
 
 def test_the_last_look_in_the_log_counts_where_there_is_no_fresh_one() -> None:
     rows = watched(10_000, lambda _: 4.0)
-    assert diagnose(rows, {}, CONFIG, RING, "gan").verdict == "dropping modes"
+    assert diagnose(rows, {}, CONFIG, RING, GAN).verdict == "dropping modes"
 
 
 def test_horizon_follows_stages_and_images() -> None:
@@ -359,7 +368,7 @@ def spec_of(source: str) -> DataSpec:
 
 def proposed(recipe: Recipe, spec: DataSpec) -> list[Remedy]:
     known = shipped(recipe)
-    found = (remedies(*case, recipe.tree(), spec, recipe.system, known) for case in CASES)
+    found = (remedies(*case, recipe.tree(), spec, recipe.game_type, known) for case in CASES)
     return [*dict.fromkeys(chain.from_iterable(found))]
 
 
@@ -393,9 +402,9 @@ def test_no_verdict_leaves_a_system_without_a_remedy(system: str) -> None:
     recipe = next(name for name in names() if name.startswith(f"{system}/"))
     tree = load_recipe(recipe).tree()
     for verdict, causes in CASES:
-        found = remedies(verdict, causes, tree, PHOTOS, system)
+        found = remedies(verdict, causes, tree, PHOTOS, find_game(system))
         assert 1 <= len(found) <= 5, verdict
-    assert remedies("healthy", Causes(), tree, PHOTOS, system) == []
+    assert remedies("healthy", Causes(), tree, PHOTOS, find_game(system)) == []
 
 
 OWN = {"size": 48, "channels": "rgb", "mirror": True, "hold_out": 0.2, "labels": False}
@@ -416,7 +425,7 @@ def test_another_system_is_trained_on_the_same_data_treated_alike(recipe: str) -
 def test_no_system_is_proposed_that_has_no_recipe_for_the_data() -> None:
     tree = load_recipe("gan/ring8").tree()
     nothing = Shipped(data_of=lambda recipe, source: None)
-    found = remedies("collapsed", Causes(), tree, RING, "gan", nothing)
+    found = remedies("collapsed", Causes(), tree, RING, GAN, nothing)
     assert found
     assert not any(remedy.command for remedy in found)
 
@@ -436,7 +445,7 @@ def test_a_short_run_is_to_be_longer_first(verdict: Verdict, coverage: dict[str,
     def tried(rounds: int, known: Shipped | None) -> list[str]:
         tree = load_recipe("gan/ring8", [f"train.rounds={rounds}"]).tree()
         numbers = {f"coverage/{k}": float(v) for k, v in coverage.items()}
-        found = diagnose(log(rounds), numbers, tree, RING, "gan", known)
+        found = diagnose(log(rounds), numbers, tree, RING, GAN, known)
         assert found.verdict == verdict
         return [remedy.text for remedy in found.remedies]
 
@@ -450,7 +459,7 @@ def test_a_short_run_is_to_be_longer_first(verdict: Verdict, coverage: dict[str,
 
 def first(verdict: Verdict, recipe: str, *overrides: str, **causes: bool) -> str:
     loaded = load_recipe(recipe, overrides)
-    return remedies(verdict, Causes(**causes), loaded.tree(), RING, loaded.system)[0].text
+    return remedies(verdict, Causes(**causes), loaded.tree(), RING, loaded.game_type)[0].text
 
 
 def test_best_remedies_know_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -472,10 +481,45 @@ def test_best_remedies_know_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "constraint=null" in first("discriminator overpowered", "wgan/ring8")
     assert "norm=layer" in first("dropping modes", "dcgan/digits")
     command = "ganvas train r3gan/points --data ring8 --out runs/r3gan"
-    weak = remedies("collapsed", Causes(weak=True), load_recipe("gan/ring8").tree(), RING, "gan")
+    weak = remedies("collapsed", Causes(weak=True), load_recipe("gan/ring8").tree(), RING, GAN)
     assert [weak[1].text, weak[3].text] == [command, "game.discriminator_steps=2"]
 
 
-def test_settings_of_an_unknown_game_are_left_alone(tmp_path: Path) -> None:
-    found = remedies("collapsed", Causes(), {"game": {"system": "a:B"}}, RING, "a:B")
+class Nobodys(Game):
+    """A game that declares nothing."""
+
+    system = "a:C"
+
+
+class Own(Game):
+    """A game of one's own with a sign and a remedy of its own."""
+
+    system = "a:B"
+    signs = (Sign("own/peace", 0.5, "collapsed", "peace is down to {value:.1f}"),)
+    advice: ClassVar[dict[str, Any]] = {
+        "unsaturate": lambda _: Remedy("talking", ("game.talks=2",))
+    }
+
+
+def test_a_game_brings_its_own_signs_and_remedies() -> None:
+    found = judged(log(5000, own__peace=0.3), GOOD, CLOUD, game=Own)
+    assert found.verdict == "collapsed"
+    assert found.evidence == ["peace is down to 0.3"]
+    assert found.remedies[0] == Remedy("talking", ("game.talks=2",))
+    assert judged(log(5000, own__peace=0.7), GOOD, CLOUD, game=Own).verdict == "healthy"
+
+
+def test_the_expert_system_names_no_system() -> None:
+    """A new system's file says itself what is a sign of trouble, and what may be tried."""
+    folder = Path(found_module.__file__).parent
+    for path in folder.glob("*.py"):
+        words = path.read_text("utf-8").lower().replace("_", "-")
+        for system in systems():
+            names = {system, system.replace("gan", "-gan"), system.replace("-", "")}
+            told = [n for n in names if re.search(rf"(?<![\w-]){re.escape(n)}(?![\w-])", words)]
+            assert not told, f"{path.name} names {told}"
+
+
+def test_settings_of_an_unknown_game_are_left_alone() -> None:
+    found = remedies("collapsed", Causes(), {"game": {"system": "a:B"}}, RING, Nobodys)
     assert all(remedy.command for remedy in found)

@@ -142,7 +142,7 @@ def diagnose(
     its = run_data(run, data, game=game)
     folder, recipe, source = its.folder, its.recipe, its.source
     rows, tree, known = folder.rows(), recipe.tree(), shipped(recipe)
-    found = judge(rows, {}, tree, source.spec, recipe.system, known)
+    found = judge(rows, {}, tree, source.spec, recipe.game_type, known)
     if folder.has_model or found.verdict != "diverging":
         model = load(folder.path, game=recipe.game_type)
         found = diagnose_run(model.game, source, rows, tree, recipe.seed, known)

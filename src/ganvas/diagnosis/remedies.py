@@ -4,33 +4,36 @@ Against dropped modes those remedies come first that the mode-coverage benchmark
 many more modes they keep than the game that is played (`ganvas.diagnosis.found`), and only those
 that keep more. The others follow in the order of the field's own comparisons: a penalty alone
 steadies most games (Mescheder et al. 2018), then come steps, rates and batch sizes. A remedy is
-left out where the recipe has no such setting, or has it already.
+left out where the recipe has no such setting, or has it already. What concerns the options of a
+game, and which other systems are worth a try, these declare themselves (`ganvas.play.advice`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from ganvas.data.spec import DataSpec
 from ganvas.diagnosis.found import found
-from ganvas.diagnosis.overrides import Remedy, Setup, show, times, tree_of, whole
-from ganvas.diagnosis.shipped import Shipped
+from ganvas.games import find_game, systems
 from ganvas.metrics.extractors import DIGIT_SETS
+from ganvas.play import Game
+from ganvas.play.advice import (
+    Offer,
+    Proposal,
+    Remedy,
+    Setup,
+    Verdict,
+    show,
+    times,
+    tree_of,
+    whole,
+)
+from ganvas.play.shipped import Shipped
 
-Verdict = Literal[
-    "healthy",
-    "dropping modes",
-    "collapsed",
-    "memorising",
-    "discriminator overpowered",
-    "diverging",
-]
 MOST = 5
 """Remedies proposed at once."""
-PLANE = 2
-"""Dimensions of space of an image."""
 SPARE = 1_000
 """With so many items a tenth of them is enough to be compared with."""
 MEASURED = 3
@@ -58,15 +61,12 @@ class Causes:
     short: bool | None = None
 
 
-Proposal = Callable[[Setup], Remedy | None]
-
-
 def remedies(
     verdict: Verdict,
     causes: Causes,
     config: Mapping[str, Any],
     spec: DataSpec,
-    system: str,
+    game: type[Game],
     shipped: Shipped | None = None,
 ) -> list[Remedy]:
     """Return what to try against a verdict, best first; nothing for a healthy run.
@@ -76,53 +76,74 @@ def remedies(
         causes: what else it found.
         config: the run's recipe as a tree of plain values.
         spec: of the data.
-        system: the run's.
+        game: whose rules the run plays; it declares what is proposed of its own options.
         shipped: what the packaged recipes say.
     """
-    setup = Setup(config, spec, system, shipped)
-    proposed = [proposal(setup) for proposal in _plan(verdict, causes, setup)]
+    setup = Setup(config, spec, game.system, shipped)
+    proposed = [proposal(setup) for proposal in _plan(verdict, causes, setup, game)]
     return [remedy for remedy in dict.fromkeys(proposed) if remedy is not None][:MOST]
 
 
-def _plan(verdict: Verdict, causes: Causes, setup: Setup) -> list[Proposal]:
+def _plan(verdict: Verdict, causes: Causes, setup: Setup, game: type[Game]) -> list[Proposal]:
+    def own(*names: str) -> list[Proposal]:
+        return [game.advice[name] for name in names if name in game.advice]
+
+    penalties = own("penalise", "press")
     if verdict == "diverging":
-        return [halve_rates, penalise, press, full_precision, calm, enlarge, switch]
+        return [halve_rates, *penalties, full_precision, calm, enlarge, *steadiest(game)]
     if verdict == "memorising":
-        return [more_data, mirror, augment, shorten, penalise, press, hold_out]
+        return [more_data, mirror, *own("augment"), shorten, *penalties, hold_out]
     unfinished: list[Proposal] = [finish] if causes.short else []
     if verdict == "collapsed":
-        seeing: list[Proposal] = [strengthen] if causes.weak else []
-        others = [switch, penalise, press, *seeing, sharpen, halve_rates, enlarge]
-        return [*unfinished, unsaturate, *measured(setup), *others]
+        seeing = own("strengthen") if causes.weak else []
+        others = [*steadiest(game), *penalties, *seeing, *own("sharpen"), halve_rates, enlarge]
+        return [*unfinished, *own("unsaturate"), *measured(setup, game), *others]
     if verdict == "discriminator overpowered":
-        first: list[Proposal] = [unsaturate] if causes.starved else []
+        first = own("unsaturate") if causes.starved else []
         first += [mirror] if causes.memorised else []
-        others = [penalise, press, slow_discriminator, fewer_steps, pair, switch]
-        return [*unfinished, *first, *others]
+        others = own("slow discriminator", "fewer steps", "pair")
+        return [*unfinished, *first, *penalties, *others, *steadiest(game)]
     if verdict == "dropping modes":
         if causes.rising and not causes.short:
             unfinished = [lengthen]
         if causes.blurred:
             perhaps: list[Proposal] = [lengthen] if causes.short is None else []
-            return [*unfinished, decay, *perhaps, average, sharpen, relax]
-        others = [switch, penalise, press, sharpen, enlarge, halve_rates]
-        return [*unfinished, unsaturate, *measured(setup), *others]
+            return [*unfinished, decay, *perhaps, average, *own("sharpen", "relax")]
+        others = [*steadiest(game), *penalties, *own("sharpen"), enlarge, halve_rates]
+        return [*unfinished, *own("unsaturate"), *measured(setup, game), *others]
     return []
 
 
-def measured(setup: Setup) -> list[Proposal]:
+def measured(setup: Setup, game: type[Game]) -> list[Proposal]:
     """Return the remedies that kept more modes than a run's own game, best first, with numbers.
 
-    None for R3GAN: its own recipes keep all modes of all laws (``benchmarks/points.py``). None for
-    graphs, whose links are predicted, not drawn.
+    None for the steadiest system there is, and none for data that are not drawn: links are
+    predicted.
     """
-    if setup.system == "r3gan" or setup.spec.loose:
+    if setup.spec.loose or (game.offer is not None and game.offer.steadiest):
         return []
-    played, kind = setup.method(), setup.spec.kind
-    gains = {method: found().gain(method, kind, played) for method in BENCHMARKED}
+    known = {**game.measured, **{o.method: anew(name, o.why) for name, o in _offers(False)}}
+    played, kind = game.measured_as(setup), setup.spec.kind
+    gains = {method: found().gain(method, kind, played) for method in known}
     better = {method: gain for method, gain in gains.items() if gain is not None and gain > 0}
     order = sorted(better, key=lambda method: -better[method])
-    return [_cited(BENCHMARKED[method], method, played) for method in order[:MEASURED]]
+    return [_cited(known[method], method, played) for method in order[:MEASURED]]
+
+
+def steadiest(game: type[Game]) -> list[Proposal]:
+    """Return the systems that are the least likely to lose modes, to be trained instead."""
+    return [_drawn(anew(name, offer.why)) for name, offer in _offers(True) if name != game.system]
+
+
+def _offers(steadiest: bool) -> list[tuple[str, Offer]]:
+    """Return what systems say for themselves, by their names."""
+    offers = ((name, find_game(name).offer) for name in systems())
+    return [(n, offer) for n, offer in offers if offer and offer.steadiest == steadiest]
+
+
+def _drawn(proposal: Proposal) -> Proposal:
+    """Return a proposal for data that are drawn, which links are not."""
+    return lambda setup: None if setup.spec.loose else proposal(setup)
 
 
 def _cited(proposal: Proposal, method: str, played: str) -> Proposal:
@@ -136,129 +157,7 @@ def _cited(proposal: Proposal, method: str, played: str) -> Proposal:
     return cited
 
 
-# ---- the loss and its penalties -----------------------------------------------------------------
-
-
-def pair(setup: Setup) -> Remedy | None:
-    """Relativistic pairing with R1 and R2."""
-    if not {"objective", "penalties"} <= setup.game.keys():
-        return None
-    # A memory's probability of real is no score to pair; memoryGAN has no such losses without one.
-    if setup.game.get("memory") or "mcgn" in setup.game:
-        return None
-    if setup.kind("objective") == "relativistic" and setup.penalised("r2"):
-        return None
-    # On points what the benchmark measured; R1 alone wants less.
-    weight = setup.penalty_weight() if setup.spec.domain.grid else "1.0"
-    settings = ["game.objective={kind: relativistic}"]
-    for name in ("r1", "r2"):
-        if not setup.penalised(name):
-            settings.append(f"game.penalties.{name}={{kind: {name}, weight: {weight}}}")
-    settings += [
-        f"game.penalties.{name}=null"
-        for name, penalty in setup.penalties.items()
-        if penalty.get("kind") == "gradient"
-    ]
-    if setup.kind("constraint") == "clip":
-        settings.append("game.constraint=null")
-    if setup.game.get("generator_batch", 1) != 1:
-        settings.append("game.generator_batch=1")
-    if setup.game.get("conditional"):
-        settings.append("game.labels={fakes: batch, generator: batch}")
-    return Remedy(
-        "pairing every sample with a real one, with R1 and R2, leaves no gain in a few modes",
-        (*settings, *setup.without_batch_norm()),
-    )
-
-
-def penalise(setup: Setup) -> Remedy | None:
-    """R1, where nothing limits the discriminator's gradient."""
-    if "penalties" not in setup.game or setup.game.get("memory"):
-        return None  # the networks of a memory have batch norms
-    if setup.penalised("r1", "gradient", "dragan"):
-        return None
-    if setup.kind("constraint") == "clip":
-        return Remedy(
-            "a gradient penalty in place of clipping keeps the critic smooth at full capacity",
-            (
-                "game.constraint=null",
-                "game.penalties.gradient={kind: gradient, weight: 10.0}",
-                *setup.without_batch_norm(),
-            ),
-        )
-    weight = setup.penalty_weight()
-    return Remedy(
-        "R1 flattens the discriminator at the data, so that its slope stays useful",
-        (
-            f"game.penalties.r1={{kind: r1, weight: {weight}}}",
-            *setup.without_batch_norm(),
-        ),
-    )
-
-
-def press(setup: Setup) -> Remedy | None:
-    """Stronger penalties."""
-    return _penalties_times(setup, 4.0, "a stronger penalty steadies the discriminator")
-
-
-def relax(setup: Setup) -> Remedy | None:
-    """Weaker penalties."""
-    return _penalties_times(setup, 0.25, "a weaker penalty lets the discriminator see finer")
-
-
-def _penalties_times(setup: Setup, factor: float, why: str) -> Remedy | None:
-    weights = {
-        f"game.penalties.{name}.weight": penalty["weight"]
-        for name, penalty in setup.penalties.items()
-        if penalty.get("weight")
-    }
-    if "gamma" in setup.game:
-        weights["game.gamma"] = setup.game["gamma"]
-    return times(weights, factor, why)
-
-
-def unsaturate(setup: Setup) -> Remedy | None:
-    """The non-saturating loss."""
-    if setup.kind("objective") != "minimax":
-        return None
-    return Remedy(
-        "the minimax loss has no slope where samples are bad; its non-saturating twin has",
-        ("game.objective={kind: nonsaturating}",),
-    )
-
-
-# ---- options and other systems ------------------------------------------------------------------
-
-
-def pack(setup: Setup) -> Remedy | None:
-    """Pairs of samples judged together."""
-    batch = setup.train.get("batch", 1)
-    keyed = setup.game.get("memory") and setup.game.get("mcgn")  # a pack has no single key
-    if setup.game.get("packing") != 1 or setup.game.get("conditional") or keyed or batch % 2:
-        return None
-    return Remedy(
-        "packs of two, judged together, show the discriminator sameness", ("game.packing=2",)
-    )
-
-
-def discriminate_batches(setup: Setup) -> Remedy | None:
-    """Minibatch discrimination."""
-    if "minibatch" not in setup.game or setup.game["minibatch"] or setup.game.get("memory"):
-        return None
-    return Remedy(
-        "minibatch discrimination tells how alike the samples of a batch are",
-        ("game.minibatch={kind: discrimination, kernels: 8, dim: 4}",),
-    )
-
-
-def match(setup: Setup) -> Remedy | None:
-    """Feature matching."""
-    if "feature_matching" not in setup.game or setup.game["feature_matching"]:
-        return None
-    return Remedy(
-        "matching mean features gives the generator the whole batch as its aim",
-        ("game.feature_matching={weight: 1.0, alone: true}",),
-    )
+# ---- other systems ------------------------------------------------------------------
 
 
 def anew(system: str, why: str) -> Proposal:
@@ -277,12 +176,6 @@ def anew(system: str, why: str) -> Proposal:
 def halve_rates(setup: Setup) -> Remedy | None:
     """Half the learning rate for every player."""
     return times(setup.rates(), 0.5, "smaller steps keep the players from overshooting")
-
-
-def slow_discriminator(setup: Setup) -> Remedy | None:
-    """Half the discriminator's learning rate."""
-    rates = setup.rates("discriminator")
-    return times(rates, 0.5, "a slower discriminator leaves the generator time to follow")
 
 
 def decay(setup: Setup) -> Remedy | None:
@@ -304,24 +197,6 @@ def calm(setup: Setup) -> Remedy | None:
     ]
     settings = tuple(f"game.{key}.beta1=0.5" for key in heavy)
     return Remedy("less momentum damps the game's oscillation", settings) if heavy else None
-
-
-def strengthen(setup: Setup) -> Remedy | None:
-    """More steps for a discriminator that does not see the collapse."""
-    return whole(
-        setup.game, "game.discriminator_steps", lambda k: 2 * k if k < 5 else None,
-        "the discriminator hardly tells samples from data; more steps let it see what is missing",
-    )  # fmt: skip
-
-
-def fewer_steps(setup: Setup) -> Remedy | None:
-    """One discriminator step a round; a Wasserstein critic is meant to be ahead."""
-    if setup.kind("objective") == "wasserstein":
-        return None
-    return whole(
-        setup.game, "game.discriminator_steps", lambda k: 1 if k > 1 else None,
-        "fewer steps keep the discriminator from running ahead",
-    )  # fmt: skip
 
 
 def enlarge(setup: Setup) -> Remedy | None:
@@ -378,13 +253,6 @@ def full_precision(setup: Setup) -> Remedy | None:
 # ---- networks and data --------------------------------------------------------------------------
 
 
-def sharpen(setup: Setup) -> Remedy | None:
-    """Fourier features for a discriminator of points."""
-    why = "Fourier features let the discriminator see modes that lie close together"
-    settings = setup.finer(scale=8)
-    return Remedy(why, settings) if settings else None
-
-
 def mirror(setup: Setup) -> Remedy | None:
     """Mirrored images, where left and right may be exchanged."""
     if not setup.spec.domain.grid or setup.data.get("mirror") is not False:
@@ -405,16 +273,6 @@ def more_data(setup: Setup) -> Remedy | None:
     return Remedy(f"more {what} than these {size:,}: the surest cure, by data.source or --data")
 
 
-def augment(setup: Setup) -> Remedy | None:
-    """Random changes of all images that the discriminator is shown."""
-    if setup.spec.domain.grid != PLANE or setup.game.get("augment", "") is not None:
-        return None
-    return Remedy(
-        "a discriminator that is shown changed images cannot know any by heart",
-        ("game.augment={probability: 0.3}",),
-    )
-
-
 def hold_out(setup: Setup) -> Remedy | None:
     """Items that are not trained on, where there are enough to spare some."""
     if setup.data.get("hold_out") != 0 or (setup.spec.size or 0) < SPARE:
@@ -423,32 +281,3 @@ def hold_out(setup: Setup) -> Remedy | None:
         "items held out show when learning by heart begins: discriminator/overfit in the log",
         ("data.hold_out=0.1",),
     )
-
-
-def switch(setup: Setup) -> Remedy | None:
-    """The steadiest system there is."""
-    if setup.spec.loose:
-        return None
-    why = "R3GAN with its own networks and schedules is the least likely to lose modes"
-    return anew("r3gan", why)(setup)
-
-
-BENCHMARKED: dict[str, Proposal] = {
-    "r3gan": pair,
-    "pacgan": pack,
-    "mbd": discriminate_batches,
-    "feature-matching": match,
-    "wgan-gp": anew(
-        "wgan-gp", "a critic of limited slope measures a distance, which grows with what is missing"
-    ),
-    "unrolled": anew(
-        "unrolled", "a generator that sees the discriminator's next steps does not chase one mode"
-    ),
-    "veegan": anew(
-        "veegan", "noise that has to be recovered from the samples cannot be mapped to few of them"
-    ),
-    "diwgan": anew(
-        "diwgan", "weights on both sides draw the generator to items that it hardly ever meets"
-    ),
-}
-"""Methods of the benchmark that are remedies of a run, and how they are proposed."""

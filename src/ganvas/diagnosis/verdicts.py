@@ -14,12 +14,13 @@ from typing import Any
 
 from ganvas.config import Schedule
 from ganvas.data.spec import DataSpec
-from ganvas.diagnosis.overrides import Remedy, Setup, tree_of
-from ganvas.diagnosis.remedies import Causes, Verdict, remedies
-from ganvas.diagnosis.shipped import Shipped
+from ganvas.diagnosis.remedies import Causes, remedies
 from ganvas.diagnosis.signs import STARVED, Case, Row, case_of, latest, usual
 from ganvas.metrics.copies import Copies
 from ganvas.metrics.neighbourhood import SET_SAMPLES
+from ganvas.play import Game
+from ganvas.play.advice import Remedy, Setup, Verdict, tree_of
+from ganvas.play.shipped import Shipped
 
 YOUNG = 0.2
 """Before this share of the run, missing modes are normal."""
@@ -56,8 +57,6 @@ BY_HEART = 0.3
 (``docs/decisions/0007-memorising.md``)."""
 BLIND = 0.6
 """The discriminator tells samples from data less often than this."""
-UNEVEN = 0.85
-"""The weights of DIW-GAN's reals have a lower entropy than this, of that of equal ones."""
 ORDERS = 100.0
 """Diverging: a norm or loss has grown by this factor, to more than `LARGE`."""
 LARGE = 10.0
@@ -128,7 +127,7 @@ def diagnose(
     numbers: Mapping[str, float],
     config: Mapping[str, Any],
     spec: DataSpec,
-    system: str,
+    game: type[Game],
     shipped: Shipped | None = None,
 ) -> Diagnosis:
     """Return what is wrong with a run.
@@ -138,20 +137,20 @@ def diagnose(
         numbers: of a fresh look at its generator; if there are none, those last logged count.
         config: its recipe as a tree of plain values.
         spec: of its data.
-        system: which game it plays.
+        game: whose rules it plays.
         shipped: what the packaged recipes say.
     """
     case = case_of(rows, numbers, config, spec)
     young = case.played is not None and case.played < YOUNG
-    annealing = _annealing(case.played, Setup(config, spec, system))
+    annealing = _annealing(case.played, Setup(config, spec, game.system))
     for verdict, rule in RULES[:1] if young else RULES:
-        if evidence := rule(case):
+        if evidence := [*rule(case), *_own_signs(game, verdict, case)]:
             if verdict == "dropping modes" and annealing:
                 evidence.append("learning rates are still high: modes may come back as they fall")
             return Diagnosis(
                 verdict,
                 evidence,
-                remedies(verdict, _causes(case, shipped), config, spec, system, shipped),
+                remedies(verdict, _causes(case, shipped), config, spec, game, shipped),
                 case.played,
                 case.now.numbers,
                 annealing,
@@ -247,10 +246,10 @@ def overpowered(case: Case) -> list[str]:
 
 def dropping(case: Case) -> list[str]:
     """Modes, classes or regions of the data that samples leave out."""
-    now, unmet = case.now, _unmet(case)
+    now = case.now
     if not now.poor or case.improving or (now.blurred and not case.done):
-        return unmet
-    found = [now.words(), *unmet]
+        return []
+    found = [now.words()]
     missing = now.get("coverage/classes_missing")
     if missing:
         found.append(f"{_count(round(missing), 'class', 'classes')} (almost) never shown")
@@ -264,16 +263,11 @@ def dropping(case: Case) -> list[str]:
     return found
 
 
-def _unmet(case: Case) -> list[str]:
-    """Say whether a few representatives of the data have most of the weight (DIW-GAN)."""
-    values = case.series("entropy/reals").get("entropy/reals", [])
-    even = latest(values)
-    if even is None or even >= UNEVEN:
-        return []
-    return [
-        f"a few representatives of the data are hardly met: the entropy of their weights is "
-        f"{even:.2f} of that of equal ones"
-    ]
+def _own_signs(game: type[Game], verdict: Verdict, case: Case) -> list[str]:
+    """Return what the game's own numbers say for a verdict."""
+    signs = [sign for sign in game.signs if sign.verdict == verdict]
+    values = {s: latest(case.series(s.number).get(s.number, [])) for s in signs}
+    return [s.words.format(value=v) for s, v in values.items() if v is not None and v < s.below]
 
 
 RULES: list[tuple[Verdict, Rule]] = [

@@ -17,13 +17,13 @@ from ganvas.data.source import Source
 from ganvas.diagnosis.copying import ASKED, Copying, copying_of
 from ganvas.diagnosis.finding import Finding
 from ganvas.diagnosis.look import Numbers, known_items, named, preference
-from ganvas.diagnosis.shipped import Shipped
 from ganvas.diagnosis.verdicts import Diagnosis, diagnose
 from ganvas.metrics.kind import Probe
 from ganvas.metrics.of import measures_of
 from ganvas.networks.conditions import Given, at
 from ganvas.play import Game, Noise, global_seed, has
 from ganvas.play.abilities import CanSample, CanScore
+from ganvas.play.shipped import Shipped
 from ganvas.slices import slices
 
 WATCH_SEED = 777
@@ -68,7 +68,7 @@ class Watch:
         numbers = self.look(game)
         rows = self._rows()
         spec = self._source.spec
-        found = diagnose(rows, numbers, self._config, spec, game.system, self._shipped)
+        found = diagnose(rows, numbers, self._config, spec, type(game), self._shipped)
         warning = found.warning(rows)
         collapsed = warning is not None and found.verdict == "collapsed"
         return Finding(numbers, warning, collapsed)
@@ -157,7 +157,7 @@ def diagnose_run(
     numbers: Numbers = {}
     if has(game, CanSample) and not preparing:
         numbers = Watch(source, seed, lambda: rows, config).look(game)
-    found = diagnose(rows, numbers, config, source.spec, game.system, shipped)
+    found = diagnose(rows, numbers, config, source.spec, type(game), shipped)
     if preparing and found.verdict == "healthy":
         evidence = f"the run is in its stage '{preparing}': the generator is not trained yet"
         return replace(found, evidence=[evidence])

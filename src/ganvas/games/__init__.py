@@ -24,6 +24,7 @@ PARTS = frozenset(
     {
         "__init__",
         "adversarial",
+        "advice",
         "augmentation",
         "constraints",
         "density",

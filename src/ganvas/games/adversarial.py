@@ -7,7 +7,7 @@ who steps when.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -19,6 +19,7 @@ from ganvas.config import Amount, Settings
 from ganvas.data.batch import Batch
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError, did_you_mean
+from ganvas.games.advice import ADVICE, MEASURED
 from ganvas.games.augmentation import Augment
 from ganvas.games.constraints import Constraint
 from ganvas.games.heads import Minibatch, VirtualBatchNorm, add_minibatch
@@ -33,6 +34,7 @@ from ganvas.networks import Conditions, DiscriminatorConfig, GeneratorConfig
 from ganvas.networks.base import Discriminator, Generator
 from ganvas.networks.conditions import Given
 from ganvas.play import Adam, Game, Noise, OptimiserConfig, Player, Turns
+from ganvas.play.advice import Proposal
 
 Rule = Literal["batch", "uniform"]
 LATENT = "z"
@@ -145,6 +147,9 @@ class Adversarial(Game[C]):
         judge: the discriminator with everything by which it judges.
         history: past weights of each player, with historical averaging.
     """
+
+    advice: ClassVar[Mapping[str, Proposal]] = ADVICE
+    measured: ClassVar[Mapping[str, Proposal]] = MEASURED
 
     averaged: ClassVar[tuple[str, ...]] = ("generator",)
 

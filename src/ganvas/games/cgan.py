@@ -8,6 +8,7 @@ from typing import ClassVar
 from ganvas.config import Schedule
 from ganvas.data.feed import Feed
 from ganvas.games.adversarial import Adversarial, AdversarialConfig, Labels
+from ganvas.games.advice import plain_method
 from ganvas.games.priors import Hypercube, Prior
 from ganvas.networks import (
     CganMLPDiscriminator,
@@ -64,6 +65,7 @@ class CGAN(Adversarial[CGANConfig]):
     """
 
     system: ClassVar[str] = "cgan"
+    measured_as = staticmethod(plain_method)
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one step each on  E log D(x|y) + E log(1 − D(G(z|y)|y))  (Eq. 2)."""

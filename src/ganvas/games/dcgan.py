@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from ganvas.data.feed import Feed
 from ganvas.games.adversarial import Adversarial, AdversarialConfig
+from ganvas.games.advice import plain_method
 from ganvas.games.priors import Prior, Uniform
 from ganvas.networks import DCGANDiscriminator, DCGANGenerator, DiscriminatorConfig, GeneratorConfig
 from ganvas.play import Adam, OptimiserConfig, Turns
@@ -29,6 +30,7 @@ class DCGAN(Adversarial[DCGANConfig]):
     """
 
     system: ClassVar[str] = "dcgan"
+    measured_as = staticmethod(plain_method)
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one step of each in the non-saturating game."""

@@ -33,6 +33,7 @@ from ganvas.networks import (
 )
 from ganvas.nn import BatchNorm, gather, world_size
 from ganvas.play import Adam, Loss, Noise, OptimiserConfig, Player, Stage, Turns
+from ganvas.play.advice import Offer, Sign
 
 BANDWIDTH_POINTS = 2_000
 SAME = 1e-3
@@ -87,6 +88,19 @@ class DIWGAN(Adversarial[DIWGANConfig]):
     """Three stages: the autoencoder, the choice of representatives, and the weighted game."""
 
     system: ClassVar[str] = "diwgan"
+    offer: ClassVar[Offer | None] = Offer(
+        why="weights on both sides draw the generator to items that it hardly ever meets",
+        method="diwgan",
+    )
+    signs: ClassVar[tuple[Sign, ...]] = (
+        Sign(
+            number="entropy/reals",
+            below=0.85,
+            verdict="dropping modes",
+            words="a few representatives of the data are hardly met: the entropy of their weights "
+            "is {value:.2f} of that of equal ones",
+        ),
+    )
 
     def __init__(self, config: DIWGANConfig, spec: DataSpec) -> None:
         super().__init__(config, spec)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from ganvas.data.feed import Feed
 from ganvas.games.adversarial import Adversarial, AdversarialConfig
+from ganvas.games.advice import plain_method
 from ganvas.games.priors import Normal, Prior
 from ganvas.networks import DiscriminatorConfig, GeneratorConfig, MLPDiscriminator, MLPGenerator
 from ganvas.play import Turns
@@ -26,6 +27,7 @@ class GAN(Adversarial[GANConfig]):
     """Discriminator and generator in the minimax game of value V (Eq. 1)."""
 
     system: ClassVar[str] = "gan"
+    measured_as = staticmethod(plain_method)
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one iteration of Algorithm 1."""

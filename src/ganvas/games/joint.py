@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -12,6 +13,7 @@ from typing_extensions import TypeVar
 from ganvas.config import Settings
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
+from ganvas.games.advice import ADVICE, MEASURED
 from ganvas.games.priors import Normal, Prior
 from ganvas.networks import (
     Encoder,
@@ -26,6 +28,7 @@ from ganvas.networks import (
 )
 from ganvas.nn import kinds_apart
 from ganvas.play import Adam, Game, Noise, OptimiserConfig, Player
+from ganvas.play.advice import Proposal
 
 NOTEBOOK = Adam(lr=1e-3, beta1=0.5, beta2=0.999)
 
@@ -61,6 +64,9 @@ class Joint(Game[C]):
         apart: whether the discriminator must see encoded and generated pairs in separate passes,
             because it has layers that follow or mix what they see (batch norm).
     """
+
+    advice: ClassVar[Mapping[str, Proposal]] = ADVICE
+    measured: ClassVar[Mapping[str, Proposal]] = MEASURED
 
     averaged: ClassVar[tuple[str, ...]] = ("generator", "encoder")
 

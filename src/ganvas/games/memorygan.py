@@ -17,6 +17,7 @@ from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
 from ganvas.errors import GanvasError, UsageError
 from ganvas.games.adversarial import Adversarial, AdversarialConfig, Labels
+from ganvas.games.advice import ADVICE, MEASURED, nothing
 from ganvas.games.judge import Verdict, Verdicts
 from ganvas.games.objectives import Minimax, NonSaturating, ReverseKL, UpDown
 from ganvas.games.priors import Normal, Prior
@@ -33,6 +34,7 @@ from ganvas.networks.base import Discriminator, Generator, MemoryHead
 from ganvas.nn import Memory
 from ganvas.play import Loss, Noise, Sampling, Turns
 from ganvas.play.abilities import CanAssign, CanEncode, HasSlots
+from ganvas.play.advice import Proposal
 
 Losses = Annotated[Minimax | NonSaturating | ReverseKL | UpDown, Field(discriminator="kind")]
 """Those that bounded logits can lower: a memory is never quite sure."""
@@ -111,6 +113,8 @@ class MemoryGAN(Adversarial[MemoryGANConfig]):
     """
 
     system: ClassVar[str] = "memorygan"
+    advice: ClassVar[Mapping[str, Proposal]] = {**ADVICE, "pair": nothing}  # it has no such losses
+    measured: ClassVar[Mapping[str, Proposal]] = {**MEASURED, "r3gan": nothing}
     Sampling = MemorySampling
 
     def __init__(self, config: MemoryGANConfig, spec: DataSpec) -> None:

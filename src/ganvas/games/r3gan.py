@@ -12,6 +12,7 @@ from ganvas.games.penalties import R1, R2, Penalty
 from ganvas.games.priors import Normal, Prior
 from ganvas.networks import DiscriminatorConfig, GeneratorConfig, R3Discriminator, R3Generator
 from ganvas.play import Adam, OptimiserConfig, Turns
+from ganvas.play.advice import Offer
 
 FALLING = Adam(lr=Schedule(start=2e-4, end=5e-5), beta1=0.0, beta2=Schedule(start=0.9, end=0.99))
 
@@ -46,6 +47,11 @@ class R3GAN(Adversarial[R3GANConfig]):
     """
 
     system: ClassVar[str] = "r3gan"
+    offer: ClassVar[Offer | None] = Offer(
+        why="R3GAN with its own networks and schedules is the least likely to lose modes",
+        method="r3gan",
+        steadiest=True,
+    )
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one step of each on the same real samples (Eq. 2 and 3)."""

@@ -16,6 +16,7 @@ from ganvas.games.objectives import Minimax, Objective
 from ganvas.games.priors import Normal, Prior
 from ganvas.networks import DiscriminatorConfig, GeneratorConfig, MLPDiscriminator, MLPGenerator
 from ganvas.play import Adam, Loss, OptimiserConfig, Turns
+from ganvas.play.advice import Offer
 
 TOY = {"widths": (128, 128), "activation": "tanh", "init": "orthogonal", "init_scale": 1.4}
 
@@ -51,6 +52,10 @@ class Unrolled(Adversarial[UnrolledConfig]):
     """
 
     system: ClassVar[str] = "unrolled"
+    offer: ClassVar[Offer | None] = Offer(
+        why="a generator that sees the discriminator's next steps does not chase one mode",
+        method="unrolled",
+    )
 
     def __init__(self, config: UnrolledConfig, spec: DataSpec) -> None:
         super().__init__(config, spec)

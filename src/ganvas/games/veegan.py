@@ -14,6 +14,7 @@ from ganvas.data.spec import DataSpec
 from ganvas.games.joint import Joint, JointSettings
 from ganvas.nn import all_reduce, world_size
 from ganvas.play import Noise, Stage, Turns
+from ganvas.play.advice import Offer
 
 
 class VEEGANConfig(JointSettings):
@@ -44,6 +45,10 @@ class VEEGAN(Joint[VEEGANConfig]):
     """F maps data to noise, p_θ(z|x) = N(F(x), I); D is high on *generated* pairs (Eq. 4 to 8)."""
 
     system: ClassVar[str] = "veegan"
+    offer: ClassVar[Offer | None] = Offer(
+        why="noise that has to be recovered from the samples cannot be mapped to few of them",
+        method="veegan",
+    )
 
     def __init__(self, config: VEEGANConfig, spec: DataSpec) -> None:
         super().__init__(config, spec)

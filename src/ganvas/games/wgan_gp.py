@@ -18,6 +18,7 @@ from ganvas.networks import (
     ResNetGenerator,
 )
 from ganvas.play import Adam, OptimiserConfig, Turns
+from ganvas.play.advice import Offer
 
 
 class WGANGPConfig(AdversarialConfig):
@@ -46,6 +47,10 @@ class WGANGP(Adversarial[WGANGPConfig]):
     """
 
     system: ClassVar[str] = "wgan-gp"
+    offer: ClassVar[Offer | None] = Offer(
+        why="a critic of limited slope measures a distance, which grows with what is missing",
+        method="wgan-gp",
+    )
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one iteration of Algorithm 1."""

@@ -17,6 +17,7 @@ from ganvas.data.samplers import Streaming
 from ganvas.data.spec import DataSpec
 from ganvas.errors import GanvasError
 from ganvas.networks.conditions import NONE, Conditions
+from ganvas.play.advice import Offer, Proposal, Setup, Sign
 from ganvas.play.player import Player
 from ganvas.play.turn import Turns
 
@@ -94,6 +95,11 @@ class Game(nn.Module, Generic[C]):
         accumulate: parts into which a round that is a sum over items cuts its batches.
         scores_are: what `score` gives: "judgements" of a discriminator, which the monitor compares
             between real and generated items, or "likelihoods".
+        signs: numbers of its log that say what is wrong with a run.
+        advice: what a diagnosis may propose of the game's own options, by the names that
+            `ganvas.diagnosis.remedies` asks for.
+        measured: of its options, those that the benchmark measured, by the benchmark's names.
+        offer: what the system says for itself to runs of others.
         one_process: why this game cannot be split over processes, or None if it can.
     """
 
@@ -103,6 +109,10 @@ class Game(nn.Module, Generic[C]):
     averaged: ClassVar[tuple[str, ...]] = ()
     scores_are: ClassVar[str] = "judgements"
     reads: ClassVar[Mapping[str, str]] = {}
+    signs: ClassVar[tuple[Sign, ...]] = ()
+    advice: ClassVar[Mapping[str, Proposal]] = {}
+    measured: ClassVar[Mapping[str, Proposal]] = {}
+    offer: ClassVar[Offer | None] = None
     one_process: ClassVar[str | None] = None
 
     config: C
@@ -183,6 +193,11 @@ class Game(nn.Module, Generic[C]):
             By ability, how the settings are: ``trained without a memory (game.memory=null)``.
         """
         return {}
+
+    @staticmethod
+    def measured_as(setup: Setup) -> str:
+        """Return as which method of the benchmark a run with these settings is measured."""
+        return setup.system
 
 
 def build(game: type[Game], config: Settings, spec: DataSpec, seed: int) -> Game:

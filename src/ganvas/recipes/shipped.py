@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from ganvas.data.reader import own_reader
-from ganvas.diagnosis.shipped import Shipped
+from ganvas.play.shipped import Shipped
 from ganvas.recipes.catalogue import names
 from ganvas.recipes.loader import load_recipe
 from ganvas.recipes.schema import Recipe

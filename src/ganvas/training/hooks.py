@@ -15,13 +15,13 @@ from torch import Tensor
 from ganvas.data.choice import places
 from ganvas.data.domain import Domain
 from ganvas.data.source import Source
-from ganvas.diagnosis.shipped import Shipped
 from ganvas.diagnosis.watch import Watch, conditions_of
 from ganvas.files import write_whole
 from ganvas.model import Provenance, save_model
 from ganvas.networks.conditions import Given, at
 from ganvas.play import Game, Noise, has
 from ganvas.play.abilities import CanSample, CanSampleParts
+from ganvas.play.shipped import Shipped
 from ganvas.training.board import Board
 from ganvas.training.console import Progress
 from ganvas.training.folder import CONFIG, RunFolder

@@ -1,25 +1,25 @@
-"""The settings of a run, asked for what can be changed, and changes written as overrides."""
+"""What a game declares to a diagnosis: its signs of what is wrong, and what may be tried then.
+
+A remedy is a change of a run's own settings, written as overrides, or another system. Which is
+proposed when is decided in `ganvas.diagnosis`, which knows no system by name.
+"""
 
 from __future__ import annotations
 
 import json
-import math
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from ganvas.data.spec import DataSpec
-from ganvas.diagnosis.shipped import Shipped, defaults
+from ganvas.play.shipped import Shipped, defaults
 
 Tree = dict[str, Any]
 Number = float | Tree
 
 USUAL = {"shape": "cosine", "begin": 0.0, "until": 1.0}
 """What a schedule does unless told otherwise."""
-
-PLANE = 3
-"""Up to so many coordinates Fourier features are worth proposing."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,51 @@ class Remedy:
         return {"settings": list(self.settings), "command": self.command, "why": self.why}
 
 
+Proposal = Callable[["Setup"], Remedy | None]
+"""What may be tried, as far as a run's settings have a place for it."""
+
+Verdict = Literal[
+    "healthy",
+    "dropping modes",
+    "collapsed",
+    "memorising",
+    "discriminator overpowered",
+    "diverging",
+]
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A number of a game's own that says what is wrong.
+
+    Attributes:
+        number: its name in the log.
+        below: it is a sign where its latest values are less than this.
+        verdict: what it is evidence for.
+        words: the evidence, with a place for the value: ``… is {value:.2f} …``.
+    """
+
+    number: str
+    below: float
+    verdict: Verdict
+    words: str
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a system says for itself to runs of others that lose modes.
+
+    Attributes:
+        why: in one sentence.
+        method: as which the mode-coverage benchmark has measured it.
+        steadiest: it is proposed to all of them, whatever was measured, and nothing measured to it.
+    """
+
+    why: str
+    method: str
+    steadiest: bool = False
+
+
 class Setup:
     """The settings of a run, asked for what can be changed in them."""
 
@@ -70,12 +115,6 @@ class Setup:
         """Return which alternative a part of the game is."""
         return str(tree_of(self.game.get(part)).get("kind", ""))
 
-    def penalised(self, *kinds: str) -> bool:
-        """Whether a penalty of one of these kinds is in force."""
-        if "gamma" in self.game and {"r1", "r2"} & set(kinds):
-            return True
-        return any(p.get("kind") in kinds for p in self.penalties.values())
-
     def rates(self, only: str = "") -> dict[str, Number]:
         """Return the learning rates by key, of all players or of one."""
         return {
@@ -85,26 +124,6 @@ class Setup:
             for optimiser in [tree_of(value)]
             if "lr" in optimiser
         }
-
-    def without_batch_norm(self) -> tuple[str, ...]:
-        """Return what a discriminator needs before its gradient can be penalised."""
-        network = tree_of(self.game.get("discriminator"))
-        if network.get("norm") == "batch":
-            return ("game.discriminator.norm=layer",)
-        return ("game.discriminator.batch_norm=false",) if network.get("batch_norm") else ()
-
-    def finer(self, scale: int) -> tuple[str, ...]:
-        """Return what gives a discriminator of points Fourier features, if it can have some."""
-        network, domain = tree_of(self.game.get("discriminator")), self.spec.domain
-        if network.get("fourier") != 0 or domain.grid or domain.shape[0] > PLANE:
-            return ()
-        return ("game.discriminator.fourier=64", f"game.discriminator.fourier_scale={scale}")
-
-    def method(self) -> str:
-        """Return which method of the benchmark the run is nearest to."""
-        losses = {"minimax": "gan", "hinge": "hinge", "least_squares": "lsgan"}
-        plain = self.system in ("gan", "cgan", "dcgan")
-        return losses.get(self.kind("objective"), "nsgan") if plain else self.system
 
     def usual_length(self) -> tuple[str, float] | None:
         """Return the length of the recipe that the run was made from, in rounds or kimg."""
@@ -132,11 +151,6 @@ class Setup:
         for key, value in self.data.items():
             if key != "source" and value != usual.get(key) and value != theirs.get(key):
                 yield key, value
-
-    def penalty_weight(self) -> str:
-        """Return γ for a first try: it grows with the number of pixels (Karras et al. 2020)."""
-        domain = self.spec.domain
-        return f"{1e-4 * math.prod(domain.shape[1:]):.1g}" if domain.grid else "0.1"
 
 
 def times(numbers: Mapping[str, Number], factor: float, why: str) -> Remedy | None:
