@@ -85,7 +85,6 @@ def test_a_dry_run_writes_nothing(
     ganvas: Ganvas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ganvas.cli.plan.PATIENCE", 0.05)
     said = ganvas("train", "gan/ring8", "--out", "run", "--dry-run", *TINY)
     assert said.code == 0
     # 2 coordinates from 255 latents through 8 units, and back to a score

@@ -15,6 +15,7 @@ from rich.console import Console
 from ganvas.api.environment import describe_environment
 from ganvas.api.identity import Identity, refuse_other_settings
 from ganvas.api.measuring import evaluate, is_measured
+from ganvas.api.memory import refuse_too_large
 from ganvas.api.run_data import run_data
 from ganvas.api.transfer import start_from as take_over
 from ganvas.data.arrays import save_arrays
@@ -157,6 +158,7 @@ def _run(
     if start:
         notes = _unused_classes(game, source, recipe.data.source)
         notes += take_over(game, Path(start.source)) if start.source else []
+    refuse_too_large(recipe, source, game)
     fabric = launch(recipe.train)
     folder = RunFolder(path)
     try:
