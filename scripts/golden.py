@@ -183,7 +183,7 @@ def machine() -> Tree:
         "family": f"{said.get('cpu family')}.{said.get('model')}",
         "instructions": sorted(set(wanted) & set(said.get("flags", "").split())),
         "kernels": torch.backends.cpu.get_cpu_capability(),
-        "torch": torch.__version__,
+        "torch": torch.__version__.partition("+")[0],
         "numpy": np.__version__,
         "threads": torch.get_num_threads(),
         "switches": {name: os.environ[name] for name in switches if name in os.environ},

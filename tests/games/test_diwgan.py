@@ -491,10 +491,10 @@ def test_densities_are_drawn_from_and_k_means_takes_middles() -> None:
 
 def test_k_means_is_the_same_in_every_process_and_another_for_every_seed() -> None:
     points, _ = ring(800)
-    rows = kmeans(points, 30, Noise(3, ranks=Ranks(0, 2)).branch("choice", shared=True))
-    other = kmeans(points, 30, Noise(3, ranks=Ranks(1, 2)).branch("choice", shared=True))
+    rows = kmeans(points, 30, Noise(3, ranks=Ranks(0, 2)).branch("choice").whole())
+    other = kmeans(points, 30, Noise(3, ranks=Ranks(1, 2)).branch("choice").whole())
     assert rows.equal(other)
-    assert not rows.equal(kmeans(points, 30, Noise(4).branch("choice", shared=True)))
+    assert not rows.equal(kmeans(points, 30, Noise(4).branch("choice").whole()))
 
 
 def bandwidth_by_hand(codes: Tensor) -> float:

@@ -298,9 +298,12 @@ def test_a_round_with_noise_packs_parts_smoothing_penalty_constraint_and_matchin
     twin.requires_grad_(True)
     judge: Any = twin.discriminator
 
+    def packs(noisy: Tensor) -> Tensor:
+        pairs = range(0, len(noisy), 2)
+        return torch.stack([torch.cat([noisy[i], noisy[i + 1]]) for i in pairs])
+
     def shown(x: Tensor) -> Tensor:
-        noisy = x + 0.4 * turns.noise.normal(*x.shape)
-        return torch.stack([torch.cat([noisy[i], noisy[i + 1]]) for i in range(0, len(x), 2)])
+        return packs(x + 0.4 * turns.noise.normal(*x.shape))
 
     parts = feed.next().x.chunk(2)
     z = twin.prior(16, turns.noise).chunk(2)
@@ -321,9 +324,11 @@ def test_a_round_with_noise_packs_parts_smoothing_penalty_constraint_and_matchin
         for name, parameter in judge.named_parameters():
             parameter -= wanted[f"discriminator.{name}"]
     z, loss = twin.prior(16, turns.noise).chunk(2), torch.zeros(())
-    for x, part in zip(parts, z, strict=True):
-        fake_x = shown(twin.generator(part))
-        away = judge.features(shown(x)).mean(0) - judge.features(fake_x).mean(0)
+    # What is drawn inside of parts is drawn for the whole batch, of which each part has its rows.
+    on_fake, on_real = (0.4 * turns.noise.normal(16, 2) for _ in range(2))
+    for x, part, a, b in zip(parts, z, on_fake.chunk(2), on_real.chunk(2), strict=True):
+        fake_x = packs(twin.generator(part) + a)
+        away = judge.features(packs(x + b)).mean(0) - judge.features(fake_x).mean(0)
         loss = loss - judge(fake_x).sigmoid().log().mean() + 3 * away.square().sum()
     wanted = slopes(loss / 2, twin, "generator")
     torch.testing.assert_close(only(found, wanted), wanted, rtol=1e-4, atol=1e-5)

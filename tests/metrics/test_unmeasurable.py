@@ -33,7 +33,7 @@ MEASURES: dict[str, Callable[[Tensor], object]] = {
     "nearest": lambda x: neighbours.nearest(x, GOOD),
     "diversity": mean_pairwise_distance,
     "variances": lambda x: class_variances(x, LABELS, 2),
-    "copies": lambda x: duplicates.copy_share(x, GOOD, GOOD),
+    "copies": lambda x: duplicates.copy_share(x, GOOD, GOOD + 0.1),
     "repeats": lambda x: duplicates.duplicate_rate(x, 1.0),
     "support": lambda x: duplicates.birthday_support(x, 1.0),
     "inception": lambda x: inception_score.inception_score(x, 2),

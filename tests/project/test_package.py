@@ -23,6 +23,7 @@ MODULES_OF = {  # where the name on the index is not the one name to import
     "pydantic": {"pydantic", "pydantic_core"},
     "pyyaml": {"yaml"},
     "scikit-learn": {"sklearn"},
+    "typing-extensions": {"typing_extensions"},
 }
 
 EXTRAS = (

@@ -16,7 +16,7 @@ from ganvas.play import Game, build
 from ganvas.recipes import Recipe
 from ganvas.training.footprint import OVER, PATIENCE, Footprint, footprint
 
-WORTH = 0.1
+WORTH = 0.5
 """Share of the free memory below which a training is not looked at before it begins."""
 LESS = 0.9
 """Cutting a batch into twice as many parts is worth it if it leaves less than this share."""

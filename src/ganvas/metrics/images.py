@@ -44,7 +44,7 @@ Measures = dict[tuple[str, ...], Callable[[], Iterator[Score]]]
 COPIED = 1_000
 """Samples, and fresh images, of which it is told whether they are copies."""
 
-COMPARED = 2048
+COMPARED = 512
 """Training images that are compared with samples at once."""
 
 SPLITS = 10
