@@ -67,6 +67,7 @@ def test_a_tally_counts_what_lives() -> None:
         assert tally.live == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is told in other units")
 @pytest.mark.parametrize(
     "recipe",
