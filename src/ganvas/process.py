@@ -32,11 +32,11 @@ def keep_memory(environment: Mapping[str, str] = os.environ) -> bool:
         return False
     try:
         library = ctypes.CDLL(None)
-        getattr(library, "gnu_get_libc_version")  # noqa: B009 - the others' mallopt means less
-        mallopt = library.mallopt
-    except (AttributeError, OSError, TypeError):  # no such library, or not to be had like this
+    except (OSError, TypeError):  # not to be had like this
         return False
-    return bool(mallopt(MMAP_THRESHOLD, LARGEST) and mallopt(TRIM_THRESHOLD, KEPT))
+    if not hasattr(library, "gnu_get_libc_version"):  # the others' mallopt means less
+        return False
+    return bool(library.mallopt(MMAP_THRESHOLD, LARGEST) and library.mallopt(TRIM_THRESHOLD, KEPT))
 
 
 def cores(system: Path = Path("/sys/fs/cgroup")) -> int:
