@@ -18,7 +18,7 @@ from ganvas.data.open import DataSettings, open_data
 from ganvas.data.source import ArraySource, LawSource, Source
 from ganvas.data.spec import DataSpec
 from ganvas.diagnosis.watch import Watch
-from ganvas.games.priors import Normal
+from ganvas.games.parts.priors.normal import Normal
 from ganvas.metrics.floors import stacked_floors
 from ganvas.metrics.held_out import accuracy_score
 from ganvas.metrics.modes import kl_to_uniform

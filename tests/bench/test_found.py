@@ -15,7 +15,7 @@ from ganvas.data.open import open_data
 from ganvas.diagnosis import found, remedies
 from ganvas.diagnosis.found import PLAIN, Found, Score, Table
 from ganvas.games import find_game, systems
-from ganvas.games.advice import MEASURED
+from ganvas.games.parts.advice import MEASURED
 from ganvas.play.advice import Proposal, Setup
 from ganvas.recipes import load_recipe
 

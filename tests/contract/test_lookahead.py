@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from ganvas.errors import GanvasError
-from ganvas.games.constraints import Clip, Sphere
+from ganvas.games.parts.constraints.clip import Clip
+from ganvas.games.parts.constraints.sphere import Sphere
 from ganvas.play import SGD, Adam, Noise, OptimiserConfig, Player, RMSProp, Turns
 
 OPTIMISERS = [

@@ -10,7 +10,7 @@ from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.games import find_game
-from ganvas.games.adversarial import Adversarial, learn
+from ganvas.games.parts.adversarial import Adversarial, learn
 from ganvas.play import Game, Noise, Turn, Turns, build
 
 TINY = {"kind": "mlp", "widths": [8, 8]}

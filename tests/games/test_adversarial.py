@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ganvas.data.batch import Batch
 from ganvas.errors import UsageError
-from ganvas.games.objectives import NonSaturating
+from ganvas.games.parts.objectives.classification import NonSaturating
 from ganvas.networks import Discriminator, Generator
 from ganvas.play import Noise
 from tests.games.tables import (

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganvas.data.batch import Batch
 from ganvas.errors import UsageError
-from ganvas.games.augmentation import Augment, mirrored, picked
+from ganvas.games.parts.augmentation import Augment, mirrored, picked
 from ganvas.play import Noise
 from tests.games.tables import SMALL_IMAGES, play, rounds
 

@@ -10,15 +10,11 @@ import torch
 from torch import nn
 
 from ganvas.errors import UsageError
-from ganvas.games.constraints import (
-    Clip,
-    Orthonormal,
-    Spectral,
-    Sphere,
-    Weight,
-    clip_,
-    share_at_bound,
-)
+from ganvas.games.parts.constraints.clip import Clip, clip_, share_at_bound
+from ganvas.games.parts.constraints.orthonormal import Orthonormal
+from ganvas.games.parts.constraints.spectral import Spectral
+from ganvas.games.parts.constraints.sphere import Sphere
+from ganvas.games.parts.constraints.weight import Weight
 from ganvas.nn import BatchNorm, LayerNorm, orthonormality, singular_values, weight_norm
 from tests.games.tables import TINY, judge_learns, play, rounds
 

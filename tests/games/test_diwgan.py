@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ganvas.data.laws import law
 from ganvas.errors import UsageError
-from ganvas.games import matching
-from ganvas.games.density import (
+from ganvas.games.parts import matching
+from ganvas.games.parts.density import (
     herd,
     kmeans,
     leave_one_out_bandwidth,
@@ -23,7 +23,7 @@ from ganvas.games.density import (
     log_sum_exp,
     perturbed,
 )
-from ganvas.games.representatives import bounded, entropy
+from ganvas.games.parts.representatives import bounded, entropy
 from ganvas.play import Noise
 from ganvas.play.ranks import Ranks
 from tests.games.tables import SMALL_IMAGES, TINY, play

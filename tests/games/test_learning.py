@@ -16,7 +16,7 @@ from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.games import find_game, systems
-from ganvas.games.judge import Judge
+from ganvas.games.parts.judge import Judge
 from ganvas.metrics.distances import wasserstein_assignment
 from ganvas.play import Game, Noise, Turns, build
 

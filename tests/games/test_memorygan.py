@@ -14,9 +14,10 @@ from torch import Tensor
 from ganvas.data.batch import Batch
 from ganvas.errors import GanvasError, UsageError
 from ganvas.games import find_game
-from ganvas.games.judge import Verdict
 from ganvas.games.memorygan import Jitter
-from ganvas.games.objectives import Minimax, ReverseKL, UpDown
+from ganvas.games.parts.judge import Verdict
+from ganvas.games.parts.objectives.classification import Minimax, ReverseKL
+from ganvas.games.parts.objectives.updown import UpDown
 from ganvas.model import load, save_model
 from ganvas.networks.base import MemoryHead
 from ganvas.play import Noise

@@ -11,17 +11,16 @@ from torch import Tensor, nn, tensor
 from ganvas.config import Schedule
 from ganvas.data.batch import Batch
 from ganvas.errors import UsageError
-from ganvas.games.penalties import (
-    R1,
-    R2,
-    Dragan,
-    GradientPenalty,
+from ganvas.games.parts.penalties import (
     input_gradient,
     interpolates,
     norm_cost,
     penalise,
     squared_norms,
 )
+from ganvas.games.parts.penalties.dragan import Dragan
+from ganvas.games.parts.penalties.gradient import GradientPenalty
+from ganvas.games.parts.penalties.zero_centred import R1, R2
 from ganvas.play import Noise
 from tests.games.tables import SMALL_IMAGES, TINY, play
 

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from ganvas.data.batch import Batch
 from ganvas.errors import UsageError
-from ganvas.games.objectives import Minimax, NonSaturating
-from ganvas.games.terms import History
-from ganvas.games.views import Pack, pack_around
+from ganvas.games.parts.objectives.classification import Minimax, NonSaturating
+from ganvas.games.parts.terms import History
+from ganvas.games.parts.views import Pack, pack_around
 from ganvas.networks.base import BatchHead, Head
 from ganvas.play import SGD, Noise, Player, Turns
 from tests.games.tables import SMALL_IMAGES, TINY, play, rounds

@@ -15,8 +15,8 @@ from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
-from ganvas.games.latents import Gaussian, NormalLatent, PowerSphericalLatent, VMFLatent
-from ganvas.games.likelihoods import BernoulliLikelihood, NormalLikelihood
+from ganvas.games.parts.latents import Gaussian, NormalLatent, PowerSphericalLatent, VMFLatent
+from ganvas.games.parts.likelihoods import BernoulliLikelihood, NormalLikelihood
 from ganvas.games.svae import SVAE, SVAEConfig, baseline
 from ganvas.metrics.classification import neighbour_accuracy
 from ganvas.play import Noise, Turns, build

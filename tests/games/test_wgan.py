@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn, tensor
 
-from ganvas.games.objectives import Wasserstein
+from ganvas.games.parts.objectives.wasserstein import Wasserstein
 from tests.games.tables import SMALL_IMAGES, judge_learns, play, rounds
 
 MINUTE = {

@@ -12,8 +12,9 @@ from ganvas.config import value_at
 from ganvas.data.batch import Batch
 from ganvas.data.spec import spec_of
 from ganvas.errors import UsageError
-from ganvas.games.objectives import Wasserstein
-from ganvas.games.penalties import GradientPenalty, input_gradient, penalise, squared_norms
+from ganvas.games.parts.objectives.wasserstein import Wasserstein
+from ganvas.games.parts.penalties import input_gradient, penalise, squared_norms
+from ganvas.games.parts.penalties.gradient import GradientPenalty
 from ganvas.games.wgan_gp import WGANGP, WGANGPConfig
 from ganvas.play import Noise
 from ganvas.recipes import load_recipe, names

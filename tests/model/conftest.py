@@ -10,7 +10,7 @@ from ganvas.data.domains.images import Images
 from ganvas.data.domains.points import Points
 from ganvas.data.spec import spec_of
 from ganvas.games.gan import GAN, GANConfig
-from ganvas.games.priors import Normal
+from ganvas.games.parts.priors.normal import Normal
 from ganvas.model import Model, Provenance, save_model
 from ganvas.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from ganvas.play import Game, build

@@ -15,7 +15,7 @@ from ganvas.cli.options import Game, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say, table
 from ganvas.errors import UsageError
 from ganvas.files import disk_errors, write_whole
-from ganvas.games.representatives import CanPair, entropy
+from ganvas.games.parts.representatives import CanPair, entropy
 from ganvas.model import Model
 from ganvas.model.trained import Array
 from ganvas.report.pairs import Floats, Matched, pair_figure

@@ -19,8 +19,8 @@ from ganvas.data.source import REFERENCE, ArraySource
 from ganvas.data.spec import AnyArray
 from ganvas.errors import UsageError
 from ganvas.games import permitted
-from ganvas.games.adversarial import Adversarial, learn
-from ganvas.games.penalties import input_gradient, interpolates, squared_norms
+from ganvas.games.parts.adversarial import Adversarial, learn
+from ganvas.games.parts.penalties import input_gradient, interpolates, squared_norms
 from ganvas.metrics.distances import wasserstein_assignment
 from ganvas.model import MODEL, load
 from ganvas.model.storage import code_of, find, read

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.gallery.exhibit import Exhibit, Row
-from ganvas.games.terms import History
+from ganvas.games.parts.terms import History
 from ganvas.report.figures import Panel, figure
 from ganvas.report.marks import Dots, Line
 from ganvas.report.svg import INK

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ganvas.gallery.exhibit import Exhibit, Row
 from ganvas.gallery.playing import Table, mlp, points, table
-from ganvas.games.penalties import input_gradient, interpolates, squared_norms
+from ganvas.games.parts.penalties import input_gradient, interpolates, squared_norms
 from ganvas.play import Noise
 from ganvas.report.figures import Panel, figure
 from ganvas.report.marks import Bars, Dots, Line, Picture

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ganvas.gallery.exhibit import Exhibit, Row
 from ganvas.gallery.playing import Table, atoms, gradient_norm, mlp, points, table
 from ganvas.gallery.theory import normal
-from ganvas.games.objectives import Minimax, NonSaturating
+from ganvas.games.parts.objectives.classification import Minimax, NonSaturating
 from ganvas.metrics.distances import wasserstein_1d
 from ganvas.play import Noise
 from ganvas.report.figures import Panel, figure

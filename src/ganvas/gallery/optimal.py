@@ -17,7 +17,7 @@ from torch import Tensor
 from ganvas.gallery.exhibit import Exhibit, Row
 from ganvas.gallery.playing import ADAM, Table, atoms, mlp, table
 from ganvas.gallery.theory import normal
-from ganvas.games.penalties import input_gradient
+from ganvas.games.parts.penalties import input_gradient
 from ganvas.play import Noise
 from ganvas.report.figures import Panel, figure
 from ganvas.report.marks import Area, Line

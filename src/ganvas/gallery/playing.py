@@ -17,7 +17,7 @@ from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import ArraySource, Source
 from ganvas.games import find_game
-from ganvas.games.adversarial import Adversarial, learn
+from ganvas.games.parts.adversarial import Adversarial, learn
 from ganvas.play import Noise, Turns, build
 
 Look = Callable[[int], None]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ganvas.gallery.exhibit import Exhibit, Row
 from ganvas.gallery.playing import Table, atoms, mlp, table
-from ganvas.games.objectives import Minimax, NonSaturating
+from ganvas.games.parts.objectives.classification import Minimax, NonSaturating
 from ganvas.metrics.distances import (
     earth_mover,
     parallel_lines,

@@ -1,6 +1,7 @@
 """Games: the rules of each system, one file per system.
 
 Nothing is registered: system ``wgan-gp`` is the class in ``ganvas/games/wgan_gp.py`` that says so.
+What several systems are made of lies in `ganvas.games.parts`.
 A game of one's own is ``module:Class``, importable from the current folder. Files may say so, but
 only the user's own words (``--game``, or ``game=`` in Python) have it imported: a recipe or run
 that somebody else made runs no code.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -20,36 +22,10 @@ from ganvas.errors import ADDRESS, UsageError, did_you_mean, flag
 if TYPE_CHECKING:
     from ganvas.play import Game
 
-PARTS = frozenset(
-    {
-        "__init__",
-        "adversarial",
-        "advice",
-        "augmentation",
-        "constraints",
-        "density",
-        "heads",
-        "held_out",
-        "joint",
-        "judge",
-        "latents",
-        "likelihoods",
-        "matching",
-        "objectives",
-        "penalties",
-        "priors",
-        "remembering",
-        "representatives",
-        "terms",
-        "views",
-    }
-)
-"""Files here that are no systems, but what systems are made of."""
-
 
 def systems() -> list[str]:
     """Return the names of all systems, in alphabetical order."""
-    stems = {path.stem for path in Path(__file__).parent.glob("*.py")} - PARTS
+    stems = (path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
     return sorted(stem.replace("_", "-") for stem in stems)
 
 
@@ -95,7 +71,7 @@ def own_game(own: str | type[Game]) -> type[Game]:
         UsageError: there is no such module or class.
     """
     if not isinstance(own, str):
-        return own
+        return _with_kinds(own)
     if not ADDRESS.fullmatch(own):
         raise UsageError(f"--game {own}: expected MODULE:CLASS, such as my_game:MyGame")
     name, _, wanted = own.partition(":")
@@ -118,7 +94,14 @@ def own_game(own: str | type[Game]) -> type[Game]:
             "Games are subclasses of ganvas.play.Game with a system name of their own; there: "
             f"{', '.join(games) or 'none'}"
         )
-    return games[wanted]
+    return _with_kinds(games[wanted])
+
+
+@cache
+def _with_kinds(game: type[Game]) -> type[Game]:
+    """Return a game whose settings know the kinds (`ganvas.kinds`) that came with its module."""
+    game.Config.model_rebuild(force=True)
+    return game
 
 
 def address(game: str | type[Game]) -> str:

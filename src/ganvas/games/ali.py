@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganvas.data.feed import Feed
-from ganvas.games.joint import Joint, JointSettings
+from ganvas.games.parts.joint import Joint, JointSettings
 from ganvas.networks import EncoderConfig, MLPEncoder
 from ganvas.play import Turns
 

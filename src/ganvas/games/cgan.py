@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from ganvas.config import Schedule
 from ganvas.data.feed import Feed
-from ganvas.games.adversarial import Adversarial, AdversarialConfig, Labels
-from ganvas.games.advice import plain_method
-from ganvas.games.priors import Hypercube, Prior
+from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig, Labels
+from ganvas.games.parts.advice import plain_method
+from ganvas.games.parts.priors import AnyPrior
+from ganvas.games.parts.priors.uniform import Hypercube
 from ganvas.networks import (
     CganMLPDiscriminator,
     CganMLPGenerator,
@@ -49,7 +50,7 @@ class CGANConfig(AdversarialConfig):
     them for other horizons.
     """
 
-    latent: Prior = Hypercube(dim=100)
+    latent: AnyPrior = Hypercube(dim=100)
     generator: GeneratorConfig = CganMLPGenerator()
     discriminator: DiscriminatorConfig = CganMLPDiscriminator()
     conditional: bool | list[str] = True

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ganvas.data.feed import Feed
-from ganvas.games.adversarial import Adversarial, AdversarialConfig
-from ganvas.games.advice import plain_method
-from ganvas.games.priors import Prior, Uniform
+from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig
+from ganvas.games.parts.advice import plain_method
+from ganvas.games.parts.priors import AnyPrior
+from ganvas.games.parts.priors.uniform import Uniform
 from ganvas.networks import DCGANDiscriminator, DCGANGenerator, DiscriminatorConfig, GeneratorConfig
 from ganvas.play import Adam, OptimiserConfig, Turns
 
@@ -15,7 +16,7 @@ from ganvas.play import Adam, OptimiserConfig, Turns
 class DCGANConfig(AdversarialConfig):
     """The paper's settings: z uniform on [−1, 1]^100, Adam 2e-4 with β = (0.5, 0.999)."""
 
-    latent: Prior = Uniform(dim=100)
+    latent: AnyPrior = Uniform(dim=100)
     generator: GeneratorConfig = DCGANGenerator()
     discriminator: DiscriminatorConfig = DCGANDiscriminator()
     generator_optimiser: OptimiserConfig = Adam(lr=2e-4, beta1=0.5, beta2=0.999)

@@ -18,11 +18,20 @@ from ganvas.config import Amount, value_at
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
-from ganvas.games import matching
-from ganvas.games.adversarial import Adversarial, AdversarialConfig
-from ganvas.games.density import distinct, leave_one_out_bandwidth, log_density
-from ganvas.games.priors import Normal, Prior
-from ganvas.games.representatives import Choice, Pairs, Summary, Trail, bounded, chosen, entropy
+from ganvas.games.parts import matching
+from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig
+from ganvas.games.parts.density import distinct, leave_one_out_bandwidth, log_density
+from ganvas.games.parts.priors import AnyPrior
+from ganvas.games.parts.priors.normal import Normal
+from ganvas.games.parts.representatives import (
+    Choice,
+    Pairs,
+    Summary,
+    Trail,
+    bounded,
+    chosen,
+    entropy,
+)
 from ganvas.networks import (
     DiscriminatorConfig,
     EncoderConfig,
@@ -60,7 +69,7 @@ class DIWGANConfig(AdversarialConfig):
         past: batches of fakes that are remembered.
     """
 
-    latent: Prior = Normal(dim=256)
+    latent: AnyPrior = Normal(dim=256)
     generator: GeneratorConfig = MLPGenerator(widths=(128, 128), init="glorot")
     discriminator: DiscriminatorConfig = MLPDiscriminator(
         widths=(128,), activation="relu", init="glorot"

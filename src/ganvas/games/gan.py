@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ganvas.data.feed import Feed
-from ganvas.games.adversarial import Adversarial, AdversarialConfig
-from ganvas.games.advice import plain_method
-from ganvas.games.priors import Normal, Prior
+from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig
+from ganvas.games.parts.advice import plain_method
+from ganvas.games.parts.priors import AnyPrior
+from ganvas.games.parts.priors.normal import Normal
 from ganvas.networks import DiscriminatorConfig, GeneratorConfig, MLPDiscriminator, MLPGenerator
 from ganvas.play import Turns
 
@@ -18,7 +19,7 @@ class GANConfig(AdversarialConfig):
     ``objective: minimax`` is the saturating game of Eq. 1; the default is its non-saturating twin.
     """
 
-    latent: Prior = Normal(dim=16)
+    latent: AnyPrior = Normal(dim=16)
     generator: GeneratorConfig = MLPGenerator(widths=(128, 128))
     discriminator: DiscriminatorConfig = MLPDiscriminator(widths=(128, 128))
 

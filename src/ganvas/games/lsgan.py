@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ganvas.data.feed import Feed
-from ganvas.games.adversarial import Adversarial, AdversarialConfig
-from ganvas.games.objectives import LeastSquares, Objective
-from ganvas.games.priors import Normal, Prior
+from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig
+from ganvas.games.parts.objectives import AnyObjective
+from ganvas.games.parts.objectives.least_squares import LeastSquares
+from ganvas.games.parts.priors import AnyPrior
+from ganvas.games.parts.priors.normal import Normal
 from ganvas.networks import DCGANDiscriminator, DCGANGenerator, DiscriminatorConfig, GeneratorConfig
 from ganvas.play import OptimiserConfig, RMSProp, Turns
 
@@ -15,10 +17,10 @@ from ganvas.play import OptimiserConfig, RMSProp, Turns
 class LSGANConfig(AdversarialConfig):
     """The baseline of Gulrajani et al. 2017: targets 1 and 0, both losses halved, RMSProp 1e-4."""
 
-    latent: Prior = Normal(dim=128)
+    latent: AnyPrior = Normal(dim=128)
     generator: GeneratorConfig = DCGANGenerator()
     discriminator: DiscriminatorConfig = DCGANDiscriminator()
-    objective: Objective = LeastSquares(real=1.0, fake=0.0, wanted=1.0)
+    objective: AnyObjective = LeastSquares(real=1.0, fake=0.0, wanted=1.0)
     generator_optimiser: OptimiserConfig = RMSProp(lr=1e-4)
     discriminator_optimiser: OptimiserConfig = RMSProp(lr=1e-4)
 

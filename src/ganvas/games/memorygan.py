@@ -16,12 +16,14 @@ from ganvas.data.feed import Feed
 from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
 from ganvas.errors import GanvasError, UsageError
-from ganvas.games.adversarial import Adversarial, AdversarialConfig, Labels
-from ganvas.games.advice import ADVICE, MEASURED, nothing
-from ganvas.games.judge import Verdict, Verdicts
-from ganvas.games.objectives import Minimax, NonSaturating, ReverseKL, UpDown
-from ganvas.games.priors import Normal, Prior
-from ganvas.games.remembering import Remembering, held_out_scores
+from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig, Labels
+from ganvas.games.parts.advice import ADVICE, MEASURED, nothing
+from ganvas.games.parts.judge import Verdict, Verdicts
+from ganvas.games.parts.objectives.classification import Minimax, NonSaturating, ReverseKL
+from ganvas.games.parts.objectives.updown import UpDown
+from ganvas.games.parts.priors import AnyPrior
+from ganvas.games.parts.priors.normal import Normal
+from ganvas.games.parts.remembering import Remembering, held_out_scores
 from ganvas.latent.slots import readings, settled
 from ganvas.metrics.protocol import Score
 from ganvas.networks import (
@@ -79,7 +81,7 @@ class MemoryGANConfig(AdversarialConfig):
         update_in_generator_step: let the memory follow the fakes of G's turn, too (the code).
     """
 
-    latent: Prior = Normal(dim=2)
+    latent: AnyPrior = Normal(dim=2)
     generator: GeneratorConfig = DCGANGenerator()
     discriminator: DiscriminatorConfig = DCGANDiscriminator()
     objective: Losses = Minimax()  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -7,9 +7,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from ganvas.data.feed import Feed
-from ganvas.games.adversarial import Adversarial, AdversarialConfig
-from ganvas.games.objectives import NonSaturating, Objective
-from ganvas.games.priors import Normal, Prior
+from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig
+from ganvas.games.parts.objectives import AnyObjective
+from ganvas.games.parts.objectives.classification import NonSaturating
+from ganvas.games.parts.priors import AnyPrior
+from ganvas.games.parts.priors.normal import Normal
 from ganvas.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -22,10 +24,10 @@ from ganvas.play import Turns
 class PacGANConfig(AdversarialConfig):
     """PacDCGAN2: pairs, and a DCGAN in all else."""
 
-    latent: Prior = Normal(dim=100)
+    latent: AnyPrior = Normal(dim=100)
     generator: GeneratorConfig = DCGANGenerator()
     discriminator: DiscriminatorConfig = DCGANDiscriminator()
-    objective: Objective = NonSaturating()
+    objective: AnyObjective = NonSaturating()
     packing: int = Field(default=2, ge=1)
 
 

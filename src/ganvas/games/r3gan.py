@@ -6,10 +6,13 @@ from typing import ClassVar
 
 from ganvas.config import Amount, Schedule
 from ganvas.data.feed import Feed
-from ganvas.games.adversarial import Adversarial, AdversarialConfig, Labels
-from ganvas.games.objectives import Objective, Relativistic
-from ganvas.games.penalties import R1, R2, Penalty
-from ganvas.games.priors import Normal, Prior
+from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig, Labels
+from ganvas.games.parts.objectives import AnyObjective
+from ganvas.games.parts.objectives.relativistic import Relativistic
+from ganvas.games.parts.penalties import Penalty
+from ganvas.games.parts.penalties.zero_centred import R1, R2
+from ganvas.games.parts.priors import AnyPrior
+from ganvas.games.parts.priors.normal import Normal
 from ganvas.networks import DiscriminatorConfig, GeneratorConfig, R3Discriminator, R3Generator
 from ganvas.play import Adam, OptimiserConfig, Turns
 from ganvas.play.advice import Offer
@@ -24,10 +27,10 @@ class R3GANConfig(AdversarialConfig):
         gamma: γ of R1 and of R2, in every penalised step.
     """
 
-    latent: Prior = Normal(dim=64)
+    latent: AnyPrior = Normal(dim=64)
     generator: GeneratorConfig = R3Generator()
     discriminator: DiscriminatorConfig = R3Discriminator()
-    objective: Objective = Relativistic()
+    objective: AnyObjective = Relativistic()
     gamma: Amount = Schedule(start=0.05, end=0.005)
     labels: Labels = Labels(fakes="batch", generator="batch")
     generator_optimiser: OptimiserConfig = FALLING

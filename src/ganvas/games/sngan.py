@@ -15,12 +15,15 @@ from ganvas.config import Schedule
 from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
-from ganvas.games.adversarial import Adversarial, AdversarialConfig, Labels
-from ganvas.games.constraints import Constraint, Spectral
-from ganvas.games.objectives import Hinge, Objective
-from ganvas.games.penalties import logits_and_gradient, squared_norms
-from ganvas.games.priors import Normal, Prior
-from ganvas.games.views import Pack
+from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig, Labels
+from ganvas.games.parts.constraints import AnyConstraint
+from ganvas.games.parts.constraints.spectral import Spectral
+from ganvas.games.parts.objectives import AnyObjective
+from ganvas.games.parts.objectives.hinge import Hinge
+from ganvas.games.parts.penalties import logits_and_gradient, squared_norms
+from ganvas.games.parts.priors import AnyPrior
+from ganvas.games.parts.priors.normal import Normal
+from ganvas.games.parts.views import Pack
 from ganvas.networks import (
     DiscriminatorConfig,
     GeneratorConfig,
@@ -41,11 +44,11 @@ class SNGANConfig(AdversarialConfig):
             whole discriminator's slope, in the log; 0 for never.
     """
 
-    latent: Prior = Normal(dim=128)
+    latent: AnyPrior = Normal(dim=128)
     generator: GeneratorConfig = ResNetGenerator(width=256)
     discriminator: DiscriminatorConfig = ResNetDiscriminator(head_bias=False)
-    objective: Objective = Hinge()
-    constraint: Constraint | None = Spectral()
+    objective: AnyObjective = Hinge()
+    constraint: AnyConstraint | None = Spectral()
     discriminator_steps: int = Field(default=5, ge=1)
     generator_batch: int = Field(default=2, ge=1)
     labels: Labels = Labels(fakes="uniform", generator="uniform")

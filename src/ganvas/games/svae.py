@@ -13,8 +13,8 @@ from ganvas.data.feed import Feed
 from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
-from ganvas.games.latents import Latent, Posterior, VMFLatent
-from ganvas.games.likelihoods import BernoulliLikelihood, Likelihood
+from ganvas.games.parts.latents import Latent, Posterior, VMFLatent
+from ganvas.games.parts.likelihoods import BernoulliLikelihood, Likelihood
 from ganvas.metrics.held_out import (
     Estimates,
     Evaluation,

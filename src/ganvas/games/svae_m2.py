@@ -20,9 +20,9 @@ from ganvas.data.samplers import InTurn, Streaming
 from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
-from ganvas.games.adversarial import chosen
-from ganvas.games.latents import Latent, Posterior, VMFLatent
-from ganvas.games.likelihoods import BernoulliLikelihood, Likelihood
+from ganvas.games.parts.adversarial import chosen
+from ganvas.games.parts.latents import Latent, Posterior, VMFLatent
+from ganvas.games.parts.likelihoods import BernoulliLikelihood, Likelihood
 from ganvas.games.svae import baseline, require_plain
 from ganvas.metrics.held_out import accuracy_score, labelled_places
 from ganvas.metrics.protocol import Score

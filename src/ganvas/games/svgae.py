@@ -22,7 +22,7 @@ from ganvas.data.samplers import Streaming, Whole
 from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
-from ganvas.games.latents import Latent, VMFLatent
+from ganvas.games.parts.latents import Latent, VMFLatent
 from ganvas.metrics.links import evaluate_links, link_auc
 from ganvas.metrics.protocol import Score
 from ganvas.networks.gcn import GCN, propagation

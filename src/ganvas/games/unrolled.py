@@ -10,10 +10,12 @@ from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
-from ganvas.games.adversarial import Adversarial, AdversarialConfig
-from ganvas.games.constraints import Orthonormal
-from ganvas.games.objectives import Minimax, Objective
-from ganvas.games.priors import Normal, Prior
+from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig
+from ganvas.games.parts.constraints.orthonormal import Orthonormal
+from ganvas.games.parts.objectives import AnyObjective
+from ganvas.games.parts.objectives.classification import Minimax
+from ganvas.games.parts.priors import AnyPrior
+from ganvas.games.parts.priors.normal import Normal
 from ganvas.networks import DiscriminatorConfig, GeneratorConfig, MLPDiscriminator, MLPGenerator
 from ganvas.play import Adam, Loss, OptimiserConfig, Turns
 from ganvas.play.advice import Offer
@@ -32,10 +34,10 @@ class UnrolledConfig(AdversarialConfig):
             else it lowers the objective's generator loss, judged by the unrolled discriminator.
     """
 
-    latent: Prior = Normal(dim=256)
+    latent: AnyPrior = Normal(dim=256)
     generator: GeneratorConfig = MLPGenerator.model_validate(TOY)
     discriminator: DiscriminatorConfig = MLPDiscriminator.model_validate(TOY)
-    objective: Objective = Minimax()
+    objective: AnyObjective = Minimax()
     generator_optimiser: OptimiserConfig = Adam(lr=1e-3, beta1=0.5, beta2=0.999)
     discriminator_optimiser: OptimiserConfig = Adam(lr=1e-4, beta1=0.5, beta2=0.999)
     unrolling_steps: int = Field(default=5, ge=0)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
-from ganvas.games.joint import Joint, JointSettings
+from ganvas.games.parts.joint import Joint, JointSettings
 from ganvas.nn import all_reduce, world_size
 from ganvas.play import Noise, Stage, Turns
 from ganvas.play.advice import Offer

@@ -9,10 +9,13 @@ from pydantic import Field
 from ganvas.config import Settings
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
-from ganvas.games.adversarial import Adversarial, AdversarialConfig
-from ganvas.games.constraints import Clip, Constraint
-from ganvas.games.objectives import Objective, Wasserstein
-from ganvas.games.priors import Normal, Prior
+from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig
+from ganvas.games.parts.constraints import AnyConstraint
+from ganvas.games.parts.constraints.clip import Clip
+from ganvas.games.parts.objectives import AnyObjective
+from ganvas.games.parts.objectives.wasserstein import Wasserstein
+from ganvas.games.parts.priors import AnyPrior
+from ganvas.games.parts.priors.normal import Normal
 from ganvas.networks import DCGANDiscriminator, DCGANGenerator, DiscriminatorConfig, GeneratorConfig
 from ganvas.play import OptimiserConfig, RMSProp, Turns
 
@@ -37,11 +40,11 @@ class WarmUp(Settings):
 class WGANConfig(AdversarialConfig):
     """Algorithm 1: RMSProp 5e-5, c = 0.01, five critic steps; PyTorch's constants of RMSProp."""
 
-    latent: Prior = Normal(dim=100)
+    latent: AnyPrior = Normal(dim=100)
     generator: GeneratorConfig = DCGANGenerator()
     discriminator: DiscriminatorConfig = DCGANDiscriminator()
-    objective: Objective = Wasserstein()
-    constraint: Constraint | None = Clip(bound=0.01)
+    objective: AnyObjective = Wasserstein()
+    constraint: AnyConstraint | None = Clip(bound=0.01)
     discriminator_steps: int = Field(default=5, ge=1)
     warm_up: WarmUp = WarmUp()
     generator_optimiser: OptimiserConfig = RMSProp(lr=5e-5)

@@ -7,10 +7,13 @@ from typing import ClassVar
 from pydantic import Field
 
 from ganvas.data.feed import Feed
-from ganvas.games.adversarial import Adversarial, AdversarialConfig
-from ganvas.games.objectives import Objective, Wasserstein
-from ganvas.games.penalties import GradientPenalty, Penalty
-from ganvas.games.priors import Normal, Prior
+from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig
+from ganvas.games.parts.objectives import AnyObjective
+from ganvas.games.parts.objectives.wasserstein import Wasserstein
+from ganvas.games.parts.penalties import AnyPenalty
+from ganvas.games.parts.penalties.gradient import GradientPenalty
+from ganvas.games.parts.priors import AnyPrior
+from ganvas.games.parts.priors.normal import Normal
 from ganvas.networks import (
     DiscriminatorConfig,
     GeneratorConfig,
@@ -30,11 +33,13 @@ class WGANGPConfig(AdversarialConfig):
     ones in the generator's; classification weighs 1 on real samples, 0.1 on fakes.
     """
 
-    latent: Prior = Normal(dim=128)
+    latent: AnyPrior = Normal(dim=128)
     generator: GeneratorConfig = ResNetGenerator()
     discriminator: DiscriminatorConfig = ResNetDiscriminator(pool="mean", labels="auxiliary")
-    objective: Objective = Wasserstein()
-    penalties: dict[str, Penalty | None] = Field(default={"gradient": GradientPenalty(weight=10.0)})
+    objective: AnyObjective = Wasserstein()
+    penalties: dict[str, AnyPenalty | None] = Field(
+        default={"gradient": GradientPenalty(weight=10.0)}
+    )
     discriminator_steps: int = Field(default=5, ge=1)
     generator_optimiser: OptimiserConfig = Adam(lr=1e-4, beta1=0.0, beta2=0.9)
     discriminator_optimiser: OptimiserConfig = Adam(lr=1e-4, beta1=0.0, beta2=0.9)

@@ -10,9 +10,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
-
-from ganvas.networks.base import Discriminator, Generator, Head, LabelUse
+from ganvas.networks.base import (
+    Discriminator,
+    DiscriminatorSettings,
+    Generator,
+    GeneratorSettings,
+    Head,
+    LabelUse,
+)
 from ganvas.networks.bottleneck import BottleneckDiscriminator, BottleneckGenerator
 from ganvas.networks.cgan_mlp import CganMLPDiscriminator, CganMLPGenerator
 from ganvas.networks.conditions import Conditions
@@ -34,7 +39,7 @@ from ganvas.networks.memory_dcgan import MemoryDCGANDiscriminator, MemoryDCGANGe
 from ganvas.networks.memory_resnet import MemoryResNetDiscriminator, MemoryResNetGenerator
 from ganvas.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganvas.networks.named import by_name
-from ganvas.networks.presets import PRESETS, AnyDiscriminator, AnyGenerator
+from ganvas.networks.presets import PRESETS
 from ganvas.networks.r3 import R3Discriminator, R3Generator
 from ganvas.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from ganvas.networks.vae import Classifier, Inference, Place, between, inference
@@ -56,10 +61,12 @@ __all__ = [
     "Description",
     "Discriminator",
     "DiscriminatorConfig",
+    "DiscriminatorSettings",
     "Encoder",
     "EncoderConfig",
     "Generator",
     "GeneratorConfig",
+    "GeneratorSettings",
     "Head",
     "Inference",
     "JointConfig",
@@ -83,12 +90,8 @@ __all__ = [
     "inference",
 ]
 
-GeneratorConfig = Annotated[
-    Annotated[AnyGenerator, Field(discriminator="kind")], by_name(PRESETS, 0, AnyGenerator)
-]
+GeneratorConfig = Annotated[GeneratorSettings, *by_name(GeneratorSettings, PRESETS, 0)]
 """Settings of any generator, or the name of a preset."""
 
-DiscriminatorConfig = Annotated[
-    Annotated[AnyDiscriminator, Field(discriminator="kind")], by_name(PRESETS, 1, AnyDiscriminator)
-]
+DiscriminatorConfig = Annotated[DiscriminatorSettings, *by_name(DiscriminatorSettings, PRESETS, 1)]
 """Settings of any discriminator, or the name of a preset."""

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganvas.config import Settings
 from ganvas.errors import UsageError
+from ganvas.networks.conditions import NONE, Conditions
 from ganvas.nn import Memory, MinibatchDeviation, MinibatchDiscrimination, lookup, one_hot
+
+if TYPE_CHECKING:
+    from ganvas.data.domain import Domain
 
 LabelUse = Literal["none", "concat", "projection", "auxiliary"]
 """How a discriminator uses class labels, if the data have any.
@@ -18,6 +24,38 @@ LabelUse = Literal["none", "concat", "projection", "auxiliary"]
 "concat": as further inputs; "projection": by an inner product with the features (Miyato & Koyama
 2018); "auxiliary": not as an input, but `Discriminator.classify` predicts them (AC-GAN).
 """
+
+
+class GeneratorSettings(Settings, ABC):
+    """Settings of a generator; every family of networks has its own, found by ``kind``."""
+
+    kind: Any
+
+    @abstractmethod
+    def build(self, domain: Domain, latent: int, conditions: Conditions = NONE) -> Generator:
+        """Return the network for a kind of data, latents of a width, and conditions.
+
+        Raises:
+            UsageError: the family is not for such data.
+        """
+
+
+class DiscriminatorSettings(Settings, ABC):
+    """Settings of a discriminator; every family of networks has its own, found by ``kind``."""
+
+    kind: Any
+
+    @abstractmethod
+    def build(self, domain: Domain, conditions: Conditions = NONE) -> Discriminator:
+        """Return the network for a kind of data, and conditions.
+
+        Raises:
+            UsageError: the family is not for such data.
+        """
+
+
+Presets = dict[str, tuple[GeneratorSettings, DiscriminatorSettings]]
+"""Pairs of networks that go together, by name."""
 
 
 def labels_of(y: Tensor | None, classes: int) -> Tensor:

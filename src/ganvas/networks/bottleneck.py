@@ -15,7 +15,15 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from ganvas.config import Settings
-from ganvas.networks.base import Discriminator, Generator, Head, LabelUse
+from ganvas.networks.base import (
+    Discriminator,
+    DiscriminatorSettings,
+    Generator,
+    GeneratorSettings,
+    Head,
+    LabelUse,
+    Presets,
+)
 from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Norm, halvings, image_shape, norm
 from ganvas.nn import initialise, sn
@@ -51,7 +59,7 @@ class _Bottleneck(Settings):
         return [BottleneckBlock(channels, channels, "none", self.norm) for _ in range(count)]
 
 
-class BottleneckGenerator(_Bottleneck):
+class BottleneckGenerator(_Bottleneck, GeneratorSettings):
     """Settings of the generator; labels join z as one-hot weights."""
 
     def build(
@@ -67,7 +75,7 @@ class BottleneckGenerator(_Bottleneck):
         )
 
 
-class BottleneckDiscriminator(_Bottleneck):
+class BottleneckDiscriminator(_Bottleneck, DiscriminatorSettings):
     """Settings of the critic.
 
     Attributes:
@@ -168,3 +176,10 @@ class BottleneckDiscriminatorNet(Discriminator):
     def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the last maps, flattened."""
         return self.blocks(self.first(self.with_label_maps(x, y))).flatten(1)
+
+
+PRESETS: Presets = {
+    # WGAN-GP's 101-layer networks (64×64×3, latent 128).
+    "resnet101": (BottleneckGenerator(), BottleneckDiscriminator(labels="auxiliary")),
+}
+"""Networks of this family that papers and benchmarks use, by name."""

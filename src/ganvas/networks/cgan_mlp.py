@@ -13,13 +13,15 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from ganvas.config import Settings
 from ganvas.networks.base import (
     Discriminator,
+    DiscriminatorSettings,
     Generator,
+    GeneratorSettings,
     Head,
     Output,
     OutputUnit,
+    Presets,
     labels_of,
 )
 from ganvas.networks.conditions import NONE, Conditions
@@ -32,7 +34,7 @@ CganInit = Literal["pylearn2", "default"]
 """Initial weights: uniform on a small interval, as in the original GAN code, or torch's own."""
 
 
-class CganMLPGenerator(Settings):
+class CganMLPGenerator(GeneratorSettings):
     """Settings of the generator: z → z_width and y → y_width, joined → widths → sample.
 
     Attributes:
@@ -70,7 +72,7 @@ class CganMLPGenerator(Settings):
         return CganMLPGeneratorNet(self, domain.shape, latent, conditions.width, data_mean)
 
 
-class CganMLPDiscriminator(Settings):
+class CganMLPDiscriminator(DiscriminatorSettings):
     """Settings of the discriminator: x → x_width and y → y_width, joined → widths → score.
 
     Hidden layers are maxout units of so many ``pieces``; one piece means a rectified layer.
@@ -172,3 +174,17 @@ def _unit(inputs: int, width: int, pieces: int, dropout: float) -> nn.Sequential
 def _units(inputs: int, widths: tuple[int, ...], pieces: int, dropout: float) -> nn.Sequential:
     pairs = zip((inputs, *widths), widths, strict=False)
     return nn.Sequential(*(_unit(a, b, pieces, dropout) for a, b in pairs))
+
+
+PRESETS: Presets = {
+    # cGAN system A (28×28, latent 100, 10 classes): 2,413,984 and 1,224,351.
+    "cgan": (CganMLPGenerator(), CganMLPDiscriminator()),
+    # cGAN system B (word vectors of 200, latent 100, condition 4096): 8,744,700 and 10,120,901.
+    "cganB": (
+        CganMLPGenerator(z_width=500, y_width=2000, widths=(), output="none"),
+        CganMLPDiscriminator(
+            x_width=500, x_pieces=1, y_width=1200, y_pieces=1, widths=(1000,), pieces=3
+        ),
+    ),
+}
+"""Networks of this family that papers and benchmarks use, by name."""

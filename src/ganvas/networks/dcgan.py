@@ -15,7 +15,17 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from ganvas.config import Settings
-from ganvas.networks.base import Discriminator, Generator, Head, LabelUse, Output, OutputUnit
+from ganvas.networks.base import (
+    Discriminator,
+    DiscriminatorSettings,
+    Generator,
+    GeneratorSettings,
+    Head,
+    LabelUse,
+    Output,
+    OutputUnit,
+    Presets,
+)
 from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import (
     Block,
@@ -96,7 +106,7 @@ class _Ladder(Settings):
         return nn.Conv2d(inputs, outputs, 3, 1, 1, bias=self.biased)
 
 
-class DCGANGenerator(_Ladder):
+class DCGANGenerator(_Ladder, GeneratorSettings):
     """Settings of the generator.
 
     Attributes:
@@ -129,8 +139,8 @@ class DCGANGenerator(_Ladder):
         return DCGANGeneratorNet(self, image_shape(domain, "dcgan"), latent, conditions.width)
 
 
-class DCGANDiscriminator(_Ladder):
-    """Settings of the discriminator, or critic.
+class DCGANCritic(_Ladder):
+    """Settings of layers that look at images: of discriminators, and of what is built like them.
 
     Attributes:
         norm_first: whether the layer next to the image is normalised, too.
@@ -145,6 +155,10 @@ class DCGANDiscriminator(_Ladder):
     labels: LabelUse = "concat"
     head_bias: bool = True
     spectral: bool = False
+
+
+class DCGANDiscriminator(DCGANCritic, DiscriminatorSettings):
+    """Settings of the discriminator, or critic."""
 
     def build(self, domain: Domain, conditions: Conditions = NONE) -> DCGANDiscriminatorNet:
         """Return the network.
@@ -209,9 +223,7 @@ class DCGANGeneratorNet(Generator):
 class DCGANDiscriminatorNet(Discriminator):
     """Image [, label maps] → level 1 → … → level S → flatten → score."""
 
-    def __init__(
-        self, config: DCGANDiscriminator, shape: tuple[int, int, int], classes: int
-    ) -> None:
+    def __init__(self, config: DCGANCritic, shape: tuple[int, int, int], classes: int) -> None:
         super().__init__(classes, config.labels)
         sizes = config.sizes(shape[1:])
         doubled = fan(config.activation)
@@ -234,8 +246,10 @@ class DCGANDiscriminatorNet(Discriminator):
                 blocks.append(config.block(same, width, config.norm))
             channels = width
         self.blocks = nn.Sequential(*blocks)
-        units = channels * sizes[-1][0] * sizes[-1][1]
-        self.head = Head(units, self.classes, self.labels, bias=config.biased and config.head_bias)
+        self.width = channels * sizes[-1][0] * sizes[-1][1]
+        self.head = Head(
+            self.width, self.classes, self.labels, bias=config.biased and config.head_bias
+        )
         initialise(self, config.init, config.init_scale)
         sn(self, config.spectral)
 
@@ -246,3 +260,62 @@ class DCGANDiscriminatorNet(Discriminator):
     def lipschitz(self) -> float:
         """Return the product of the layers' norms."""
         return lipschitz(self.blocks) * lipschitz(self.head)
+
+
+PRESETS: Presets = {
+    # dcgan.torch, what most papers call DCGAN (64×64×3, latent 100): 3,576,704 and 2,765,568.
+    "dcgan": (DCGANGenerator(), DCGANDiscriminator()),
+    # Newmu/dcgan_code (64×64×3, latent 100): 18,885,760 and 17,232,768.
+    "newmu": (
+        DCGANGenerator(width=128, kernel=5, projection_norm="unit"),
+        DCGANDiscriminator(width=128, kernel=5),
+    ),
+    # WGAN-GP's baseline (64×64×3, latent 128): 5,364,739 and 4,316,545.
+    "dcganW": (
+        DCGANGenerator(kernel=5, bias=True, init="uniform"),
+        DCGANDiscriminator(kernel=5, bias=True, init="uniform", norm="layer", labels="auxiliary"),
+    ),
+    # WGAN's generator without batch norm, constant width (64×64×3, latent 128): 444,291.
+    "constant": (
+        DCGANGenerator(kernel=5, init="uniform", norm="none", growth="constant"),
+        DCGANDiscriminator(kernel=5, bias=True, init="uniform", norm="layer", labels="auxiliary"),
+    ),
+    # WGAN-GP's MNIST networks (28×28, latent 128): sides 4, 7, 14, 28.
+    "mnistW": (
+        DCGANGenerator(kernel=5, stages=3, norm="none", init="wgan_gp", output="sigmoid"),
+        DCGANDiscriminator(kernel=5, stages=3, norm="none", init="wgan_gp", labels="auxiliary"),
+    ),
+    # WGAN-GP's CIFAR-10 DCGAN (32×32×3, latent 128).
+    "cifarW": (
+        DCGANGenerator(width=128, kernel=5, bias=True, init="wgan_gp"),
+        DCGANDiscriminator(width=128, kernel=5, norm="none", init="wgan_gp", labels="auxiliary"),
+    ),
+    # SN-GAN's standard CNN (32×32×3, latent 128).
+    "sndcgan": (
+        DCGANGenerator(full_resolution=True, bias=True, init="normal"),
+        DCGANDiscriminator(
+            full_resolution=True,
+            extra=1,
+            norm="none",
+            slope=0.1,
+            init="normal",
+            labels="projection",
+            spectral=True,
+        ),
+    ),
+    # Stacked MNIST (28×28×3): PacGAN's copy of VEEGAN's (latent 100) …
+    "smD": (
+        DCGANGenerator(kernel=5, stages=4, bias=True, init="normal"),
+        DCGANDiscriminator(kernel=5, stages=4, bias=True, init="normal"),
+    ),
+    # … and of Unrolled GAN's (latent 256), with D of half and a quarter of G's width.
+    "smU2": (
+        DCGANGenerator(width=8, kernel=3, stages=3, full_resolution=True, bias=True),
+        DCGANDiscriminator(width=4, kernel=3, stages=3, norm_first=True, bias=True, slope=0.3),
+    ),
+    "smU4": (
+        DCGANGenerator(width=8, kernel=3, stages=3, full_resolution=True, bias=True),
+        DCGANDiscriminator(width=2, kernel=3, stages=3, norm_first=True, bias=True, slope=0.3),
+    ),
+}
+"""Networks of this family that papers and benchmarks use, by name."""

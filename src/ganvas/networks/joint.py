@@ -7,14 +7,16 @@ by PacGAN's authors; convolutional parts are DCGAN's.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import torch
 from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
+from ganvas.config import Settings
 from ganvas.networks.convolutional import image_shape
-from ganvas.networks.dcgan import DCGANDiscriminator
+from ganvas.networks.dcgan import DCGANCritic, DCGANDiscriminatorNet
 from ganvas.networks.mlp import MLPBody
 from ganvas.networks.named import by_name
 from ganvas.nn import Dropout, Init, initialise
@@ -73,7 +75,27 @@ class JointDiscriminator(nn.Module):
         return self.head(both).squeeze(1)
 
 
-class MLPEncoder(MLPBody):
+class EncoderSettings(Settings, ABC):
+    """Settings of an encoder, found by their ``kind``."""
+
+    kind: Any
+
+    @abstractmethod
+    def build(self, domain: Domain, latent: int) -> Encoder:
+        """Return the network for a kind of data, and latents of a width."""
+
+
+class JointSettings(Settings, ABC):
+    """Settings of a judge of pairs, found by their ``kind``."""
+
+    kind: Any
+
+    @abstractmethod
+    def build(self, domain: Domain, latent: int) -> JointDiscriminator:
+        """Return the network for a kind of data, and latents of a width."""
+
+
+class MLPEncoder(MLPBody, EncoderSettings):
     """Settings of a fully connected encoder.
 
     Attributes:
@@ -92,7 +114,7 @@ class MLPEncoder(MLPBody):
         return network
 
 
-class DCGANEncoder(DCGANDiscriminator):
+class DCGANEncoder(DCGANCritic, EncoderSettings):
     """Settings of a convolutional encoder: a DCGAN discriminator's layers, then linear heads.
 
     Attributes:
@@ -101,16 +123,16 @@ class DCGANEncoder(DCGANDiscriminator):
 
     spread: bool = False
 
-    def build(self, domain: Domain, latent: int) -> Encoder:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def build(self, domain: Domain, latent: int) -> Encoder:
         """Return the network.
 
         Raises:
             UsageError: the data are not images.
         """
-        inner = DCGANDiscriminator.build(self, domain)
+        inner = DCGANDiscriminatorNet(self, image_shape(domain, "dcgan"), 0)
         network = Encoder(
             nn.Sequential(inner.blocks, nn.Flatten()),
-            inner.head.score.in_features,  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
+            inner.width,
             latent,
             self.spread,
         )
@@ -118,7 +140,7 @@ class DCGANEncoder(DCGANDiscriminator):
         return network
 
 
-class MLPJoint(MLPBody):
+class MLPJoint(MLPBody, JointSettings):
     """Settings of a fully connected judge of z followed by x.
 
     Attributes:
@@ -138,7 +160,7 @@ class MLPJoint(MLPBody):
         return JointDiscriminator(nn.Flatten(), nn.Identity(), head)
 
 
-class DCGANJoint(DCGANDiscriminator):
+class DCGANJoint(DCGANCritic, JointSettings):
     """Settings of a convolutional judge: DCGAN's layers for x, linear ones for z, a head on both.
 
     Attributes:
@@ -152,15 +174,14 @@ class DCGANJoint(DCGANDiscriminator):
     head_width: PositiveInt = 1024
     z_layers: NonNegativeInt = 2
 
-    def build(self, domain: Domain, latent: int) -> JointDiscriminator:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def build(self, domain: Domain, latent: int) -> JointDiscriminator:
         """Return the network.
 
         Raises:
             UsageError: the data are not images.
         """
-        image_shape(domain, "dcgan")
-        inner = DCGANDiscriminator.build(self, domain)
-        features = cast(int, inner.head.score.in_features)  # pyright: ignore[reportAttributeAccessIssue]
+        inner = DCGANDiscriminatorNet(self, image_shape(domain, "dcgan"), 0)
+        features = inner.width
         z_layers: list[nn.Module] = []
         width = latent
         for _ in range(self.z_layers):
@@ -179,11 +200,9 @@ class DCGANJoint(DCGANDiscriminator):
         return network
 
 
-AnyEncoder = MLPEncoder | DCGANEncoder
-AnyJoint = MLPJoint | DCGANJoint
 SMD: dict[str, Any] = {"width": 64, "kernel": 5, "stages": 4}
 
-JOINT_PRESETS: dict[str, tuple[AnyEncoder, AnyJoint]] = {
+JOINT_PRESETS: dict[str, tuple[EncoderSettings, JointSettings]] = {
     # VEEGAN's notebook (2-D, latent 254): 49,662 and 33,025 parameters.
     "toyV": (MLPEncoder(widths=(128, 128)), MLPJoint(widths=(128,))),
     # The same, beside a generator that starts as PyTorch's layers do.
@@ -208,13 +227,8 @@ JOINT_PRESETS: dict[str, tuple[AnyEncoder, AnyJoint]] = {
     "dcgan": (DCGANEncoder(), DCGANJoint()),
 }
 
-
-EncoderConfig = Annotated[
-    Annotated[AnyEncoder, Field(discriminator="kind")], by_name(JOINT_PRESETS, 0, AnyEncoder)
-]
+EncoderConfig = Annotated[EncoderSettings, *by_name(EncoderSettings, JOINT_PRESETS, 0)]
 """Settings of an encoder, or the name of a preset."""
 
-JointConfig = Annotated[
-    Annotated[AnyJoint, Field(discriminator="kind")], by_name(JOINT_PRESETS, 1, AnyJoint)
-]
+JointConfig = Annotated[JointSettings, *by_name(JointSettings, JOINT_PRESETS, 1)]
 """Settings of a judge of pairs, or the name of a preset."""

@@ -13,7 +13,16 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from ganvas.config import Settings
-from ganvas.networks.base import Discriminator, Generator, Head, Output, OutputUnit
+from ganvas.networks.base import (
+    Discriminator,
+    DiscriminatorSettings,
+    Generator,
+    GeneratorSettings,
+    Head,
+    Output,
+    OutputUnit,
+    Presets,
+)
 from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Down, Size, Up, image_shape, ladder
 from ganvas.nn import BatchNorm, initialise
@@ -98,7 +107,7 @@ class _Slim(Settings):
         return layers
 
 
-class MemoryDCGANGenerator(_Slim):
+class MemoryDCGANGenerator(_Slim, GeneratorSettings):
     """Settings of the generator.
 
     Attributes:
@@ -120,7 +129,7 @@ class MemoryDCGANGenerator(_Slim):
         return MemoryDCGANGeneratorNet(self, image_shape(domain, self.kind), latent)
 
 
-class MemoryDCGANDiscriminator(_Slim):
+class MemoryDCGANDiscriminator(_Slim, DiscriminatorSettings):
     """Settings of the query network.
 
     Attributes:
@@ -202,3 +211,19 @@ class MemoryDCGANDiscriminatorNet(Discriminator):
     def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return queries of any length (N, M), or the last maps, flattened."""
         return self.layers(x)
+
+
+PRESETS: Presets = {
+    # memoryGAN's; latents are [K_c, z] of M + dim z numbers. Fashion-MNIST (28×28, latent 258):
+    # 6,958,337 and 1,705,664 without a head.
+    "fashionM": (
+        MemoryDCGANGenerator(width=128, growth="constant", stages=2, hidden=1024),
+        MemoryDCGANDiscriminator(),
+    ),
+    # affine-MNIST (40×40, latent 258): 2,334,849 and 2,377,792.
+    "affineM": (
+        MemoryDCGANGenerator(pointwise=True),
+        MemoryDCGANDiscriminator(pointwise=True),
+    ),
+}
+"""Networks of this family that papers and benchmarks use, by name."""

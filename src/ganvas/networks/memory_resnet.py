@@ -14,7 +14,14 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from ganvas.config import Settings
-from ganvas.networks.base import Discriminator, Generator, Head
+from ganvas.networks.base import (
+    Discriminator,
+    DiscriminatorSettings,
+    Generator,
+    GeneratorSettings,
+    Head,
+    Presets,
+)
 from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import halvings, image_shape
 from ganvas.networks.memory_dcgan import SlimNorm
@@ -40,7 +47,7 @@ class _Summed(Settings):
     momentum: Annotated[float, Field(gt=0, le=1)] = 0.001
 
 
-class MemoryResNetGenerator(_Summed):
+class MemoryResNetGenerator(_Summed, GeneratorSettings):
     """Settings of the generator: 4×4, then one block for each doubling."""
 
     def build(
@@ -54,7 +61,7 @@ class MemoryResNetGenerator(_Summed):
         return MemoryResNetGeneratorNet(self, image_shape(domain, self.kind), latent)
 
 
-class MemoryResNetDiscriminator(_Summed):
+class MemoryResNetDiscriminator(_Summed, DiscriminatorSettings):
     """Settings of the query network, or of the baseline's discriminator.
 
     Attributes:
@@ -171,3 +178,12 @@ class MemoryResNetDiscriminatorNet(Discriminator):
     def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return queries of any length (N, M), or the last maps' means (N, width)."""
         return self.layers(x).mean((2, 3))
+
+
+PRESETS: Presets = {
+    # CIFAR-10 (32×32×3, latent 528): 2,024,707 and 2,103,808.
+    "cifarM": (MemoryResNetGenerator(), MemoryResNetDiscriminator()),
+    # The DCGAN beside it (latent 128): 1,205,507 and 1,316,609.
+    "cifarM0": (MemoryResNetGenerator(), MemoryResNetDiscriminator(query=None, style="batch")),
+}
+"""Networks of this family that papers and benchmarks use, by name."""

@@ -11,7 +11,17 @@ from torch import Tensor, nn
 
 from ganvas.config import Settings
 from ganvas.errors import UsageError
-from ganvas.networks.base import Discriminator, Generator, Head, LabelUse, Output, OutputUnit
+from ganvas.networks.base import (
+    Discriminator,
+    DiscriminatorSettings,
+    Generator,
+    GeneratorSettings,
+    Head,
+    LabelUse,
+    Output,
+    OutputUnit,
+    Presets,
+)
 from ganvas.networks.conditions import NONE, Conditions
 from ganvas.nn import (
     Activation,
@@ -76,7 +86,7 @@ class MLPBody(Settings):
         initialise(last, "glorot" if self.init == "he" else self.init, self.init_scale)
 
 
-class MLPGenerator(MLPBody):
+class MLPGenerator(MLPBody, GeneratorSettings):
     """Settings of a fully connected generator; labels enter as one-hot weights beside z.
 
     Attributes:
@@ -96,7 +106,7 @@ class MLPGenerator(MLPBody):
         return MLPGeneratorNet(self, domain.shape, latent, conditions.width)
 
 
-class MLPDiscriminator(MLPBody):
+class MLPDiscriminator(MLPBody, DiscriminatorSettings):
     """Settings of a fully connected discriminator.
 
     Attributes:
@@ -181,3 +191,44 @@ class MLPDiscriminatorNet(Discriminator):
         if self.waves is not None:
             return math.inf
         return abs(self.input_scale) * lipschitz(self.hidden) * lipschitz(self.head)
+
+
+PRESETS: Presets = {
+    # Points. VEEGAN's notebook (latent 254 + 1), in which all layers start as TensorFlow's do …
+    "toyV": (
+        MLPGenerator(widths=(128, 128), init="glorot"),
+        MLPDiscriminator(widths=(128,), activation="relu", init="glorot"),
+    ),
+    # … and the same layers as PyTorch's start.
+    "toyV_torch": (
+        MLPGenerator(widths=(128, 128)),
+        MLPDiscriminator(widths=(128,), activation="relu"),
+    ),
+    # poolio/unrolled_gan (latent 256).
+    "toyU": (
+        MLPGenerator(widths=(128, 128), activation="tanh", init="orthogonal", init_scale=1.4),
+        MLPDiscriminator(widths=(128, 128), activation="tanh", init="orthogonal", init_scale=1.4),
+    ),
+    # fjxmlzn/PacGAN (latent 2).
+    "toyP": (
+        MLPGenerator(widths=(400,) * 4, batch_norm=True, bias=False, init="normal"),
+        MLPDiscriminator(widths=(200,) * 3, activation="maxout", pieces=5, init="normal"),
+    ),
+    # WGAN-GP, gan_toy (latent 2): 527,874 and 527,361. Its critics classify labels, if there are
+    # any, and do not see them (AC-GAN).
+    "toyW": (
+        MLPGenerator(widths=(512,) * 3, init="he"),
+        MLPDiscriminator(widths=(512,) * 3, activation="relu", init="he", labels="auxiliary"),
+    ),
+    # 8×8×3 stacks of digits (latent 64).
+    "dig": (
+        MLPGenerator(widths=(256, 256), output="tanh"),
+        MLPDiscriminator(widths=(256, 256)),
+    ),
+    # Images. WGAN's MLPs (64×64×3, latent 100): 7,143,424 and 7,080,449.
+    "mlpW": (
+        MLPGenerator(widths=(512,) * 4, output="tanh"),
+        MLPDiscriminator(widths=(512,) * 4, activation="relu"),
+    ),
+}
+"""Networks of this family that papers and benchmarks use, by name."""

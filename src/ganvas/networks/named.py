@@ -1,22 +1,27 @@
-"""Networks by name: in a configuration a preset's name stands for its settings."""
+"""Networks of any family in a configuration: by kind, or by the name of a preset."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, BeforeValidator
 
 from ganvas.errors import did_you_mean
+from ganvas.kinds import ByKind
+
+FAMILIES = ByKind("ganvas.networks")
 
 
-def by_name(presets: Mapping[str, tuple[BaseModel, BaseModel]], role: int, of: Any) -> Any:
-    """Return a validator that puts a preset's settings in the place of its name.
+def by_name(
+    base: type[BaseModel], presets: Mapping[str, tuple[BaseModel, BaseModel]], role: int
+) -> tuple[ByKind, BeforeValidator]:
+    """Return what lets a field hold the settings of any family, or the name of a preset.
 
     Args:
+        base: what the settings have in common.
         presets: pairs of settings, by name.
         role: which of a pair is meant, 0 or 1.
-        of: the type of the settings, for the schema.
     """
 
     def expanded(value: Any) -> Any:
@@ -34,4 +39,5 @@ def by_name(presets: Mapping[str, tuple[BaseModel, BaseModel]], role: int, of: A
             )
         return {**presets[name][role].model_dump(), **changes}
 
-    return BeforeValidator(expanded, json_schema_input_type=of | str)
+    plain: Any = Annotated[base, FAMILIES]
+    return FAMILIES, BeforeValidator(expanded, json_schema_input_type=plain | str)

@@ -24,7 +24,16 @@ from torch import Tensor, nn
 
 from ganvas.config import Settings
 from ganvas.errors import UsageError
-from ganvas.networks.base import Discriminator, Generator, Head, LabelUse, labels_of
+from ganvas.networks.base import (
+    Discriminator,
+    DiscriminatorSettings,
+    Generator,
+    GeneratorSettings,
+    Head,
+    LabelUse,
+    Presets,
+    labels_of,
+)
 from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Size, image_shape, ladder
 from ganvas.nn import BilinearDown, BilinearUp, lipschitz, lookup
@@ -89,7 +98,7 @@ class _R3(Settings):
         return nn.Sequential(*(R3Block(channels, self, levels) for _ in range(self.blocks)))
 
 
-class R3Generator(_R3):
+class R3Generator(_R3, GeneratorSettings):
     """Settings of the generator.
 
     Attributes:
@@ -107,7 +116,7 @@ class R3Generator(_R3):
         return R3GeneratorNet(self, image_shape(domain, "r3"), latent, conditions.width)
 
 
-class R3Discriminator(_R3):
+class R3Discriminator(_R3, DiscriminatorSettings):
     """Settings of the discriminator.
 
     Attributes:
@@ -236,3 +245,12 @@ def _linear(inputs: int, outputs: int) -> nn.Linear:
     linear = nn.Linear(inputs, outputs, bias=False)
     nn.init.normal_(linear.weight, std=inputs**-0.5)
     return linear
+
+
+PRESETS: Presets = {
+    # R3GAN's shape at small width (28×28×3, latent 64).
+    "smR": (R3Generator(), R3Discriminator()),
+    # R3GAN's own width, 96 groups in its 3×3 convolutions (latent 64).
+    "r3gan": (R3Generator(width=768), R3Discriminator(width=768)),
+}
+"""Networks of this family that papers and benchmarks use, by name."""

@@ -19,7 +19,16 @@ from torch import Tensor, nn
 
 from ganvas.config import Settings
 from ganvas.errors import UsageError
-from ganvas.networks.base import Discriminator, Generator, Head, LabelUse, labels_of
+from ganvas.networks.base import (
+    Discriminator,
+    DiscriminatorSettings,
+    Generator,
+    GeneratorSettings,
+    Head,
+    LabelUse,
+    Presets,
+    labels_of,
+)
 from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Norm, halvings, image_shape, norm, normalise
 from ganvas.nn import downsample_average, initialise, lipschitz, lookup, sn, upsample_nearest
@@ -69,7 +78,7 @@ class _Residual(Settings):
         return list(self.widths)
 
 
-class ResNetGenerator(_Residual):
+class ResNetGenerator(_Residual, GeneratorSettings):
     """Settings of the generator: 4×4, then one block for each doubling.
 
     Attributes:
@@ -94,7 +103,7 @@ class ResNetGenerator(_Residual):
         return ResNetGeneratorNet(self, image_shape(domain, "resnet"), latent, conditions.width)
 
 
-class ResNetDiscriminator(_Residual):
+class ResNetDiscriminator(_Residual, DiscriminatorSettings):
     """Settings of the discriminator, or critic.
 
     Attributes:
@@ -295,3 +304,41 @@ class ResNetDiscriminatorNet(Discriminator):
         pooled = {"sum": self.area**0.5, "mean": self.area**-0.5, "flatten": 1.0}[self.pool]
         blocks = math.prod(lipschitz(block) for block in self.blocks)
         return lipschitz(self.stem) * blocks * pooled * lipschitz(self.head)
+
+
+PRESETS: Presets = {
+    # WGAN-GP's CIFAR-10 ResNet (32×32×3, latent 128): 1,204,483 and 1,053,825.
+    "resnetW": (
+        ResNetGenerator(),
+        ResNetDiscriminator(pool="mean", labels="auxiliary"),
+    ),
+    # WGAN-GP's "good" ResNet (64×64×3, latent 128): 8,540,483 and 7,491,841.
+    "goodW": (
+        ResNetGenerator(width=64, growth="double", max_width=512, first_bias=False),
+        ResNetDiscriminator(
+            width=64,
+            growth="double",
+            max_width=512,
+            first_bias=False,
+            stem="conv",
+            bottom=4,
+            plain=0,
+            norm="layer",
+            pool="flatten",
+            labels="auxiliary",
+        ),
+    ),
+    # SN-GAN's CIFAR-10 ResNet (32×32×3, latent 128): 4,276,739 and 1,053,824.
+    "resnetSN": (
+        ResNetGenerator(width=256),
+        ResNetDiscriminator(head_bias=False, spectral=True),
+    ),
+    # SN-GAN's ImageNet ResNet (128×128×3, latent 128).
+    "imagenetSN": (
+        ResNetGenerator(width=64, growth="double"),
+        ResNetDiscriminator(
+            width=64, growth="double", bottom=4, plain=1, head_bias=False, spectral=True
+        ),
+    ),
+}
+"""Networks of this family that papers and benchmarks use, by name."""

@@ -12,9 +12,9 @@ from ganvas.data.batch import Batch
 from ganvas.data.domains.points import Points
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
-from ganvas.games.judge import Judge
-from ganvas.games.objectives import NonSaturating
-from ganvas.games.penalties import R1
+from ganvas.games.parts.judge import Judge
+from ganvas.games.parts.objectives.classification import NonSaturating
+from ganvas.games.parts.penalties.zero_centred import R1
 from ganvas.networks import MLPDiscriminator
 from ganvas.nn import RunningMean
 from ganvas.play import Adam, Game, Loss, Noise, Player, Turns

@@ -18,9 +18,9 @@ from ganvas.data.reader import Reader
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import ArraySource, Source
 from ganvas.data.spec import DataSpec
-from ganvas.games.judge import Judge
-from ganvas.games.objectives import LeastSquares
-from ganvas.games.terms import FeatureMatching
+from ganvas.games.parts.judge import Judge
+from ganvas.games.parts.objectives.least_squares import LeastSquares
+from ganvas.games.parts.terms import FeatureMatching
 from ganvas.networks import Conditions
 from ganvas.networks.base import Discriminator
 from ganvas.play import Adam, Game, Noise, Player, Turns

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from ganvas.games.density import herd, kmeans, perturbed
+from ganvas.games.parts.density import herd, kmeans, perturbed
 from ganvas.play import Noise
 from ganvas.play.abilities import ability
 

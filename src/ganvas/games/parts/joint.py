@@ -13,8 +13,9 @@ from typing_extensions import TypeVar
 from ganvas.config import Settings
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
-from ganvas.games.advice import ADVICE, MEASURED
-from ganvas.games.priors import Normal, Prior
+from ganvas.games.parts.advice import ADVICE, MEASURED
+from ganvas.games.parts.priors import AnyPrior
+from ganvas.games.parts.priors.normal import Normal
 from ganvas.networks import (
     Encoder,
     EncoderConfig,
@@ -43,7 +44,7 @@ class JointSettings(Settings):
         generator_optimiser, encoder_optimiser, discriminator_optimiser: how they step.
     """
 
-    latent: Prior = Normal(dim=255)
+    latent: AnyPrior = Normal(dim=255)
     eps_dim: int = Field(default=1, ge=0)
     generator: GeneratorConfig = MLPGenerator(widths=(128, 128), init="glorot")
     encoder: EncoderConfig = MLPEncoder(widths=(128, 128))

@@ -14,7 +14,7 @@ from ganvas.data.batch import Batch
 from ganvas.data.domain import Domain
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
-from ganvas.games.augmentation import PLANE
+from ganvas.games.parts.augmentation import PLANE
 from ganvas.play import Turns
 
 

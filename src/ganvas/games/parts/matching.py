@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import optimize
 from torch import Tensor
 
-from ganvas.games.density import log_sum_exp
+from ganvas.games.parts.density import log_sum_exp
 
 SURE = 0.9
 """Share of a row's mass from which on its pair is taken as it is."""

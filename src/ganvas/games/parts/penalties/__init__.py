@@ -1,4 +1,4 @@
-"""Penalties on the gradient of the discriminator with respect to its input.
+"""Penalties on the gradient of the discriminator with respect to its input, found by file.
 
 A penalty says at which points the gradient is taken (`points`) and what its squared norm there
 costs (`cost`); `penalise` evaluates any number of them in one pass. All need a discriminator that
@@ -7,18 +7,19 @@ judges each sample on its own, so batch norm is refused (`refuse_batch_norm`).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from ganvas.config import Amount, Settings, value_at
 from ganvas.data.batch import Batch
 from ganvas.data.records import LABEL
 from ganvas.errors import UsageError
+from ganvas.kinds import ByKind
 from ganvas.nn import BatchNorm
 from ganvas.play import Noise
 
@@ -26,90 +27,30 @@ Judge = Callable[[Tensor, Any], Tensor]
 Place = Literal["real", "fake", "elsewhere"]
 
 
-class GradientPenalty(Settings):
-    """λ E(‖∇f(x̂)‖ − 1)² at points x̂ between data and fakes (Gulrajani et al. 2017, Eq. 3).
+class Penalty(Settings, ABC):
+    """A cost of the discriminator's slope, at points of its own.
 
     Attributes:
-        weight: λ.
-        target: the norm that costs nothing.
-        one_sided: let smaller norms cost nothing either: max(0, ‖∇f‖ − 1)².
+        kind: its name in a configuration.
+        on: where it looks.
+        weight: its factor.
     """
 
-    kind: Literal["gradient"] = "gradient"
-    on: ClassVar[Place] = "elsewhere"
-    weight: Amount = 10.0
-    target: float = Field(default=1.0, ge=0)
-    one_sided: bool = False
+    kind: Any
+    on: ClassVar[Place]
+    weight: Amount
 
+    @abstractmethod
     def points(self, real: Batch, fake: Batch, noise: Noise) -> Batch:
-        """Return x̂ = εx + (1 − ε)x̃ with ε uniform on [0, 1), one per sample."""
-        x = interpolates(real.x, fake.x, noise.uniform(len(real)))
-        return real.replace(**{real.main: x})
+        """Return where the slope is taken, given real samples and fakes."""
 
+    @abstractmethod
     def cost(self, squared: Tensor) -> Tensor:
-        """Return E(‖∇f‖ − target)² for squared norms (N,)."""
-        return norm_cost(squared, self.target, self.one_sided)
+        """Return what squared norms (N,) cost, 0-d, without the weight."""
 
 
-class Dragan(Settings):
-    """λ E(‖∇f(x̂)‖ − 1)² around the data (Kodali et al. 2017).
-
-    Attributes:
-        weight: λ.
-        spread: width of the neighbourhood, in standard deviations of the batch.
-    """
-
-    kind: Literal["dragan"] = "dragan"
-    on: ClassVar[Place] = "elsewhere"
-    weight: Amount = 10.0
-    spread: float = Field(default=0.5, gt=0)
-
-    def points(self, real: Batch, fake: Batch, noise: Noise) -> Batch:
-        """Return x̂ = x + α·spread·σ·u, with α per sample and u per entry uniform on [0, 1)."""
-        x = real.x
-        mean = noise.ranks.mean(x.mean())
-        deviation = noise.ranks.mean((x - mean).square().mean()).sqrt()
-        step = noise.uniform(len(real)).view(-1, *[1] * (x.dim() - 1)) * self.spread * deviation
-        return real.replace(**{real.main: x + step * noise.uniform(*x.shape)})
-
-    def cost(self, squared: Tensor) -> Tensor:
-        """Return E(‖∇f‖ − 1)² for squared norms (N,)."""
-        return norm_cost(squared, target=1.0, one_sided=False)
-
-
-class R1(Settings):
-    """(γ/2) E‖∇D(x)‖² on data (Mescheder et al. 2018, Eq. 9)."""
-
-    kind: Literal["r1"] = "r1"
-    on: ClassVar[Place] = "real"
-    weight: Amount = Field(default=1.0, description="γ")
-
-    def points(self, real: Batch, fake: Batch, noise: Noise) -> Batch:
-        """Return the real samples."""
-        return real
-
-    def cost(self, squared: Tensor) -> Tensor:
-        """Return half the mean of squared norms (N,)."""
-        return squared.mean() / 2
-
-
-class R2(Settings):
-    """(γ/2) E‖∇D(x̃)‖² on fakes (Mescheder et al. 2018, Eq. 10)."""
-
-    kind: Literal["r2"] = "r2"
-    on: ClassVar[Place] = "fake"
-    weight: Amount = Field(default=1.0, description="γ")
-
-    def points(self, real: Batch, fake: Batch, noise: Noise) -> Batch:
-        """Return the fakes."""
-        return fake
-
-    def cost(self, squared: Tensor) -> Tensor:
-        """Return half the mean of squared norms (N,)."""
-        return squared.mean() / 2
-
-
-Penalty = Annotated[GradientPenalty | Dragan | R1 | R2, Field(discriminator="kind")]
+AnyPenalty = Annotated[Penalty, ByKind(__name__)]
+"""Settings of any penalty."""
 
 
 def penalise(

@@ -15,15 +15,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganvas.data.batch import Batch
-from ganvas.games.objectives import Objective
-from ganvas.games.penalties import (
+from ganvas.games.parts.objectives import Objective
+from ganvas.games.parts.penalties import (
     Penalty,
     logits_and_gradient,
     penalise,
     refuse_batch_norm,
     squared_norms,
 )
-from ganvas.games.terms import FeatureMatching
+from ganvas.games.parts.terms import FeatureMatching
 from ganvas.networks.base import Discriminator, MemoryHead
 from ganvas.networks.conditions import Conditions
 from ganvas.nn import adopt, held, kinds_apart

@@ -19,17 +19,19 @@ from ganvas.config import Amount, Settings
 from ganvas.data.batch import Batch
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError, did_you_mean
-from ganvas.games.advice import ADVICE, MEASURED
-from ganvas.games.augmentation import Augment
-from ganvas.games.constraints import Constraint
-from ganvas.games.heads import Minibatch, VirtualBatchNorm, add_minibatch
-from ganvas.games.judge import Judge, Seen
-from ganvas.games.objectives import NonSaturating, Objective
-from ganvas.games.penalties import Penalty
-from ganvas.games.priors import Normal, Prior
-from ganvas.games.remembering import Remembering
-from ganvas.games.terms import FeatureMatching, History
-from ganvas.games.views import InstanceNoise, Pack, UnitPixels, pack_around, packed
+from ganvas.games.parts.advice import ADVICE, MEASURED
+from ganvas.games.parts.augmentation import Augment
+from ganvas.games.parts.constraints import AnyConstraint
+from ganvas.games.parts.heads import Minibatch, VirtualBatchNorm, add_minibatch
+from ganvas.games.parts.judge import Judge, Seen
+from ganvas.games.parts.objectives import AnyObjective
+from ganvas.games.parts.objectives.classification import NonSaturating
+from ganvas.games.parts.penalties import AnyPenalty, Penalty
+from ganvas.games.parts.priors import AnyPrior
+from ganvas.games.parts.priors.normal import Normal
+from ganvas.games.parts.remembering import Remembering
+from ganvas.games.parts.terms import FeatureMatching, History
+from ganvas.games.parts.views import InstanceNoise, Pack, UnitPixels, pack_around, packed
 from ganvas.networks import Conditions, DiscriminatorConfig, GeneratorConfig
 from ganvas.networks.base import Discriminator, Generator
 from ganvas.networks.conditions import Given
@@ -88,15 +90,15 @@ class AdversarialConfig(Settings):
         historical_averaging: λ of each player's distance from the mean of its past.
     """
 
-    latent: Prior = Normal()
+    latent: AnyPrior = Normal()
     generator: GeneratorConfig
     discriminator: DiscriminatorConfig
     generator_optimiser: OptimiserConfig = Adam(lr=2e-4, beta1=0.5, beta2=0.999)
     discriminator_optimiser: OptimiserConfig = Adam(lr=2e-4, beta1=0.5, beta2=0.999)
-    objective: Objective = NonSaturating()
-    penalties: dict[str, Penalty | None] = Field(default={})
+    objective: AnyObjective = NonSaturating()
+    penalties: dict[str, AnyPenalty | None] = Field(default={})
     penalty_every: int = Field(default=1, ge=1)
-    constraint: Constraint | None = None
+    constraint: AnyConstraint | None = None
     discriminator_steps: int = Field(default=1, ge=1)
     generator_batch: int = Field(default=1, ge=1)
     conditional: bool | list[str] = False
