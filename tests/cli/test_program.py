@@ -36,6 +36,17 @@ def test_light_commands_leave_torch_alone(words: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_samples_are_drawn_without_a_compiler(trained: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from ganvas.cli import main\n"
+        "try: main()\n"
+        "finally: print('torch._dynamo' in sys.modules, 'lightning_fabric' in sys.modules)"
+    )
+    words = ["sample", str(trained), "--count", "2", "--out", str(tmp_path / "two.png")]
+    done = subprocess.run(shell(*words, code=code), capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False False"
+
+
 def test_exit_codes_and_streams_of_the_real_program(tmp_path: Path) -> None:
     done = subprocess.run(
         shell("train", "gan/rign8", "--out", str(tmp_path / "x")),

@@ -43,6 +43,11 @@ class Bounded(TorchDispatchMode):
         super().__init__()
         self.left = limit
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Keep torch from loading its compiler, for a second or two, only to leave this out."""
+        return False
+
     def __torch_dispatch__(
         self,
         func: Any,

@@ -271,6 +271,11 @@ class Tally(TorchDispatchMode):
         self._known = [tensor.untyped_storage() for tensor in known]
         self._alive: dict[int, Any] = {id(storage): None for storage in self._known}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Keep torch from loading its compiler, for a second or two, only to leave this out."""
+        return False
+
     def __torch_dispatch__(
         self,
         func: Any,
