@@ -2,7 +2,7 @@
 
 from ganvas.api.comparing import Comparison, compare
 from ganvas.api.distances import Estimate, distance
-from ganvas.api.measuring import diagnose, drawn, evaluate, measure
+from ganvas.api.measuring import diagnose, drawn, evaluate, faults, measure
 from ganvas.api.running import Ending, resume, train
 from ganvas.model import load
 
@@ -15,6 +15,7 @@ __all__ = [
     "distance",
     "drawn",
     "evaluate",
+    "faults",
     "load",
     "measure",
     "resume",

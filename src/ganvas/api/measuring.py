@@ -17,7 +17,10 @@ from ganvas.data.choice import CHOICE, at_most, places
 from ganvas.data.items import Items
 from ganvas.data.source import REFERENCE, Source
 from ganvas.data.spec import AnyArray
+from ganvas.diagnosis.look import known_items
+from ganvas.diagnosis.obeying import ASKED, LABELLED, obeying_of
 from ganvas.diagnosis.verdicts import diagnose as judge
+from ganvas.diagnosis.verdicts import label_faults
 from ganvas.diagnosis.watch import diagnose_run
 from ganvas.files import alone
 from ganvas.metrics.gaussianity import GAUSSIANITY, KERNEL_SAMPLES, gaussianity
@@ -170,7 +173,36 @@ def measure(model: Model, source: Source, samples: int, seed: int = 0) -> Scores
     if not has(model.game, CanSample):
         return Scores()
     x, labels = drawn(model, source, samples, seed)
-    return measures_of(source, model.device).scores(x, labels, seed)
+    scores = measures_of(source, model.device).scores(x, labels, seed)
+    if labels is not None and model.game.conditions.classes:
+        scores.add(measured({LABELLED: lambda: _label_scores(source, x, labels, seed)}))
+    return scores
+
+
+def _label_scores(
+    source: Source, x: AnyArray, labels: NDArray[np.int64], seed: int
+) -> Iterator[Score]:
+    """Yield how samples follow the labels (N,) that they were drawn for, as a look tells it."""
+    obeying = obeying_of(source, known_items(source))
+    if obeying is None:
+        return
+    numbers = obeying(x[:ASKED], labels[:ASKED])
+    for name in LABELLED:
+        protocol = Protocol(
+            metric=name,
+            samples=len(x[:ASKED]),
+            reference=f"{source.spec.name}, train",
+            reference_samples=obeying.known,
+            seed=seed,
+        )
+        yield Score(value=numbers[name], floor=numbers.get(f"{name}_fresh", 1.0), protocol=protocol)
+
+
+def faults(scores: Mapping[str, Score]) -> dict[str, list[str]]:
+    """Return what scores of a conditional model say of its labels and latents, by verdict."""
+    numbers = {f"coverage/{name}": scores[name].value for name in LABELLED if name in scores}
+    fresh = {f"coverage/{n}_fresh": scores[n].floor for n in LABELLED if n in scores}
+    return label_faults({**numbers, **{k: v for k, v in fresh.items() if v is not None}})
 
 
 def measure_codes(model: Model, source: Source, seed: int = 0) -> Scores:

@@ -47,6 +47,8 @@ def evaluate(
         say(table(rows, ("score", "value", "perfect", "protocol")))
     for name, reason in scores.left_out.items():
         say(f"{name} left out: {reason}")
+    for verdict, evidence in api.faults(scores).items():
+        say(f"{verdict}: {'; '.join(evidence)}. What to change: ganvas diagnose {quoted(run)}")
 
 
 def compare(

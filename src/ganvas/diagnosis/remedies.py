@@ -34,6 +34,8 @@ from ganvas.play.shipped import Shipped
 
 MOST = 5
 """Remedies proposed at once."""
+FAST = 1e-3
+"""Learning rates from here on are not made ten times as large."""
 SPARE = 1_000
 """With so many items a tenth of them is enough to be compared with."""
 MEASURED = 3
@@ -94,6 +96,10 @@ def _plan(verdict: Verdict, causes: Causes, setup: Setup, game: type[Game]) -> l
     if verdict == "memorising":
         return [more_data, mirror, *own("augment"), shorten, *penalties, hold_out]
     unfinished: list[Proposal] = [finish] if causes.short else []
+    if verdict == "labels have no effect":
+        return [*unfinished, hasten, *own("use labels"), lengthen, *steadiest(game)]
+    if verdict == "latents have no effect":
+        return [*unfinished, *measured(setup, game), *penalties, *steadiest(game), enlarge]
     if verdict == "collapsed":
         seeing = own("strengthen") if causes.weak else []
         others = [*steadiest(game), *penalties, *seeing, *own("sharpen"), halve_rates, enlarge]
@@ -176,6 +182,17 @@ def anew(system: str, why: str) -> Proposal:
 def halve_rates(setup: Setup) -> Remedy | None:
     """Half the learning rate for every player."""
     return times(setup.rates(), 0.5, "smaller steps keep the players from overshooting")
+
+
+def hasten(setup: Setup) -> Remedy | None:
+    """Ten times the learning rate for every player, falling to nothing."""
+    ends = {key: lr["start"] if isinstance(lr, dict) else lr for key, lr in setup.rates().items()}
+    settings = tuple(f"{key}={{start: {show(10 * lr)}, end: 0}}" for key, lr in ends.items())
+    why = (
+        "tables of classes that start equal grow apart by no more than the sum of all rates: "
+        "large ones that fall to 0 give them the way"
+    )
+    return Remedy(why, settings) if settings and max(ends.values()) < FAST else None
 
 
 def decay(setup: Setup) -> Remedy | None:

@@ -15,7 +15,7 @@ from typing import Any
 from ganvas.config import Schedule
 from ganvas.data.spec import DataSpec
 from ganvas.diagnosis.remedies import Causes, remedies
-from ganvas.diagnosis.signs import STARVED, Case, Row, case_of, latest, usual
+from ganvas.diagnosis.signs import STARVED, Case, Row, State, case_of, latest, usual
 from ganvas.metrics.copies import Copies
 from ganvas.metrics.neighbourhood import SET_SAMPLES
 from ganvas.play import Game
@@ -29,8 +29,10 @@ RECENT = 0.2
 AGAIN = 0.1
 """The same warning is not given twice within this share of the run."""
 
-PATIENT = ("dropping modes", "discriminator overpowered")
+PATIENT = ("dropping modes", "discriminator overpowered", "labels have no effect")
 """Of these a run is warned only once earlier looks show that nothing improves."""
+COLLAPSES = ("collapsed", "latents have no effect")
+"""On these ``guard.on_collapse`` acts."""
 SETTLED = 0.1
 """Once a learning rate has fallen to this share of its first value, lost modes have come back."""
 
@@ -46,6 +48,12 @@ FEW = 0.25
 """Collapsed: samples come near at most this share of the modes."""
 ONE_CLASS = 0.3
 """Collapsed: entropy of the classes, in units of that of equal shares."""
+ALIKE = 0.1
+"""Latents have no effect: the variance within classes, in units of that of real items, is less."""
+TELLING = 0.2
+"""Labels are judged where those of fresh items can be told so far beyond chance (Cohen's κ),"""
+OBEYED = 0.5
+"""and have no effect if those of samples are told beyond chance less than so often as these."""
 LOST = 0.5
 """Collapsed: coverage is below this share of its best."""
 CERTAIN = 0.98
@@ -67,7 +75,7 @@ class Diagnosis:
     """What is wrong with a run, why one thinks so, and what to try.
 
     Attributes:
-        verdict: one of six.
+        verdict: which of `RULES`, or "healthy".
         evidence: sentences with numbers.
         remedies: best first; none for a healthy run.
         played: share of the run's current stage that is over, None if unknown.
@@ -215,6 +223,42 @@ def collapsed(case: Case) -> list[str]:
     return found
 
 
+def same_of_each(now: State) -> list[str]:
+    """Samples of a class that are all alike, though their classes are not."""
+    within, obeyed = now.get("coverage/label_variance"), _obeyed(now)
+    if within is None or within >= ALIKE or obeyed is None or obeyed < OBEYED:
+        return []
+    return [
+        f"samples of one class vary {within:.2g} times as much as real items of that class do: the "
+        "generator draws one thing for each label"
+    ]
+
+
+def disobedient(now: State) -> list[str]:
+    """Samples that do not show what they were asked for."""
+    obeyed, share = _obeyed(now), now.get("coverage/label_agreement")
+    if obeyed is None or obeyed >= OBEYED or share is None:
+        return []
+    fresh = now.get("coverage/label_agreement_fresh") or 0.0
+    return [
+        f"{share:.0%} of the samples show the class that they were asked for, by their nearest "
+        f"training item, of fresh items {fresh:.0%}: {obeyed:.0%} of that, beyond chance"
+    ]
+
+
+def label_faults(numbers: Mapping[str, float]) -> dict[str, list[str]]:
+    """Return evidence that labels, or latents, have no effect, by verdict, from a look alone."""
+    now = State(numbers, 0)
+    rules = {"latents have no effect": same_of_each, "labels have no effect": disobedient}
+    return {verdict: found for verdict, rule in rules.items() if (found := rule(now))}
+
+
+def _obeyed(now: State) -> float | None:
+    """Return how far samples follow their labels, in units of fresh items; None: not to be told."""
+    found, fresh = (now.get(f"coverage/label_kappa{n}") for n in ("", "_fresh"))
+    return None if found is None or fresh is None or fresh < TELLING else max(found / fresh, 0.0)
+
+
 def memorising(case: Case) -> list[str]:
     """Samples that are training items again."""
     share, fresh = (case.now.get(f"coverage/{n}") for n in ("memorised", "memorised_fresh"))
@@ -272,7 +316,9 @@ def _own_signs(game: type[Game], verdict: Verdict, case: Case) -> list[str]:
 
 RULES: list[tuple[Verdict, Rule]] = [
     ("diverging", diverging),
+    ("latents have no effect", lambda case: same_of_each(case.now)),
     ("collapsed", collapsed),
+    ("labels have no effect", lambda case: disobedient(case.now)),
     ("memorising", memorising),
     ("discriminator overpowered", overpowered),
     ("dropping modes", dropping),

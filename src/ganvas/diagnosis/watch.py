@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ganvas.data.items import Items
@@ -17,7 +16,9 @@ from ganvas.data.source import Source
 from ganvas.diagnosis.copying import ASKED, Copying, copying_of
 from ganvas.diagnosis.finding import Finding
 from ganvas.diagnosis.look import Numbers, known_items, named, preference
-from ganvas.diagnosis.verdicts import Diagnosis, diagnose
+from ganvas.diagnosis.obeying import ASKED as JUDGED
+from ganvas.diagnosis.obeying import Obeying, obeying_of
+from ganvas.diagnosis.verdicts import COLLAPSES, Diagnosis, diagnose
 from ganvas.metrics.kind import Probe
 from ganvas.metrics.of import measures_of
 from ganvas.networks.conditions import Given, at
@@ -61,6 +62,7 @@ class Watch:
         self._rows, self._config = rows, config
         self._probe: Probe | None = None
         self._copying: Copying | None = None
+        self._obeying: Obeying | None = None
         self._known: dict[str, Items] = {}
 
     def __call__(self, game: Game) -> Finding:
@@ -70,7 +72,7 @@ class Watch:
         spec = self._source.spec
         found = diagnose(rows, numbers, self._config, spec, type(game), self._shipped)
         warning = found.warning(rows)
-        collapsed = warning is not None and found.verdict == "collapsed"
+        collapsed = warning is not None and found.verdict in COLLAPSES
         return Finding(numbers, warning, collapsed)
 
     @torch.no_grad()
@@ -86,12 +88,16 @@ class Watch:
             self._known = known_items(self._source)
             self._probe = measures_of(self._source, device).probe(self._real)
             self._copying = copying_of(self._source, self._known)
+            if game.conditions.classes:
+                self._obeying = obeying_of(self._source, self._known)
         noise = Noise(WATCH_SEED + self._seed, device)
         n = self._probe.samples
         assert has(game, CanSample)
         z = game.prior(n, noise)
+        asked = None
         if game.conditions.classes or not game.conditions:
-            y = _labels(game, self._source.classes_like(self._real, n), device)
+            asked = self._source.classes_like(self._real, n) if game.conditions else None
+            y = None if asked is None else torch.from_numpy(asked).to(device)
         else:  # conditions as the data have them, repeated
             rows = np.resize(np.arange(len(self._real)), n)
             y = at(conditions_of(game, self._source, self._real.rows(rows)), slice(n), device)
@@ -100,9 +106,11 @@ class Watch:
         if not finite.all():
             return {"coverage/finite": round(float(finite.double().mean()), 6)}
         numbers = named("coverage", self._probe(fake))
+        decode = self._source.spec.domain.decode
         if self._copying is not None:
-            decode = self._source.spec.domain.decode
             numbers |= named("coverage", self._copying(decode(fake[:ASKED])))
+        if self._obeying is not None and asked is not None:
+            numbers |= named("coverage", self._obeying(decode(fake[:JUDGED]), asked[:JUDGED]))
         judged = game.scores_are == "judgements" and "score" not in game.reads
         if judged and has(game, CanScore):
             first = slice(0, len(self._real))
@@ -168,13 +176,6 @@ def _preparing(game: Game, rows: Sequence[Row]) -> str | None:
     """Return the stage that a run is in, if it comes before the generator's training."""
     now = next((row["stage"] for row in reversed(rows) if "stage" in row), None)
     return now if any(s.prepares for s in game.stages() if s.name == now) else None
-
-
-def _labels(game: Game, classes: NDArray[np.int64] | None, device: torch.device) -> Tensor | None:
-    """Return the classes (N,) if the game is conditional."""
-    if not game.conditions or classes is None:
-        return None
-    return torch.from_numpy(classes).to(device)
 
 
 def _gauged(game: Game, x: Tensor) -> Numbers:

@@ -54,6 +54,8 @@ Proposal = Callable[["Setup"], Remedy | None]
 Verdict = Literal[
     "healthy",
     "dropping modes",
+    "latents have no effect",
+    "labels have no effect",
     "collapsed",
     "memorising",
     "discriminator overpowered",

@@ -24,6 +24,8 @@ TONES = {  # of the verdicts of `ganvas diagnose`
     "healthy": "good",
     "dropping modes": "warn",
     "memorising": "warn",
+    "labels have no effect": "bad",
+    "latents have no effect": "bad",
     "discriminator overpowered": "warn",
     "collapsed": "bad",
     "diverging": "bad",

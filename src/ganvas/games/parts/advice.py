@@ -144,6 +144,22 @@ def match(setup: Setup) -> Remedy | None:
     )
 
 
+def use_labels(setup: Setup) -> Remedy | None:
+    """Another use of labels by the discriminator."""
+    now = tree_of(setup.game.get("discriminator")).get("labels")
+    other = {
+        "concat": ("projection", "a projection head weighs features by the class at the end"),
+        "projection": (
+            "auxiliary",
+            "a classifier in the discriminator asks for the class itself",
+        ),
+    }
+    if not setup.game.get("conditional") or now not in other or setup.game.get("memory"):
+        return None
+    labels, why = other[now]
+    return Remedy(why, (f"game.discriminator.labels={labels}",))
+
+
 def slow_discriminator(setup: Setup) -> Remedy | None:
     """Half the discriminator's learning rate."""
     rates = setup.rates("discriminator")
@@ -231,6 +247,7 @@ ADVICE: Mapping[str, Proposal] = {
     "strengthen": strengthen,
     "fewer steps": fewer_steps,
     "slow discriminator": slow_discriminator,
+    "use labels": use_labels,
 }
 
 MEASURED: Mapping[str, Proposal] = {
