@@ -87,7 +87,9 @@ class MinibatchDeviation(Mixing):
         n, mine = len(everyone), len(h)
         size = self.size if n % self.size == 0 else n
         groups = everyone.view(size, n // size, -1)
-        deviation = (groups.var(0, correction=0) + 1e-8).sqrt()
+        # Not `var`, which takes twenty times as long over a few rows.
+        variance = (groups - groups.mean(0)).square().mean(0)
+        deviation = (variance + 1e-8).sqrt()
         if self.average:
             deviation = deviation.mean(1, keepdim=True)
         every = deviation.repeat(size, 1)
