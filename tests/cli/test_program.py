@@ -47,6 +47,21 @@ def test_samples_are_drawn_without_a_compiler(trained: Path, tmp_path: Path) -> 
     assert done.stdout.splitlines()[-1] == "False False"
 
 
+@pytest.mark.parametrize("words", [["gan/rign8"], ["gan/ring8", "train.rounds"]])
+def test_what_is_misspelt_is_told_before_torch_is_loaded(words: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from ganvas.cli.app import run\n"
+        "code = run(sys.argv[1:])\n"
+        "sys.exit('torch' if 'torch' in sys.modules else code)"
+    )
+    done = subprocess.run(
+        shell("train", *words, code=code), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_exit_codes_and_streams_of_the_real_program(tmp_path: Path) -> None:
     done = subprocess.run(
         shell("train", "gan/rign8", "--out", str(tmp_path / "x")),

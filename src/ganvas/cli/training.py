@@ -40,6 +40,11 @@ def train(
 
     Example: ganvas train r3gan/ring8 --out runs/ring train.rounds=2000
     """
+    from ganvas.recipes.catalogue import locate
+    from ganvas.recipes.overrides import parse_overrides
+
+    locate(recipe)
+    parse_overrides(settings or [])  # what is misspelt is told before torch is there
     from ganvas import api
     from ganvas.recipes import load_recipe
 
