@@ -21,6 +21,7 @@ from ganvas.games.parts.penalties import (
 from ganvas.games.parts.penalties.dragan import Dragan
 from ganvas.games.parts.penalties.gradient import GradientPenalty
 from ganvas.games.parts.penalties.zero_centred import R1, R2
+from ganvas.nn import round_inside
 from ganvas.play import Noise
 from tests.games.tables import SMALL_IMAGES, TINY, play
 
@@ -190,7 +191,7 @@ def test_no_gradient_reaches_the_generator_but_the_critic_gets_one():
     assert critic.a.grad is not None
 
 
-def test_autocast_does_not_lower_the_precision():
+def test_rounding_does_not_reach_penalties():
     torch.manual_seed(3)
     critic = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1))
 
@@ -202,6 +203,9 @@ def test_autocast_does_not_lower_the_precision():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert critic(x).dtype == torch.bfloat16
         assert torch.equal(input_gradient(judge, x), exact)
+    round_inside(critic)
+    assert not torch.equal(critic(x), critic.forward(x))
+    assert torch.equal(input_gradient(judge, x), exact)
 
 
 def test_compiled_critic_is_penalised_eagerly():

@@ -1,14 +1,19 @@
-"""Training in bfloat16: activations are rounded, weights and penalties are not."""
+"""Training in bfloat16: what networks do inside is rounded, and nothing else."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+from ganvas.play import networks_of
 from ganvas.training.folder import RunFolder
 from ganvas.training.launch import launch
 from ganvas.training.loop import Loop
@@ -16,27 +21,67 @@ from ganvas.training.settings import TrainSettings
 from tests.games.cases import CASES
 
 
-@pytest.mark.parametrize("name", ["r3gan lazy", "wgan-gp points", "dcgan digits", "svgae vmf"])
-def test_bfloat16_keeps_weights_and_penalties_in_single_precision(
-    name: str, tmp_path: Path
-) -> None:
+def made(name: str, path: Path, **settings: Any) -> Loop:
     case = CASES[name]
+    train = TrainSettings.model_validate({"rounds": 8, "batch": 16, "sample_every": 0, **settings})
+    return Loop(case.build(), case.source(), train, RunFolder.create(path, ""), launch(train))
+
+
+class Rounded(TorchDispatchMode):
+    """Counts operations that give bfloat16, forward, in networks and elsewhere."""
+
+    def __init__(self, loop: Loop) -> None:
+        super().__init__()
+        self.within, self.outside = 0, Counter[str]()
+        self.depth = 0
+        for network in networks_of(loop.game):
+            network.register_forward_pre_hook(lambda *_: self._step(1))
+            network.register_forward_hook(lambda *_: self._step(-1))
+
+    def _step(self, by: int) -> None:
+        self.depth += by
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if any(t.dtype == torch.bfloat16 for t in tree_leaves(made) if isinstance(t, Tensor)):
+            if self.depth or torch._C._current_graph_task_id() != -1:
+                self.within += 1
+            else:
+                self.outside[str(func)] += 1
+        return made
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("dcgan digits", "dcgan with remedies", "gan with remedies", "gan orthonormal"),
+        *("r3gan smR", "r3gan lazy", "wgan-gp resnet", "sngan resnet", "unrolled points"),
+        *("veegan pretrained digits", "memorygan digits", "r3gan with a memory"),
+        *("diwgan points", "svgae vmf", "svae vmf", "svae normal", "svae-m2 both"),
+    ],
+)
+def test_losses_steps_and_averages_never_see_bfloat16(name: str, tmp_path: Path) -> None:
+    loop = made(name, tmp_path / "run", precision="bf16", rounds=1, batch=4)
+    with Rounded(loop) as seen:
+        loop.run()
+    assert seen.within  # else nothing was computed in bfloat16
+    assert not seen.outside
+    kept = [*loop.game.state_dict().values(), *loop.average.values]
+    moments = (player.optimiser.state_dict() for player in loop.game.players.values())
+    kept += [t for state in moments for t in tree_leaves(state) if isinstance(t, Tensor)]
+    assert {t.dtype for t in kept if t.is_floating_point()} == {torch.float32}
+
+
+@pytest.mark.parametrize("name", ["r3gan lazy", "wgan-gp points", "dcgan digits", "svgae vmf"])
+def test_bfloat16_trains_as_single_precision_does(name: str, tmp_path: Path) -> None:
     weights: list[Tensor] = []
     for precision in ("fp32", "bf16"):
-        train = TrainSettings.model_validate({"rounds": 8, "batch": 16, "precision": precision})
-        loop = Loop(
-            case.build(),
-            case.source(),
-            train,
-            RunFolder.create(tmp_path / precision, ""),
-            launch(train),
-        )
+        loop = made(name, tmp_path / precision, precision=precision)
+        start = torch.cat([p.detach().flatten().clone() for p in loop.game.parameters()])
         assert loop.run() == "finished"
-        assert all(p.dtype == torch.float32 for p in loop.game.parameters())
         logged = {k: v for row in loop.folder.rows() for k, v in row.items() if "/" in k}
         assert all(np.isfinite(v) for v in logged.values())
         weights.append(torch.cat([p.detach().flatten() for p in loop.game.parameters()]))
-    start = torch.cat([p.detach().flatten() for p in case.build().parameters()])
     exact, rounded = weights
-    assert not exact.equal(rounded)  # else nothing was computed in bfloat16
+    assert not exact.equal(rounded)
     assert (exact - rounded).norm() < 0.5 * (exact - start).norm()

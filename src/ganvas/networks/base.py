@@ -13,7 +13,15 @@ from torch import Tensor, nn
 from ganvas.config import Settings
 from ganvas.errors import UsageError
 from ganvas.networks.conditions import NONE, Conditions
-from ganvas.nn import Memory, MinibatchDeviation, MinibatchDiscrimination, lookup, one_hot
+from ganvas.nn import (
+    Memory,
+    MinibatchDeviation,
+    MinibatchDiscrimination,
+    lookup,
+    one_hot,
+    unrounded,
+    widen,
+)
 
 if TYPE_CHECKING:
     from ganvas.data.domain import Domain
@@ -126,9 +134,14 @@ class Discriminator(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} must define features(x, y)")
 
     def judge(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return logits (N,), and the features (N, F) of the same pass."""
-        h = self.features(x, y)
-        return self.head(h, y), h
+        """Return logits (N,), and the features (N, F) of the same pass.
+
+        The head computes in single precision at least: differences of rounded logits are coarse,
+        and so are those of samples of a batch.
+        """
+        h = widen(self.features(x, y))
+        with unrounded(h):
+            return self.head(h, y), h
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return logits (N,) for samples (N, *shape)."""
@@ -136,7 +149,8 @@ class Discriminator(nn.Module):
 
     def classify(self, h: Tensor) -> Tensor:
         """Return class logits (N, K) from features, of a network with an auxiliary head."""
-        return self.head.classify(h)
+        with unrounded(h):
+            return self.head.classify(widen(h))
 
     def lipschitz(self) -> float:
         """Return K with |f(x, y) − f(x', y)| ≤ K‖x − x'‖ for every label y; infinite if unknown."""

@@ -42,6 +42,7 @@ from ganvas.nn.norm import (
     VirtualStatistics,
     adopt,
 )
+from ganvas.nn.precision import exactly, round_inside, unrounded, widen
 from ganvas.nn.resample import BilinearDown, BilinearUp, downsample_average, upsample_nearest
 from ganvas.nn.running import RunningMean
 from ganvas.nn.spectral import (
@@ -98,6 +99,7 @@ __all__ = [
     "drawing",
     "drawing_whole",
     "draws_from",
+    "exactly",
     "fan",
     "gather",
     "geodesic",
@@ -113,6 +115,7 @@ __all__ = [
     "mean_resultant_length",
     "one_hot",
     "orthonormality",
+    "round_inside",
     "set_tracking",
     "settled",
     "singular_values",
@@ -120,8 +123,10 @@ __all__ = [
     "spectral_norm",
     "to_front",
     "turn_to",
+    "unrounded",
     "upsample_nearest",
     "vmf_kl_to_uniform",
     "weight_norm",
+    "widen",
     "world_size",
 ]

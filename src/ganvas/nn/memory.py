@@ -23,6 +23,7 @@ from ganvas.nn.memory_update import (
     posterior_moves,
     refill,
 )
+from ganvas.nn.precision import unrounded
 
 Rule = Literal["em", "kaiser"]
 Merge = Literal["winner", "sum"]
@@ -125,7 +126,7 @@ class Memory(nn.Module):
 
     def similarities(self, q: Tensor) -> Tensor:
         """Return K_iᵀq, (B, N), of queries (B, M)."""
-        with torch.autocast(q.device.type, enabled=False):
+        with unrounded(q):
             return q.to(self.keys.dtype) @ self.keys.T
 
     def log_joint(self, q: Tensor) -> Tensor:

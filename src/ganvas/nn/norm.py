@@ -12,6 +12,7 @@ from ganvas.errors import GanvasError, UsageError
 from ganvas.nn.collective import gather, world_size
 from ganvas.nn.drawing import Dropout
 from ganvas.nn.labels import lookup
+from ganvas.nn.precision import widen
 from ganvas.nn.tracking import Tracking
 
 
@@ -105,7 +106,7 @@ class BatchNorm(Tracking):
     def _across_processes(
         self, x: Tensor, weight: Tensor | None, bias: Tensor | None, share: float
     ) -> Tensor:
-        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        wide = widen(x)
         mean, var, count = _pooled_moments(wide)
         if self.updates:
             with torch.no_grad():
@@ -229,7 +230,7 @@ class VirtualStatistics:
 
     def __call__(self, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
         """Return (N, C, …) normalised with each sample's own moments, scaled and shifted."""
-        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        wide = widen(x)
         places = list(range(2, x.dim()))
         mean = wide.mean(places, keepdim=True) if places else wide
         square = wide.square().mean(places, keepdim=True) if places else wide.square()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TypeVar, cast
 
 import torch
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from ganvas.nn.precision import unrounded, widen
 from ganvas.nn.tracking import Tracking, held
 from ganvas.nn.weights import as_matrix, output_axis, weight_of, weighted_layers
 
@@ -52,13 +53,13 @@ class SpectralNorm(Tracking):
         self.steps = steps
         self.factor = factor
         self.eps = eps
-        u = torch.randn(weight.shape[axis], dtype=_wide(weight).dtype, device=weight.device)
+        u = torch.randn(weight.shape[axis], dtype=widen(weight).dtype, device=weight.device)
         self.register_buffer("u", F.normalize(u, dim=0, eps=eps))
         self.warm_up(weight, warm_up)
 
     def matrix(self, weight: Tensor) -> Tensor:
         """Return ``weight`` as (output channels, everything else), in single precision at least."""
-        return as_matrix(_wide(weight), self.axis)
+        return as_matrix(widen(weight), self.axis)
 
     @torch.no_grad()
     def warm_up(self, weight: Tensor, steps: int = 15) -> None:
@@ -79,7 +80,7 @@ class SpectralNorm(Tracking):
 
     def sigma(self, weight: Tensor) -> Tensor:
         """Return the estimate σ, a scalar, after one step of iteration if the layer may update."""
-        with _full_precision(weight.device):
+        with unrounded(weight):  # rounded, power iteration loses the small components
             matrix = self.matrix(weight)
             with torch.no_grad():
                 u, v = self._vectors(matrix, self.steps if self.updates else 0)
@@ -202,14 +203,3 @@ def _distance(matrix: Tensor) -> Tensor:
 
 def _matrix(layer: nn.Module) -> Tensor:
     return as_matrix(weight_of(layer), output_axis(layer))
-
-
-def _wide(weight: Tensor) -> Tensor:
-    return weight.to(torch.promote_types(weight.dtype, torch.float32))
-
-
-def _full_precision(device: torch.device) -> AbstractContextManager[object]:
-    """Switch autocast off: power iteration in half precision loses the small components."""
-    if torch.amp.is_autocast_available(device.type):
-        return torch.autocast(device.type, enabled=False)
-    return nullcontext()

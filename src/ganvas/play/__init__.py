@@ -1,7 +1,7 @@
 """The contract between a game and the loop: players, turns, noise, lookahead."""
 
 from ganvas.play.abilities import has
-from ganvas.play.game import Game, Sampling, Stage, build
+from ganvas.play.game import Game, Sampling, Stage, build, networks_of
 from ganvas.play.lookahead import Lookahead
 from ganvas.play.noise import Noise, global_seed
 from ganvas.play.optim import SGD, Adam, OptimiserConfig, RMSProp, RowAdam
@@ -29,4 +29,5 @@ __all__ = [
     "build",
     "global_seed",
     "has",
+    "networks_of",
 ]

@@ -200,6 +200,12 @@ class Game(nn.Module, Generic[C]):
         return setup.system
 
 
+def networks_of(game: Game) -> list[nn.Module]:
+    """Return what is called as a whole in a game: its direct parts, and its players' networks."""
+    parts = [*game.children(), *(part for p in game.players.values() for part in p.networks)]
+    return list({id(part): part for part in parts if any(True for _ in part.parameters())}.values())
+
+
 def build(game: type[Game], config: Settings, spec: DataSpec, seed: int) -> Game:
     """Build a game with its networks initialised from ``seed``; global randomness is untouched."""
     with torch.random.fork_rng(devices=[]):

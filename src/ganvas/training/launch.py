@@ -1,4 +1,4 @@
-"""Devices, precision and processes, through Lightning Fabric."""
+"""Devices and processes, through Lightning Fabric."""
 
 from __future__ import annotations
 
@@ -36,7 +36,6 @@ def launch(settings: TrainSettings) -> Fabric:
             devices=devices,
             num_nodes=settings.nodes,
             strategy="ddp" if several else "auto",
-            precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
         )
     except Exception as error:
         raise UsageError(

@@ -20,8 +20,8 @@ from ganvas.data.feed import Feed
 from ganvas.data.source import Source
 from ganvas.diagnosis.finding import Finding
 from ganvas.errors import GanvasError, quoted
-from ganvas.nn import drawing
-from ganvas.play import Game, Noise, Stage, Turns, global_seed
+from ganvas.nn import drawing, round_inside
+from ganvas.play import Game, Noise, Stage, Turns, global_seed, networks_of
 from ganvas.training.average import MovingAverage
 from ganvas.training.checkpoint import all_finite
 from ganvas.training.folder import CONFIG, DAMAGED, METRICS, RunFolder
@@ -87,6 +87,8 @@ class Loop:
         self.game = game.to(fabric.device)
         if settings.channels_last:
             self.game.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        for network in networks_of(game):
+            round_inside(network, settings.precision == "bf16")
         self.feed = Feed(
             source,
             batch=settings.batch,
@@ -103,7 +105,6 @@ class Loop:
         if settings.compile:
             for network in game.children():
                 network.compile(dynamic=False)
-        self._precision = fabric.autocast if settings.precision == "bf16" else nullcontext
         self.stages = game.stages()
         for stage in reversed(self.stages):  # what cannot be served is refused now; the first stays
             stage.serve(game, self.feed)
@@ -145,8 +146,7 @@ class Loop:
         """Play one round of the current stage and move the averages."""
         seen = self.feed.seen
         self.turns.progress = self.progress
-        with self._precision():
-            self.stages[self.stage].play(self.feed, self.turns)
+        self.stages[self.stage].play(self.feed, self.turns)
         self.turns.round += 1
         self.rounds += 1
         self.average.update(self.feed.seen - seen, self.feed.seen, self.turns.progress)

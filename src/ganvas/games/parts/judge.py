@@ -26,7 +26,7 @@ from ganvas.games.parts.penalties import (
 from ganvas.games.parts.terms import FeatureMatching
 from ganvas.networks.base import Discriminator, MemoryHead
 from ganvas.networks.conditions import Conditions
-from ganvas.nn import adopt, held, kinds_apart
+from ganvas.nn import adopt, held, kinds_apart, widen
 from ganvas.play import Loss, Turns
 
 Statistics = dict[str, Tensor]
@@ -369,7 +369,7 @@ def _each(
 
 
 def _wide(logits: Any) -> Any:
-    """Return logits in single precision at least: differences of half-precision ones are coarse."""
+    """Return logits in single precision at least: differences of rounded ones are coarse."""
     if isinstance(logits, tuple):
         return tuple(_wide(one) for one in cast(tuple[Tensor, ...], logits))
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return widen(logits)

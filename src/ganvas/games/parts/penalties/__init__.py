@@ -20,7 +20,7 @@ from ganvas.data.batch import Batch
 from ganvas.data.records import LABEL
 from ganvas.errors import UsageError
 from ganvas.kinds import ByKind
-from ganvas.nn import BatchNorm
+from ganvas.nn import BatchNorm, exactly, unrounded, widen
 from ganvas.play import Noise
 
 Judge = Callable[[Tensor, Any], Tensor]
@@ -94,13 +94,13 @@ def input_gradient(discriminator: Judge, x: Tensor, y: Any = None) -> Tensor:
 def logits_and_gradient(discriminator: Judge, x: Tensor, y: Any = None) -> tuple[Tensor, Tensor]:
     """Return D(x, y), (N,), and its gradient at each sample, shaped as ``x``, both differentiable.
 
-    Computed in single precision at least, without autocast, from a leaf that carries no gradient
-    to the generator. Of a module `forward` is called, which `nn.Module.compile` does not replace:
-    compiled graphs have no second derivative, and the parameters are the same ones.
+    Computed in single precision at least, by networks that round, too, from a leaf that carries no
+    gradient to the generator. Of a module `forward` is called, which `nn.Module.compile` does not
+    replace: compiled graphs have no second derivative, and the parameters are the same ones.
     """
     judge: Judge = discriminator.forward if isinstance(discriminator, nn.Module) else discriminator
-    leaf = x.detach().to(torch.promote_types(x.dtype, torch.float32)).requires_grad_()
-    with torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
+    leaf = widen(x.detach()).requires_grad_()
+    with torch.enable_grad(), exactly(), unrounded(x):
         logits = judge(leaf, y)
         # Samples do not mix, so the gradient of the sum holds every sample's own.
         (gradient,) = torch.autograd.grad(logits.sum(), leaf, create_graph=True)

@@ -1,0 +1,80 @@
+"""Networks that compute in bfloat16, between inputs and answers in single precision.
+
+Convolutions and matrix products inside of a network round their inputs to bfloat16 and add up in
+single precision (``torch.autocast``); its weights stay as they are. What is done with its answers
+(losses, statistics, steps of optimisers) never sees bfloat16, for it begins after the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from functools import cache
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
+
+_plainly: ContextVar[bool] = ContextVar("plainly", default=False)
+
+
+def widen(x: Tensor) -> Tensor:
+    """Return a tensor in single precision at least."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def unrounded(x: Tensor) -> AbstractContextManager[object]:
+    """Let products of a block be computed in the precision of what goes in, on the device of x."""
+    kind = x.device.type
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+        return torch.autocast(kind, enabled=False)
+    return nullcontext()
+
+
+@contextmanager
+def exactly() -> Generator[None]:
+    """Let networks compute in the precision of their weights, for a block."""
+    before = _plainly.set(True)
+    try:
+        yield
+    finally:
+        _plainly.reset(before)
+
+
+def round_inside(network: nn.Module, on: bool = True) -> None:
+    """Let a network compute in bfloat16 wherever it is called as a whole; or no longer.
+
+    Its class becomes one that differs in nothing else, as with torch's parametrisations. Calls of
+    ``forward`` itself, and of parts of the network, are not rounded.
+    """
+    kind = type(network)
+    if on and not issubclass(kind, _Rounding):
+        network.__class__ = _rounding(kind)
+    elif not on and issubclass(kind, _Rounding):
+        network.__class__ = cast(type[nn.Module], kind.__bases__[1])
+
+
+class _Rounding:
+    """What such a class has before that of the network."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        call = cast(Any, super()).__call__
+        if _plainly.get():
+            return call(*arguments, **named)
+        weight = next(cast(nn.Module, self).parameters(), None)
+        kind = "cpu" if weight is None else weight.device.type
+        # Without a cache: it would outlive steps of the optimiser in whatever block this is in.
+        with torch.autocast(kind, torch.bfloat16, cache_enabled=False):
+            answer = call(*arguments, **named)
+        return tree_map_only(Tensor, _unless_whole, answer)
+
+
+def _unless_whole(x: Tensor) -> Tensor:
+    return widen(x) if x.is_floating_point() else x
+
+
+@cache
+def _rounding(kind: type[nn.Module]) -> type[nn.Module]:
+    return type(kind.__name__, (_Rounding, kind), {"__doc__": kind.__doc__})
