@@ -26,8 +26,8 @@ def digits8() -> Source:
     return open_data(DataSettings(source="digits8"))
 
 
-def digits32() -> Source:
-    return open_data(DataSettings(source="digits8", size=32, resize="stretch"))
+def digits16() -> Source:
+    return open_data(DataSettings(source="digits8", size=16, resize="stretch"))
 
 
 def blocks() -> Source:
@@ -91,13 +91,14 @@ CASES: dict[str, Case] = {
     "wgan points": case("wgan", ring, MLP, **SHORT),
     "wgan digits": case("wgan", digits8, DCGAN, **SHORT),
     "wgan-gp points": case("wgan-gp", ring, MLP),
-    "wgan-gp resnet": case("wgan-gp", digits32, RESNET),
+    "wgan-gp resnet": case("wgan-gp", digits16, RESNET, discriminator_steps=2),
     "sngan resnet": case(
         "sngan",
-        digits32,
+        digits16,
         RESNET,
         discriminator=RESNET | {"spectral": True, "labels": "projection"},
         conditional=True,
+        discriminator_steps=2,
     ),
     "gan with remedies": case(
         "gan",
@@ -123,7 +124,7 @@ CASES: dict[str, Case] = {
     "r3gan points": case("r3gan", ring, MLP),
     "r3gan lazy": case("r3gan", ring, MLP, penalty_every=2),
     "r3gan dcgan": case("r3gan", digits8, DCGAN, penalty_every=2, **without_norm(DCGAN)),
-    "r3gan smR": case("r3gan", digits32, R3),
+    "r3gan smR": case("r3gan", digits16, R3),
     "unrolled points": case("unrolled", ring, MLP, unrolling_steps=2),
     "unrolled digits": case("unrolled", digits8, DCGAN, unrolling_steps=2, second_order=False),
     "ali points": case("ali", ring, MLP, encoder=MLP | {"spread": True}),

@@ -64,4 +64,4 @@ def test_two_processes_with_a_critic_of_kinks_in_single_precision(pair: Pair) ->
 
 @every_case
 def test_two_processes(case: Case, pair: Pair) -> None:
-    testing.check_two_processes(testing.with_rounds(case, 20), pair)
+    testing.check_two_processes(testing.with_rounds(case, 8), pair)
