@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent  # the tools of the environment that runs the 
         ("ruff", "check", "."),
         ("ruff", "format", "--check", "."),
         ("lint-imports",),
-        ("pyright", "--pythonpath", sys.executable),
+        pytest.param(("pyright", "--pythonpath", sys.executable), marks=pytest.mark.slow),
     ],
     ids=["ruff-check", "ruff-format", "import-linter", "pyright"],
 )

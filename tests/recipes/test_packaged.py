@@ -25,8 +25,11 @@ SHAPES: dict[str, tuple[int, ...]] = {
 }
 """Sets that need not be there; noise of the same form stands in for them."""
 
-WIDE = {"r3gan/cifar10_full", "r3gan/images64", "r3gan/images256"}
-"""Recipes at the width of a paper that used many GPUs; two rounds take a CPU minutes."""
+WIDE = {
+    *("r3gan/cifar10_full", "r3gan/images64", "r3gan/images256"),
+    *("r3gan/cifar10", "wgan-gp/cifar10", "memorygan/images64"),
+}
+"""Recipes so wide that even two rounds take long; they are played among the slow tests."""
 
 
 def stand_in(source: str, folder: Path) -> Path | None:
