@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import ganvas
 from ganvas.api.memory import complaint, footprints, needed
+from ganvas.config import Settings
+from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.errors import UsageError
-from ganvas.play import build
+from ganvas.play import Adam, Game, Player, Turns, build
 from ganvas.recipes import Recipe, load_recipe
-from ganvas.training.footprint import OVER, UNDER, Footprint, Tally
+from ganvas.training.footprint import OVER, UNDER, Footprint, Tally, footprint
+from ganvas.training.pace import pace
+from ganvas.training.skim import Skim, dense, work
 
 CHILD = """
 import sys, torch
@@ -43,10 +52,11 @@ print(most() - before)
 """
 
 
-def estimate(recipe: Recipe, patience: float = 0.0) -> list[Footprint]:
-    source = open_data(recipe.data)
-    game = build(recipe.game_type, recipe.game_config, source.spec, 0)
-    return footprints(recipe, game, source, torch.device("cpu"), patience)
+CPU = torch.device("cpu")
+
+
+def estimate(recipe: Recipe) -> list[Footprint]:
+    return footprints(recipe, open_data(recipe.data), CPU)
 
 
 def test_a_tally_counts_what_lives() -> None:
@@ -65,6 +75,104 @@ def test_a_tally_counts_what_lives() -> None:
         with torch.no_grad():
             next(net.parameters()).mul_(2)  # what was there before is not counted
         assert tally.live == 0
+
+
+class Done(TorchDispatchMode):
+    """Counts the work of what is really done, with tensors that are more than forms."""
+
+    work = 0.0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        given = dense(args, kwargs)
+        if given and not any(tensor.is_meta for tensor in [*given, *dense(made)]):
+            self.work += work(func, args, kwargs or {}, made)
+        return made
+
+
+def test_a_skimmed_operation_gives_its_form_and_does_nothing() -> None:
+    big = torch.zeros(1000, 3000)
+    x, w = torch.randn(128, 3, 48, 48), torch.randn(32, 3, 5, 5, requires_grad=True)
+    before = w.detach().clone()
+    with Done() as done, Skim(), Tally() as told:
+        y = F.conv2d(x, w, stride=2).relu()
+        y.transpose(1, 3).sum().backward()
+        with torch.no_grad():
+            same = big.add_(1.0)
+    with Skim():
+        chosen = x[:20].ge(0).nonzero()  # how many there are cannot be left out
+    assert y.shape == (128, 32, 22, 22)
+    assert w.grad is not None
+    assert w.grad.shape == w.shape
+    assert same is big
+    assert not big.any()
+    assert torch.equal(w, before)
+    assert chosen.equal(x[:20].ge(0).nonzero())
+    products = 2 * 128 * 32 * 22 * 22 * 3 * 5 * 5  # forward, and for the gradient of w
+    assert told.work > 2 * products
+    assert done.work < 0.2 * told.work
+
+
+@pytest.mark.parametrize("name", ["dcgan/digits", "wgan-gp/digits", "sngan/digits", "diwgan/ring8"])
+def test_skimmed_rounds_weigh_what_played_ones_do(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same batches, what is alive is the same after each operation."""
+    monkeypatch.setattr("ganvas.training.skim.LITTLE", 1)
+    monkeypatch.setattr("ganvas.training.skim.CHEAP", 0.0)
+    recipe = load_recipe(name, ("train.batch=6", "game.discriminator_steps=1"))
+    source = open_data(recipe.data)
+
+    def weighed() -> Footprint:
+        game = build(recipe.game_type, recipe.game_config, source.spec, 0).train()
+        return footprint(game.stages()[-1], game, source, recipe.train, CPU)
+
+    with Skim():
+        skimmed = weighed()
+    played = weighed()
+    assert np.array_equal(skimmed.fixed, played.fixed)
+    assert np.array_equal(skimmed.each, played.each)
+    assert (skimmed.labour, skimmed.standing) == (played.labour, played.standing)
+
+
+def test_hardly_anything_is_done_to_weigh_a_round() -> None:
+    recipe = load_recipe("sngan/digits", ("train.batch=4096",))
+    with Done() as done:
+        (found,) = estimate(recipe)
+    assert done.work < 0.02 * found.work()
+
+
+class Alike(Game):
+    """A round is so many equal operations."""
+
+    system = "alike"
+
+    def __init__(self) -> None:
+        super().__init__(Settings(), open_data(load_recipe("gan/ring8").data).spec)
+        self.net = nn.Linear(2, 2)
+        self.players = {"one": Player(self.net, Adam())}
+
+    def round(self, data: Feed, turn: Turns) -> None:
+        x = torch.ones(8, 8)
+        for _ in range(1000):
+            x.neg()
+
+
+def test_a_round_that_takes_too_long_is_reckoned_from_its_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With a clock that ticks at every look at it, a round takes as long as it has operations."""
+    recipe = load_recipe("gan/ring8")
+    source, game = open_data(recipe.data), Alike()
+    (stage,) = game.stages()
+    taken = footprint(stage, game, source, recipe.train, CPU)
+    clock = count()
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(clock)))
+    found = pace(taken, stage, game, source, recipe.train, CPU, 0, patience=300)
+    assert not found.whole
+    assert found.seconds == pytest.approx(1000, rel=0.02)
 
 
 @pytest.mark.slow

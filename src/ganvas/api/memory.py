@@ -14,10 +14,15 @@ from ganvas.errors import UsageError
 from ganvas.model.trained import choose_device
 from ganvas.play import Game, build
 from ganvas.recipes import Recipe
-from ganvas.training.footprint import OVER, PATIENCE, Footprint, footprint
+from ganvas.training.footprint import OVER, Footprint, footprint
+from ganvas.training.skim import Skim
 
 WORTH = 0.5
 """Share of the free memory below which a training is not looked at before it begins."""
+BEGIN_WITH = 1 << 20
+"""Numbers in a batch of items up to which a batch is tried as it is, where that costs nothing."""
+OPERATIONS = 50_000
+"""Operations of the longest round that is tried for a proposal: some seconds."""
 LESS = 0.9
 """Cutting a batch into twice as many parts is worth it if it leaves less than this share."""
 DEEP = 1000
@@ -39,21 +44,35 @@ def device_of(recipe: Recipe) -> torch.device:
         raise UsageError(f"{problem}; leave it at auto") from None
 
 
-def footprints(
-    recipe: Recipe, game: Game, source: Source, device: torch.device, patience: float = PATIENCE
-) -> list[Footprint]:
-    """Return what each stage takes; the game is played, and not to be used any more."""
+def footprints(recipe: Recipe, source: Source, device: torch.device) -> list[Footprint]:
+    """Return what each stage takes, from rounds on a game of their own.
+
+    On a processor nothing is done in them that takes long, unless the game cannot do without.
+    """
+    if device.type != "cpu":
+        return _played(recipe, source, device)
+    try:
+        with Skim():
+            return _played(recipe, source, device, BEGIN_WITH // math.prod(source.spec.shape))
+    except UsageError:
+        raise
+    except Exception:  # some value was none that the game could have met
+        return _played(recipe, source, device)
+
+
+def _played(recipe: Recipe, source: Source, device: torch.device, most: int = 0) -> list[Footprint]:
+    game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed)
     game = game.to(device).train()
-    settings, seed = recipe.train, recipe.seed
     return [
-        footprint(stage, game, source, settings, device, seed, patience) for stage in game.stages()
+        footprint(stage, game, source, recipe.train, device, recipe.seed, most)
+        for stage in game.stages()
     ]
 
 
 def refuse_too_large(recipe: Recipe, source: Source, game: Game) -> None:
     """Refuse a training that will not fit into memory, before anything is written.
 
-    Where that is out of the question, nothing is looked at; else a copy of the game is played.
+    Where that is out of the question, nothing is looked at; the game is not played.
 
     Raises:
         UsageError: it takes more than is free even if the estimate is too high; with what fits.
@@ -67,9 +86,7 @@ def refuse_too_large(recipe: Recipe, source: Source, game: Game) -> None:
     weights = sum(p.numel() for p in game.parameters())
     if room is None or 4 * (DEEP * numbers + KEPT * weights) < WORTH * room:
         return
-    copy = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed)
-    found = footprints(recipe, copy, source, device, patience=0.0)
-    del copy
+    found = footprints(recipe, source, device)
     if needed(found) > OVER * room:
         raise UsageError(complaint(recipe, source, found, room))
 
@@ -98,21 +115,31 @@ def complaint(recipe: Recipe, source: Source, found: Sequence[Footprint], room: 
         return f"{told}; the networks alone take {amount(worst.memory(1))}: choose smaller ones"
     if worst.batch != recipe.train.batch:
         return f"{told}; its stage {worst.stage} fits with a batch of {batch}"
-    parts = _parts(recipe, source, room)
+    parts = _parts(recipe, source, room, worst, recipe.train.batch // batch)
     cut = "" if parts is None else f"game.accumulate={parts} (the same batch, in parts) or "
     return f"{told}; it fits with {cut}train.batch={batch}"
 
 
-def _parts(recipe: Recipe, source: Source, room: float) -> int | None:
-    """Return into how many parts a batch must be cut to fit, None if that does not help enough."""
-    config, device = recipe.game_config, device_of(recipe)
-    parts = 2 * int(getattr(config, "accumulate", recipe.train.batch))
-    before = math.inf
+def _parts(recipe: Recipe, source: Source, room: float, whole: Footprint, least: int) -> int | None:
+    """Return into how many parts a batch must be cut to fit, None if that does not help enough.
+
+    Args:
+        recipe: whose batch it is.
+        source: its data.
+        room: bytes that are free.
+        whole: what the batch takes as it is cut now.
+        least: parts of which each would fit alone.
+    """
+    game, device = recipe.game, device_of(recipe)
+    now = int(getattr(game, "accumulate", recipe.train.batch))
+    parts, before = now * max(least, 2), math.inf
     while parts <= recipe.train.batch and recipe.train.batch % parts == 0:
+        if len(whole.each) * parts // now > OPERATIONS:
+            return None
         try:
-            changed = type(config).model_validate({**config.model_dump(), "accumulate": parts})
-            game = build(recipe.game_type, changed, source.spec, recipe.seed)
-            taken = needed(footprints(recipe, game, source, device, patience=0.0))
+            changed = type(game).model_validate({**game.model_dump(), "accumulate": parts})
+            cut = recipe.model_copy(update={"game": changed})
+            taken = needed(footprints(cut, source, device))
         except (UsageError, ValidationError):
             return None
         if taken <= room:

@@ -7,17 +7,21 @@ from collections.abc import Sequence
 
 import torch
 
-from ganvas.api.memory import complaint, device_of, footprints, room_on
+from ganvas.api.memory import complaint, device_of, footprints, needed, room_on
 from ganvas.cli.speech import table
 from ganvas.config import Schedule, Settings
 from ganvas.data.memory import amount
 from ganvas.data.open import open_data
 from ganvas.data.source import Source
 from ganvas.duration import duration
-from ganvas.play import Player, Stage, build
+from ganvas.play import Game, Player, Stage, build
 from ganvas.recipes import Recipe
 from ganvas.training.footprint import UNDER, Footprint, resident
 from ganvas.training.loop import length_of
+from ganvas.training.pace import pace
+
+PATIENCE = 3.0
+"""Seconds for which rounds of all stages together are waited for."""
 
 
 def plan(recipe: Recipe) -> str:
@@ -27,7 +31,7 @@ def plan(recipe: Recipe) -> str:
     device = device_of(recipe)
     players = [_about(name, player) for name, player in game.players.items()]
     before = resident()
-    found = footprints(recipe, game, source, device)
+    found = footprints(recipe, source, device)
     lines = [
         f"{recipe.name}: {recipe.about}",
         f"data: {_data(source)}",
@@ -35,19 +39,8 @@ def plan(recipe: Recipe) -> str:
         table(players, ("player", "network", "parameters", "optimiser")),
         "",
         *_memory(recipe, source, found, before, device),
+        *_time(recipe, source, game, found, device),
     ]
-    total = 0.0
-    for stage, taken in zip(game.stages(), found, strict=True):
-        rounds = _length(stage, recipe, taken)
-        spent = rounds * taken.seconds
-        total += spent
-        lines.append(
-            f"{stage.name}: {rounds:,.0f} rounds of {1000 * taken.seconds:.3g} ms and "
-            f"{taken.images:,.0f} real samples: {duration(spent)}"
-        )
-    lines.append(f"time: about {duration(total)} on this {device.type}, looks and pictures apart")
-    if not all(one.whole for one in found):
-        lines.append("memory and time are reckoned from rounds of fewer items")
     return "\n".join(lines)
 
 
@@ -64,6 +57,10 @@ def _brief(settings: Settings) -> str:
     return f"{getattr(settings, 'kind', '')} lr={rate}"
 
 
+def _brief_time(seconds: float) -> str:
+    return f"{1000 * seconds:.3g} ms" if seconds < 10 else f"{seconds:,.0f} s"
+
+
 def _data(source: Source) -> str:
     spec = source.spec
     amount = "endless" if spec.size is None else f"{spec.size:,} items"
@@ -71,13 +68,45 @@ def _data(source: Source) -> str:
     return f"{spec.name}, {spec.domain.plural} of shape {spec.shape}, {amount}{classes}"
 
 
-def _length(stage: Stage, recipe: Recipe, taken: Footprint) -> float:
+def _length(stage: Stage, taken: Footprint, recipe: Recipe) -> float:
     """Return how many rounds a stage is long."""
     rounds, kimg = length_of(stage, recipe.train)
     if rounds is not None:
         return rounds
     assert kimg is not None
     return math.ceil(1000 * kimg / max(taken.images, 1))
+
+
+def _time(
+    recipe: Recipe, source: Source, game: Game, found: Sequence[Footprint], device: torch.device
+) -> list[str]:
+    """Return how long the stages are, and how long they take, unless it is unsafe to try."""
+    stages, room = game.stages(), room_on(device)
+    lengths = [_length(*one, recipe) for one in zip(stages, found, strict=True)]
+    if room is not None and UNDER * needed(found) > room:
+        return [
+            *(
+                f"{stage.name}: {rounds:,.0f} rounds of {taken.images:,.0f} real samples"
+                for stage, taken, rounds in zip(stages, found, lengths, strict=True)
+            ),
+            "time: not tried, because it may not fit",
+        ]
+    game, patience = game.to(device).train(), PATIENCE / len(stages)
+    paces = [
+        pace(taken, stage, game, source, recipe.train, device, recipe.seed, patience)
+        for stage, taken in zip(stages, found, strict=True)
+    ]
+    lines = [
+        f"{stage.name}: {rounds:,.0f} rounds of {_brief_time(one.seconds)} and "
+        f"{taken.images:,.0f} real samples: {duration(rounds * one.seconds)}"
+        for stage, taken, rounds, one in zip(stages, found, lengths, paces, strict=True)
+    ]
+    total = sum(rounds * one.seconds for rounds, one in zip(lengths, paces, strict=True))
+    reckoned = "" if all(one.whole for one in paces) else ", reckoned from the beginning of a round"
+    return [
+        *lines,
+        f"time: about {duration(total)} on this {device.type}, looks and pictures apart{reckoned}",
+    ]
 
 
 def _memory(

@@ -1,9 +1,8 @@
-"""What a training will take of memory and time, from rounds with few items on a throw-away game.
+"""What a training will take of memory, from two rounds on a throw-away game.
 
 At any moment of a round, what is alive is affine in the batch: weights, gradients and moments do
-not depend on it, activations (of double backward passes, too) grow with it. Two rounds of small
-batches tell both parts moment by moment; the peak of a large one is the largest of their sums. The
-whole batch is played only if that is a matter of seconds.
+not depend on it, activations (of double backward passes, too) grow with it. Two rounds of different
+batches tell both parts moment by moment; the peak of any other is the largest of their sums.
 """
 
 from __future__ import annotations
@@ -21,28 +20,22 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from ganvas.data.feed import MAIN, Feed
 from ganvas.data.source import Source
 from ganvas.errors import UsageError
-from ganvas.play import Game, Noise, Stage, Turns
+from ganvas.play import Game, Noise, Ranks, Stage, Turns
 from ganvas.training.average import MovingAverage
-from ganvas.training.loop import length_of
 from ganvas.training.settings import TrainSettings
+from ganvas.training.skim import dense, work
 
 Moments = npt.NDArray[np.float64]
 
-PATIENCE = 2.0
-"""Seconds of rounds per stage: beyond, larger batches are reckoned from smaller ones."""
-QUICK = 0.1
-"""Seconds of a round below which it is timed without being weighed."""
-AT_LEAST = 0.5
-"""Seconds for which rounds of the whole batch are timed."""
 SMALLEST = 2
 """Items of the smallest batch that is tried."""
-MIDDLE = 10_000
-"""The round that rounds pretend to be, past every warm-up, where no length is known."""
+LATE = 9973
+"""The round that rounds pretend to be, past every warm-up: a prime, so that lazy losses are due in
+it, and nothing that is done once in many rounds."""
 OVER = 1.25
 """An estimate is no more than so many times what a process takes beyond what it has before,"""
 UNDER = 2.5
@@ -68,9 +61,9 @@ class Footprint:
         standing: bytes that stay between rounds: weights, moments, averages.
         fixed, each: of every moment of a round, the bytes beyond these that do not depend on the
             batch, and those for each of its items.
-        seconds: of a round.
+        labour: work of a round's operations (see `ganvas.training.skim.work`) that does not depend
+            on the batch, and that for each of its items.
         images: real items of the main stream in a round.
-        whole: whether the whole batch was played, and nothing is reckoned.
     """
 
     stage: str
@@ -78,9 +71,12 @@ class Footprint:
     standing: int
     fixed: Moments = field(repr=False)
     each: Moments = field(repr=False)
-    seconds: float
+    labour: tuple[float, float]
     images: float
-    whole: bool
+
+    def work(self, batch: int | None = None) -> float:
+        """Return the work of a round with a batch, by default the recipe's."""
+        return self.labour[0] + self.labour[1] * (batch or self.batch)
 
     def memory(self, batch: int | None = None) -> float:
         """Return the bytes that a batch needs, by default the recipe's."""
@@ -101,7 +97,7 @@ class _Try:
 
     batch: int
     alive: Moments
-    seconds: float
+    work: float
     images: int
 
 
@@ -112,62 +108,68 @@ def footprint(
     settings: TrainSettings,
     device: torch.device,
     seed: int = 0,
-    patience: float = PATIENCE,
+    most: int = 0,
 ) -> Footprint:
-    """Play a stage of a game that is thrown away, from its middle, with more and more items.
+    """Play two rounds of a stage of a game that is thrown away.
+
+    Args:
+        stage: of the game, from its middle.
+        game: on the device.
+        source: its data.
+        settings: how it would be trained.
+        device: where.
+        seed: of data and noise.
+        most: items up to which batches may be large; others are as small as can be.
 
     Raises:
         UsageError: not even the whole batch can be played.
     """
     own = {**game.streams(), **stage.streams}.get(MAIN)
     whole = settings.batch if own is None or own.batch is None else own.batch
+    alone = whole != settings.batch
     tried: list[_Try] = []
-    spent = 0.0
-    for batch in _sizes(settings.batch) if whole == settings.batch else [None]:
-        if len(tried) > 1 and batch and batch < min(2 * tried[-1].batch, whole):
-            continue
-        play = _round(stage, game, source, settings, device, seed, batch)
+    for batch in [settings.batch] if alone else sizes(whole, most):
         try:
-            if not tried:
-                play()  # builds optimisers, warms up
-            least = AT_LEAST if batch in (None, whole) else 0.0
-            tried.append(_tried(play, game, device, batch or whole, least))
+            play = begun(stage, game, source, device, seed, batch)
+            tried.append(_tried(play, game, device, whole if alone else batch))
         except UsageError:  # packs, parts and groups ask for multiples
-            if batch in (None, settings.batch):
+            if batch == settings.batch:
                 raise
-            continue
-        spent += tried[-1].seconds
-        if spent + 4 * tried[-1].seconds > patience and len(tried) > 1:
+        if len(tried) == 2:
             break
     return _reckoned(stage, tried, whole, _standing(game, settings))
 
 
-def _sizes(batch: int) -> list[int]:
-    """Return batches to be tried in turn, up to the whole: its divisors suit packs and parts."""
+def sizes(batch: int, most: int) -> list[int]:
+    """Return batches to be tried in turn: its divisors suit packs and parts.
+
+    Those of up to ``most`` items come first, the largest of them at the head.
+    """
     small = {n for n in range(SMALLEST, math.isqrt(batch) + 1) if batch % n == 0}
     doubled = {SMALLEST << i for i in range(batch.bit_length()) if SMALLEST << i < batch}
     few = {SMALLEST, SMALLEST + 1} if batch > SMALLEST + 1 else set[int]()
-    return sorted({*few, *small, *(batch // n for n in small), *doubled, batch})
+    every = {*few, *small, *(batch // n for n in small), *doubled, batch}
+    return sorted(every, key=lambda n: (n > most, -n if n <= most else n))
 
 
 def _reckoned(stage: Stage, tried: Sequence[_Try], whole: int, standing: int) -> Footprint:
-    """Return what the whole batch takes, from the two largest that were tried."""
-    last = tried[-1]
-    before = tried[-2] if len(tried) > 1 else _Try(0, 0 * last.alive, 0.0, 0)
-    more = last.batch - before.batch
-    if len(before.alive) != len(last.alive):  # what was done depends on chance: peaks alone
-        before, last = _peak_alone(before), _peak_alone(last)
-    each = (last.alive - before.alive) / more
-    pace = max(last.seconds - before.seconds, 0.0) / more
+    """Return what the whole batch takes, from two others, or from itself alone."""
+    more = max(tried, key=lambda one: one.batch)
+    less = min(tried, key=lambda one: one.batch)
+    if less is more:
+        less = _Try(0, 0 * more.alive, 0.0, 0)
+    if len(less.alive) != len(more.alive):  # what was done depends on chance: peaks alone
+        less, more = _peak_alone(less), _peak_alone(more)
+    items = more.batch - less.batch
+    each, effort = (more.alive - less.alive) / items, (more.work - less.work) / items
     return Footprint(
         stage.name,
         whole,
         standing,
-        last.alive - each * last.batch,
+        more.alive - each * more.batch,
         each,
-        last.seconds + pace * (whole - last.batch),
-        last.images * whole / last.batch,
-        last.batch == whole,
+        (more.work - effort * more.batch, effort),
+        more.images * whole / more.batch,
     )
 
 
@@ -175,64 +177,50 @@ def _peak_alone(one: _Try) -> _Try:
     return replace(one, alive=one.alive.max(keepdims=True))
 
 
-def _round(
+def begun(
     stage: Stage,
     game: Game,
     source: Source,
-    settings: TrainSettings,
     device: torch.device,
     seed: int,
-    batch: int | None,
+    batch: int,
 ) -> Callable[[], int]:
-    """Return what plays one round, and gives the items of the main stream that it took."""
-    feed = Feed(source, batch=batch or settings.batch, seed=seed, device=device)
+    """Begin a stage from its middle, with a batch in place of the recipe's.
+
+    Returns:
+        What plays one round, and gives the items of the main stream that it took.
+    """
+    feed = Feed(source, batch=batch, seed=seed, device=device)
     turns = Turns(game.players, Noise(seed, device), accumulate=game.accumulate)
     turns.hold()
     stage.begin(game, feed, turns)
     feed.next()  # a stream's first block is drawn now: rounds of all sizes do the same
+    for player in game.players.values():  # moments are there before the first round
+        player.step(0.0, 1.0, Ranks(), None)
+        player.clear()
     turns.progress = 0.5
-    turns.round = (length_of(stage, settings)[0] or 2 * MIDDLE) // 2
-    lazy = math.lcm(*(player.lazy or 1 for player in game.players.values()))
-    turns.round -= turns.round % lazy  # a round in which everything is due
+    turns.round = LATE * math.lcm(*(player.lazy or 1 for player in game.players.values()))
 
     def play() -> int:
         before = feed.seen
         stage.play(feed, turns)
         turns.take_statistics()  # waits for the device
+        turns.round += 1
         return feed.seen - before
 
     return play
 
 
-def _tried(
-    play: Callable[[], int], game: Game, device: torch.device, batch: int, least: float
-) -> _Try:
-    """Play a round that is weighed, and others that are timed where rounds are quick."""
-    began = time.perf_counter()
-    alive, images = _weighed(play, game, device)
-    seconds = time.perf_counter() - began
-    if seconds > QUICK and not least:  # weighing takes little beside it
-        return _Try(batch, alive, seconds, images)
-    timed, rounds = 0.0, 0
-    while not rounds or timed < least:
-        began = time.perf_counter()
-        play()
-        timed += time.perf_counter() - began
-        rounds += 1
-    return _Try(batch, alive, timed / rounds, images)
-
-
-def _weighed(play: Callable[[], int], game: Game, device: torch.device) -> tuple[Moments, int]:
-    """Return the bytes beyond what stays that are alive after each operation, and the images."""
-    if device.type == "cuda":  # the allocator knows, of all that its libraries take, too
+def _tried(play: Callable[[], int], game: Game, device: torch.device, batch: int) -> _Try:
+    """Play a round, and weigh it."""
+    on_card = device.type == "cuda"  # the allocator knows, of all that its libraries take, too
+    if on_card:
         torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        images = play()
-        peak = torch.cuda.max_memory_allocated(device) - before
-        return np.array([peak], np.float64), images
+    before = torch.cuda.memory_allocated(device) if on_card else 0
     with Tally(_tensors(game)) as tally:
         images = play()
-    return np.array(tally.course, np.float64), images
+    course = [torch.cuda.max_memory_allocated(device) - before] if on_card else tally.course
+    return _Try(batch, np.array(course, np.float64), tally.work, images)
 
 
 def _tensors(game: Game) -> list[Tensor]:
@@ -253,22 +241,33 @@ def _standing(game: Game, settings: TrainSettings) -> int:
     return sum(tensor.nbytes for tensor in [*_tensors(game), *averages])
 
 
+class OutOfTime(Exception):
+    """A round takes longer than one would wait for it."""
+
+
 class Tally(TorchDispatchMode):
-    """Counts the bytes of tensors made within it, as long as they live.
+    """Counts the bytes of tensors made within it, as long as they live, and what is done.
 
     Args:
         known: tensors that were there before.
+        until: the time (`time.perf_counter`) from which on nothing more is done.
 
     Attributes:
         live: bytes now.
         course: bytes after each operation so far.
+        work: of all operations so far (see `ganvas.training.skim.work`).
+
+    Raises:
+        OutOfTime: by the first operation after ``until``.
     """
 
-    def __init__(self, known: Sequence[Tensor] = ()) -> None:
+    def __init__(self, known: Sequence[Tensor] = (), until: float = math.inf) -> None:
         super().__init__()
         self.live = 0
         self.course: list[int] = []
-        self._known = [tensor.untyped_storage() for tensor in known]
+        self.work = 0.0
+        self._until = until
+        self._known = [tensor.untyped_storage() for tensor in dense(known)]
         self._alive: dict[int, Any] = {id(storage): None for storage in self._known}
 
     @classmethod
@@ -284,19 +283,24 @@ class Tally(TorchDispatchMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Run one operation, and count what it made."""
-        made = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(made):
-            if isinstance(tensor, Tensor) and tensor.layout is torch.strided:
-                self._count(tensor.untyped_storage())
+        if time.perf_counter() > self._until:
+            raise OutOfTime
+        given = kwargs or {}
+        made = func(*args, **given)
+        if func.is_view:
+            self.course.append(self.live)
+            return made
+        for tensor in dense(made):
+            self._count(tensor.untyped_storage())
         self.course.append(self.live + self._copied(func, args, made))
+        self.work += work(func, args, given, made)
         return made
 
     def _copied(self, func: Any, args: Sequence[Any], made: Any) -> int:
         """Return the bytes that an operation takes for itself, to work in a layout of its own."""
         if func not in IN_OWN_LAYOUT:
             return 0
-        leaves = cast(list[object], tree_leaves((args, made)))
-        return COPIES * sum(tensor.nbytes for tensor in leaves if isinstance(tensor, Tensor))
+        return COPIES * sum(tensor.nbytes for tensor in dense(args, made))
 
     def _count(self, storage: torch.UntypedStorage) -> None:
         key, size = id(storage), storage.nbytes()
