@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ganvas.errors import UsageError
-from ganvas.metrics.extractor import extract, hash_of, scaled
+from ganvas.metrics.extractor import extract, scaled
 from ganvas.metrics.extractors import (
     EXTRACTORS,
     DigitClassifier,
@@ -18,6 +18,7 @@ from ganvas.metrics.extractors import (
     default_extractor,
     open_extractor,
 )
+from ganvas.nn import hash_of
 
 
 def noise(n: int, height: int, width: int, channels: int, seed: int = 0) -> np.ndarray:

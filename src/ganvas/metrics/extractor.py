@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -120,16 +119,6 @@ def checked_images(images: Images) -> Images:
             f"{images.dtype} of shape {images.shape}"
         )
     return images
-
-
-def hash_of(tensors: Mapping[str, Tensor]) -> str:
-    """Return the SHA-256 of named tensors: names, types, shapes and bytes."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        array = tensor.detach().cpu().contiguous()
-        digest.update(f"{name} {array.dtype} {tuple(array.shape)}".encode())
-        digest.update(array.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def scaled(images: Tensor, size: tuple[int, int]) -> Tensor:

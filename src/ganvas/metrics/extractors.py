@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from ganvas.errors import UsageError, did_you_mean
 from ganvas.metrics.classifiers import AFFINE_DIGITS, CLOTHING, DIGITS, Shipped
-from ganvas.metrics.extractor import Extractor, Look, hash_of, scaled, scaling
+from ganvas.metrics.extractor import Extractor, Look, scaled, scaling
+from ganvas.nn import hash_of
 
 PIXELS: Final = "pixels"
 DIGIT_CLASSIFIER: Final = DIGITS.name

@@ -81,6 +81,10 @@ def card(config: dict[str, Any], parameters: int) -> str:
         f"| system | {plain(config['system'])} |",
         f"| can | {', '.join(config['capabilities'])} |",
         f"| parameters | {parameters:,} |",
+        *(
+            f"| uses, unchanged | {plain(name)}, SHA-256 {plain(digest)} |"
+            for name, digest in config.get("frozen", {}).items()
+        ),
         f"| trained for | {made['rounds']:,} rounds, {made['kimg']:,.1f} thousand real samples |",
         f"| written by | ganvas {config['ganvas']}, torch {config['torch']} |",
         "",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from ganvas.data.spec import DataSpec
@@ -23,12 +23,13 @@ from ganvas.model.card import Provenance, card
 from ganvas.model.fitting import rebuild, refuse_odd
 from ganvas.model.model import Model
 from ganvas.model.sealed import DIGEST, DamageError, read_sealed, write_sealed
-from ganvas.play import Game
+from ganvas.play import Game, digests, expect
 from ganvas.play.abilities import verbs_of
 
 FORMAT = "ganvas-model-2"
 MODEL = "model.safetensors"
 CARD = "README.md"
+HASHES = TypeAdapter(dict[str, str])
 
 
 def save_model(folder: Path, game: Game, provenance: Provenance | None = None) -> None:
@@ -79,7 +80,8 @@ def load(
 
     Raises:
         UsageError: there is no model in ``folder``.
-        GanvasError: the weight file is damaged, foreign, or does not fit its settings.
+        GanvasError: the weight file is damaged, foreign, or does not fit its settings; it
+            is raised later if samples need a frozen network that is none of its training.
     """
     path = find(Path(folder))
     config, tensors = read(path)
@@ -88,6 +90,7 @@ def load(
         settings = kind.Config.model_validate(config["game"])
         spec = DataSpec.model_validate(config["data"])
         made = Provenance.model_validate(config.get("provenance", {}))
+        frozen = HASHES.validate_python(config.get("frozen", {}))
     except (ValidationError, KeyError) as error:
         raise GanvasError(
             f"{path} has settings that this version of ganvas does not understand "
@@ -95,6 +98,7 @@ def load(
             f"is {version('ganvas')}"
         ) from error
     built = rebuild(kind, settings, spec, tensors, path)
+    expect(built, frozen, f"the model in {path}")
     _take_up(built, tensors, path)
     return Model(built, made, device, digest=config.get(DIGEST, ""))
 
@@ -167,6 +171,7 @@ def _config(game: Game, provenance: Provenance) -> dict[str, Any]:
         "code": address(type(game)) if is_own(type(game)) else "",
         "game": game.config.model_dump(mode="json"),
         "data": game.spec.model_dump(mode="json"),
+        "frozen": digests(game),
         "provenance": provenance.model_dump(mode="json"),
         "capabilities": list(verbs_of(game)),
         "ganvas": version("ganvas"),

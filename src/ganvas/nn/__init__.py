@@ -20,6 +20,7 @@ from ganvas.nn.drawing import (
     draws_from,
     hold_still,
 )
+from ganvas.nn.frozen import Frozen, frozen_in, hash_of
 from ganvas.nn.init import Init, initialise
 from ganvas.nn.labels import lookup, one_hot
 from ganvas.nn.layers import (
@@ -70,6 +71,7 @@ __all__ = [
     "Draws",
     "Dropout",
     "FourierFeatures",
+    "Frozen",
     "Gate",
     "Gradient",
     "HypersphericalUniform",
@@ -101,8 +103,10 @@ __all__ = [
     "draws_from",
     "exactly",
     "fan",
+    "frozen_in",
     "gather",
     "geodesic",
+    "hash_of",
     "held",
     "hold_still",
     "initialise",

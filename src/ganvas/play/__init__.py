@@ -1,6 +1,7 @@
 """The contract between a game and the loop: players, turns, noise, lookahead."""
 
 from ganvas.play.abilities import has
+from ganvas.play.frozen import digests, expect
 from ganvas.play.game import Game, Sampling, Stage, build, networks_of
 from ganvas.play.lookahead import Lookahead
 from ganvas.play.noise import Noise, global_seed
@@ -27,6 +28,8 @@ __all__ = [
     "Turn",
     "Turns",
     "build",
+    "digests",
+    "expect",
     "global_seed",
     "has",
     "networks_of",

@@ -18,6 +18,7 @@ from ganvas.data.spec import DataSpec
 from ganvas.errors import GanvasError
 from ganvas.networks.conditions import NONE, Conditions
 from ganvas.play.advice import Offer, Proposal, Setup, Sign
+from ganvas.play.frozen import refuse_trained
 from ganvas.play.player import Player
 from ganvas.play.turn import Turns
 
@@ -81,6 +82,10 @@ class Game(nn.Module, Generic[C]):
     paper's algorithm in `round`. It may list `stages`, and it defines the methods of the abilities
     that its trained model has, such as ``sample`` (see `ganvas.play.abilities`). Its settings are
     named once, ``class MyGame(Game[MySettings])``, and are then of this type in `config`.
+
+    Networks that it does not train, such as a VGG that compares features, are `ganvas.nn.Frozen`:
+    it says where they are found. Runs and models have a hash of them, by which others are refused,
+    and no copy.
 
     Attributes:
         system: the name in recipes, such as ``wgan-gp``.
@@ -207,7 +212,13 @@ def networks_of(game: Game) -> list[nn.Module]:
 
 
 def build(game: type[Game], config: Settings, spec: DataSpec, seed: int) -> Game:
-    """Build a game with its networks initialised from ``seed``; global randomness is untouched."""
+    """Build a game with its networks initialised from ``seed``; global randomness is untouched.
+
+    Raises:
+        GanvasError: a player would train a network that is frozen.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return game(config, spec)
+        built = game(config, spec)
+    refuse_trained(built, built.players)
+    return built

@@ -24,6 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ganvas.data.feed import MAIN, Feed
 from ganvas.data.source import Source
 from ganvas.errors import UsageError
+from ganvas.nn import frozen_in
 from ganvas.play import Game, Noise, Ranks, Stage, Turns
 from ganvas.training.average import MovingAverage
 from ganvas.training.settings import TrainSettings
@@ -232,7 +233,10 @@ def _tensors(game: Game) -> list[Tensor]:
         for value in state.values()
         if isinstance(value, Tensor)
     ]
-    return [*game.parameters(), *game.buffers(), *moments]
+    frozen = [
+        tensor for one in frozen_in(game).values() for tensor in one.network.state_dict().values()
+    ]
+    return [*game.parameters(), *game.buffers(), *frozen, *moments]
 
 
 def _standing(game: Game, settings: TrainSettings) -> int:

@@ -21,7 +21,7 @@ from ganvas.data.source import Source
 from ganvas.diagnosis.finding import Finding
 from ganvas.errors import GanvasError, quoted
 from ganvas.nn import drawing, round_inside
-from ganvas.play import Game, Noise, Stage, Turns, global_seed, networks_of
+from ganvas.play import Game, Noise, Stage, Turns, digests, expect, global_seed, networks_of
 from ganvas.training.average import MovingAverage
 from ganvas.training.checkpoint import all_finite
 from ganvas.training.folder import CONFIG, DAMAGED, METRICS, RunFolder
@@ -65,6 +65,7 @@ class Loop:
     Attributes:
         signal: the one that interrupted the run, if one did.
         identity: what makes the run this one and no other; kept in every checkpoint.
+        frozen: the hashes of the networks that nobody trains; likewise.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Loop:
         ranks = ranks_of(fabric)
         if ranks.world > 1 and game.one_process:
             raise GanvasError(f"{game.system} trains in one process only: {game.one_process}")
+        self.frozen = digests(game)
         self.game = game.to(fabric.device)
         if settings.channels_last:
             self.game.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -297,6 +299,7 @@ class Loop:
         return {
             "system": self.game.system,
             "identity": self.identity,
+            "frozen": self.frozen,
             "game": self._weights(),
             "turns": self.turns.state_dict(),
             "average": self.average.state_dict(),
@@ -349,7 +352,7 @@ class Loop:
                 gone on from.
 
         Raises:
-            GanvasError: no checkpoint can be read, or all have gone.
+            GanvasError: no checkpoint can be read, all have gone, or a frozen network is another.
         """
         path = self.folder.path
         state, problems = self.folder.load_checkpoint()
@@ -363,6 +366,7 @@ class Loop:
             )
         if state is not None:
             accept(state)
+            expect(self.game, state.get("frozen", {}), f"the run in {path}")
         self._pending = state
         rounds = int(state["rounds"]) if state else 0
         self._cut_back(rounds)

@@ -12,7 +12,7 @@ from ganvas.data.open import open_data
 from ganvas.data.settings import settings_type
 from ganvas.data.source import Source
 from ganvas.play import Game
-from tests.contract.toys import episodes, growing, lazy, scales, waves
+from tests.contract.toys import borrowed, episodes, growing, lazy, scales, waves
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ TOYS = {
         shown=("round 6", "round 6, spread"),
     ),
     "growing": Toy(growing.Growing, {"source": "digits"}),
+    "borrowed": Toy(borrowed.Borrowed, {"source": "ring8"}),
 }
 
 
@@ -66,6 +67,7 @@ def sources() -> dict[str, Callable[[], Source]]:
         "episodes": people,
         "lazy": ring,
         "growing": digits,
+        "borrowed": ring,
     }
 
 
