@@ -12,7 +12,10 @@ from torch import nn
 
 from ganvas.errors import GanvasError
 from ganvas.games.parts.constraints.clip import Clip
+from ganvas.games.parts.constraints.orthonormal import Orthonormal
 from ganvas.games.parts.constraints.sphere import Sphere
+from ganvas.games.parts.terms import History
+from ganvas.nn import orthonormality
 from ganvas.play import SGD, Adam, Noise, OptimiserConfig, Player, RMSProp, Turns
 
 OPTIMISERS = [
@@ -93,6 +96,46 @@ def test_steps_ahead_are_constrained_as_real_ones(constraint: Clip | Sphere) -> 
             d.minimise(loss(net, shift.detach()))
         constraint.enforce(net)
     assert torch.allclose(seen, net(Y + shift).square().mean(), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("settings", OPTIMISERS[1:3], ids=repr)
+def test_what_weights_cost_is_part_of_the_steps_ahead(settings: OptimiserConfig) -> None:
+    """Against steps of a copy whose loss has λ‖w − w̄‖² of a mean that stays, and orthonormality."""
+    net, player, turn = made(settings)
+    history = History(player.parameters, weight=0.7)
+    rule = Orthonormal(weight=0.3)
+    player.terms = {"history": history, "constraint": lambda _, at: rule.cost(net, at)}
+    for _ in range(4):  # the past moves away from its mean
+        with turn("d") as d:
+            d.minimise((net(X) - 3).square().mean())
+    before = copy.deepcopy(history.state_dict())
+
+    def ahead(shift: torch.Tensor) -> torch.Tensor:
+        network = turn.lookahead("d", lambda d: (d(X + shift) - 1).square().mean(), 3)
+        return network(Y + shift).square().mean()
+
+    def stepped(shift: torch.Tensor) -> torch.Tensor:
+        twin = copy.deepcopy(net).requires_grad_()
+        optimiser = settings.build(twin.parameters())
+        optimiser.load_state_dict(copy.deepcopy(player.optimiser.state_dict()))
+        for _ in range(3):
+            apart = [p - m for p, m in zip(twin.parameters(), history.means, strict=True)]
+            cost = 0.7 * torch.stack([one.square().sum() for one in apart]).sum()
+            cost = cost + 0.3 * orthonormality(twin) + (twin(X + shift) - 1).square().mean()
+            optimiser.zero_grad()
+            cost.backward()
+            optimiser.step()
+        return twin(Y + shift).square().mean().detach()
+
+    shift = torch.tensor([0.3, -0.2, 0.1], dtype=torch.float64, requires_grad=True)
+    found = ahead(shift)
+    assert found.item() == pytest.approx(stepped(shift.detach()).item(), abs=1e-12)
+    (exact,) = torch.autograd.grad(found, shift)
+    steps = 1e-6 * torch.eye(3, dtype=torch.float64)
+    at = shift.detach()
+    numeric = torch.stack([(stepped(at + e) - stepped(at - e)) / 2e-6 for e in steps])
+    assert torch.allclose(exact, numeric, rtol=1e-5, atol=1e-7)
+    assert all(torch.equal(before[name], value) for name, value in history.state_dict().items())
 
 
 @pytest.mark.parametrize("lazy", LAZY)

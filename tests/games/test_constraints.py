@@ -158,7 +158,5 @@ def test_a_second_rule_on_spectrally_normalised_layers_is_refused(kind):
         play("gan", discriminator=TINY | {"spectral": True}, constraint={"kind": kind})
 
 
-def test_an_unrolled_discriminator_refuses_what_its_inner_steps_would_leave_out():
-    with pytest.raises(UsageError, match="unrolled"):
-        play("unrolled", constraint={"kind": "orthonormal"})
+def test_orthonormal_regularisation_has_a_schedule():
     assert Orthonormal(weight={"start": 1, "end": 0}).cost(network(), 1.0).item() == 0

@@ -52,7 +52,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 BARRED = {
     ("r3gan", "fakes of G"): "pairs fakes with real samples",
-    ("unrolled", "orthonormal"): "unrolled discriminator steps on its adversarial loss",
     ("unrolled", "accumulation"): "unrolled on a whole batch",
     ("diwgan", "accumulation"): "fakes are matched a whole batch at a time",
     ("diwgan", "fakes of G"): "fakes are matched a whole batch at a time",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ganvas.data.batch import Batch
 from ganvas.errors import UsageError
+from ganvas.nn import orthonormality
 from ganvas.play import SGD, Noise, Player, Turns
 from tests.games.tables import SMALL_IMAGES, TINY, generator_learns, play, rounds
 
@@ -86,17 +87,35 @@ def test_without_steps_training_is_that_of_the_minimax_game() -> None:
         torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-4)
 
 
-@pytest.mark.parametrize("optimiser", [ADAM, PLAIN], ids=["adam", "sgd"])
+COSTS: dict[str, Any] = {
+    "historical_averaging": 0.7,
+    "constraint": {"kind": "orthonormal", "weight": 0.3},
+}
+
+
 @pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize(
+    ("optimiser", "settings"),
+    [(ADAM, {}), (PLAIN, {}), (ADAM, COSTS)],
+    ids=["adam", "sgd", "costs"],
+)
 def test_second_order_gradient_is_the_finite_difference_of_real_steps(
-    optimiser: dict[str, Any], steps: int
+    optimiser: dict[str, Any], settings: dict[str, Any], steps: int
 ) -> None:
-    game, _, table = made(optimiser)
+    game, _, table = made(optimiser, **settings)
     found = gradient(game, table, steps)
     real, z = batches(game)
     player: Player = table.players["discriminator"]
     state = copy.deepcopy(player.optimiser.state_dict())
     weights = copy.deepcopy(game.discriminator.state_dict())
+
+    def weights_cost() -> Tensor | float:
+        if not settings:
+            return 0.0
+        means = game.history["discriminator"].means
+        apart = [p - m for p, m in zip(player.parameters, means, strict=True)]
+        from_mean = torch.stack([one.square().sum() for one in apart]).sum()
+        return 0.7 * from_mean + 0.3 * orthonormality(game.discriminator)
 
     @torch.enable_grad()
     def value() -> float:
@@ -104,7 +123,7 @@ def test_second_order_gradient_is_the_finite_difference_of_real_steps(
         fake = game.generator(z).detach()
         for _ in range(steps):
             player.optimiser.zero_grad()
-            loss_of(game.discriminator, real.x, fake).backward()
+            (loss_of(game.discriminator, real.x, fake) + weights_cost()).backward()
             player.optimiser.step()
         after = -loss_of(game.discriminator, real.x, fake).item()
         game.discriminator.load_state_dict(weights)
@@ -171,14 +190,17 @@ def test_a_generator_step_leaves_the_discriminator_and_its_moments_alone(
     second_order: bool,
 ) -> None:
     networks = {"generator": SMOOTH, "discriminator": SMOOTH}
-    game, feed, table = play("unrolled", second_order=second_order, **networks)
+    game, feed, table = play("unrolled", second_order=second_order, **networks, **COSTS)
     rounds(game, feed, table, 2)
+    past = copy.deepcopy(game.history["discriminator"].state_dict())
     weights = copy.deepcopy(game.discriminator.state_dict())
     moments = copy.deepcopy(table.players["discriminator"].optimiser.state_dict())
     before = [p.clone() for p in game.generator.parameters()]
     generator_learns(game, feed.next(), table)
     for name, value in game.discriminator.state_dict().items():
         assert value.equal(weights[name])
+    for name, value in game.history["discriminator"].state_dict().items():
+        assert value.equal(past[name])
     after = table.players["discriminator"].optimiser.state_dict()
     for key, values in moments["state"].items():
         for name, value in values.items():

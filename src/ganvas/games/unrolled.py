@@ -11,7 +11,6 @@ from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
 from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig
-from ganvas.games.parts.constraints.orthonormal import Orthonormal
 from ganvas.games.parts.objectives import AnyObjective
 from ganvas.games.parts.objectives.classification import Minimax
 from ganvas.games.parts.priors import AnyPrior
@@ -68,11 +67,6 @@ class Unrolled(Adversarial[UnrolledConfig]):
             raise UsageError(
                 "the discriminator is unrolled on a whole batch: set game.accumulate=1 and, if "
                 "memory is short, a smaller train.batch or game.second_order=false"
-            )
-        if isinstance(config.constraint, Orthonormal):
-            raise UsageError(
-                "an unrolled discriminator steps on its adversarial loss and penalties alone; set "
-                "game.constraint=null, or another kind than orthonormal"
             )
 
     def round(self, data: Feed, turn: Turns) -> None:

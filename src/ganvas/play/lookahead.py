@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from ganvas.errors import GanvasError
-from ganvas.nn import all_reduce, world_size
+from ganvas.nn import all_reduce, held, world_size
 from ganvas.play.optim import SGD, Adam, Group, RMSProp
 from ganvas.play.player import Player
 
@@ -26,7 +26,8 @@ class Lookahead:
     ``second_order`` gradients flow through every step into whatever the loss depends on (the
     generator), else each step is a constant displacement. All parameters lie in one vector, so a
     step's arithmetic is a handful of operations whatever the network's depth. ``onto`` maps that
-    vector to where the game puts it after each step, if anywhere.
+    vector to where the game puts it after each step, if anywhere. What the player's own terms cost
+    is part of every step; what they remember, such as the mean of past weights, stays as it is.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Lookahead:
         self._onto = onto
         self._group: Group = {}  # what the optimiser would be told before each of these steps
         self._settings.apply(self._group, progress, rate, player.correction)
+        self._costs = _Costs(player, progress) if player.terms else None
         live = dict(self._module.named_parameters())
         self._shapes = {name: p.shape for name, p in live.items()}
         self._sizes = [p.numel() for p in live.values()]
@@ -53,19 +55,24 @@ class Lookahead:
 
     def network(self, *arguments: Any, **named: Any) -> Any:
         """Call the network with the parameters as they are now."""
-        parts: tuple[Tensor, ...] = torch.split(self._weights, self._sizes)
-        shaped = zip(self._shapes.items(), parts, strict=True)
-        parameters = {name: part.view(shape) for (name, shape), part in shaped}
-        return functional_call(self._module, parameters, arguments, named)
+        return functional_call(self._module, self._parameters(), arguments, named)
 
     def step(self, loss: LossOf) -> None:
-        """Take one differentiable step on ``loss(network)``."""
-        (gradient,) = torch.autograd.grad(
-            loss(self.network), self._weights, create_graph=self._second_order
-        )
+        """Take one differentiable step on ``loss(network)`` and the player's own terms."""
+        total = loss(self.network)
+        if self._costs is not None:
+            placed = {f"network.{name}": part for name, part in self._parameters().items()}
+            with held(self._costs):
+                total = total + functional_call(self._costs, placed, ())
+        (gradient,) = torch.autograd.grad(total, self._weights, create_graph=self._second_order)
         moved = self._weights - self._displacement(self._moments, _averaged(gradient))
         moved = moved if self._onto is None else self._onto(moved)
         self._weights = moved if self._second_order else moved.detach().requires_grad_()
+
+    def _parameters(self) -> dict[str, Tensor]:
+        parts: tuple[Tensor, ...] = torch.split(self._weights, self._sizes)
+        shaped = zip(self._shapes.items(), parts, strict=True)
+        return {name: part.view(shape) for (name, shape), part in shaped}
 
     def _displacement(self, moments: dict[str, Any], g: Tensor) -> Tensor:
         """What the real optimiser would subtract, as a differentiable function of ``g``."""
@@ -93,6 +100,22 @@ class Lookahead:
             f"lookahead cannot differentiate this optimiser ({settings!r}); use adam or sgd "
             "without weight decay, or rmsprop without momentum"
         )
+
+
+class _Costs(nn.Module):
+    """What a player's terms cost, of the parameters that stand in its network."""
+
+    def __init__(self, player: Player, progress: float) -> None:
+        super().__init__()
+        self.network = player.networks[0]
+        self.terms = list(player.terms.values())
+        self.kept = nn.ModuleList(term for term in self.terms if isinstance(term, nn.Module))
+        self.progress = progress
+
+    def forward(self) -> Tensor:
+        """Return the sum, a 0-d tensor."""
+        parameters = list(self.network.parameters())
+        return torch.stack([term(parameters, self.progress) for term in self.terms]).sum()
 
 
 def _averaged(gradient: Tensor) -> Tensor:

@@ -16,8 +16,12 @@ from ganvas.play.ranks import Ranks
 if TYPE_CHECKING:
     from ganvas.play.turn import Turns
 
-Term = Callable[[Sequence[nn.Parameter], float], Tensor]
-"""What weights cost, a 0-d tensor, of all parameters of a player at a share of the horizon."""
+Term = Callable[[Sequence[Tensor], float], Tensor]
+"""What weights cost, a 0-d tensor, of all parameters of a player at a share of the horizon.
+
+A lookahead asks for other weights than the player has: they are given, and stand in its networks
+meanwhile. A term that follows what it is given is a `Tracking` layer, then held.
+"""
 
 
 class Player:

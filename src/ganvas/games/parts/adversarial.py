@@ -238,7 +238,7 @@ class Adversarial(Game[C]):
             player.afterwards = [self.judge.remember]
             return player
 
-        def cost(_: Sequence[nn.Parameter], progress: float) -> Tensor:
+        def cost(_: Sequence[Tensor], progress: float) -> Tensor:
             return rule.cost(network, progress)
 
         def enforce(_: Turns) -> None:

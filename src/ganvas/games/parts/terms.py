@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ganvas.config import Settings
-from ganvas.nn import all_reduce, world_size
+from ganvas.nn import Tracking, all_reduce, world_size
 
 
 class FeatureMatching(Settings):
@@ -43,8 +43,10 @@ class FeatureMatching(Settings):
         return self.weight * apart.square().sum()
 
 
-class History(nn.Module):
+class History(Tracking):
     """Historical averaging: λ‖θ − (1/t) Σ_{i≤t} θ_i‖² of a player (Salimans et al. 2016, §3.3).
+
+    Steps that are only looked ahead see the mean as it is, and do not move it.
 
     Args:
         parameters: θ, whose running mean is kept as buffers.
@@ -66,12 +68,14 @@ class History(nn.Module):
         """The running means, in the order of the parameters."""
         return [self.get_buffer(f"mean_{number}") for number in range(self.sizes)]
 
-    def forward(self, parameters: Sequence[nn.Parameter], progress: float = 0.0) -> Tensor:
+    def forward(self, parameters: Sequence[Tensor], progress: float = 0.0) -> Tensor:
         """Count θ_t in, and return its weighted squared distance from the mean, a constant."""
-        self.count += 1
-        share = 1.0 / self.count
+        if self.updates:
+            self.count += 1
+            share = 1.0 / self.count
+            for mean, parameter in zip(self.means, parameters, strict=True):
+                mean.lerp_(parameter.detach(), share.to(mean.dtype))
         total = torch.zeros((), device=self.count.device)
         for mean, parameter in zip(self.means, parameters, strict=True):
-            mean.lerp_(parameter.detach(), share.to(mean.dtype))
             total = total + (parameter - mean).square().sum()
         return self.weight * total
