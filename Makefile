@@ -47,10 +47,10 @@ demo: .venv/.core
 	@$(BIN)/ganvas train r3gan/digits --out runs/demo --overwrite
 
 test: .venv/.dev
-	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "not slow"
+	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "not slow"
 
 test-slow: .venv/.dev
-	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m slow
+	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m slow
 
 lint: .venv/.dev
 	@$(BIN)/ruff check .

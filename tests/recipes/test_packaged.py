@@ -27,7 +27,9 @@ SHAPES: dict[str, tuple[int, ...]] = {
 
 WIDE = {
     *("r3gan/cifar10_full", "r3gan/images64", "r3gan/images256"),
-    *("r3gan/cifar10", "wgan-gp/cifar10", "memorygan/images64"),
+    *("r3gan/cifar10", "wgan-gp/cifar10", "memorygan/images64", "memorygan/cifar10"),
+    *("sngan/cifar10", "sngan/fashion_mnist", "sngan/mnist", "sngan/images", "wgan/images"),
+    *("r3gan/fashion_mnist", "r3gan/mnist", "r3gan/stacked_mnist"),
 }
 """Recipes so wide that even two rounds take long; they are played among the slow tests."""
 
