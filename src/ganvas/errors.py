@@ -23,6 +23,10 @@ class UsageError(GanvasError):
     exit_code = 2
 
 
+class LostError(GanvasError):
+    """Another process of the run is gone; the message says how this one noticed."""
+
+
 def nearest(word: str, options: Iterable[str]) -> str | None:
     """Return the option spelt most like ``word``, or None if none is close."""
     found = difflib.get_close_matches(word.lower(), options := list(options), n=1, cutoff=0.55)

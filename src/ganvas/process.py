@@ -51,6 +51,14 @@ def cores(system: Path = Path("/sys/fs/cgroup")) -> int:
     return bound if quota is None else max(1, min(bound, math.ceil(quota)))
 
 
+def began(pid: int) -> str:
+    """Return when a process began, in ticks since the machine's start; nothing if unknown."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
 def _quota(system: Path) -> float | None:
     """Return the cores' worth of time that the control group allows; None: no limit is known."""
     try:

@@ -339,6 +339,6 @@ def _overlap(a: Any, b: Any) -> bool:
 
 def log_of(folder: RunFolder) -> list[dict[str, Any]]:
     """Return a run's log less what depends on the machine's speed, and on resuming."""
-    timed = {"time", "img_per_s"}
+    timed = {"time", "img_per_s", "exchange_s"}
     rows = [row for row in folder.rows() if row.get("event") not in ("resume", "warning")]
     return [{k: v for k, v in row.items() if k not in timed} for row in rows]

@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 
+from ganvas.nn import world_size
 from ganvas.recipes import Recipe
+from ganvas.training.cluster import job
 
 PACKAGES = ("ganvas", "torch", "numpy", "lightning-fabric", "pydantic", "safetensors")
 
@@ -26,6 +28,8 @@ def describe_environment(recipe: Recipe) -> dict[str, Any]:
         **{name: _version(name) for name in PACKAGES},
         "system": machine(),
         "threads": torch.get_num_threads(),
+        "processes": world_size(),
+        **({"job": here.name} if (here := job()) else {}),
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     }
 

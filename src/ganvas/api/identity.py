@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from ganvas.data.fingerprint import fingerprint
 from ganvas.data.source import Source
 from ganvas.errors import UsageError, flag, quoted
 from ganvas.games import address, is_own
+from ganvas.nn import everyones
 from ganvas.recipes import Recipe
 from ganvas.recipes.layers import leaves
 from ganvas.recipes.overrides import parse_overrides
@@ -24,7 +26,8 @@ from ganvas.training.folder import CONFIG
 RESUMABLE = frozenset(
     f"train.{key}"
     for key in (
-        *("rounds", "kimg", "stop_at", "devices", "nodes", "accelerator", "threads"),
+        *("rounds", "kimg", "stop_at"),
+        *("devices", "nodes", "timeout", "accelerator", "threads"),
         *("checkpoint_every", "keep", "log_every", "sample_every", "watch_every"),
         *("guard", "stop_on", "cosines", "tensorboard"),
     )
@@ -74,20 +77,54 @@ class Identity:
                 f"ganvas train {_config(run, system)} --out DIR"
             )
 
+    def require_alike(self) -> None:
+        """Refuse to train with processes that were told something else, or have other data.
+
+        Raises:
+            UsageError: one was; the same on all of them.
+        """
+        states = everyones((self.to_state(), platform.node()))
+        first, _ = states[0]
+        for number, (state, host) in enumerate(states):
+            who = f"process {number} on {host}"
+            same_data = state["data"] == first["data"]
+            for key, there, here in _differences(*map(_tree, (first, state))):
+                if key != "data.source" or not same_data:
+                    raise UsageError(
+                        f"{who} was told {key}={here}, and the first one {key}={there}: give all "
+                        "processes of a run the same command and the same recipe"
+                    )
+            if not same_data:
+                raise UsageError(
+                    f"{who} finds other data in {self.recipe.data.source} than the first one: "
+                    "give all processes of a run the same data, best on a disk that they share"
+                )
+
     def _changes(self, kept: Mapping[str, str]) -> list[tuple[str, str, str]]:
         """Return the settings that changed and may not: key, value in the checkpoint, and now."""
-        tree: dict[str, Any] = json.loads(kept["recipe"])
+        tree = _tree(kept)
         with suppress(ValidationError):  # settings that a later version added: their defaults
             tree = type(self.recipe).model_validate(tree).tree()
-        before, now = (
-            {".".join(path): value for path, value in leaves(one)}
-            for one in (tree, self.recipe.tree())
-        )
         return [
-            (key, _shown(before, key), _shown(now, key))
-            for key in [*before, *(key for key in now if key not in before)]
-            if _shown(before, key) != _shown(now, key) and not (may_change(key) or key in WORDS)
+            change
+            for change in _differences(tree, self.recipe.tree())
+            if not (may_change(change[0]) or change[0] in WORDS)
         ]
+
+
+def _tree(state: Mapping[str, str]) -> dict[str, Any]:
+    """Return the recipe that `Identity.to_state` put into words."""
+    return json.loads(state["recipe"])
+
+
+def _differences(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return the settings that differ: key, value in the one, and in the other."""
+    before, now = ({".".join(p): value for p, value in leaves(tree)} for tree in (one, other))
+    return [
+        (key, _shown(before, key), _shown(now, key))
+        for key in [*before, *(key for key in now if key not in before)]
+        if _shown(before, key) != _shown(now, key)
+    ]
 
 
 def may_change(key: str) -> bool:

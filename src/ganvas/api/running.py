@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import traceback
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -25,9 +26,10 @@ from ganvas.data.items import AnyArray
 from ganvas.data.open import open_data
 from ganvas.data.records import LABEL
 from ganvas.data.source import Source
-from ganvas.errors import GanvasError, UsageError, flag, quoted
+from ganvas.errors import GanvasError, LostError, UsageError, flag, quoted
 from ganvas.files import disk_errors, write_whole
 from ganvas.games import address, is_own
+from ganvas.nn import everyones, rank
 from ganvas.play import Game, build, has
 from ganvas.play.abilities import CanSample
 from ganvas.recipes import Recipe, load_recipe
@@ -35,13 +37,19 @@ from ganvas.recipes.catalogue import summaries
 from ganvas.recipes.overrides import as_words
 from ganvas.recipes.shipped import shipped
 from ganvas.report import write_report
-from ganvas.training.folder import CONFIG, RunFolder
+from ganvas.training.agreement import on_first, raise_any
+from ganvas.training.cluster import Job, job
+from ganvas.training.folder import CONFIG, CRASH, ENVIRONMENT, RunFolder
 from ganvas.training.hooks import make_hooks
-from ganvas.training.launch import launch
+from ganvas.training.launch import crowded, is_awaited, launch
+from ganvas.training.lock import BEAT, LEASE
 from ganvas.training.loop import Loop, Outcome
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+SHARED = 30.0
+"""Seconds in which what one machine writes must show on others' view of a network disk."""
 
 DATA = "data.npz"
 """Where a run keeps data that it was given in memory."""
@@ -153,17 +161,38 @@ class _Start:
 def _run(
     recipe: Recipe, path: Path, start: _Start | None, quiet: bool, notes: Sequence[str] = ()
 ) -> Ending:
-    source = open_data(recipe.data, start.content if start else None)
-    game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed)
-    if start:
-        notes = _unused_classes(game, source, recipe.data.source)
-        notes += take_over(game, Path(start.source)) if start.source else []
-    refuse_too_large(recipe, source, game)
-    fabric = launch(recipe.train)
+    """Prepare, meet the other processes of the run, agree with them on what is played, and play."""
+    console = Console(stderr=True, highlight=False)  # results go to standard output
+    problem: GanvasError | None = None
+    source = game = None
+    try:
+        source = open_data(recipe.data, start.content if start else None)
+        game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed)
+        if start:
+            notes = _unused_classes(game, source, recipe.data.source)
+            notes += take_over(game, Path(start.source)) if start.source else []
+        refuse_too_large(recipe, source, game)
+    except GanvasError as error:
+        if not is_awaited(recipe.train):
+            raise
+        problem = error
+    try:
+        fabric = launch(recipe.train, (lambda text: None) if quiet else console.print)
+    except GanvasError as error:
+        raise problem or error from None
+    raise_any(problem)
+    assert source is not None
+    assert game is not None
+    mine = Identity.of(recipe, source)
+    mine.require_alike()
+    notes = [*notes, *crowded(recipe.train, fabric)]
     folder = RunFolder(path)
     try:
-        _on_first(fabric, lambda: _take(folder, recipe, start))
-        return _played(recipe, folder, source, game, fabric, start is None, quiet, notes)
+        here = job()
+        again = max(everyones(here.attempt if here else 0)) > 0  # torchrun counts on each node
+        goes_on = on_first(lambda: _take(folder, recipe, start, here if again else None))
+        raise_any(_unseen(folder))
+        return _played(recipe, folder, source, game, fabric, mine, goes_on, console, quiet, notes)
     finally:
         folder.release()
 
@@ -174,44 +203,44 @@ def _played(
     source: Source,
     game: Game,
     fabric: Fabric,
+    mine: Identity,
     goes_on: bool,
+    console: Console,
     quiet: bool,
     notes: Sequence[str],
 ) -> Ending:
     """Play a run whose folder is ours, to its end or to a signal, and measure the result."""
     first = bool(fabric.is_global_zero)
-    console = Console(stderr=True, highlight=False)  # results go to standard output
-    mine = Identity.of(recipe, source)
-    loop = Loop(
-        game,
-        source,
-        recipe.train,
-        folder,
-        fabric,
-        recipe.seed,
-        identity=mine.to_state(),
-    )
-    resumed = None
-    if goes_on:
-
-        def accept(state: dict[str, Any]) -> None:
-            mine.require(state["identity"], folder.path)
-            _refuse_the_past(recipe, loop, state)
-
-        resumed = loop.resume(accept)
-        _on_first(fabric, lambda: write_whole(folder.path / CONFIG, recipe.to_yaml().encode()))
-    loop.hooks = make_hooks(
-        folder,
-        game,
-        source,
-        recipe.train,
-        recipe.seed,
-        resumed,
-        console,
-        quiet=quiet or not first,
-        shipped=shipped(recipe),
-    )
     with _crash_report(folder, recipe):
+        loop = Loop(
+            game,
+            source,
+            recipe.train,
+            folder,
+            fabric,
+            recipe.seed,
+            identity=mine.to_state(),
+        )
+        resumed = None
+        if goes_on:
+
+            def accept(state: dict[str, Any]) -> None:
+                mine.require(state["identity"], folder.path)
+                _refuse_the_past(recipe, loop, state)
+
+            resumed = loop.resume(accept)
+            on_first(lambda: write_whole(folder.path / CONFIG, recipe.to_yaml().encode()))
+        loop.hooks = make_hooks(
+            folder,
+            game,
+            source,
+            recipe.train,
+            recipe.seed,
+            resumed,
+            console,
+            quiet=quiet or not first,
+            shipped=shipped(recipe),
+        )
         if first:
             _record_notes(loop, "resume" if goes_on else "start", resumed or 0, notes)
         outcome = loop.run()
@@ -227,18 +256,46 @@ def _played(
     return Ending(outcome, folder.path, loop.rounds, loop.signal)
 
 
-def _take(folder: RunFolder, recipe: Recipe, start: _Start | None) -> None:
-    """Become the one process that writes into a run folder, and make it if it is a new one."""
-    if start is None:
-        folder.claim()
-        return
-    folder.refuse_unless_free(start.overwrite)
+def _take(folder: RunFolder, recipe: Recipe, start: _Start | None, again: Job | None) -> bool:
+    """Become the one process that writes into a run folder, and make it if it is a new one.
+
+    Args:
+        folder: of the run.
+        recipe: of the run.
+        start: None to go on with the run that is there.
+        again: the job that a launcher has started before, and now starts again.
+
+    Returns:
+        Whether the run goes on, as it does, too, where the same job began it.
+    """
+    patience = LEASE + BEAT if again else 0.0  # what died on another machine may still hold it
+    ours = again is not None and folder.job() == again.name
+    if start is None or (ours and folder.list_checkpoints()):
+        RunFolder.open(folder.path)
+        folder.claim(patience)
+        return True
+    overwrite = start.overwrite or ours
+    folder.refuse_unless_free(overwrite)
     folder.make()
-    folder.claim()
-    RunFolder.create(folder.path, recipe.to_yaml(), start.overwrite)
+    folder.claim(patience)
+    RunFolder.create(folder.path, recipe.to_yaml(), overwrite)
     if start.content is not None:
         save_arrays(folder.path / DATA, start.content)
-    folder.write_json("environment.json", describe_environment(recipe))
+    folder.write_json(ENVIRONMENT, describe_environment(recipe))
+    return False
+
+
+def _unseen(folder: RunFolder) -> GanvasError | None:
+    """Return what is wrong if this process does not see the run that the first one made."""
+    deadline = time.monotonic() + SHARED
+    while not folder.is_run:
+        if time.monotonic() > deadline:
+            return GanvasError(
+                f"there is no run {folder.path} here, where the first process has one: it must "
+                "lie on a disk that all nodes share"
+            )
+        time.sleep(0.5)
+    return None
 
 
 def _unused_classes(game: Game, source: Source, data: str) -> list[str]:
@@ -257,20 +314,6 @@ def _record_notes(loop: Loop, event: str, round: int, notes: Sequence[str]) -> N
         loop.folder.append(row)
         for show in loop.hooks.show:
             show(row)
-
-
-def _on_first(fabric: Fabric, action: Callable[[], None]) -> None:
-    """Let the first process act while the others wait; if it fails, all of them do."""
-    problem: GanvasError | None = None
-    if fabric.is_global_zero:
-        try:
-            with disk_errors(Path()):
-                action()
-        except GanvasError as error:
-            problem = error
-    problem = fabric.broadcast(problem)
-    if problem is not None:
-        raise problem
 
 
 def _change_of_horizon(before: Recipe, after: Recipe) -> list[str]:
@@ -303,21 +346,46 @@ def _refuse_the_past(recipe: Recipe, loop: Loop, state: Mapping[str, Any]) -> No
             )
 
 
-@contextmanager
-def _crash_report(folder: RunFolder, recipe: Recipe) -> Generator[None]:
-    """Keep the traceback of an error that nobody foresaw."""
+def _told(folder: RunFolder) -> str:
+    """Return what another process wrote about its end, if it could."""
     try:
-        with disk_errors(folder.path):
-            yield
-    except GanvasError:
-        raise
+        lines = (folder.path / CRASH).read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    return f": {lines[-1]}" if lines else ""
+
+
+@contextmanager
+def _memory_errors(batch: int) -> Generator[None]:
+    """Say what to change where the device's memory is too small."""
+    try:
+        yield
     except torch.OutOfMemoryError as error:
         raise GanvasError(
-            f"the device's memory does not hold train.batch={recipe.train.batch}; try "
-            f"train.batch={max(recipe.train.batch // 2, 1)}, or smaller networks"
+            f"the device's memory does not hold train.batch={batch}; try "
+            f"train.batch={max(batch // 2, 1)}, or smaller networks"
         ) from error
+
+
+@contextmanager
+def _crash_report(folder: RunFolder, recipe: Recipe) -> Generator[None]:
+    """Keep the traceback of an error that nobody foresaw, and what befell another process."""
+    try:
+        with disk_errors(folder.path), _memory_errors(recipe.train.batch):
+            yield
+    except LostError as error:
+        saved = folder.list_checkpoints()
+        last = f"the last checkpoint is of round {int(saved[-1].stem):,}. " if saved else ""
+        raise LostError(
+            f"{error}{_told(folder)}; {last}Go on with: ganvas resume {quoted(folder.path)}"
+        ) from error
+    except GanvasError as error:
+        if rank() and not isinstance(error, UsageError):  # those come to all alike
+            with suppress(GanvasError):
+                write_whole(folder.path / CRASH, f"process {rank()}: {error}\n".encode())
+        raise
     except Exception as error:
-        path = folder.path / "crash.txt"
+        path = folder.path / CRASH
         write_whole(path, traceback.format_exc().encode())
         error.add_note(f"The whole story is in {path}; the run goes on from its last checkpoint.")
         raise

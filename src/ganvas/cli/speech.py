@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import typer
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
+ON_NODE = ("LOCAL_RANK", "SLURM_LOCALID")
 
 
 def speaks() -> bool:
     """Whether this process speaks for all that train together."""
-    return all(os.environ.get(name, "0") == "0" for name in RANKS)
+    return _is_first(RANKS)
 
 
 def say(text: str) -> None:
@@ -22,9 +28,27 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Print an error: one line, or several with the later ones indented."""
-    if speaks():
+    """Print an error: one line, or several with the later ones indented.
+
+    Before processes that train together have met, the first one of each node speaks, since others
+    cannot know; then the first of all. torchrun hears it from each, for its own report.
+    """
+    if speaks() or (_is_first(ON_NODE) and not _have_met()):
         typer.echo(f"error: {text}".replace("\n", "\n       "), err=True)
+    if file := os.environ.get("TORCHELASTIC_ERROR_FILE"):
+        more = {"py_callstack": text, "timestamp": str(int(time.time()))}
+        with suppress(OSError):
+            Path(file).write_text(json.dumps({"message": {"message": text, "extraInfo": more}}))
+
+
+def _is_first(names: Sequence[str]) -> bool:
+    return all(os.environ.get(name, "0") == "0" for name in names)
+
+
+def _have_met() -> bool:
+    """Whether the processes of a run are joined; if not, torch may not be loaded yet."""
+    module = sys.modules.get("torch.distributed")
+    return module is not None and module.is_available() and module.is_initialized()
 
 
 def table(rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> str:

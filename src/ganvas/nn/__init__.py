@@ -8,7 +8,7 @@ from ganvas.nn.bessel import (
     mean_resultant_length,
     vmf_kl_to_uniform,
 )
-from ganvas.nn.collective import all_reduce, gather, world_size
+from ganvas.nn.collective import all_reduce, gather
 from ganvas.nn.drawing import (
     Drawing,
     Draws,
@@ -20,6 +20,7 @@ from ganvas.nn.drawing import (
     draws_from,
     hold_still,
 )
+from ganvas.nn.exchange import everyones, from_first_, rank, sum_, traffic, world_size
 from ganvas.nn.frozen import Frozen, frozen_in, hash_of
 from ganvas.nn.init import Init, initialise
 from ganvas.nn.labels import lookup, one_hot
@@ -101,8 +102,10 @@ __all__ = [
     "drawing",
     "drawing_whole",
     "draws_from",
+    "everyones",
     "exactly",
     "fan",
+    "from_first_",
     "frozen_in",
     "gather",
     "geodesic",
@@ -119,13 +122,16 @@ __all__ = [
     "mean_resultant_length",
     "one_hot",
     "orthonormality",
+    "rank",
     "round_inside",
     "set_tracking",
     "settled",
     "singular_values",
     "sn",
     "spectral_norm",
+    "sum_",
     "to_front",
+    "traffic",
     "turn_to",
     "unrounded",
     "upsample_nearest",

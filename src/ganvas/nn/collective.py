@@ -10,13 +10,9 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
-
-def world_size() -> int:
-    """Return the number of processes that train together."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+from ganvas.nn.exchange import rank, stack, sum_, world_size
 
 
 def all_reduce(x: Tensor) -> Tensor:
@@ -37,9 +33,7 @@ class _AllReduce(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        total = x.clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total)
-        return total
+        return sum_(x.clone(memory_format=torch.contiguous_format))
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -51,11 +45,8 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        x = x.contiguous()
-        shares = [torch.empty_like(x) for _ in range(world_size())]
-        dist.all_gather(shares, x)
-        return torch.cat(shares)
+        return torch.cat(stack(x))
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return all_reduce(grad).chunk(world_size())[dist.get_rank()]
+        return all_reduce(grad).chunk(world_size())[rank()]

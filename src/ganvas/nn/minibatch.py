@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
-from ganvas.nn.collective import gather, world_size
+from ganvas.nn.collective import gather
 from ganvas.nn.drawing import Drawing
+from ganvas.nn.exchange import rank, world_size
 from ganvas.nn.tracking import Tracking
 from ganvas.slices import slices
 
@@ -95,7 +95,7 @@ class MinibatchDeviation(Mixing):
         every = deviation.repeat(size, 1)
         if world_size() == 1:
             return every
-        first = dist.get_rank() * mine
+        first = rank() * mine
         return every[first : first + mine]
 
 

@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganvas.errors import GanvasError, UsageError
-from ganvas.nn.collective import gather, world_size
+from ganvas.nn.collective import gather
 from ganvas.nn.drawing import Dropout
+from ganvas.nn.exchange import world_size
 from ganvas.nn.labels import lookup
 from ganvas.nn.precision import widen
 from ganvas.nn.tracking import Tracking

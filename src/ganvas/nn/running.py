@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ganvas.nn.collective import all_reduce, world_size
+from ganvas.nn.collective import all_reduce
+from ganvas.nn.exchange import world_size
 from ganvas.nn.tracking import Tracking
 
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
+
+from ganvas.nn import everyones, sum_
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,7 @@ class Ranks:
         dense = [t for t in tensors if not t.is_sparse]
         if dense:
             flat = torch.cat([t.reshape(-1) for t in dense])
-            dist.all_reduce(flat)
-            flat /= self.world
+            sum_(flat).div_(self.world)
             parts = torch.split(flat, [t.numel() for t in dense])
             for tensor, part in zip(dense, parts, strict=True):
                 tensor.copy_(part.view_as(tensor))
@@ -41,16 +41,13 @@ class Ranks:
         value = value.detach()
         if self.world == 1:
             return value
-        total = value.clone()
-        dist.all_reduce(total)
-        return total / self.world
+        return sum_(value.clone()) / self.world
 
     def _average_rows_(self, gradient: Tensor) -> None:
         """Average a row-sparse gradient: every process gets the rows of all."""
         mine = gradient.coalesce()
-        gathered: list[tuple[Tensor, Tensor] | None] = [None] * self.world
-        dist.all_gather_object(gathered, (mine.indices().cpu(), mine.values().cpu()))
-        pieces = [piece for piece in gathered if piece is not None]
+        rows = mine.indices().cpu(), mine.values().cpu()
+        pieces = everyones(rows, sum(part.nbytes for part in rows))
         total = torch.sparse_coo_tensor(
             torch.cat([indices for indices, _ in pieces], dim=1).to(gradient.device),
             torch.cat([values for _, values in pieces]).to(gradient.device) / self.world,

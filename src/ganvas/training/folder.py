@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,10 @@ from ganvas.training.lock import LOCK, Lock
 from ganvas.training.log import Log, Row
 
 CONFIG = "config.yaml"
+ENVIRONMENT = "environment.json"
 METRICS = "metrics.jsonl"
+CRASH = "crash.txt"
+"""What went wrong and nobody foresaw, or what another process than the first met with."""
 DAMAGED = "metrics.damaged"
 """Lines of the log that cannot be read are kept here, out of the way."""
 
@@ -65,19 +69,30 @@ class RunFolder:
             raise UsageError(f"--out {path} is a file; give the name of a folder to make")
         if not path.exists() or all(part.name == LOCK for part in path.iterdir()):
             return
-        is_run = (path / CONFIG).exists()
         if not overwrite:
             hint = (
                 f"continue it with: ganvas resume {quoted(path)}, or start anew with --overwrite"
-                if is_run
+                if self.is_run
                 else "give another --out"
             )
             raise UsageError(f"--out {path} already exists and is not empty; {hint}")
-        if not is_run:
+        if not self.is_run:
             raise UsageError(
                 f"--overwrite deletes run folders only, and {path} has no {CONFIG}; "
                 "give another --out"
             )
+
+    @property
+    def is_run(self) -> bool:
+        """Whether a run's settings are there."""
+        return (self.path / CONFIG).exists()
+
+    def job(self) -> str | None:
+        """Return the job of a cluster that began the run, if one did."""
+        try:
+            return json.loads((self.path / ENVIRONMENT).read_bytes()).get("job")
+        except (OSError, ValueError, AttributeError):
+            return None
 
     def make(self, *parts: Path) -> None:
         """Make the folder itself, or parts of it.
@@ -111,13 +126,24 @@ class RunFolder:
 
     # ---- one writer at a time -------------------------------------------------------------------
 
-    def claim(self) -> None:
+    def claim(self, patience: float = 0.0) -> None:
         """Become the one process that writes here, and clear away what dead ones left unfinished.
+
+        Args:
+            patience: seconds to wait for another one that may be dying.
 
         Raises:
             GanvasError: another process writes here.
         """
-        self._lock = Lock(self.path)
+        deadline = time.monotonic() + patience
+        while self._lock is None:
+            try:
+                self._lock = Lock(self.path)
+            except GanvasError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(min(1.0, patience))
+        (self.path / CRASH).unlink(missing_ok=True)
         for part in (self.path, self.checkpoints, self.samples, self.model):
             sweep(part)
 

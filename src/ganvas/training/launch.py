@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,38 +13,57 @@ import torch
 from ganvas.errors import UsageError
 from ganvas.play import Ranks
 from ganvas.process import cores, keep_memory
+from ganvas.training.cluster import SLURM, Place, place
+from ganvas.training.meeting import Say, meeting
 from ganvas.training.settings import TrainSettings
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+    from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
+    from lightning_fabric.plugins.precision.precision import Precision
+    from lightning_fabric.strategies.strategy import Strategy
+
+    Plugin = Precision | ClusterEnvironment | CheckpointIO
 
 
-def launch(settings: TrainSettings) -> Fabric:
+def launch(settings: TrainSettings, say: Say = lambda text: None) -> Fabric:
     """Start (or join) the processes that train together and return their Fabric.
 
-    With several devices, every process but the first is a copy of the same command.
+    Where a launcher has started this one, the others are its, too. Otherwise every process of this
+    machine but the first is a copy of the same command, which is given on every node.
+
+    Args:
+        settings: how many, where, and how long they wait for one another.
+        say: is told what is being waited for.
+
+    Raises:
+        UsageError: there are no such devices, or the launcher says something else.
+        GanvasError: the others have not come.
     """
+    here = place(nodes=settings.nodes)
+    _refuse_to_guess(settings, here)
     from lightning_fabric import Fabric
 
-    warnings.filterwarnings("ignore", message=".*isolated from the rest.*")
-    world = os.environ.get("WORLD_SIZE")
-    devices = settings.devices
-    if world and "TORCHELASTIC_RUN_ID" in os.environ:
-        devices = int(os.environ.get("LOCAL_WORLD_SIZE", world))
-    several = devices != 1 or settings.nodes > 1
+    logging.getLogger("lightning_fabric.utilities").setLevel(logging.WARNING)  # who met whom
+    for message in (".*isolated from the rest.*", ".*srun. command is available.*"):
+        warnings.filterwarnings("ignore", message=message)
+    devices, nodes = (here.local, here.nodes) if here else (settings.devices, settings.nodes)
     try:
         fabric = Fabric(
             accelerator=settings.accelerator,
             devices=devices,
-            num_nodes=settings.nodes,
-            strategy="ddp" if several else "auto",
+            num_nodes=nodes,
+            strategy=_strategy(settings.timeout) if devices != 1 or nodes > 1 else "auto",
+            plugins=_environments(here),
         )
     except Exception as error:
         raise UsageError(
-            f"train.accelerator={settings.accelerator} with train.devices={settings.devices} is "
+            f"train.accelerator={settings.accelerator} with train.devices={devices} is "
             f"not to be had here: {error}"
         ) from error
-    fabric.launch()
+    with meeting(fabric.world_size, settings.timeout, say):
+        fabric.launch()
     if settings.batch % fabric.world_size:
         raise UsageError(
             f"train.batch={settings.batch} does not divide over {fabric.world_size} processes; "
@@ -52,11 +73,69 @@ def launch(settings: TrainSettings) -> Fabric:
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     elif fabric.device.type == "cpu":
-        share = max(1, cores() // fabric.world_size)
+        share = max(1, cores() * nodes // fabric.world_size)
         torch.set_num_threads(min(share, torch.get_num_threads()))
     return fabric
+
+
+def is_awaited(settings: TrainSettings) -> bool:
+    """Whether other processes wait for this one, which must then meet them even if it fails."""
+    here = place(nodes=settings.nodes)
+    return here.world > 1 if here else settings.nodes > 1 or "LOCAL_RANK" in os.environ
 
 
 def ranks_of(fabric: Fabric) -> Ranks:
     """Return this process's place."""
     return Ranks(fabric.global_rank, fabric.world_size)
+
+
+def crowded(settings: TrainSettings, fabric: Fabric) -> list[str]:
+    """Say so if the processes of this machine have more threads than cores."""
+    here = place(nodes=settings.nodes)
+    local = fabric.world_size // (here.nodes if here else settings.nodes)
+    threads = local * torch.get_num_threads()
+    if fabric.device.type != "cpu" or threads <= (found := cores()):
+        return []
+    processes = f"{local} processes with {torch.get_num_threads()} each" if local > 1 else "it"
+    return [
+        f"{threads} threads ({processes}) share the {found} cores that this process may use here: "
+        "rounds are slower than with as many threads as cores (train.threads)"
+    ]
+
+
+def _refuse_to_guess(settings: TrainSettings, here: Place | None) -> None:
+    """Refuse settings that the launcher contradicts, and nodes that know nothing of one another."""
+    devices, nodes = settings.devices, settings.nodes
+    if here is None:
+        if nodes > 1 and "MASTER_ADDR" not in os.environ:
+            raise UsageError(
+                f"train.nodes={nodes}, and nothing says where the other nodes are. Start it on "
+                f"every node with: torchrun --nnodes {nodes} --nproc-per-node {devices} --rdzv-id "
+                "JOB --rdzv-backend c10d --rdzv-endpoint FIRST_NODE:29500 -m ganvas …, with srun, "
+                "or with MASTER_ADDR, MASTER_PORT and NODE_RANK set"
+            )
+    elif devices not in (1, "auto", here.local) or nodes not in (1, here.nodes):
+        raise UsageError(
+            f"{here.launcher} started {here.local} processes on each of {here.nodes} nodes, and "
+            f"the recipe says train.devices={devices} and train.nodes={nodes}; leave them out, or "
+            f"say train.devices={here.local} train.nodes={here.nodes}"
+        )
+
+
+def _environments(here: Place | None) -> list[Plugin]:
+    """Return what tells Fabric where this process stands; nothing where Fabric finds it itself."""
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+
+    if here is None:  # SLURM's only task starts the other processes itself
+        return [LightningEnvironment()] if "SLURM_NTASKS" in os.environ else []
+    if here.launcher == SLURM:
+        return []
+    os.environ.setdefault("LOCAL_RANK", str(here.rank % here.local))
+    return [TorchElasticEnvironment()]
+
+
+def _strategy(timeout: float) -> Strategy:
+    from lightning_fabric.strategies.ddp import DDPStrategy
+
+    return DDPStrategy(timeout=timedelta(seconds=timeout))

@@ -20,6 +20,7 @@ from typing import Any, cast
 
 from ganvas.errors import GanvasError
 from ganvas.files import disk_errors, is_at, try_lock
+from ganvas.process import began
 
 LOCK = ".lock"
 BEAT = 10.0
@@ -53,7 +54,7 @@ class Holder:
     def here(cls) -> Holder:
         """Return a holder in this process."""
         pid = os.getpid()
-        return cls(_machine(), platform.node(), pid, _began(pid), secrets.token_hex(8))
+        return cls(_machine(), platform.node(), pid, began(pid), secrets.token_hex(8))
 
     @classmethod
     def read(cls, path: Path) -> Holder | None:
@@ -73,7 +74,7 @@ class Holder:
             return False
         except PermissionError:
             pass  # it is there, and somebody else's
-        return _began(self.pid) == self.began
+        return began(self.pid) == self.began
 
 
 class Lock:
@@ -181,11 +182,3 @@ def _machine() -> str:
         return f"{boot.read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return platform.node()
-
-
-def _began(pid: int) -> str:
-    """Return when a process began, in ticks since the machine's start; nothing if unknown."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""

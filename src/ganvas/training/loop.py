@@ -9,19 +9,19 @@ import signal
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import torch
-import torch.distributed as dist
 
 from ganvas.data.feed import Feed
 from ganvas.data.source import Source
 from ganvas.diagnosis.finding import Finding
 from ganvas.errors import GanvasError, quoted
-from ganvas.nn import drawing, round_inside
+from ganvas.nn import drawing, everyones, from_first_, round_inside, traffic
 from ganvas.play import Game, Noise, Stage, Turns, digests, expect, global_seed, networks_of
+from ganvas.training.agreement import Poll
 from ganvas.training.average import MovingAverage
 from ganvas.training.checkpoint import all_finite
 from ganvas.training.folder import CONFIG, DAMAGED, METRICS, RunFolder
@@ -87,6 +87,8 @@ class Loop:
             raise GanvasError(f"{game.system} trains in one process only: {game.one_process}")
         self.frozen = digests(game)
         self.game = game.to(fabric.device)
+        for tensor in self.game.state_dict().values():  # processors differ in the last digit
+            from_first_(tensor)
         if settings.channels_last:
             self.game.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         for network in networks_of(game):
@@ -115,10 +117,11 @@ class Loop:
         self.rounds = 0
         self.rollbacks = 0
         self.elapsed = 0.0
-        self._mark = (0.0, 0)
         self._checked = (0, 0)
+        self._set_mark()
         self._saved = 0
         self.signal: int | None = None
+        self._stop = Poll(ranks, fabric.device)
         self._global_seed = global_seed(seed, ranks.rank)
 
     # ---- playing --------------------------------------------------------------------------------
@@ -130,7 +133,7 @@ class Loop:
         with self._seeded(), caught(self._noted):
             self._load_pending()
             started = time.monotonic() - self.elapsed
-            self._mark = (time.monotonic(), self.feed.seen)
+            self._set_mark()
             outcome: Outcome | None = None
             while outcome is None:
                 if self._stage_over():
@@ -198,7 +201,7 @@ class Loop:
             return None
         if row is not None and not ends and self._at_rest(row):
             return "converged"
-        if self._interrupted():
+        if self._stop.any(self.signal is not None):
             return "interrupted"
         return "stopped" if n == settings.stop_at and not ends else None
 
@@ -212,6 +215,10 @@ class Loop:
 
     # ---- what a run leaves behind ---------------------------------------------------------------
 
+    def _set_mark(self) -> None:
+        """Let speed and traffic of the next row count from here."""
+        self._mark = (time.monotonic(), self.feed.seen, self.rounds, replace(traffic))
+
     @property
     def _first(self) -> bool:
         return self.turns.ranks.rank == 0
@@ -219,7 +226,7 @@ class Loop:
     def _log(self, finding: Finding | None) -> dict[str, Any]:
         numbers = self.turns.take_statistics()
         now, seen = time.monotonic(), self.feed.seen
-        since, before = self._mark
+        since, before, rounds, sent = self._mark
         row: dict[str, Any] = {
             "round": self.rounds,
             "kimg": seen / 1000,
@@ -232,7 +239,9 @@ class Loop:
         }
         if self.fabric.device.type == "cuda":
             row["gpu_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
-        self._mark = (now, seen)
+        if self.turns.ranks.world > 1:
+            row |= traffic.since(sent, self.rounds - rounds)
+        self._set_mark()
         self._record(row)
         return row
 
@@ -304,8 +313,8 @@ class Loop:
             "turns": self.turns.state_dict(),
             "average": self.average.state_dict(),
             "feed": self.feed.state_dict(),
-            "global_rng": self._gather(torch.get_rng_state()),
-            "cuda_rng": self._gather(torch.cuda.get_rng_state()) if cuda else [],
+            "global_rng": everyones(torch.get_rng_state()),
+            "cuda_rng": everyones(torch.cuda.get_rng_state()) if cuda else [],
             "stage": self.stage,
             "stage_seen": self.stage_seen,
             "rounds": self.rounds,
@@ -369,6 +378,12 @@ class Loop:
             expect(self.game, state.get("frozen", {}), f"the run in {path}")
         self._pending = state
         rounds = int(state["rounds"]) if state else 0
+        if len(found := set(everyones(rounds))) > 1:
+            listed = " and ".join(f"{n:,}" for n in sorted(found))
+            raise GanvasError(
+                f"the processes of this run find checkpoints of different rounds in {path}: "
+                f"{listed}; it must lie on a disk that all nodes share"
+            )
         self._cut_back(rounds)
         for problem in problems:
             message = f"{problem}: the run goes on from round {rounds}"
@@ -394,13 +409,6 @@ class Loop:
         self.load_state_dict(self._pending)
         self._pending = None
 
-    def _gather(self, state: torch.Tensor) -> list[torch.Tensor]:
-        if self.turns.ranks.world == 1:
-            return [state]
-        states: list[torch.Tensor | None] = [None] * self.turns.ranks.world
-        dist.all_gather_object(states, state)
-        return [s for s in states if s is not None]
-
     # ---- when things go wrong -------------------------------------------------------------------
 
     def _lost_too_many_steps(self) -> bool:
@@ -424,7 +432,7 @@ class Loop:
         self.turns.statistics = {}
         self.turns.noise.advance(rollbacks)
         self.feed.advance(rollbacks)
-        self._mark = (time.monotonic(), self.feed.seen)
+        self._set_mark()
         changed = self.state_dict()
         self._cut_back(self.rounds)
         if self._first:
@@ -458,12 +466,6 @@ class Loop:
 
     def _noted(self, number: int) -> None:
         self.signal = number
-
-    def _interrupted(self) -> bool:
-        """Whether to stop now; all processes agree, asking each other every tenth round."""
-        if self.turns.ranks.world > 1 and self.rounds % 10:
-            return False
-        return self._agree(self.signal is not None)
 
     def _agree(self, mine: object) -> bool:
         """Whether ``mine`` is true on any process."""

@@ -60,7 +60,9 @@ class TrainSettings(Settings):
         rounds, kimg: the horizon of all schedules; exactly one of the two.
         stop_at: stop after this round, without any change to schedules.
         batch: real samples per turn, over all processes together.
-        devices, nodes, accelerator, precision: as in Lightning Fabric.
+        devices, nodes, accelerator, precision: as in Lightning Fabric. Launchers of clusters, such
+            as torchrun, know devices and nodes themselves.
+        timeout: seconds that processes wait for one another, at the start and in each exchange.
         threads: CPU threads per process; None leaves the library's default.
         checkpoint_every, keep: rounds between checkpoints; how many are kept.
         log_every, sample_every, watch_every: rounds between log rows, sample grids and looks at
@@ -79,6 +81,7 @@ class TrainSettings(Settings):
     batch: int = Field(default=64, ge=1)
     devices: int | Literal["auto"] = 1
     nodes: int = Field(default=1, ge=1)
+    timeout: float = Field(default=1800, gt=0)
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["fp32", "bf16"] = "fp32"
     threads: int | None = Field(default=None, ge=1)
