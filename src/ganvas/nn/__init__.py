@@ -57,6 +57,7 @@ from ganvas.nn.spectral import (
 )
 from ganvas.nn.sphere import HypersphericalUniform, geodesic, to_front, turn_to
 from ganvas.nn.tracking import Tracking, averaged_buffers, held, set_tracking
+from ganvas.nn.twice import Twice
 from ganvas.nn.vmf import PowerSpherical, VonMisesFisher
 from ganvas.nn.weight_norm import weight_norm
 
@@ -91,6 +92,7 @@ __all__ = [
     "Source",
     "SpectralNorm",
     "Tracking",
+    "Twice",
     "VirtualStatistics",
     "VonMisesFisher",
     "activation",

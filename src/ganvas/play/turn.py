@@ -70,9 +70,8 @@ class Seat:
             if loss.lazily is not None:
                 self.lazily.append(loss.lazily)
             loss, statistics = loss.value, {**loss.statistics, **statistics}
-        inputs = self.player.parameters if self._turn.shared else None
         (loss * self._turn.weight if self._turn.weight != 1 else loss).backward(
-            retain_graph=retain, inputs=inputs
+            retain_graph=retain, inputs=self.player.parameters
         )
         self._turn.table.log(**{f"{name}/{self.name}": loss}, **statistics)
 

@@ -20,7 +20,7 @@ from ganvas.data.batch import Batch
 from ganvas.data.records import LABEL
 from ganvas.errors import UsageError
 from ganvas.kinds import ByKind
-from ganvas.nn import BatchNorm, exactly, unrounded, widen
+from ganvas.nn import BatchNorm, Twice, exactly, unrounded, widen
 from ganvas.play import Noise
 
 Judge = Callable[[Tensor, Any], Tensor]
@@ -101,7 +101,8 @@ def logits_and_gradient(discriminator: Judge, x: Tensor, y: Any = None) -> tuple
     judge: Judge = discriminator.forward if isinstance(discriminator, nn.Module) else discriminator
     leaf = widen(x.detach()).requires_grad_()
     with torch.enable_grad(), exactly(), unrounded(x):
-        logits = judge(leaf, y)
+        with Twice():
+            logits = judge(leaf, y)
         # Samples do not mix, so the gradient of the sum holds every sample's own.
         (gradient,) = torch.autograd.grad(logits.sum(), leaf, create_graph=True)
     return logits, gradient
