@@ -74,7 +74,8 @@ def play(recipe: str, settings: Tree, folder: Path) -> tuple[Tree, Rows]:
         raise RuntimeError(f"{folder} has no checkpoint that can be read: {problems}")
     optimisers = state["turns"]["optimisers"]
     parts = {"game": state["game"], "average": state["average"], "optimisers": optimisers}
-    return parts, run.rows()
+    # What is said at the start names the processor.
+    return parts, [row for row in run.rows() if row.get("event") != "start"]
 
 
 def words(case: Tree) -> list[str]:

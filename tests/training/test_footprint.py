@@ -31,8 +31,10 @@ CHILD = """
 import sys, torch
 from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
-from ganvas.play import Noise, Turns, build
+from ganvas.nn import arrange
+from ganvas.play import Noise, Turns, build, networks_of
 from ganvas.recipes import load_recipe
+from ganvas.training.arithmetic import arithmetic_of
 
 recipe = load_recipe(sys.argv[1], sys.argv[2:])
 source = open_data(recipe.data)
@@ -43,6 +45,7 @@ net(torch.randn(8, 8)).sum().backward()
 torch.optim.AdamW(net.parameters(), fused=True).step()
 before = most()
 game = build(recipe.game_type, recipe.game_config, source.spec, 0).train()
+arrange(networks_of(game), arithmetic_of(recipe.train))
 feed = Feed(source, batch=recipe.train.batch, seed=0)
 turns = Turns(game.players, Noise(0), accumulate=game.accumulate)
 for _ in range(2):
@@ -184,8 +187,9 @@ def test_a_round_that_takes_too_long_is_reckoned_from_its_beginning(
         ("wgan-gp/ring8", "train.batch=8000", "game.discriminator_steps=1"),  # double backward
         ("gan/ring8", "train.batch=120000", "game.accumulate=10"),
         ("dcgan/digits", "train.batch=512"),
+        ("dcgan/digits", "train.batch=512", "train.channels_last=true"),
     ],
-    ids=["mlp", "penalty", "parts", "convolutions"],
+    ids=["mlp", "penalty", "parts", "convolutions", "channels last"],
 )
 def test_estimates_are_within_a_factor_of_what_a_process_takes(recipe: tuple[str, ...]) -> None:
     name, *overrides = recipe

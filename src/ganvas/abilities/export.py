@@ -22,6 +22,7 @@ from ganvas.cli.speech import say
 from ganvas.errors import GanvasError, UsageError
 from ganvas.files import write_whole
 from ganvas.model import Model
+from ganvas.nn import exactly
 from ganvas.play.abilities import CanSample
 
 TOLERANCE = 1e-4
@@ -95,10 +96,12 @@ class _Generator(nn.Module):
         return self.sample(latent, label)
 
 
+@exactly()
 def export_model(model: Model, path: Path, kind: str) -> Exported:
     """Write a model's generator as ``torch`` (`torch.export`) or ``onnx`` file.
 
-    Nothing is left behind unless the written graph agrees with the model within `TOLERANCE`.
+    The graph is in single precision, whatever the model computes in. Nothing is left behind unless
+    the written one agrees with the model within `TOLERANCE`.
 
     Raises:
         CannotError: the model has no samples.

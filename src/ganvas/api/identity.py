@@ -21,6 +21,7 @@ from ganvas.recipes import Recipe
 from ganvas.recipes.layers import leaves
 from ganvas.recipes.overrides import parse_overrides
 from ganvas.recipes.text import show
+from ganvas.training.arithmetic import UNCHOSEN
 from ganvas.training.folder import CONFIG
 
 RESUMABLE = frozenset(
@@ -35,7 +36,7 @@ RESUMABLE = frozenset(
 """Settings that may change when a run goes on; all others would make it another run."""
 
 PARTS = ("train.guard.", "train.stop_on.")
-WORDS = ("name", "about")
+WORDS = ("name", "about", "train.chosen_for")
 """Settings that are for people only."""
 
 MISSING = "nothing"
@@ -103,6 +104,7 @@ class Identity:
     def _changes(self, kept: Mapping[str, str]) -> list[tuple[str, str, str]]:
         """Return the settings that changed and may not: key, value in the checkpoint, and now."""
         tree = _tree(kept)
+        tree["train"] = {**UNCHOSEN, **tree["train"]}
         with suppress(ValidationError):  # settings that a later version added: their defaults
             tree = type(self.recipe).model_validate(tree).tree()
         return [

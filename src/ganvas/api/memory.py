@@ -78,8 +78,8 @@ def refuse_too_large(recipe: Recipe, source: Source, game: Game) -> None:
         UsageError: it takes more than is free even if the estimate is too high; with what fits.
     """
     train = recipe.train
-    if train.devices != 1 or train.nodes > 1 or train.precision != "fp32":
-        return  # estimates are of one process in single precision
+    if train.devices != 1 or train.nodes > 1:
+        return  # estimates are of one process
     device = device_of(recipe)
     room = room_on(device)
     numbers = recipe.train.batch * math.prod(source.spec.shape)

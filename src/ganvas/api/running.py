@@ -6,13 +6,14 @@ import time
 import traceback
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from rich.console import Console
 
+from ganvas.api.arithmetic import as_begun, settled
 from ganvas.api.environment import describe_environment
 from ganvas.api.identity import Identity, refuse_other_settings
 from ganvas.api.measuring import evaluate, is_measured
@@ -165,12 +166,14 @@ def _run(
     console = Console(stderr=True, highlight=False)  # results go to standard output
     problem: GanvasError | None = None
     source = game = None
+    asked, told = recipe, list[str]()
     try:
         source = open_data(recipe.data, start.content if start else None)
         game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed)
         if start:
             notes = _unused_classes(game, source, recipe.data.source)
             notes += take_over(game, Path(start.source)) if start.source else []
+        recipe, told = settled(asked, game, goes_on=start is None)
         refuse_too_large(recipe, source, game)
     except GanvasError as error:
         if not is_awaited(recipe.train):
@@ -183,8 +186,9 @@ def _run(
     raise_any(problem)
     assert source is not None
     assert game is not None
-    mine = Identity.of(recipe, source)
+    mine = Identity.of(asked, source)
     mine.require_alike()
+    recipe = recipe.model_copy(update={"train": everyones(recipe.train)[0]})  # one choice for all
     notes = [*notes, *crowded(recipe.train, fabric)]
     folder = RunFolder(path)
     try:
@@ -192,6 +196,9 @@ def _run(
         again = max(everyones(here.attempt if here else 0)) > 0  # torchrun counts on each node
         goes_on = on_first(lambda: _take(folder, recipe, start, here if again else None))
         raise_any(_unseen(folder))
+        if goes_on and start:
+            recipe, told = settled(as_begun(asked, folder), game, goes_on=True)
+        mine, notes = replace(mine, recipe=recipe), [*notes, *told]
         return _played(recipe, folder, source, game, fabric, mine, goes_on, console, quiet, notes)
     finally:
         folder.release()

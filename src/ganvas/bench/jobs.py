@@ -32,8 +32,10 @@ QUIET = {
     "train.checkpoint_every": 2000,
     "train.keep": 2,
     "evaluate.at_end": False,
+    "train.precision": "fp32",
+    "train.channels_last": False,
 }
-"""Settings of every run that do not touch what is learnt."""
+"""Settings of every run that do not touch what is learnt, or are to be alike on all machines."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
+from ganvas.api.arithmetic import settled
 from ganvas.api.memory import complaint, device_of, footprints, needed, room_on
 from ganvas.cli.speech import table
 from ganvas.config import Schedule, Settings
@@ -28,6 +29,7 @@ def plan(recipe: Recipe) -> str:
     """Return what a training of ``recipe`` would be, after some rounds on a throw-away copy."""
     source = open_data(recipe.data)
     game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed)
+    recipe, notes = settled(recipe, game)
     device = device_of(recipe)
     players = [_about(name, player) for name, player in game.players.items()]
     before = resident()
@@ -38,6 +40,7 @@ def plan(recipe: Recipe) -> str:
         "",
         table(players, ("player", "network", "parameters", "optimiser")),
         "",
+        *notes,
         *_memory(recipe, source, found, before, device),
         *_time(recipe, source, game, found, device),
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from pydantic import TypeAdapter, ValidationError
@@ -25,6 +25,7 @@ from ganvas.model.model import Model
 from ganvas.model.sealed import DIGEST, DamageError, read_sealed, write_sealed
 from ganvas.play import Game, digests, expect
 from ganvas.play.abilities import verbs_of
+from ganvas.processor import Precision
 
 FORMAT = "ganvas-model-2"
 MODEL = "model.safetensors"
@@ -68,7 +69,10 @@ def note_scores(folder: Path, model: Model, scores: dict[str, float]) -> None:
 
 
 def load(
-    folder: str | Path, game: str | type[Game] | None = None, device: str | torch.device = "auto"
+    folder: str | Path,
+    game: str | type[Game] | None = None,
+    device: str | torch.device = "auto",
+    precision: Precision | Literal["auto"] = "auto",
 ) -> Model:
     """Return the trained model in ``folder``, ready to sample.
 
@@ -77,6 +81,7 @@ def load(
         game: the system's class or its address ``module:Class``, if it is one of your own; others
             are known by name.
         device: where it computes; ``auto`` takes an accelerator if there is one.
+        precision: in which; ``auto`` is bfloat16 where training would choose it.
 
     Raises:
         UsageError: there is no model in ``folder``.
@@ -100,7 +105,7 @@ def load(
     built = rebuild(kind, settings, spec, tensors, path)
     expect(built, frozen, f"the model in {path}")
     _take_up(built, tensors, path)
-    return Model(built, made, device, digest=config.get(DIGEST, ""))
+    return Model(built, made, device, config.get(DIGEST, ""), precision)
 
 
 def find(folder: Path) -> Path:

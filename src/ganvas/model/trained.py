@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +24,10 @@ from ganvas.model.card import Provenance
 from ganvas.model.drawing import OfSamples
 from ganvas.model.labels import Labels, class_indices
 from ganvas.networks.conditions import Given, at
-from ganvas.nn import drawing, hold_still
-from ganvas.play import Game, Noise
+from ganvas.nn import arrange, choose, drawing, hold_still
+from ganvas.play import Game, Noise, networks_of
 from ganvas.play.abilities import CanSample, CanSampleParts, declared, has, verb_of, verbs_of
+from ganvas.processor import Precision, processor
 from ganvas.slices import slices
 
 BLOCK = 64
@@ -50,6 +51,7 @@ class Trained:
         provenance: recipe, data, length of training, scores.
         device: where it computes.
         digest: hash of the weight file that it was loaded from, if that has one.
+        arithmetic: the precision and layout in which its networks compute.
     """
 
     def __init__(
@@ -58,9 +60,13 @@ class Trained:
         provenance: Provenance,
         device: str | torch.device = "auto",
         digest: str = "",
+        precision: Precision | Literal["auto"] = "auto",
     ) -> None:
         self.device = choose_device(device)
         self.game = game.to(self.device).eval().requires_grad_(False)
+        networks = networks_of(game)
+        self.arithmetic = choose(networks, processor(self.device.type), precision)
+        arrange(networks, self.arithmetic)
         hold_still(self.game)  # an item decoded alone, a way between two: no seed says what to draw
         self.provenance, self.digest = provenance, digest
 

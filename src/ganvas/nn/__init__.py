@@ -1,5 +1,6 @@
 """Layers: what every network is built from. They know tensors, never networks, data or games."""
 
+from ganvas.nn.arithmetic import Arithmetic, arrange, choose
 from ganvas.nn.axial import Axial, Draw, Gradient
 from ganvas.nn.bessel import (
     log_bessel,
@@ -63,6 +64,7 @@ from ganvas.nn.weight_norm import weight_norm
 
 __all__ = [
     "Activation",
+    "Arithmetic",
     "Axial",
     "BatchNorm",
     "BilinearDown",
@@ -98,8 +100,10 @@ __all__ = [
     "activation",
     "adopt",
     "all_reduce",
+    "arrange",
     "averaged_buffers",
     "bind",
+    "choose",
     "downsample_average",
     "drawing",
     "drawing_whole",

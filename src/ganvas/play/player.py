@@ -83,6 +83,18 @@ class Player:
         """Let the optimiser begin anew, with no memory of earlier steps."""
         self._optimiser = None
 
+    def take_up(self, state: dict[str, Any]) -> None:
+        """Take up a state of the optimiser.
+
+        Moments come from a file in the usual layout. They are put into that of their parameters:
+        fused steps take what lies at the same place for the same entry.
+        """
+        self.optimiser.load_state_dict(state)
+        for parameter, moments in cast(dict[Tensor, dict[str, Any]], self.optimiser.state).items():
+            for key, moment in moments.items():
+                if isinstance(moment, Tensor) and moment.shape == parameter.shape:
+                    moments[key] = torch.empty_like(parameter, dtype=moment.dtype).copy_(moment)
+
     @property
     def correction(self) -> float:
         """C = k/(k+1) for lazy turns every k rounds, else 1."""

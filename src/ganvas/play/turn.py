@@ -377,7 +377,7 @@ class Turns:
         self.cancelled = state["cancelled"].to(self.noise.device)
         self.statistics = {k: list(v.unbind()) for k, v in state["statistics"].items()}
         for name, player in self.players.items():
-            player.optimiser.load_state_dict(state["optimisers"][name])
+            player.take_up(state["optimisers"][name])
 
 
 def _stack(values: list[Tensor]) -> Tensor:

@@ -24,8 +24,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ganvas.data.feed import MAIN, Feed
 from ganvas.data.source import Source
 from ganvas.errors import UsageError
-from ganvas.nn import frozen_in
-from ganvas.play import Game, Noise, Ranks, Stage, Turns
+from ganvas.nn import arrange, frozen_in
+from ganvas.play import Game, Noise, Ranks, Stage, Turns, networks_of
+from ganvas.training.arithmetic import arithmetic_of
 from ganvas.training.average import MovingAverage
 from ganvas.training.settings import TrainSettings
 from ganvas.training.skim import dense, work
@@ -131,7 +132,7 @@ def footprint(
     tried: list[_Try] = []
     for batch in [settings.batch] if alone else sizes(whole, most):
         try:
-            play = begun(stage, game, source, device, seed, batch)
+            play = begun(stage, game, source, settings, device, seed, batch)
             tried.append(_tried(play, game, device, whole if alone else batch))
         except UsageError:  # packs, parts and groups ask for multiples
             if batch == settings.batch:
@@ -182,15 +183,19 @@ def begun(
     stage: Stage,
     game: Game,
     source: Source,
+    settings: TrainSettings,
     device: torch.device,
     seed: int,
     batch: int,
 ) -> Callable[[], int]:
     """Begin a stage from its middle, with a batch in place of the recipe's.
 
+    It is played in the precision and layout of the settings.
+
     Returns:
         What plays one round, and gives the items of the main stream that it took.
     """
+    arrange(networks_of(game), arithmetic_of(settings))
     feed = Feed(source, batch=batch, seed=seed, device=device)
     turns = Turns(game.players, Noise(seed, device), accumulate=game.accumulate)
     turns.hold()

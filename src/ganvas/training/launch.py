@@ -70,6 +70,9 @@ def launch(settings: TrainSettings, say: Say = lambda text: None) -> Fabric:
             f"try train.batch={settings.batch // fabric.world_size * fabric.world_size}"
         )
     keep_memory()
+    if fabric.device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = settings.tf32
+        torch.backends.cudnn.allow_tf32 = settings.tf32
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     elif fabric.device.type == "cpu":

@@ -19,9 +19,10 @@ from ganvas.data.feed import Feed
 from ganvas.data.source import Source
 from ganvas.diagnosis.finding import Finding
 from ganvas.errors import GanvasError, quoted
-from ganvas.nn import drawing, everyones, from_first_, round_inside, traffic
+from ganvas.nn import arrange, drawing, everyones, from_first_, traffic
 from ganvas.play import Game, Noise, Stage, Turns, digests, expect, global_seed, networks_of
 from ganvas.training.agreement import Poll
+from ganvas.training.arithmetic import arithmetic_of
 from ganvas.training.average import MovingAverage
 from ganvas.training.checkpoint import all_finite
 from ganvas.training.folder import CONFIG, DAMAGED, METRICS, RunFolder
@@ -89,10 +90,7 @@ class Loop:
         self.game = game.to(fabric.device)
         for tensor in self.game.state_dict().values():  # processors differ in the last digit
             from_first_(tensor)
-        if settings.channels_last:
-            self.game.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        for network in networks_of(game):
-            round_inside(network, settings.precision == "bf16")
+        arrange(networks_of(game), arithmetic_of(settings))
         self.feed = Feed(
             source,
             batch=settings.batch,

@@ -59,7 +59,7 @@ def pace(
     share = (ENOUGH - taken.labour[0]) / max(taken.labour[1], 1.0)
     for batch in [settings.batch] if alone else sizes(settings.batch, int(share)):
         try:
-            play = begun(stage, game, source, device, seed, batch)
+            play = begun(stage, game, source, settings, device, seed, batch)
             seconds, done, finished = _beginning(play, device, patience)
         except UsageError:  # packs, parts and groups ask for multiples
             if batch == settings.batch:

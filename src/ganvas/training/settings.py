@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from ganvas.config import Amount, Settings
+from ganvas.processor import Precision
 
 
 class Average(Settings):
@@ -60,9 +61,14 @@ class TrainSettings(Settings):
         rounds, kimg: the horizon of all schedules; exactly one of the two.
         stop_at: stop after this round, without any change to schedules.
         batch: real samples per turn, over all processes together.
-        devices, nodes, accelerator, precision: as in Lightning Fabric. Launchers of clusters, such
-            as torchrun, know devices and nodes themselves.
+        devices, nodes, accelerator: as in Lightning Fabric. Launchers of clusters, such as
+            torchrun, know devices and nodes themselves.
         timeout: seconds that processes wait for one another, at the start and in each exchange.
+        precision: of products inside of networks. ``auto`` is bfloat16 where the processor
+            multiplies it in hardware and the networks are wide convolutions, else single precision.
+        channels_last: whether images lie pixel by pixel in memory; ``auto`` is what is faster.
+        chosen_for: the kind of processor for which one of these was chosen; a run writes it down.
+        tf32: let CUDA round what goes into products in single precision to ten bits.
         threads: CPU threads per process; None leaves the library's default.
         checkpoint_every, keep: rounds between checkpoints; how many are kept.
         log_every, sample_every, watch_every: rounds between log rows, sample grids and looks at
@@ -83,7 +89,10 @@ class TrainSettings(Settings):
     nodes: int = Field(default=1, ge=1)
     timeout: float = Field(default=1800, gt=0)
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision | Literal["auto"] = "auto"
+    channels_last: bool | Literal["auto"] = "auto"
+    chosen_for: str | None = None
+    tf32: bool = False
     threads: int | None = Field(default=None, ge=1)
     checkpoint_every: int = Field(default=1000, ge=1)
     keep: int = Field(default=3, ge=2)
@@ -95,7 +104,6 @@ class TrainSettings(Settings):
     stop_on: StopOn | None = None
     cosines: bool = False
     compile: bool = False
-    channels_last: bool = False
     tensorboard: bool = True
 
     @model_validator(mode="after")
