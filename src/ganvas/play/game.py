@@ -207,7 +207,8 @@ class Game(nn.Module, Generic[C]):
 
 def networks_of(game: Game) -> list[nn.Module]:
     """Return what is called as a whole in a game: its direct parts, and its players' networks."""
-    parts = [*game.children(), *(part for p in game.players.values() for part in p.networks)]
+    players: dict[str, Player] = getattr(game, "players", {})  # who only samples has none
+    parts = [*game.children(), *(part for p in players.values() for part in p.networks)]
     return list({id(part): part for part in parts if any(True for _ in part.parameters())}.values())
 
 
