@@ -73,7 +73,8 @@ class Model(Trained):
         labels = self._labels(label, n)
         z, drawn = self.latents(n, seed, **options)
         y = drawn if labels is None and not given else labels
-        return self.answer(z, self._given(y, given, n), batch, seed)
+        with self.posed(**options):
+            return self.answer(z, self._given(y, given, n), batch, seed)
 
     @torch.inference_mode()
     def score(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
@@ -257,7 +258,7 @@ class Model(Trained):
             to_label: the class at the other end; in between, the two classes are mixed (category
                 morphing, Miyato & Koyama 2018). ``label`` is then the one class at this end.
             batch: as for `sample`.
-            options: of the latents of seeds, as for `sample`.
+            options: of samples, as for `sample`.
 
         Raises:
             UsageError: an end is no seed and no latent of this model, or its class is missing.
@@ -265,11 +266,12 @@ class Model(Trained):
         """
         (start, drawn), (end, _) = (self._end(e, options) for e in (a, b))
         z = line(torch.stack([start, end]), steps, how)
-        if to_label is None:
-            return self._settled(z, drawn, label, batch)
-        self._labels(to_label, 1)  # complains of a model without classes
-        y = morph(label, to_label, steps, self.spec)
-        return self.generate(self.game.settle(z.to(self.device)), y, batch)
+        with self.posed(**options):
+            if to_label is None:
+                return self._settled(z, drawn, label, batch)
+            self._labels(to_label, 1)  # complains of a model without classes
+            y = morph(label, to_label, steps, self.spec)
+            return self.generate(self.game.settle(z.to(self.device)), y, batch)
 
     @torch.inference_mode()
     def square(
@@ -290,7 +292,7 @@ class Model(Trained):
             how: the way between latents; "lerp" makes it bilinear.
             label: as for `sample`; by default one class for all, that of the first corner.
             batch: as for `sample`.
-            options: of the latents of seeds, as for `sample`.
+            options: of samples, as for `sample`.
 
         Raises:
             UsageError: there are not four corners, or one is no seed and no latent of this model.
@@ -298,7 +300,8 @@ class Model(Trained):
         """
         ends = [self._end(corner, options) for corner in corners]
         z = square(torch.stack([z for z, _ in ends]), side, how)
-        return self._settled(z, ends[0][1], label, batch)
+        with self.posed(**options):
+            return self._settled(z, ends[0][1], label, batch)
 
     @torch.inference_mode()
     def between(self, x: Array, steps: int = 8, how: str = "lerp") -> Array:

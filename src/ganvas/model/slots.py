@@ -121,7 +121,8 @@ class Slots:
             GanvasError: the generator was trained without slots.
         """
         z, y = self._model.latents(n, seed, slot=slot, **options)
-        return self._model.generate(z, y, seed=seed)
+        with self._model.posed(slot=slot, **options):
+            return self._model.generate(z, y, seed=seed)
 
 
 def _numbers(tensor: Tensor) -> npt.NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, Literal, TypeVar
 
@@ -157,6 +157,14 @@ class Trained:
             wanted = reason.removeprefix("Input should be ")
             raise UsageError(f"{place}={options[str(place)]}: expected {wanted}") from None
         return told.model_dump(exclude_defaults=True)
+
+    def posed(self, **options: Any) -> AbstractContextManager[object]:
+        """Have samples made as options say, for a block.
+
+        Raises:
+            UsageError: as of `sampling`.
+        """
+        return self.game.posed(self.sampling(**options))
 
     def read_by(self, verb: str) -> Domain:
         """Return the kind of data that ``encode``, ``score`` or another verb is asked about."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Generic, get_args
 
@@ -91,7 +92,7 @@ class Game(nn.Module, Generic[C]):
         system: the name in recipes, such as ``wgan-gp``.
         Config: the settings this game accepts: those in the brackets of its base.
         config: these settings, as the recipe has them.
-        Sampling: options of its samples, which `prior` takes by name.
+        Sampling: options of its samples, which `prior` takes by name, and `posed` heeds.
         averaged: names of submodules, or of buffers, of which inference uses the moving average;
             of a submodule it takes the buffers that its layers declare (`averaged_buffers`).
         conditions: the fields of the data that samples are given, by name.
@@ -167,6 +168,17 @@ class Game(nn.Module, Generic[C]):
         Of latents with a discrete part, a mixture of two is no latent: it settles on the nearest.
         """
         return z
+
+    def posed(self, options: Mapping[str, Any]) -> AbstractContextManager[object]:
+        """Have samples made as options say that do not concern latents, for a block.
+
+        Such as the resolution of a model that grew, or whose statistics its batch norms use. By
+        default there are none: all options are those of the latents.
+
+        Args:
+            options: those of `Sampling` that are not at their defaults, by name.
+        """
+        return nullcontext()
 
     def gauge(self, x: Tensor) -> dict[str, float]:
         """Return numbers of the game's own for the log; by default none.
