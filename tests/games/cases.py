@@ -15,6 +15,7 @@ from ganvas.testing import Case
 MLP = {"kind": "mlp", "widths": [16, 16]}
 DCGAN = {"kind": "dcgan", "width": 4, "stages": 2}
 RESNET = {"kind": "resnet", "width": 8}
+GROWING = {"kind": "progressive", "maps": 16, "max_maps": 4}
 R3 = {"kind": "r3", "width": 8, "group_width": 4}
 
 
@@ -152,6 +153,23 @@ CASES: dict[str, Case] = {
     "diwgan points": case("diwgan", ring, MLP, **REPRESENTED),
     "diwgan auction": case(
         "diwgan", ring, MLP, **REPRESENTED | {"representatives": 16}, pairing="auction"
+    ),
+    "progressive digits": case(
+        "progressive",
+        digits8,
+        GROWING,
+        growing={"fade": 0.012, "rest": 0.016, "levels": {8: {"batch": 4}}},
+    ),
+    "progressive least squares": case(
+        "progressive",
+        digits8,
+        GROWING,
+        discriminator=GROWING | {"noise": True, "deviation": 0},
+        objective={"kind": "least_squares"},
+        penalties={"gradient": None},
+        growing={"fade": 0.016, "rest": 0.008},
+        accumulate=2,
+        conditional=True,
     ),
     "svgae vmf": graph_autoencoder(latent={"kind": "vmf", "dim": 3}),
     "svgae normal, last": graph_autoencoder(latent={"kind": "normal", "dim": 3}, keep="last"),

@@ -14,6 +14,7 @@ from ganvas.nn.drawing import (
     Drawing,
     Draws,
     Dropout,
+    OvershootNoise,
     Source,
     bind,
     drawing,
@@ -21,8 +22,10 @@ from ganvas.nn.drawing import (
     draws_from,
     hold_still,
 )
+from ganvas.nn.equalised import Equalised, equalised
 from ganvas.nn.exchange import everyones, from_first_, rank, sum_, traffic, world_size
 from ganvas.nn.frozen import Frozen, frozen_in, hash_of
+from ganvas.nn.growth import Growth, blend
 from ganvas.nn.init import Init, initialise
 from ganvas.nn.labels import lookup, one_hot
 from ganvas.nn.layers import (
@@ -42,6 +45,7 @@ from ganvas.nn.norm import (
     BatchNorm,
     ConditionalBatchNorm,
     LayerNorm,
+    PixelNorm,
     VirtualStatistics,
     adopt,
 )
@@ -74,10 +78,12 @@ __all__ = [
     "Drawing",
     "Draws",
     "Dropout",
+    "Equalised",
     "FourierFeatures",
     "Frozen",
     "Gate",
     "Gradient",
+    "Growth",
     "HypersphericalUniform",
     "Init",
     "LayerNorm",
@@ -87,6 +93,8 @@ __all__ = [
     "MinibatchDeviation",
     "MinibatchDiscrimination",
     "Mixing",
+    "OvershootNoise",
+    "PixelNorm",
     "PowerSpherical",
     "RowTable",
     "RunningMean",
@@ -103,11 +111,13 @@ __all__ = [
     "arrange",
     "averaged_buffers",
     "bind",
+    "blend",
     "choose",
     "downsample_average",
     "drawing",
     "drawing_whole",
     "draws_from",
+    "equalised",
     "everyones",
     "exactly",
     "fan",

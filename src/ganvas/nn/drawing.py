@@ -148,6 +148,43 @@ class Dropout(Drawing):
         return f"p={self.p}" + (", maps" if self.maps else "")
 
 
+class OvershootNoise(Drawing):
+    """Noise that sets in where a discriminator takes fakes for real: x·(1 + s·√C·n), per map.
+
+    n is standard normal, one for each sample and map; s = coefficient·max(0, d̂ − limit)², with d̂ a
+    running mean of the scores of fakes, which `follow` moves. Source: Karras et al. 2018, appendix
+    B, for least squares; which scores it follows is their code's.
+
+    Args:
+        coefficient, limit: as above.
+        memory: share of d̂ that is kept in each step.
+    """
+
+    score: Tensor
+
+    def __init__(self, coefficient: float = 0.2, limit: float = 0.5, memory: float = 0.9) -> None:
+        super().__init__()
+        self.coefficient, self.limit, self.memory = coefficient, limit, memory
+        self.register_buffer("score", torch.zeros(()))
+
+    @property
+    def strength(self) -> Tensor:
+        """S, 0-d."""
+        return self.coefficient * (self.score - self.limit).clamp(min=0).square()
+
+    @torch.no_grad()
+    def follow(self, score: Tensor) -> None:
+        """Take up a mean score of fakes, 0-d, clipped to [0, 1]."""
+        self.score.lerp_(score.to(self.score).clamp(0, 1), 1 - self.memory)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return maps (N, C, …), noisy in training."""
+        if not self.training:
+            return x
+        noise = self.normal(x, x.shape[1], *[1] * (x.dim() - 2))
+        return x * (1 + self.strength.to(x) * x.shape[1] ** 0.5 * noise)
+
+
 def drawing_layers(module: nn.Module) -> list[Drawing]:
     """Return the layers inside ``module`` that draw."""
     return [layer for layer in module.modules() if isinstance(layer, Drawing)]

@@ -309,3 +309,15 @@ def _adopted(
     for name, buffer in norm.named_buffers():
         ours.register_buffer(name, buffer)
     return ours.train(norm.training)
+
+
+class PixelNorm(nn.Module):
+    """Each pixel's features divided by their root mean square: a/√(mean_c a_c² + ε).
+
+    Source: Karras et al. 2018, section 4.2. Of latents (N, C) it is √C·z/‖z‖.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, C, …)."""
+        scale = widen(x).square().mean(1, keepdim=True).add(1e-8).rsqrt()
+        return x * scale.to(x.dtype)

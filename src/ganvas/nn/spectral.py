@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from ganvas.nn.equalised import only_equalised
 from ganvas.nn.precision import unrounded, widen
 from ganvas.nn.tracking import Tracking, held
 from ganvas.nn.weights import as_matrix, output_axis, weight_of, weighted_layers
@@ -159,14 +160,15 @@ def settled(modules: Iterable[nn.Module]) -> Generator[None]:
 def sn(module: Layer, enabled: bool = True, *, factor: float = 1.0) -> Layer:
     """Normalise every linear, convolutional and embedding layer inside ``module``, in place.
 
-    Layers that are already normalised are left alone, so that calls may overlap.
+    Layers that are already normalised are left alone, so that calls may overlap; of weights under
+    an equalised rate it is the scaled ones that are normalised.
 
     Returns:
         ``module``.
     """
     if enabled:
         for _, layer in list(weighted_layers(module)):
-            if not parametrize.is_parametrized(layer, "weight"):
+            if only_equalised(layer):
                 spectral_norm(layer, factor=factor)
     return module
 
