@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 import math
 import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path, PurePosixPath
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's ``mallopt``."""
@@ -17,6 +17,11 @@ The second is the most that glibc accepts: larger blocks are always the system's
 """
 TOLD = ("GLIBC_TUNABLES", "LD_PRELOAD", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
 """Who sets one of these has chosen an allocator, or its parameters."""
+TURNS = 10_000
+"""How often a waiting thread looks for work before it sleeps; libgomp's own bound is 300,000."""
+WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+"""Who sets one of these has chosen how threads wait."""
+GROUPS, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def keep_memory(environment: Mapping[str, str] = os.environ) -> bool:
@@ -39,15 +44,33 @@ def keep_memory(environment: Mapping[str, str] = os.environ) -> bool:
     return bool(library.mallopt(MMAP_THRESHOLD, LARGEST) and library.mallopt(TRIM_THRESHOLD, KEPT))
 
 
-def cores(system: Path = Path("/sys/fs/cgroup")) -> int:
+def prepare_threads(
+    environment: MutableMapping[str, str] = os.environ, system: Path = GROUPS
+) -> None:
+    """Say how many threads torch starts, and how long one that waits for work stays awake.
+
+    OpenMP reads both when torch is loaded. It knows to which cores the process is bound, but not
+    of a limit on its time. A thread that waits spins, by default for some milliseconds: beside
+    other work it takes the time that the thread it waits for would need.
+
+    Args:
+        environment: is changed; what the user has set stays.
+        system: where control groups keep their limits.
+    """
+    if not any(name in environment for name in WAITING):
+        environment["GOMP_SPINCOUNT"] = str(TURNS)
+    if (found := cores(system)) < _bound():
+        environment.setdefault("OMP_NUM_THREADS", str(found))
+
+
+def cores(system: Path = GROUPS, membership: Path = MEMBERSHIP) -> int:
     """Return how many cores the process may use: those it is bound to, or its share of time.
 
     Args:
         system: where control groups keep their limits, version 2 (``cpu.max``) or 1.
+        membership: says in which of them the process is.
     """
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux
-    bound = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-    quota = _quota(system)
+    bound, quota = _bound(), _quota(system, membership)
     return bound if quota is None else max(1, min(bound, math.ceil(quota)))
 
 
@@ -59,14 +82,42 @@ def began(pid: int) -> str:
         return ""
 
 
-def _quota(system: Path) -> float | None:
-    """Return the cores' worth of time that the control group allows; None: no limit is known."""
+def _bound() -> int:
+    """Return how many cores the process is bound to."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def _quota(system: Path, membership: Path) -> float | None:
+    """Return the cores' worth of time that its control groups allow; None: no limit is known."""
+    limits = [_limit(group) for group in _groups(system, membership)]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _groups(system: Path, membership: Path) -> list[Path]:
+    """Return the control groups that the process is in, one inside the other: all limits hold."""
     try:
-        if (limit := system / "cpu.max").is_file():
-            share, period = limit.read_text().split()
+        lines = membership.read_text().splitlines()
+    except OSError:  # no Linux
+        return []
+    found = [system, system / "cpu"]  # a container sees its own group there, not where it says
+    for line in lines:  # 0::/a/b in version 2, or 4:cpu,cpuacct:/a/b
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        home, inside = system / ("cpu" if controllers else ""), PurePosixPath(path.lstrip("/"))
+        found += [home / part for part in (inside, *inside.parents)]
+    return found
+
+
+def _limit(group: Path) -> float | None:
+    """Return the cores' worth of time that one control group allows, if it sets a limit."""
+    try:
+        if (both := group / "cpu.max").is_file():
+            share, period = both.read_text().split()
         else:
             share, period = (
-                (system / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period")
+                (group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period")
             )
         found = int(share) / int(period)
     except (OSError, ValueError, ZeroDivisionError):  # no such files; "max" is no number

@@ -19,6 +19,7 @@ from ganvas.cli import comparing, looking, measuring, showing, training
 from ganvas.cli.benching import bench
 from ganvas.cli.speech import complain
 from ganvas.errors import GanvasError
+from ganvas.process import prepare_threads
 
 MISUSE = 2
 FAILURE = 1
@@ -116,6 +117,7 @@ def _options(  # pyright: ignore[reportUnusedFunction]
 
 def main() -> None:
     """Run the program and leave with its exit code."""
+    prepare_threads()  # nothing has loaded torch yet
     sys.exit(run(sys.argv[1:]))
 
 
