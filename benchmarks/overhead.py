@@ -23,11 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
-from torch.nn.functional import softplus
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from ganvas.data.feed import Feed
+from ganvas.bench.plain import PlainLoop
 from ganvas.data.open import open_data
 from ganvas.play import build
 from ganvas.recipes import load_recipe
@@ -35,131 +32,26 @@ from ganvas.training.folder import RunFolder
 from ganvas.training.launch import launch
 from ganvas.training.loop import Loop
 
-Round = Callable[[], None]
-
-
-class Plain:
-    """The hand-written loop: two networks, two optimisers, a moving average."""
-
-    def __init__(self, loop: Loop, lr: float, betas: tuple[float, float]) -> None:
-        game = copy.deepcopy(loop.game)
-        self.g, self.d = (n.requires_grad_() for n in (game.generator, game.discriminator))
-        self.prior = game.latent
-        self.data = Feed(loop.feed.source, batch=loop.settings.batch, seed=0)
-        self.noise = torch.Generator().manual_seed(0)
-        self.opt_g = torch.optim.Adam(self.g.parameters(), lr=lr, betas=betas, fused=True)
-        self.opt_d = torch.optim.Adam(self.d.parameters(), lr=lr, betas=betas, fused=True)
-        self.live = [*self.g.parameters()]
-        self.average = [p.detach().clone() for p in self.live]
-        self.half_life = 10_000.0
-
-    def latent(self, n: int) -> Tensor:
-        return torch.randn(n, self.prior.dim, generator=self.noise)
-
-    def step_d(self, loss: Tensor) -> None:
-        self.opt_d.zero_grad()
-        loss.backward()
-        self.opt_d.step()
-
-    def step_g(self, loss: Tensor) -> None:
-        self.opt_g.zero_grad()
-        loss.backward()
-        self.opt_g.step()
-
-    def follow(self, images: int) -> None:
-        get_ema_multi_avg_fn(0.5 ** (images / self.half_life))(self.average, self.live, None)
-
-    def fakes(self, n: int) -> Tensor:
-        with torch.no_grad():
-            return self.g(self.latent(n))
-
-    def freeze_d(self, frozen: bool) -> None:
-        self.d.requires_grad_(not frozen)
-
-
-def non_saturating(plain: Plain, apart: bool) -> Round:
-    """GAN (Goodfellow et al., 2014) with one step each; ``apart``: batch norm sees one kind."""
-
-    def play() -> None:
-        x = plain.data.next().x
-        n = len(x)
-        fake = plain.fakes(n)
-        if apart:
-            on_real, on_fake = plain.d(x), plain.d(fake)
-        else:
-            on_real, on_fake = plain.d(torch.cat([x, fake])).split(n)
-        plain.step_d(softplus(-on_real).mean() + softplus(on_fake).mean())
-        plain.freeze_d(True)
-        plain.step_g(softplus(-plain.d(plain.g(plain.latent(n)))).mean())
-        plain.freeze_d(False)
-        plain.follow(n)
-
-    return play
-
-
-def wgan_gp(plain: Plain) -> Round:
-    """WGAN-GP (Gulrajani et al., 2017): five critic steps, two-sided penalty with weight 10."""
-
-    def play() -> None:
-        n = 0
-        for _ in range(5):
-            x = plain.data.next().x
-            n = len(x)
-            fake = plain.fakes(n)
-            on_real, on_fake = plain.d(torch.cat([x, fake])).split(n)
-            epsilon = torch.rand(n, generator=plain.noise).view(-1, *[1] * (x.dim() - 1))
-            between = (epsilon * x + (1 - epsilon) * fake).requires_grad_()
-            (slope,) = torch.autograd.grad(plain.d(between).sum(), between, create_graph=True)
-            norm = (slope.flatten(1).square().sum(1) + 1e-12).sqrt()
-            penalty = (norm - 1).square().mean()
-            plain.step_d(on_fake.mean() - on_real.mean() + 10 * penalty)
-        plain.freeze_d(True)
-        plain.step_g(-plain.d(plain.g(plain.latent(n))).mean())
-        plain.freeze_d(False)
-        plain.follow(5 * n)
-
-    return play
-
 
 @dataclass
 class Case:
-    """One comparison: a recipe with overrides, and the plain rules that do the same."""
+    """One comparison: a recipe with overrides."""
 
     recipe: str
     overrides: list[str]
-    rules: Callable[[Plain], Round]
     rounds: int
-    lr: float
-    betas: tuple[float, float]
 
 
 CASES = {
-    "ring8 MLP, B=512": Case(
-        "gan/ring8",
-        ["train.batch=512"],
-        lambda p: non_saturating(p, apart=False),
-        200,
-        1e-3,
-        (0.5, 0.999),
-    ),
+    "ring8 MLP, B=512": Case("gan/ring8", ["train.batch=512"], 200),
     "DCGAN 32×32, B=64": Case(
         "dcgan/digits",
         ["data.size=32", "data.resize=pad", "train.batch=64", "train.average={half_life: 10}"],
-        lambda p: non_saturating(p, apart=True),
         5,
-        2e-4,
-        (0.5, 0.999),
     ),
-    "WGAN-GP digits, B=50": Case(
-        "wgan-gp/digits", ["train.batch=50"], wgan_gp, 3, 1e-4, (0.5, 0.9)
-    ),
+    "WGAN-GP digits, B=50": Case("wgan-gp/digits", ["train.batch=50"], 3),
 }
-
-
-def optimiser_overrides(case: Case) -> list[str]:
-    """Give the recipe the plain loop's optimisers, so that both do the same arithmetic."""
-    settings = f"{{kind: adam, lr: {case.lr}, beta1: {case.betas[0]}, beta2: {case.betas[1]}}}"
-    return [f"game.{player}_optimiser={settings}" for player in ("generator", "discriminator")]
+AS_IT_COMES = ["train.precision=fp32", "train.channels_last=false"]
 
 
 def library_loop(case: Case, folder: Path) -> Loop:
@@ -168,7 +60,7 @@ def library_loop(case: Case, folder: Path) -> Loop:
         case.recipe,
         [
             *case.overrides,
-            *optimiser_overrides(case),
+            *AS_IT_COMES,
             "train.rounds=1000000",
             "train.sample_every=0",
             "train.watch_every=0",
@@ -195,19 +87,19 @@ def seconds(play: Callable[[], object], rounds: int) -> float:
 def compare(case: Case, blocks: int, folder: Path) -> dict[str, float]:
     """Return the median ratio library / plain over alternating blocks, and its quartiles."""
     loop = library_loop(case, folder)
-    plain = case.rules(Plain(loop, case.lr, case.betas))
+    plain = PlainLoop(copy.deepcopy(loop.game).requires_grad_(), loop.feed.source, loop.settings)
 
     def library() -> None:
         loop.play_round()
         loop.after_round()
 
-    for play in (plain, library):  # warm up
+    for play in (plain.play_round, library):  # warm up
         seconds(play, max(case.rounds // 4, 1))
     times: list[tuple[float, float]] = []
     for block in range(blocks):
-        order = [plain, library] if block % 2 else [library, plain]
-        taken = {play: seconds(play, case.rounds) for play in order}
-        times.append((taken[library], taken[plain]))
+        order = [plain.play_round, library] if block % 2 else [library, plain.play_round]
+        taken = {play.__name__: seconds(play, case.rounds) for play in order}
+        times.append((taken["library"], taken["play_round"]))
     ratios = sorted(mine / theirs for mine, theirs in times)
     low, middle, high = statistics.quantiles(ratios, n=4)
     return {

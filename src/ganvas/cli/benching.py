@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
+from ganvas.cli.options import Game
 from ganvas.cli.speech import say, table
 
 RESULTS = Path("benchmarks/results/modes.jsonl")
+SPEEDS = Path("benchmarks/results/speed.jsonl")
 
 bench = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Compare methods by the modes they cover, under one protocol.\n\n"
+    help="Compare methods by the modes they cover, under one protocol; time training.\n\n"
     "Example: ganvas bench modes --tier smoke --data ring8",
 )
 
@@ -82,6 +84,58 @@ def report(
     from ganvas.bench.report import write
 
     say(write(read_rows(results or [RESULTS]), tier, out))
+
+
+@bench.command()
+def speed(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RECIPE | KEY=VALUE]...",
+            help="Recipes, by default seven; and changes to all of them, such as train.batch=64.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Your own data instead of the recipes'.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="For each recipe, about.", min=0)] = 60,
+    threads: Annotated[int | None, typer.Option(help="By default all.", min=1)] = None,
+    clock: Annotated[
+        str, typer.Option(help="wall, or cpu for one thread on a machine with other work.")
+    ] = "wall",
+    results: Annotated[
+        Path, typer.Option(metavar="FILE", help="JSON lines, to which rows are added.")
+    ] = SPEEDS,
+    game: Game = None,
+) -> None:
+    """Time training: in single precision, as auto chooses, and by a plain loop.
+
+    Example: ganvas bench speed r3gan/digits --seconds 30
+    """
+    from ganvas.bench.rows import append
+    from ganvas.bench.seats import CLOCKS
+    from ganvas.bench.speed import HEAD, cases, cells, in_words, measure
+    from ganvas.errors import UsageError
+
+    if clock not in CLOCKS:
+        raise UsageError(f"--clock {clock}: expected one of {', '.join(CLOCKS)}")
+    rows: list[tuple[str, ...]] = []
+    for case in cases(what or []):
+        found = measure(
+            case,
+            data=data,
+            game=game,
+            seconds=seconds,
+            threads=threads,
+            clock=clock,
+            say=say,
+        )
+        for row in found:
+            append(results, row)
+            rows.append(cells(row))
+        say(in_words(found))
+    say(table(rows, HEAD))
 
 
 @bench.command()
