@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -17,11 +18,13 @@ from ganvas.data.domains.images import Images
 from ganvas.data.feed import Feed
 from ganvas.data.items import Collection, Items
 from ganvas.data.laws import law
+from ganvas.data.open import open_data
 from ganvas.data.settings import AffineSettings, DataSettings
 from ganvas.data.source import ArraySource, LawSource, Source, StackSource
 from ganvas.data.spec import spec_of
 from ganvas.data.views import Dequantise, Mirror, dequantised
 from ganvas.errors import UsageError
+from tests.data.sharded import write
 
 COUNT = 37
 
@@ -45,12 +48,22 @@ def stack_source(fixed: int | None = None) -> StackSource:
     )
 
 
+@cache
+def shards() -> str:
+    return write("memory://feed", COUNT, 3)
+
+
+def streamed_source() -> Source:
+    return open_data(DataSettings(source=shards(), cache="none"))
+
+
 SOURCES: dict[str, Callable[[], Source]] = {
     "law": lambda: LawSource(law("cube27")),
     "images": array_source,
     "points": lambda: ArraySource(
         Collection("points", {"train": Items(np.random.default_rng(0).normal(3, 2, (COUNT, 2)))})
     ),
+    "stream": streamed_source,
     "stack": stack_source,
     "fixed stack": lambda: stack_source(fixed=50),
     "affine": lambda: AffineSource(

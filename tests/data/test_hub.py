@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -12,6 +13,8 @@ from ganvas.data.mapped import is_mapped
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
+from tests.data.sharded import numbers, write
+from tests.data.test_row_groups import write as write_parquet
 
 installed = importlib.util.find_spec("datasets") is not None
 
@@ -77,6 +80,22 @@ def test_images_are_decoded_once_into_the_cache(
             assert (ours.x == theirs.x).all()
             assert (ours["label"] == theirs["label"]).all()
             assert (ours.x[:, 0, 0, 0] % 2 == ours["label"]).all()
+
+
+def test_sets_of_parquet_files_and_shards_are_streamed_as_they_lie(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets: Any = pytest.importorskip("datasets")
+    (folder / "table").mkdir(parents=True)
+    write_parquet(folder / "table" / "train-0.parquet", list(range(6)), 2, ("a", "b"))
+    write(str(folder / "tar" / "train"), 6, 2)
+    monkeypatch.setattr(datasets, "load_dataset", None)  # nothing is brought here
+    streamed = open_data(DataSettings(source=f"hf:{folder / 'table'}", cache="none"))
+    assert streamed.spec.class_names == ["a", "b"]
+    assert numbers(streamed.items("train").x[:]) == [0, 1, 2, 3, 4, 5]
+    assert streamed.items("train")["label"].tolist() == [0, 1, 0, 1, 0, 1]
+    shards = open_data(DataSettings(source=f"hf:{folder / 'tar'}", cache="none"))
+    assert numbers(shards.items("train").x[:]) == [0, 1, 2, 3, 4, 5]
 
 
 def test_broken_rows_are_refused_or_left_out(folder: Path) -> None:

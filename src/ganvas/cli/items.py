@@ -94,7 +94,7 @@ def _read(path: Path, domain: Domain, labels: bool) -> Collection:
     )
     if is_images(path) and path.exists():
         return read_images(path, settings, whole=not labels)
-    if path.suffix.lower() in (".npy", ".npz") or not path.is_file():
+    if path.suffix.lower() in (".npy", ".npz", ".tar") or not path.is_file():
         return read(settings)
     x = read_picture(path, Form((height, width), "fit-crop", colour, None))
     return items.Collection(

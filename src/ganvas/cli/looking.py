@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -48,12 +49,22 @@ def data(
     path: Annotated[
         str | None,
         typer.Argument(
-            metavar="[PATH]", help="A folder, an archive, an array, a table, or a data set's name."
+            metavar="[PATH]",
+            help="A folder, an archive, shards, an array, a table, or a set's name.",
         ),
     ] = None,
     duplicates: Annotated[
         bool, typer.Option("--duplicates", help="Also find images with equal pixels.")
     ] = False,
+    shards: Annotated[
+        str | None,
+        typer.Option(
+            "--shards", metavar="OUT", help="Write its images as tar shards into this folder."
+        ),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option("--size", help="Of each shard, about: 500MB. Default: 1GiB.")
+    ] = None,
     clear_cache: Annotated[
         bool,
         typer.Option(
@@ -75,6 +86,11 @@ def data(
 
     if not path.strip():
         raise UsageError("PATH is empty: give a file, a folder or the name of a data set")
+    if shards is not None:
+        say(_sharded(path, shards, size or "1GiB"))
+        return
+    if size is not None:
+        raise UsageError(f"--size is that of shards: ganvas data {quoted(path)} --shards OUT")
     report = check_data(path, duplicates=duplicates)
     say(report.text())
     fitting = fitting_recipes(report)
@@ -85,10 +101,32 @@ def data(
         raise typer.Exit(1)
 
 
+def _sharded(source: str, folder: str, size: str) -> str:
+    """Write the images of a data set as shards and say how they are trained on."""
+    from ganvas.data.check import find_images
+    from ganvas.data.memory import amount, bytes_of
+    from ganvas.data.readers.braces import is_address
+    from ganvas.data.sharding import write_shards
+
+    most, out = bytes_of(size), Path(folder).expanduser()
+    if is_address(folder):
+        raise UsageError(f"--shards {folder}: shards are written into a folder here; copy them on")
+    if (found := find_images(source)) is None:
+        raise UsageError(f"{source} has no image files; shards are made of folders and archives")
+    pattern = write_shards(found, out, most)
+    written = [path.stat().st_size for path in out.glob("*.tar")]
+    other = [name for name in found.columns.get("train", ()) if name != "label"]
+    lines = [
+        f"{out}: {len(found.files):,} images in {len(written)} shards, {amount(sum(written))}",
+        *([f"  not written: the columns {', '.join(other)} of labels.csv"] if other else []),
+        f"  look at them:  ganvas data {quoted(pattern)}",
+        f"  train on them: ganvas train RECIPE --out DIR --data {quoted(pattern)}",
+    ]
+    return "\n".join(lines)
+
+
 def _cleared(path: str | None) -> str:
     """Clear a cache of decoded images and say what became of it."""
-    from pathlib import Path
-
     from ganvas.data.cache import Cache, user_cache
     from ganvas.data.memory import amount
 

@@ -161,7 +161,7 @@ class Cache:
             UsageError: there is no room.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        with self._alone(key):
+        with self.alone(key):
             if (found := self.find(key, name)) is not None:
                 return found
             self._make_room(name, count * int(np.prod(shape)))
@@ -269,7 +269,7 @@ class Cache:
         return True
 
     @contextmanager
-    def _alone(self, key: str) -> Generator[None]:
+    def alone(self, key: str) -> Generator[None]:
         """Wait until no other process makes this set, where the file system knows locks."""
         lock = _Lock(self.root / f".{key[:16]}{MAKING}")
         said = False

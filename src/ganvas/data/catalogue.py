@@ -18,7 +18,9 @@ from ganvas.data.laws import LAW_NAMES
 from ganvas.data.packaged import PACKAGED, digits, digits8
 from ganvas.data.reader import own_reader
 from ganvas.data.readers import csv_table, parquet
+from ganvas.data.readers.braces import is_shards
 from ganvas.data.readers.images import is_images, read_images
+from ganvas.data.readers.shards import read_shards
 from ganvas.data.readers.table import Table, collected
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError, did_you_mean
@@ -74,6 +76,8 @@ def read(settings: DataSettings) -> Collection:
         return conformed(standard.STANDARD[name](settings), settings)
     if name.startswith(PREFIX):
         return read_hub(name, settings)
+    if is_shards(name):
+        return read_shards(name, settings)
     path = find_path(name)
     if is_graph(path, settings.of(PointOptions).links):
         return read_tables(path)
@@ -109,8 +113,9 @@ def find_path(name: str) -> Path:
         return path
     if path.is_file():
         raise UsageError(
-            f"{path} is one {path.suffix or 'nameless'} file; expected a folder of images "
-            "or a .zip archive of them, a .npy or .npz file, or a table as .csv, .tsv or .parquet."
+            f"{path} is one {path.suffix or 'nameless'} file; expected a folder of images, a "
+            ".zip archive or .tar shards of them, a .npy or .npz file, or a table as .csv, .tsv or "
+            ".parquet."
         )
     if os.sep in name or "/" in name or path.suffix:
         raise UsageError(f"There is no file or folder {path} (looked from {Path.cwd()}).")

@@ -22,10 +22,12 @@ from ganvas.data.items import Collection, class_order
 from ganvas.data.laws import LAW_NAMES, law
 from ganvas.data.memory import amount
 from ganvas.data.pixels import ColourForm
+from ganvas.data.readers.braces import is_shards
 from ganvas.data.readers.decode import Head, each, heads, verify
-from ganvas.data.readers.images import is_images, survey
+from ganvas.data.readers.images import Survey, is_images, survey
 from ganvas.data.readers.labels_csv import LABEL, LABEL_FILE
 from ganvas.data.readers.place import LeftOut, grouped, printable
+from ganvas.data.readers.shards import find_shards, survey_shards
 from ganvas.data.settings import AffineSettings, DataSettings
 
 FEW = 1000
@@ -133,11 +135,24 @@ def check_data(source: str, *, duplicates: bool = False) -> DataReport:
         return _check_stack(source, STACKS[source].read_digits(settings))
     if source in AFFINE:
         return _check_affine(source, AFFINE[source](settings))
-    if source not in DATA_NAMES and not source.startswith(PREFIX):
-        path = find_path(source)
-        if is_images(path) and not is_graph(path):
-            return _check_images(source, path, duplicates)
+    if (found := find_images(source)) is not None:
+        return _check_images(source, found, duplicates)
     return _check_collection(source, read(settings), duplicates)
+
+
+def find_images(source: str) -> Survey | None:
+    """Return the image files of a folder, an archive or shards; None of all other data.
+
+    Raises:
+        UsageError: there is nothing of this name, or it is damaged.
+    """
+    if source in (*LAW_NAMES, *DATA_NAMES) or source.startswith(PREFIX):
+        return None
+    if is_shards(source):
+        settings = DataSettings(source=source)
+        return survey_shards(find_shards(source, settings), settings)
+    path = find_path(source)
+    return survey(path) if is_images(path) and not is_graph(path) else None
 
 
 def _check_stack(source: str, digits: Collection) -> DataReport:
@@ -163,8 +178,7 @@ def _check_affine(source: str, digits: Collection) -> DataReport:
     return report
 
 
-def _check_images(source: str, path: Path, duplicates: bool) -> DataReport:
-    found = survey(path)
+def _check_images(source: str, found: Survey, duplicates: bool) -> DataReport:
     files = found.files
     known, broken = heads(found.place, files)
     by_name = {f.name: head for f, head in zip(files, known, strict=True) if head is not None}

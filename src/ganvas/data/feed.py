@@ -9,21 +9,24 @@ in it.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import torch
 
 from ganvas.data.batch import Batch
-from ganvas.data.samplers import Streaming
+from ganvas.data.samplers import AsStored, Streaming
 from ganvas.data.source import INDEX, Rows, Source, Table
 from ganvas.data.spec import DataSpec
 from ganvas.data.views import AtSize, View
 from ganvas.errors import UsageError
 from ganvas.slices import slices
 
+AHEAD = 3
+"""Batches of a stream that are decoded before they are asked for; of mapped files it is one."""
 MAIN = "main"
 FIRST_SEED = 1000
 """Run s trains on the stream of seed 1000 + s; evaluation sets use other seeds."""
@@ -49,52 +52,73 @@ class Stream:
         self._draw = draw
         self._generator = generator
         self._device = device
-        self._before = generator.state
-        self._block: Rows = ()
+        self._blocks: deque[tuple[Any, Rows]] = deque()
         self._offset = 0
 
     def take(self, n: int) -> Rows:
         """Return the next ``n`` rows."""
         pieces: list[Rows] = []
         while n > 0:
-            if not self._block or self._offset == len(self._block[0]):
-                self._refill()
-            end = min(self._offset + n, len(self._block[0]))
-            pieces.append(tuple(column[self._offset : end] for column in self._block))
+            if not self._blocks:
+                self._draw_block()
+            elif self._offset == len(self._blocks[0][1][0]):
+                if len(self._blocks) == 1:
+                    self._draw_block()
+                self._blocks.popleft()
+                self._offset = 0
+            block = self._blocks[0][1]
+            end = min(self._offset + n, len(block[0]))
+            pieces.append(tuple(column[self._offset : end] for column in block))
             n -= end - self._offset
             self._offset = end
-        if len(pieces) == 1:
-            return pieces[0]
-        return tuple(torch.cat(columns) for columns in zip(*pieces, strict=True))
+        return _joined(pieces)
 
-    def peek(self, n: int) -> Rows | None:
-        """Return the next ``n`` rows without taking them, or None where the block ends before."""
-        if not self._block or self._offset + n > len(self._block[0]):
-            return None
-        return tuple(column[self._offset : self._offset + n] for column in self._block)
+    def peek(self, n: int, after: int = 0) -> Rows:
+        """Return ``n`` rows that will come once ``after`` others have, without taking any."""
+        pieces: list[Rows] = []
+        start, number = self._offset + after, 0
+        while n > 0:
+            if number == len(self._blocks):
+                self._draw_block()
+            block = self._blocks[number][1]
+            end = min(start + n, len(block[0]))
+            if start < end:
+                pieces.append(tuple(column[start:end] for column in block))
+                n -= end - start
+            start, number = max(start - len(block[0]), 0), number + 1
+        return _joined(pieces)
 
     def jump(self, steps: int) -> None:
         """Go on with ``steps`` jumps of the generator from here: numbers not seen before."""
+        if len(self._blocks) > 1:
+            self._generator.state = self._blocks[1][0]
         self._generator = self._generator.jumped(steps)
-        self._before, self._block, self._offset = self._generator.state, (), 0
+        self._blocks.clear()
+        self._offset = 0
 
     def state_dict(self) -> State:
         """Return the position."""
-        return {"before": self._before, "offset": self._offset if self._block else 0}
+        before = self._blocks[0][0] if self._blocks else self._generator.state
+        return {"before": before, "offset": self._offset}
 
     def load_state_dict(self, state: State) -> None:
         """Go to a position."""
         self._generator.state = state["before"]
-        self._before, self._block, self._offset = state["before"], (), 0
-        if state["offset"]:
-            self._refill()
-            self._offset = state["offset"]
+        self._blocks.clear()
+        self._offset = state["offset"]
+        if self._offset:
+            self._draw_block()
 
-    def _refill(self) -> None:
-        self._before = self._generator.state
+    def _draw_block(self) -> None:
+        before = self._generator.state
         rows = self._draw(np.random.Generator(self._generator))
-        self._block = tuple(column.to(self._device) for column in rows)
-        self._offset = 0
+        self._blocks.append((before, tuple(column.to(self._device) for column in rows)))
+
+
+def _joined(pieces: Sequence[Rows]) -> Rows:
+    if len(pieces) == 1:
+        return pieces[0]
+    return tuple(torch.cat(columns) for columns in zip(*pieces, strict=True))
 
 
 class Channel:
@@ -121,15 +145,45 @@ class Channel:
         at_size = () if wanted.size is None else (AtSize(wanted.size),)
         self._views: tuple[View, ...] = (*source.views, *wanted.views, *at_size)
         self.stream = Stream(self._block, generator, table.device)
+        self._ahead: deque[tuple[Rows, Future[Batch]]] = deque()
+        self._told = 0
 
-    def batch(self, rows: Rows) -> Batch:
-        """Return what rows stand for, as the round sees it."""
-        return self.seen(self.fetch(rows), rows)
+    def take(self, n: int, mine: slice) -> tuple[Batch, Rows]:
+        """Return the staged records of the next ``n`` rows, those of this process, and their rows.
+
+        What is read beforehand changes none of it: rows that were not foreseen are read now.
+        """
+        rows = _cut(self.stream.take(n), mine)
+        self._told = max(self._told - n, 0)
+        while self._ahead:
+            foreseen, reading = self._ahead.popleft()
+            if all(a.equal(b) for a, b in zip(foreseen, rows, strict=True)):
+                return reading.result(), rows
+        return self.fetch(rows), rows
+
+    def jump(self, steps: int) -> None:
+        """Go on with numbers not seen before."""
+        self.stream.jump(steps)
+        self._ahead.clear()
+        self._told = 0
+
+    def read_ahead(self, n: int, mine: slice, pool: Executor) -> None:
+        """Read the rows that will most likely be asked for next, beside the round.
+
+        A stream is told of all up to its horizon, and has several batches decoded.
+        """
+        far = max(self._source.horizon, (AHEAD + 1) * n) - self._told
+        if self._source.horizon and far > 0 and isinstance(self.wanted.sampler, AsStored):
+            rows = self.stream.peek(far, self._told)
+            self._source.foresee(rows[: self._own(rows)])
+            self._told += far
+        while len(self._ahead) < (AHEAD if self._source.horizon else 1):
+            rows = _cut(self.stream.peek(n, n * len(self._ahead)), mine)
+            self._ahead.append((rows, pool.submit(self.fetch, rows)))
 
     def fetch(self, rows: Rows) -> Batch:
         """Return the staged records of rows: all that has to be read."""
-        own = len(rows) - len(self._chances(rows))
-        batch = self.wanted.sampler.take(self._source, self._table, rows[:own])
+        batch = self.wanted.sampler.take(self._source, self._table, rows[: self._own(rows)])
         if self.wanted.fields is not None:
             batch = batch.only(*self.wanted.fields, INDEX)
         return batch
@@ -148,9 +202,11 @@ class Channel:
             batch = view(batch, chances.pop(0) if view.chances else None, spec)
         return batch
 
+    def _own(self, rows: Rows) -> int:
+        return len(rows) - sum(view.chances for view in self._views)
+
     def _chances(self, rows: Rows) -> Rows:
-        count = sum(view.chances for view in self._views)
-        return rows[len(rows) - count :]
+        return rows[self._own(rows) :]
 
     def _block(self, rng: np.random.Generator) -> Rows:
         rows = self.wanted.sampler.draw(self._source, rng)
@@ -195,7 +251,7 @@ class Feed:
         self._channels: dict[str, Channel] = {}
         self._jumps = 0
         self._table: Table | None = None
-        self._ahead = _Ahead()
+        self._pool: Executor | None = None
         self.batch = self.share(MAIN)
 
     @property
@@ -241,17 +297,16 @@ class Feed:
             n: number of records for this process; default `share`.
         """
         n = self.share(stream) if n is None else n
-        channel = self._channel(stream)
-        rows = self._mine(channel.stream.take(n * self._world), n)
+        channel, whole = self._channel(stream), n * self._world
+        mine = slice(self._rank * n, (self._rank + 1) * n)
+        staged, rows = channel.take(whole, mine)
         if stream == MAIN:
-            self.seen += n * self._world
-        staged = self._ahead.take(channel, rows)
-        batch = channel.seen(channel.fetch(rows) if staged is None else staged, rows)
+            self.seen += whole
         if self._table is not None and self._table.mapped:
-            following = channel.stream.peek(n * self._world)
-            if following is not None:
-                self._ahead.fetch(channel, self._mine(following, n))
-        return batch
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(1, "ganvas-data")
+            channel.read_ahead(whole, mine, self._pool)
+        return channel.seen(staged, rows)
 
     def take(self, batches: int, stream: str = MAIN) -> Iterator[Batch]:
         """Give the next so many batches of a named stream, each when it is asked for."""
@@ -271,7 +326,7 @@ class Feed:
         """Move every stream to another continuation, so that a roll-back meets new data."""
         self._jumps += steps
         for channel in self._channels.values():
-            channel.stream.jump(steps)
+            channel.jump(steps)
 
     def state_dict(self) -> State:
         """Return the position of every stream, in plain Python numbers."""
@@ -314,12 +369,6 @@ class Feed:
             )
         return self._channels[name]
 
-    def _mine(self, rows: Rows, n: int) -> Rows:
-        """Return this process's share of rows drawn for all."""
-        if self._world == 1:
-            return rows
-        return tuple(column[self._rank * n : (self._rank + 1) * n] for column in rows)
-
     def _batches(self, items: Any, n: int) -> Iterator[Batch]:
         for rows in slices(len(items), n):
             batch = self.source.batch(items.rows(rows))
@@ -327,27 +376,5 @@ class Feed:
             yield batch.replace(**{INDEX: index}).to(self._device)
 
 
-class _Ahead:
-    """Reads the rows that will most likely be asked for next, in one thread beside the round.
-
-    What is read does not depend on it: rows that were not foreseen are read when they are needed.
-    """
-
-    def __init__(self) -> None:
-        self._pool: ThreadPoolExecutor | None = None
-        self._foreseen: tuple[Channel, Rows, Future[Batch]] | None = None
-
-    def fetch(self, channel: Channel, rows: Rows) -> None:
-        """Begin to read rows of a stream."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, "ganvas-data")
-        self._foreseen = (channel, rows, self._pool.submit(channel.fetch, rows))
-
-    def take(self, channel: Channel, rows: Rows) -> Batch | None:
-        """Return the records of rows if they were foreseen, once they are there; else None."""
-        if self._foreseen is None:
-            return None
-        expected, foreseen, reading = self._foreseen
-        self._foreseen = None
-        same = expected is channel and all(a.equal(b) for a, b in zip(foreseen, rows, strict=True))
-        return reading.result() if same else None
+def _cut(rows: Rows, part: slice) -> Rows:
+    return tuple(column[part] for column in rows)

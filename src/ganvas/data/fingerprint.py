@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ganvas.data.items import AnyArray
+from ganvas.data.readers.streamed import StreamedImages
 from ganvas.data.source import Source
 from ganvas.slices import slices
 
@@ -19,7 +20,8 @@ CHUNK = 2**24
 def fingerprint(source: Source) -> str:
     """Return a hash of every value of every field of the data; empty where they are drawn.
 
-    It is that of the data as they are read, after cropping and resizing, so that files may move.
+    It is that of the data as they are read, after cropping and resizing, so that files may move; of
+    a stream, that of its files' checksums.
     """
     content = source.content()
     if not content:
@@ -29,6 +31,9 @@ def fingerprint(source: Source) -> str:
         total.update(split.encode())
         for name, array in sorted(items.fields.items()):
             total.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            if isinstance(array, StreamedImages):
+                total.update(array.digest().encode())
+                continue
             for piece in _pieces(array):
                 total.update(piece)
     return total.hexdigest()

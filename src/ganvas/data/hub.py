@@ -18,14 +18,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ganvas.data.items import Collection, encode_labels
+from ganvas.data.readers import braces, parquet
 from ganvas.data.readers.images import Survey, read_survey
 from ganvas.data.readers.place import MAX_BYTES, File, Place, open_regular, too_large
+from ganvas.data.readers.row_groups import LABEL_COLUMNS, index_parquet
+from ganvas.data.readers.shards import index_shards
+from ganvas.data.readers.streamed import Indexed, read_stream
 from ganvas.data.records import LABEL
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
 
 PREFIX = "hf:"
-LABEL_COLUMNS = ("label", "labels", "fine_label")
 TEST_SPLITS = ("test", "validation")
 
 
@@ -33,7 +36,8 @@ def read_hub(source: str, settings: DataSettings) -> Collection:
     """Read the images of ``hf:org/name``, or of ``hf:org/name@config``.
 
     The first image column is used; splits "train" and "test" (else "validation") where there are
-    some; classes from a ``label`` column.
+    some; classes from a ``label`` column. With ``data.cache=none`` sets of Parquet files or tar
+    shards are not brought here, but read as a stream.
 
     Raises:
         UsageError: ``datasets`` is not installed, the id cannot be loaded, or has no images.
@@ -46,19 +50,46 @@ def read_hub(source: str, settings: DataSettings) -> Collection:
         ) from None
     name, _, config = source.removeprefix(PREFIX).partition("@")
     try:
+        if settings.cache == "none":
+            builder: Any = library.load_dataset_builder(name, config or None)
+            if (found := _stream(source, name, builder.config.data_files, settings)) is not None:
+                return read_stream(found, settings)
         loaded: Any = library.load_dataset(name, config or None)
+    except UsageError:
+        raise
     except Exception as error:  # its many causes share no base class
         reason = str(error).strip().split("\n")[0]
         raise UsageError(f"{source} cannot be loaded from the hub: {reason}.") from error
-    train = "train" if "train" in loaded else next(iter(loaded))
-    chosen = {"train": loaded[train]}
-    if test := next((key for key in TEST_SPLITS if key in loaded and key != train), None):
-        chosen["test"] = loaded[test]
+    chosen = _chosen(loaded)
     column = _image_column(name, chosen["train"])
     files = library.Image(decode=False)
     place = HubPlace(name, {s: t.cast_column(column, files) for s, t in chosen.items()}, column)
     found = read_survey(Survey(place, place.splits, {}, []), settings)
     return _labelled(found, place, chosen) if settings.labels else found
+
+
+def _chosen(splits: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is trained on and, if there is some, what is held out."""
+    train = "train" if "train" in splits else next(iter(splits))
+    chosen = {"train": splits[train]}
+    if test := next((key for key in TEST_SPLITS if key in splits and key != train), None):
+        chosen["test"] = splits[test]
+    return chosen
+
+
+def _stream(source: str, name: str, data_files: Any, settings: DataSettings) -> Indexed | None:
+    """Return a set that can be read as it lies: Parquet files or tar shards; None of others."""
+    if not data_files:
+        return None
+    splits: dict[str, list[str]] = {k: list(v) for k, v in _chosen(data_files).items()}
+    urls = [url for some in splits.values() for url in some]
+    if all(url.endswith(parquet.SUFFIX) for url in urls):
+        return index_parquet(source, Path(name).name, splits, settings)
+    if all(url.endswith(braces.SUFFIX) for url in urls):
+        of = [split for split, some in splits.items() for _ in some]
+        numbers = {split: [i for i, one in enumerate(of) if one == split] for split in splits}
+        return index_shards(source, urls, settings, numbers)
+    return None
 
 
 class HubPlace(Place):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 from pathlib import Path
+
+from ganvas.errors import UsageError
 
 CGROUPS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
@@ -29,6 +32,22 @@ def amount(size: float) -> str:
             return f"{size:.3g} {unit}"
         size /= 1024
     return f"{size:.3g} GiB"
+
+
+def bytes_of(text: str) -> int:
+    """Return the number of bytes that people mean by ``500MB`` or ``1GiB``.
+
+    Raises:
+        UsageError: it is no amount.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", text.lower())
+    size = 0
+    if found is not None:
+        number, unit, binary = found.groups()
+        size = int(float(number) * (1024 if binary else 1000) ** " kmgt".index(unit or " "))
+    if size < 1:
+        raise UsageError(f"'{text}' is no amount of bytes; expected one such as 1GiB or 500MB.")
+    return size
 
 
 def _system() -> int | None:

@@ -24,6 +24,7 @@ from ganvas.data.domains.points import Points, Rule
 from ganvas.data.items import Collection, Items
 from ganvas.data.laws import REFERENCE_SEED, Law
 from ganvas.data.mapped import is_mapped
+from ganvas.data.readers.streamed import StreamedImages
 from ganvas.data.records import LABEL, MAIN
 from ganvas.data.settings import DataSettings
 from ganvas.data.spec import DataSpec, spec_of
@@ -62,6 +63,7 @@ class Source(ABC):
     Attributes:
         spec: what networks are built from.
         splits: names of the splits; "train" first.
+        horizon: how many rows ahead of a batch `foresee` is told of; 0: none.
         views: what is done to every batch of every stream.
         law: the law that points are drawn from, where it is known.
         measured: name of the file in `ganvas.metrics.of` that measures samples; by default that of
@@ -70,6 +72,7 @@ class Source(ABC):
 
     spec: DataSpec
     splits: tuple[str, ...]
+    horizon: int = 0
     views: tuple[View, ...] = ()
     law: Law | None = None
     measured: str = ""
@@ -93,6 +96,9 @@ class Source(ABC):
     @abstractmethod
     def take(self, table: Table, rows: Rows) -> Batch:
         """Return the records that ``rows`` stand for, staged, where ``table`` lies."""
+
+    def foresee(self, rows: Rows) -> None:  # noqa: B027 - most read nothing
+        """Be told of rows that will be taken soon, so that they can be on their way."""
 
     def batch(self, items: Items) -> Batch:
         """Return items in data units as a batch in network units, on the CPU."""
@@ -198,6 +204,8 @@ class ArraySource(Source):
         # Laid out as a table keeps it, which then is no copy.
         x = domain.laid_out(train.x) if _is_kept(domain, train.x) else train.x
         self._train = train.replace(**{train.main: x})
+        self._stream = x if isinstance(x, StreamedImages) else None
+        self.horizon = 0 if self._stream is None else -(-3 * self._stream.window // 4)
         self._splits = {**collection.splits, "train": self._train}
 
     def content(self) -> Mapping[str, Items]:
@@ -211,7 +219,14 @@ class ArraySource(Source):
 
     def draw(self, rng: np.random.Generator) -> Rows:
         """Return the items of one epoch in random order."""
-        return (torch.from_numpy(rng.permutation(len(self._train))),)
+        stream = self._stream
+        rows = rng.permutation(len(self._train)) if stream is None else stream.shuffled(rng)
+        return (torch.from_numpy(rows),)
+
+    def foresee(self, rows: Rows) -> None:
+        """Let a stream read ahead."""
+        if self._stream is not None:
+            self._stream.foresee(rows[0].numpy())
 
     def table(self, device: torch.device) -> Table:
         """Return all fields of the training items on ``device``."""

@@ -10,6 +10,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from ganvas.data.catalogue import DATA_NAMES, likely_kind
+from ganvas.data.readers.braces import absolute, is_shards
 from ganvas.data.settings import foreign_options
 from ganvas.errors import UsageError, flag, quoted
 from ganvas.games import address, find_game
@@ -113,9 +114,9 @@ def _drop_nulls(tree: Tree, shape: Shape) -> None:
 def _data_layer(data: str | Path) -> Layer:
     """Return the layer of ``--data``.
 
-    A path is made absolute, so that resuming finds it too; the name of a known set is none,
-    whatever lies in this folder. Settings of the recipe that only the other kind of data
-    understands go back to their defaults.
+    A path is made absolute, so that resuming finds it too, as are names of shards; the name of a
+    known set is none, whatever lies in this folder. Settings of the recipe that only the other kind
+    of data understands go back to their defaults.
     """
     if not isinstance(data, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise UsageError(
@@ -127,5 +128,7 @@ def _data_layer(data: str | Path) -> Layer:
     path = Path(data).expanduser()
     known = isinstance(data, str) and data in DATA_NAMES
     source = str(path.resolve()) if path.exists() and not known else str(data)
+    if is_shards(source):
+        source = absolute(source)
     foreign = foreign_options(likely_kind(source))
     return Layer({"data": {"source": source, **dict.fromkeys(foreign)}}, COMMAND_LINE)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -77,29 +77,32 @@ class TooLargeError(ValueError):
 
 def heads(place: Place, files: Sequence[File]) -> tuple[list[Head | None], list[LeftOut]]:
     """Read the head of every file: None of those that have none, and why."""
+    if (remembered := place.heads(files)) is not None:
+        return list(remembered), []
     known: dict[Head, Head] = {}  # one object per kind of head, however many files
 
     def attempt(file: File) -> Head | LeftOut:
         try:
             with opened(place, file) as image:
-                height, width = image.height, image.width
-                if pixels.orientation(image) >= 5:  # lying on its side
-                    height, width = width, height
-                head = Head(
-                    (height, width),
-                    pixels.is_grey(image),
-                    pixels.is_transparent(image),
-                    deep.is_deep(image),
-                )
+                head = head_of(image)
                 return known.setdefault(head, head)
         except READ_ERRORS as error:
             return LeftOut(file.name, reason(place, file, error))
 
-    found = list(_mapped(attempt, files, f"reading the heads of {place.name}"))
+    found = list(mapped(attempt, files, f"reading the heads of {place.name}"))
     return (
         [None if isinstance(one, LeftOut) else one for one in found],
         [one for one in found if isinstance(one, LeftOut)],
     )
+
+
+def head_of(image: Image.Image) -> Head:
+    """Return what the head of an opened image says; its pixels are not decoded."""
+    height, width = image.height, image.width
+    if pixels.orientation(image) >= 5:  # lying on its side
+        height, width = width, height
+    grey, alpha = pixels.is_grey(image), pixels.is_transparent(image)
+    return Head((height, width), grey, alpha, deep.is_deep(image))
 
 
 def largest_level(place: Place, files: Sequence[File]) -> float:
@@ -113,7 +116,7 @@ def largest_level(place: Place, files: Sequence[File]) -> float:
             return 0.0, True  # decoding will say so
         return deep.largest(values), image.mode != "F"
 
-    found = list(_mapped(attempt, files, f"measuring the levels of {place.name}"))
+    found = list(mapped(attempt, files, f"measuring the levels of {place.name}"))
     return deep.top(max(n for n, _ in found), all(whole for _, whole in found))
 
 
@@ -138,7 +141,7 @@ def decode(
     broken: list[LeftOut] = []
     opaque = True
     what = f"decoding {place.name}"
-    for planes, lost in _mapped(attempt, chunks, what, weight=len):
+    for planes, lost in mapped(attempt, chunks, what, weight=len):
         opaque = opaque and (form.channels != "rgba" or int(planes[:, 3].min(initial=255)) == 255)
         broken += lost
         write(planes)
@@ -156,7 +159,7 @@ def verify(place: Place, files: Sequence[File]) -> list[LeftOut]:
             return LeftOut(file.name, reason(place, file, error))
         return None
 
-    found = _mapped(attempt, files, f"decoding {place.name}")
+    found = mapped(attempt, files, f"decoding {place.name}")
     return [one for one in found if one is not None]
 
 
@@ -169,7 +172,7 @@ def each(
         with opened(place, file) as image:
             return see(image)
 
-    return list(_mapped(attempt, files, f"{what} {place.name}"))
+    return list(mapped(attempt, files, f"{what} {place.name}"))
 
 
 def read(place: Place, file: File, form: Form) -> Array8:
@@ -189,7 +192,18 @@ def opened(place: Place, file: File) -> Generator[Image.Image]:
     Raises:
         one of `READ_ERRORS`: it is damaged, no image, or too large.
     """
-    with place.open(file.name) as stream, Image.open(stream, formats=formats()) as image:
+    with place.open(file.name) as stream, image_in(stream) as image:
+        yield image
+
+
+@contextmanager
+def image_in(stream: BinaryIO) -> Generator[Image.Image]:
+    """Open an image of a size that may be decoded, wherever its bytes come from.
+
+    Raises:
+        one of `READ_ERRORS`: it is damaged, no image, or too large.
+    """
+    with Image.open(stream, formats=formats()) as image:
         count = image.width * image.height
         if count > MAX_PIXELS:
             raise TooLargeError(f"{image.width} x {image.height} pixels")
@@ -205,6 +219,16 @@ _one_large = threading.Lock()
 
 def reason(place: Place, file: File, error: BaseException) -> str:
     """Say in a few words why a file cannot be read as an image."""
+    try:
+        with place.open(file.name) as stream:
+            content = stream.read(4096)
+    except OSError as failure:
+        return f"cannot be read: {failure.strerror or failure}"
+    return why(error, content)
+
+
+def why(error: BaseException, content: bytes) -> str:
+    """Say in a few words why what begins with these bytes cannot be read as an image."""
     if isinstance(error, TooLargeError | Image.DecompressionBombError):
         return (
             f"too large to decode: more than {MAX_PIXELS / 1e6:.0f} million pixels; "
@@ -212,11 +236,6 @@ def reason(place: Place, file: File, error: BaseException) -> str:
         )
     if isinstance(error, MemoryError):
         return "too large for the memory that is free"
-    try:
-        with place.open(file.name) as stream:
-            content = stream.read(4096)
-    except OSError as failure:
-        return f"cannot be read: {failure.strerror or failure}"
     if not content:
         return "empty file (0 bytes)"
     if not isinstance(error, UnidentifiedImageError):
@@ -225,7 +244,7 @@ def reason(place: Place, file: File, error: BaseException) -> str:
     return "text, not an image" if printable else "not an image that can be read"
 
 
-def _mapped(
+def mapped(
     function: Callable[[T], R],
     items: Sequence[T],
     what: str,

@@ -16,6 +16,7 @@ from ganvas.data.domain import Domain
 from ganvas.data.items import Collection, Items, encode_labels, require_several
 from ganvas.data.memory import amount, free_memory
 from ganvas.data.pixels import Array8, Form
+from ganvas.data.readers import braces
 from ganvas.data.readers.archive import SUFFIX, Archive
 from ganvas.data.readers.dataset_json import JSON_FILE, read_dataset_json
 from ganvas.data.readers.decode import Decoded, Head, decode, heads, largest_level, verify
@@ -92,9 +93,9 @@ def read_survey(found: Survey, settings: DataSettings) -> Collection:
     Raises:
         UsageError: likewise.
     """
-    path = found.place.path
+    where = found.place.where
     for line in grouped(found.left_out):
-        log.warning("%s: left out %s", path, line)
+        log.warning("%s: left out %s", where, line)
     found = _with_split(found, settings)
     if found.place.broken and not settings.skip_broken:
         _refuse(found, found.place.broken + _all_broken(found))
@@ -102,7 +103,7 @@ def read_survey(found: Survey, settings: DataSettings) -> Collection:
     if broken and not settings.skip_broken:
         _refuse(found, broken)
     if lost := [*found.place.broken, *broken]:
-        log.warning("Left out %d broken image files in %s:\n%s", len(lost), path, listing(lost))
+        log_broken(where, lost)
     return _collect(found, x, {one.name for one in broken})
 
 
@@ -147,11 +148,7 @@ def form_of(found: Sequence[tuple[File, Head]], place: Place, settings: DataSett
     Raises:
         UsageError: sizes differ and no rule says how they become one.
     """
-    size = pixels.choose_size(settings, ((file.name, head.size) for file, head in found))
-    grey = all(head.grey for _, head in found)
-    alpha = all(head.alpha for _, head in found)
-    channels = pixels.choose_channels(settings, grey, alpha)
-    form = Form(size, settings.resize, channels, settings.colour)
+    form = uniform([(file.name, head) for file, head in found], settings)
     files = [file for file, head in found if head.deep]
     if not files:
         return form
@@ -159,16 +156,29 @@ def form_of(found: Sequence[tuple[File, Head]], place: Place, settings: DataSett
     if settings.bits is None and top != 2**16 - 1:
         log.warning(
             "%s: %d files of more than 8 bits; %s is taken for white (data.bits=16 for 65,535)",
-            *(place.path, len(files), f"{top:,.0f}"),
+            *(place.where, len(files), f"{top:,.0f}"),
         )
     return replace(form, top=top)
+
+
+def uniform(found: Sequence[tuple[str, Head]], settings: DataSettings) -> Form:
+    """Return size and channels that all images take, from their names and heads.
+
+    Raises:
+        UsageError: sizes differ and no rule says how they become one.
+    """
+    size = pixels.choose_size(settings, ((name, head.size) for name, head in found))
+    grey = all(head.grey for _, head in found)
+    alpha = all(head.alpha for _, head in found)
+    channels = pixels.choose_channels(settings, grey, alpha)
+    return Form(size, settings.resize, channels, settings.colour)
 
 
 def _on_disk(found: Survey, settings: DataSettings) -> tuple[Any, list[LeftOut]]:
     """Return the images from the cache, into which they are decoded if need be."""
     named = settings.cache != "auto"
     cache = Cache(Path(settings.cache).expanduser() if named else user_cache())
-    name = str(found.place.path)
+    name = found.place.where
     key = _key(found, settings)
     if stored := cache.find(key, name):
         return _seen(stored.planes), _noted(stored.about)
@@ -249,7 +259,7 @@ def _formed(found: Survey, settings: DataSettings) -> tuple[Form, list[File], li
     lost = {one.name for one in broken}
     count = sum(file.name not in lost for file in found.splits["train"])
     if count < found.least:
-        require_several(str(found.place.path), count)
+        require_several(found.place.where, count)
     return form_of(pairs, found.place, settings), [file for file, _ in pairs], broken
 
 
@@ -314,7 +324,7 @@ def _collect(found: Survey, x: Any, lost: set[str]) -> Collection:
     domains: dict[str, Domain] = {}
     for name, words in others.items():
         if "train" in words:
-            arrays, domains[name] = read_field(name, words, str(found.place.path))
+            arrays, domains[name] = read_field(name, words, found.place.where)
             for split, array in arrays.items():
                 fields[split][name] = array
     items = {split: Items(some) for split, some in fields.items() if len(splits[split])}
@@ -343,7 +353,7 @@ def _require_memory(found: Survey, size: int, why: str = "") -> None:
     if free is None or size <= SPARE * free:
         return
     raise UsageError(
-        f"{why}{found.place.path} takes {amount(size)} decoded, with {amount(free)} of memory "
+        f"{why}{found.place.where} takes {amount(size)} decoded, with {amount(free)} of memory "
         "free: keep it on disk with data.cache=auto or data.cache=DIR, make the images smaller "
         "with data.size, or decode each batch anew with data.cache=none (slow)."
     )
@@ -351,13 +361,30 @@ def _require_memory(found: Survey, size: int, why: str = "") -> None:
 
 def _refuse(found: Survey, broken: Sequence[LeftOut]) -> None:
     total = len(found.files) + len(found.place.broken)
+    refuse_broken(found.place.where, broken, total)
+
+
+def refuse_broken(where: str, broken: Sequence[LeftOut], total: int) -> None:
+    """Refuse a set with broken images.
+
+    Raises:
+        UsageError: always.
+    """
     raise UsageError(
-        f"{len(broken)} of {total} image files in {found.place.path} are broken:\n"
+        f"{len(broken)} of {total} image files in {where} are broken:\n"
         f"{listing(broken)}\n"
         "Repair or delete them, or leave them out with data.skip_broken=true."
     )
 
 
+def log_broken(where: str, lost: Sequence[LeftOut]) -> None:
+    """Say which broken images are left out."""
+    log.warning("Left out %d broken image files in %s:\n%s", len(lost), where, listing(lost))
+
+
 def _nothing_in(place: Place) -> str:
     found = "; ".join(grouped(place.others)[:3]) or "it is empty"
-    return f"There is no image that can be read in {place.path}: {found}."
+    hint = ""
+    if any(other.name.endswith(braces.SUFFIX) for other in place.others):
+        hint = f" Shards are named in braces: '{place.where}/{{000..127}}{braces.SUFFIX}'."
+    return f"There is no image that can be read in {place.where}: {found}.{hint}"

@@ -38,7 +38,7 @@ def wrapper(names: Sequence[str]) -> str:
     found = ""
     while "/" in (rest := first[len(found) :]):
         top = rest[: rest.index("/") + 1]
-        if not last.startswith(found + top) or _split(top[:-1]):
+        if not last.startswith(found + top) or split_of(top[:-1]):
             break
         found += top
     return found
@@ -62,7 +62,7 @@ def lay_out(path: Path, files: Sequence[File], *, classes: bool) -> Layout:
         tops.setdefault(head if slash else "", []).append(file)
     found: dict[str, list[str]] = {}
     for top in tops:
-        found.setdefault(_split(top), []).append(top)
+        found.setdefault(split_of(top), []).append(top)
     loose = found.pop("", [])
     left_out: list[LeftOut] = []
     if set(found) <= {"train"} and loose:
@@ -83,7 +83,7 @@ def lay_out(path: Path, files: Sequence[File], *, classes: bool) -> Layout:
     order = [split for split in ("train", "validation", "test") if split in found]
     splits = {split: sorted(f for top in found[split] for f in tops[top]) for split in order}
     below = {split: [f"{base}{top}/" for top in found[split]] for split in order}
-    if "" in tops or not all(map(_split, found["train"])):
+    if "" in tops or not all(map(split_of, found["train"])):
         below["train"] = [base]  # the classes lie beside the folder of test images
     return Layout(splits, _classes(splits, below) if classes else {}, left_out)
 
@@ -113,7 +113,7 @@ def _stripped(name: str, roots: Sequence[str]) -> str:
     return next((name[len(root) :] for root in roots if name.startswith(root)), name)
 
 
-def _split(folder: str) -> str:
+def split_of(folder: str) -> str:
     """Return which split a folder's name says: "" for none."""
     name = folder.lower()
     kinds = (("train", TRAIN), ("test", TEST), ("validation", VALIDATION))

@@ -9,9 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from PIL import Image
+
+if TYPE_CHECKING:
+    from ganvas.data.readers.decode import Head
 
 MAX_BYTES = 256 * 2**20
 """A larger file is not read: nothing that one image needs."""
@@ -62,6 +65,11 @@ class Place(ABC):
     broken: list[LeftOut]
     others: list[LeftOut]
 
+    @property
+    def where(self) -> str:
+        """Where it is, for messages."""
+        return str(self.path)
+
     @abstractmethod
     def open(self, name: str) -> BinaryIO:
         """Return a file's content, `MAX_BYTES` at most.
@@ -73,6 +81,10 @@ class Place(ABC):
     @abstractmethod
     def stamp(self) -> tuple[object, ...]:
         """Return what tells this place from another with files of the same names."""
+
+    def heads(self, files: Sequence[File]) -> Sequence[Head] | None:
+        """Return the heads of files where they are known already, else None."""
+        return None
 
     def text(self, name: str) -> bytes | None:
         """Return the content of a file beside the images, or None where there is none."""
