@@ -41,6 +41,13 @@ def test_a_repeated_run_says_how_to_choose_anew() -> None:
     assert note.startswith("train.precision=bf16, chosen for AMX: ")
 
 
+def test_where_there_is_nothing_to_choose_nothing_is_said() -> None:
+    points = [nn.Sequential(nn.Linear(2, 8), nn.Linear(8, 1))]
+    settings, notes = settle(TrainSettings(rounds=1), points, AMX, False)
+    assert chosen(settings) == ("fp32", False, "AMX")
+    assert not notes
+
+
 def test_a_run_from_before_there_was_a_choice_goes_on_as_it_was() -> None:
     old = TrainSettings(rounds=1)
     for kind in (AMX, AVX2):

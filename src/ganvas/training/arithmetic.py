@@ -8,6 +8,7 @@ from typing import NamedTuple
 from torch import nn
 
 from ganvas.nn import Arithmetic, choose
+from ganvas.nn.arithmetic import planar
 from ganvas.processor import Processor
 from ganvas.training.settings import TrainSettings
 
@@ -45,9 +46,9 @@ def settle(
     slow = how.precision == "bf16" and not here.bfloat16
     price = "does not multiply bfloat16 in hardware: rounds take several times as long"
     notes: list[str] = []
-    if asked:
+    if asked and any(planar(network) for network in networks):  # else nothing is to be gained
         notes.append(f"{_said(how, asked)}, chosen for {here.kind}: {how.why}")
-    elif settings.chosen_for not in (None, here.kind):
+    elif not asked and settings.chosen_for not in (None, here.kind):
         told = f"{_said(how, KEYS)} were chosen for {settings.chosen_for}, and this is {here.kind}"
         anew = " ".join(f"train.{key}=auto" for key in KEYS)
         which = f", which {price}" if slow else ": sums differ in their last bits"
