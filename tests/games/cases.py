@@ -87,6 +87,7 @@ CASES: dict[str, Case] = {
         find_game("cgan").Config.model_validate({}),
         digits8,
     ),
+    "acgan digits": case("acgan", digits8, DCGAN, discriminator=DCGAN | {"labels": "auxiliary"}),
     "dcgan digits": case("dcgan", digits8, DCGAN),
     "dcgan with labels": case("dcgan", digits8, DCGAN, conditional=True),
     "wgan points": case("wgan", ring, MLP, **SHORT),

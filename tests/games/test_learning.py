@@ -122,6 +122,7 @@ SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
         400,
     ),
     "cgan": ("ring8", POINTS | {"discriminator": MLP | {"labels": "concat"}}, 600),
+    "acgan": ("ring8", POINTS | {"discriminator": MLP | {"labels": "auxiliary"}}, 600),
 }
 
 
@@ -207,6 +208,7 @@ THRESHOLDS = {
     "svae-m2": 3.8,
     "dcgan": 4.2,
     "cgan": 0.3,
+    "acgan": 0.3,
 }
 
 

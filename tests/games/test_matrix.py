@@ -13,11 +13,12 @@ from ganvas.errors import UsageError
 from tests.games.tables import TINY, play
 
 SYSTEMS = (
-    *("gan", "lsgan", "cgan", "dcgan", "wgan", "wgan-gp", "sngan", "r3gan", "pacgan"),
+    *("gan", "lsgan", "cgan", "acgan", "dcgan", "wgan", "wgan-gp", "sngan", "r3gan", "pacgan"),
     *("unrolled", "diwgan", "memorygan"),
 )
 PLAIN: dict[str, dict[str, Any]] = {
     "cgan": {"conditional": False},
+    "acgan": {"conditional": False},
     "wgan": {"warm_up": {"rounds": 0, "every": 0}, "discriminator_steps": 1},
     "wgan-gp": {"discriminator_steps": 1},
     "sngan": {"discriminator_steps": 1, "generator_batch": 1},

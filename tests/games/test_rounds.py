@@ -343,7 +343,7 @@ def test_a_round_with_a_classifier_labels_of_both_rules_and_more_fakes() -> None
         "generator_batch": 3,
         "penalties": {"p": {"kind": "gradient", "weight": 2.0, "target": 0.5}},
     }
-    settings["labels"]["fake_weight"] = 0.7
+    settings["labels"] |= {"fake_weight": 0.7, "own_fake_weight": 1.3}
     game, feed, turns = play("gan", **settings)
     found = steps(game, feed, turns, "discriminator", "generator")
 
@@ -363,7 +363,8 @@ def test_a_round_with_a_classifier_labels_of_both_rules_and_more_fakes() -> None
     between = (share * x + (1 - share) * fake).requires_grad_()
     (slope,) = torch.autograd.grad(judge(between, y).sum(), between, create_graph=True)
     loss = ((judge(x, y) - 0.8).square().mean() + (judge(fake, y_fake) + 0.6).square().mean()) / 2
-    loss = loss + 2.5 * classes(x, y) + 2 * (slope.norm(dim=1) - 0.5).square().mean()
+    loss = loss + 2.5 * classes(x, y) + 1.3 * classes(fake, y_fake)
+    loss = loss + 2 * (slope.norm(dim=1) - 0.5).square().mean()
     wanted = slopes(loss, twin, "discriminator")
     torch.testing.assert_close(only(found, wanted), wanted, rtol=1e-4, atol=1e-5)
 

@@ -186,6 +186,17 @@ class Domain(Settings):
         """Return conditions as vectors (N, numbers)."""
         raise UsageError(f"{self.plural} are no vector that a network could be given beside z")
 
+    def mismatch(self, guess: Tensor, y: Tensor) -> Tensor:
+        """Return −log p(y), the mean over items, where a network's outputs (N, numbers) tell p.
+
+        Raises:
+            UsageError: items are no vector that could be guessed.
+        """
+        raise UsageError(
+            f"no network guesses {self.plural}, as game.discriminator.labels=auxiliary asks for: "
+            "choose concat or projection"
+        )
+
     def draw(self, n: int, noise: Draws) -> Tensor | None:
         """Return n conditions drawn uniformly, or None where that has no meaning."""
         return None

@@ -30,7 +30,7 @@ LabelUse = Literal["none", "concat", "projection", "auxiliary"]
 """How a discriminator uses class labels, if the data have any.
 
 "concat": as further inputs; "projection": by an inner product with the features (Miyato & Koyama
-2018); "auxiliary": not as an input, but `Discriminator.classify` predicts them (AC-GAN).
+2018); "auxiliary": not as an input, but `Discriminator.classify` guesses them (AC-GAN).
 """
 
 
@@ -148,7 +148,7 @@ class Discriminator(nn.Module):
         return self.judge(x, y)[0]
 
     def classify(self, h: Tensor) -> Tensor:
-        """Return class logits (N, K) from features, of a network with an auxiliary head."""
+        """Return class logits (N, K), or a guess of other conditions, from features."""
         with unrounded(h):
             return self.head.classify(widen(h))
 

@@ -69,6 +69,15 @@ class Conditions(Mapping[str, "Domain"]):
             return torch.cat([d.vector(batch[name]) for name, d in self._fields.items()], dim=1)
         return {name: batch[name] for name in self._fields}
 
+    def mismatch(self, guess: Tensor, batch: Batch) -> Tensor:
+        """Return −log p of a batch's conditions by a network's guess (N, width), the mean."""
+        found, start = list[Tensor](), 0
+        for name, domain in self._fields.items():
+            stop = start + domain.numbers
+            found.append(domain.mismatch(guess[:, start:stop], batch[name]))
+            start = stop
+        return torch.stack(found).sum()
+
     def only(self, batch: Batch, copies: int = 1) -> dict[str, Tensor]:
         """Return the conditions' fields of a batch, so many copies one after the other."""
         found = {name: batch[name] for name in self._fields}

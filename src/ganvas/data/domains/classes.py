@@ -72,6 +72,12 @@ class Classes(Domain):
 
         return one_hot(y, self.count)
 
+    def mismatch(self, guess: Tensor, y: Tensor) -> Tensor:
+        """Return the cross-entropy of class logits with classes (N,), or weights (N, count)."""
+        from torch.nn.functional import cross_entropy
+
+        return cross_entropy(guess, y)
+
     def draw(self, n: int, noise: Draws) -> Tensor:
         """Return n classes, each equally likely."""
         return noise.integers(n, self.count)

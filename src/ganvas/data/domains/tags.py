@@ -81,6 +81,12 @@ class Tags(Domain):
         """Return the tags (N, tags), which are one already."""
         return y
 
+    def mismatch(self, guess: Tensor, y: Tensor) -> Tensor:
+        """Return the sum over tags of the cross-entropy of each one's logit."""
+        from torch.nn.functional import binary_cross_entropy_with_logits
+
+        return binary_cross_entropy_with_logits(guess, y, reduction="none").sum(1).mean()
+
     def parse(self, text: str) -> AnyArray:
         """Return the tags of words such as ``red;round``; an empty word means none of them.
 

@@ -50,15 +50,17 @@ class Labels(Settings):
         fakes: labels of the fakes that the discriminator is shown: those of the real batch, or
             uniform over the classes.
         generator: the same in the generator's turn.
-        real_weight, fake_weight: weights of the classification losses, of real samples in the
-            discriminator's turn and of fakes in the generator's, if the discriminator classifies
-            (AC-GAN, with the weights of Gulrajani et al. 2017).
+        real_weight, fake_weight: weights of the losses of guessed conditions, of real samples in
+            the discriminator's turn and of fakes in the generator's, if the discriminator guesses
+            them (``labels: auxiliary``), with the weights of Gulrajani et al. 2017.
+        own_fake_weight: the same of fakes in the discriminator's turn, as in AC-GAN's own paper.
     """
 
     fakes: Rule = "batch"
     generator: Rule = "uniform"
     real_weight: float = Field(default=1.0, ge=0)
     fake_weight: float = Field(default=0.1, ge=0)
+    own_fake_weight: float = Field(default=0.0, ge=0)
 
 
 class AdversarialConfig(Settings):
@@ -177,6 +179,7 @@ class Adversarial(Game[C]):
             conditions=self.conditions,
             real_weight=config.labels.real_weight,
             fake_weight=config.labels.fake_weight,
+            own_fake_weight=config.labels.own_fake_weight,
             matching=config.feature_matching,
             lazy=config.penalty_every if config.penalty_every > 1 else 0,
         )
@@ -381,9 +384,4 @@ def _refuse_useless(conditions: Conditions, discriminator: Discriminator) -> Non
         raise UsageError(
             "game.conditional=true gives labels to the generator, but the discriminator ignores "
             "them; choose game.discriminator.labels=concat, projection or auxiliary"
-        )
-    if discriminator.labels == "auxiliary" and not conditions.classes:
-        raise UsageError(
-            "game.discriminator.labels=auxiliary predicts one class for each item; name it: "
-            "game.conditional=[label]"
         )

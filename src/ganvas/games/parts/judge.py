@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganvas.data.batch import Batch
@@ -38,7 +37,8 @@ class Verdict(NamedTuple):
     Attributes:
         logits: one for each item, (N,), or for each of its places, (N, …); several tensors of a
             judge that looks at several scales.
-        classes: class logits (N, K) of a judge that classifies, else None.
+        classes: what a judge with an auxiliary head guesses of the conditions, (N, width): class
+            logits (N, K) of classes; else None.
         features: hidden layers of the same pass, if they were asked for.
     """
 
@@ -71,8 +71,9 @@ class Judge(nn.Module):
         penalties: on the slope of the network, by name.
         views: what is done to all that is shown, in turn.
         conditions: what the network is given beside items.
-        real_weight, fake_weight: of the classification losses of a network that classifies: of real
-            samples in its own loss, of fakes in what the generator lowers.
+        real_weight, fake_weight, own_fake_weight: of how badly a network that guesses conditions
+            does so: of real samples in its own loss, of fakes in what the generator lowers, and of
+            fakes in its own loss.
         matching: lets the generator match mean features, instead of or beside its loss.
         lazy: k > 1 plays penalties in a turn of their own every k-th round; else 0.
         player: the name under which the network steps.
@@ -96,6 +97,7 @@ class Judge(nn.Module):
         conditions: Conditions | None = None,
         real_weight: float = 1.0,
         fake_weight: float = 0.1,
+        own_fake_weight: float = 0.0,
         matching: FeatureMatching | None = None,
         lazy: int = 0,
         player: str = "discriminator",
@@ -108,6 +110,7 @@ class Judge(nn.Module):
         self.view_state = nn.ModuleList(v for v in self.views if isinstance(v, nn.Module))
         self.conditions = conditions or Conditions()
         self.real_weight, self.fake_weight = real_weight, fake_weight
+        self.own_fake_weight = own_fake_weight
         self.matching = matching
         self.lazy = lazy if self.penalties else 0
         self.player = player
@@ -183,7 +186,7 @@ class Judge(nn.Module):
             seen, squared = self._with_slopes(real, fake)
         elif seen is None:
             seen = self.both(real, fake)
-        loss, statistics = self._own_loss(seen, real)
+        loss, statistics = self._own_loss(seen, real, fake)
         lazily = None
         if self.penalties and not self.lazy:
             penalty, parts = self.penalty(real, fake, turn, squared)
@@ -200,14 +203,14 @@ class Judge(nn.Module):
         self, real: Batch, fake: Batch, turn: Turns, of: Callable[..., Verdict]
     ) -> Tensor:
         """Return the loss of this judge some steps ahead, penalties and all (`Turns.lookahead`)."""
-        loss, _ = self._own_loss(self.both(real, fake, of), real)
+        loss, _ = self._own_loss(self.both(real, fake, of), real, fake)
         if not self.penalties:
             return loss
         penalty, _ = self.penalty(real, fake, turn, of=of)
         return loss + penalty
 
-    def _own_loss(self, seen: Verdicts, real: Batch) -> tuple[Tensor, Statistics]:
-        """Return the objective's loss, with that of classification, and what they say."""
+    def _own_loss(self, seen: Verdicts, real: Batch, fake: Batch) -> tuple[Tensor, Statistics]:
+        """Return the objective's loss, with that of guessed conditions, and what they say."""
         on_real, on_fake = seen
         loss = _each(self.objective.discriminator, on_real.logits, on_fake.logits)
         statistics: Statistics = {}
@@ -217,6 +220,8 @@ class Judge(nn.Module):
         if on_real.classes is not None:
             statistics["classification/real"] = self._misjudged(on_real, real)
             loss = loss + self.real_weight * statistics["classification/real"]
+            if self.own_fake_weight:
+                loss = loss + self.own_fake_weight * self._misjudged(on_fake, fake)
         return loss, statistics
 
     def penalty(
@@ -328,9 +333,8 @@ class Judge(nn.Module):
         return Batch.cat([batch.only(*self.conditions) for batch in (real, fake)])
 
     def _misjudged(self, verdict: Verdict, batch: Batch) -> Tensor:
-        """Return the cross-entropy of a batch's classes."""
-        (name,) = self.conditions
-        return F.cross_entropy(cast(Tensor, verdict.classes), batch[name])
+        """Return how unlikely a batch's conditions are by what the network guesses."""
+        return self.conditions.mismatch(cast(Tensor, verdict.classes), batch)
 
     def _with_slopes(self, real: Batch, fake: Batch) -> tuple[Verdicts, tuple[Tensor, Tensor]]:
         """Return the verdicts, and squared gradient norms on real samples and fakes, (N,) each."""
