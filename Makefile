@@ -12,7 +12,7 @@ INSTALL = $(BIN)/pip install --disable-pip-version-check -q -c $(PIN) \
 
 .PHONY: help venv demo test test-slow lint data docs gpu-bundle clean
 help:
-	@echo "make demo        train the default recipe on packaged digits, then say where to look"
+	@echo "make demo        train a conditional SN-GAN on packaged digits, then say where to look"
 	@echo "make test        checks of style, architecture and behaviour (six to ten minutes on two cores)"
 	@echo "make test-slow   types, and the tests that train for minutes"
 	@echo "make venv        create .venv with everything that development needs"
@@ -44,7 +44,7 @@ venv: .venv/.dev
 	@touch $@
 
 demo: .venv/.core
-	@$(BIN)/ganvas train r3gan/digits --out runs/demo --overwrite
+	@$(BIN)/ganvas train sngan/digits --out runs/demo --overwrite
 
 test: .venv/.dev
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "not slow"

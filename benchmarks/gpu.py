@@ -43,7 +43,7 @@ PARTS = {
     "memorygan-em": Part("memorygan/fashion_mnist_no_em", about="its ablations: - EM"),
     "memorygan-mcgn": Part("memorygan/fashion_mnist_no_mcgn", about="- MCGN"),
     "memorygan-memory": Part("memorygan/fashion_mnist_no_memory", about="- Memory, a DCGAN"),
-    "digits": Part("r3gan/digits", about="the default recipe"),
+    "digits": Part("sngan/digits", about="the demo"),
 }
 
 

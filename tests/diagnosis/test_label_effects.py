@@ -81,7 +81,8 @@ def test_a_look_sees_inputs_without_effect(digits, deaf):
 
 
 def test_the_verdict_has_remedies_that_are_settings_of_the_recipe():
-    recipe = load_recipe("sngan/digits")
+    slow = [f"game.{player}_optimiser.lr=2e-4" for player in ("generator", "discriminator")]
+    recipe = load_recipe("sngan/digits", slow)
     source = open_data(recipe.data)
     numbers = {
         "coverage/ratio": 0.9,
