@@ -1,0 +1,94 @@
+"""Parzen windows: values of the definition, invariances, and the choice of the width."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganvas.api import train
+from ganvas.cli.app import run
+from ganvas.data.open import open_data
+from ganvas.data.settings import DataSettings
+from ganvas.errors import UsageError
+from ganvas.metrics import neighbours
+from ganvas.metrics.of import plain
+from ganvas.metrics.parzen import WIDTHS, likelihood, log_densities
+from ganvas.recipes import load_recipe
+
+
+def normal(rows: int, columns: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(("width", "nats"), [(0.1, 1084.779), (0.2, 541.352), (1.0, -720.448)])
+def test_a_sample_that_is_the_item(width: float, nats: float) -> None:
+    x = normal(1, 784)
+    assert log_densities(x, x, [width]).item() == pytest.approx(nats, abs=1e-3)
+
+
+def test_the_definition_written_out() -> None:
+    x, samples = normal(5, 3).double(), normal(7, 3, 1).double()
+    for width, found in zip((0.3, 2.0), log_densities(x, samples, (0.3, 2.0)), strict=True):
+        window = torch.distributions.MultivariateNormal(samples, width**2 * torch.eye(3).double())
+        expected = window.log_prob(x[:, None]).exp().mean(1).log()
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_chunks_order_and_repetition_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, samples = normal(50, 20), normal(40, 20, 1)
+    whole = log_densities(x, samples, WIDTHS)
+    torch.testing.assert_close(log_densities(x, samples.flip(0), WIDTHS), whole)
+    torch.testing.assert_close(log_densities(x, samples.repeat(3, 1), WIDTHS), whole)
+    monkeypatch.setattr(neighbours, "BLOCK", 40 * 3)
+    torch.testing.assert_close(log_densities(x, samples, WIDTHS), whole, rtol=0, atol=1e-6)
+
+
+def test_the_width_is_the_best_one_for_the_validation_items() -> None:
+    samples, validation, test = normal(300, 2), normal(200, 2, 1), 5 * normal(100, 2, 2)
+    means = {w: log_densities(validation, samples, [w]).mean().item() for w in WIDTHS}
+    found = likelihood(samples, validation, test)
+    assert found.width == max(means, key=lambda width: means[width])
+    assert WIDTHS[0] < found.width < WIDTHS[-1]
+    values = log_densities(test, samples, [found.width])[0]
+    assert found.mean == pytest.approx(values.mean().item())
+    assert found.error == pytest.approx(values.std().item() / math.sqrt(100))
+
+
+def test_real_digits_are_better_samples_than_a_gaussian_for_each_class() -> None:
+    source = open_data(DataSettings(source="digits8"))
+    items = source.items("train")
+    x, y = plain(source.spec.domain, items.x).double(), torch.from_numpy(items["label"])
+    known, validation, test = x[:800], x[800:1000], x[1000:]
+    rng = torch.Generator().manual_seed(0)
+    drawn = [
+        known[y[:800] == k].mean(0)
+        + known[y[:800] == k].std(0) * torch.randn(80, 64, generator=rng, dtype=torch.float64)
+        for k in range(10)
+    ]
+    gaussians = likelihood(torch.cat(drawn), validation, test)
+    real = likelihood(known, validation, test)
+    assert real.mean > gaussians.mean + 3 * (real.error + gaussians.error)
+
+
+def test_what_does_not_go_together() -> None:
+    with pytest.raises(UsageError, match="items of 3 numbers and samples of 2"):
+        log_densities(torch.zeros(1, 3), torch.zeros(1, 2), [0.1])
+    with pytest.raises(UsageError, match="widths above 0"):
+        log_densities(torch.zeros(1, 3), torch.zeros(1, 3), [0.0])
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changes = ["train.rounds=2", "evaluate.at_end=false", "train.tensorboard=false"]
+    recipe = load_recipe("cgan/digits", ["data.source=digits8", "data.hold_out=0.2", *changes])
+    train(recipe, tmp_path / "run", quiet=True)
+    assert run(["parzen", str(tmp_path / "run"), "--count", "50"]) == 0
+    head, samples, real, last = capsys.readouterr().out.splitlines()
+    assert head.split()[:2] == ["windows", "around"]
+    assert samples.startswith("50 samples")
+    assert real.startswith("50 training items")
+    values = [float(line.split("±")[0].split()[-1]) for line in (samples, real)]
+    assert values[0] < values[1]
+    assert last == "of 240 held-out items; 119 others chose the width"
