@@ -13,7 +13,7 @@ from torch import nn
 from ganvas.bench.plain import PlainLoop
 from ganvas.bench.rates import Rates, products, rates
 from ganvas.bench.seats import CLOCKS, Readiness, Task, Turn, sit
-from ganvas.bench.speed import AUTO, FP32, PLAIN, Case, Measured, cases, in_words, rows_of
+from ganvas.bench.speed import AUTO, COMPILED, FP32, PLAIN, Case, Measured, cases, in_words, rows_of
 from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.data.source import Source
@@ -153,7 +153,7 @@ def turn(seconds: float, rate: float = 1e9) -> Turn:
 
 def test_rows_compare_neighbours_and_tell_shares_of_the_machine() -> None:
     """The machine is half as fast in the second half; ratios and shares do not notice."""
-    ready = Readiness(1, 1.0, 5e8, 64.0, "fp32", False, 1, "train.channels_last=true, chosen")
+    ready = Readiness(1, 1.0, 5e8, 64.0, "fp32", False, 1, 12.0, "train.channels_last=true, chosen")
     found = {
         way: Measured(ready, [turn(slow * each, 1e9 / slow) for slow in (1, 1, 2, 2)])
         for way, each in ((PLAIN, 1.2), (FP32, 1.0), (AUTO, 0.8))
@@ -168,9 +168,18 @@ def test_rows_compare_neighbours_and_tell_shares_of_the_machine() -> None:
     assert auto["in_system"] == pytest.approx(0.25)
     assert auto["memory_mib"] == 3
     assert auto["images_per_s"] == pytest.approx(64 / 1.2)
-    assert in_words([plain, fp32, auto]) == (
+    told = (
         "dcgan/digits: train.channels_last=true, chosen; 1.25 times as fast as fp32 (quartiles "
         "1.25 to 1.25)"
+    )
+    assert in_words([plain, fp32, auto]) == told
+    faster = {**auto, "way": COMPILED, "round_ms": auto["round_ms"] - 300}
+    assert in_words([plain, fp32, auto, faster]) == (
+        f"{told}; compiled in 12 s, rounds are 1.33 times as fast as auto's: pays after 40 rounds"
+    )
+    slower = {**auto, "way": COMPILED, "round_ms": 2 * auto["round_ms"]}
+    assert in_words([plain, fp32, auto, slower]).endswith(
+        "0.50 times as fast as auto's: never pays"
     )
 
 

@@ -17,7 +17,7 @@ from ganvas.api.arithmetic import as_begun, settled
 from ganvas.api.environment import describe_environment
 from ganvas.api.identity import Identity, refuse_other_settings
 from ganvas.api.measuring import evaluate, is_measured
-from ganvas.api.memory import refuse_too_large
+from ganvas.api.memory import device_of, refuse_too_large
 from ganvas.api.run_data import run_data
 from ganvas.api.transfer import start_from as take_over
 from ganvas.data.arrays import save_arrays
@@ -40,6 +40,7 @@ from ganvas.recipes.shipped import shipped
 from ganvas.report import write_report
 from ganvas.training.agreement import on_first, raise_any
 from ganvas.training.cluster import Job, job
+from ganvas.training.compiling import refuse_without_compiler
 from ganvas.training.folder import CONFIG, CRASH, ENVIRONMENT, RunFolder
 from ganvas.training.hooks import make_hooks
 from ganvas.training.launch import crowded, is_awaited, launch
@@ -175,6 +176,8 @@ def _run(
             notes += take_over(game, Path(start.source)) if start.source else []
         recipe, told = settled(asked, game, goes_on=start is None)
         refuse_too_large(recipe, source, game)
+        if recipe.train.compile:
+            refuse_without_compiler(device_of(recipe).type)
     except GanvasError as error:
         if not is_awaited(recipe.train):
             raise

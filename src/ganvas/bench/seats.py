@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -52,6 +52,11 @@ class Task:
     threads: int | None = None
     clock: str = "wall"
 
+    @property
+    def compiles(self) -> bool:
+        """Whether networks are compiled in it."""
+        return not self.plain and "train.compile=true" in self.words
+
 
 class Readiness(NamedTuple):
     """What is known of a seat before its first turn.
@@ -63,6 +68,7 @@ class Readiness(NamedTuple):
         images: its real items.
         precision, channels_last: in which it computes.
         threads: for each operation.
+        compiling: seconds that networks were compiled for.
         chosen: what ``auto`` chose, and why, in a line; "" if there was nothing to choose.
     """
 
@@ -73,6 +79,7 @@ class Readiness(NamedTuple):
     precision: str
     channels_last: bool
     threads: int
+    compiling: float
     chosen: str
 
 
@@ -162,6 +169,7 @@ def _serve(pipe: Connection, task: Task, folder: Path) -> None:
     import torch
 
     from ganvas.bench.rates import products, rates, wait
+    from ganvas.training.compiling import stopwatch
 
     clock = CLOCKS[task.clock]
     if task.threads is not None:
@@ -177,8 +185,11 @@ def _serve(pipe: Connection, task: Task, folder: Path) -> None:
 
     block(1)  # optimisers are built, libraries warm up
     start, cycle = seen(), facts.cycle
-    count, images = products(lambda: block(cycle)) / cycle, (seen() - start) / cycle
-    pipe.send(facts._replace(seconds=block(cycle) / cycle, products=count, images=images))
+    with torch.compiler.set_stance("force_eager") if task.compiles else nullcontext():
+        count, images = products(lambda: block(cycle)) / cycle, (seen() - start) / cycle
+    once = block(cycle) / cycle
+    spent = stopwatch().seconds if task.compiles else 0.0
+    pipe.send(facts._replace(seconds=once, products=count, images=images, compiling=spent))
     dtype = torch.bfloat16 if facts.precision == "bf16" else torch.float32
     while rounds := pipe.recv():
         user, system = _times()
@@ -222,6 +233,7 @@ def _begun(
         precision=train.precision,
         channels_last=train.channels_last is True,
         threads=torch.get_num_threads(),
+        compiling=0.0,
         chosen=" ".join(notes),
     )
     if fabric is None:

@@ -22,13 +22,14 @@ LEAST = 5
 """Blocks of rounds that each way of playing has at least."""
 BLOCK = 1.0
 """Seconds of a block; a cycle of rounds, if that is longer."""
-PLAIN, FP32, AUTO = "plain", "fp32", "auto"
+PLAIN, FP32, AUTO, COMPILED = "plain", "fp32", "auto", "compiled"
 WAYS: Mapping[str, tuple[str, ...]] = {
     PLAIN: ("train.precision=fp32", "train.channels_last=false"),
     FP32: ("train.precision=fp32", "train.channels_last=false"),
     AUTO: (),
+    COMPILED: ("train.compile=true",),
 }
-"""How a recipe is played, with what that changes in it."""
+"""How a recipe is played, with what that changes in it; the last where it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def measure(
     seconds: float = 60,
     threads: int | None = None,
     clock: str = "wall",
+    compiled: bool = False,
     say: Say = lambda text: None,
 ) -> list[Row]:
     """Return a row for each way of playing a recipe; blocks of their rounds take turns.
@@ -87,6 +89,7 @@ def measure(
         seconds: for which it is measured; `LEAST` blocks of each are played in any case.
         threads: for each operation; None leaves them as they come.
         clock: "wall", or "cpu" for one thread on a machine with other work.
+        compiled: play it as ``auto`` chooses with compiled networks, too.
         say: told what cannot be measured.
 
     Raises:
@@ -97,10 +100,10 @@ def measure(
             data = noise(Path(folder), case.shape)
         seats: dict[str, Seat] = {}
         found: dict[str, Measured] = {}
-        for way, words in WAYS.items():
+        for way in WAYS if compiled else (PLAIN, FP32, AUTO):
             task = Task(
                 case.recipe,
-                (*case.words, *words),
+                (*case.words, *WAYS[way]),
                 data,
                 game,
                 way == PLAIN,
@@ -183,6 +186,7 @@ def _numbers(one: Measured) -> Row:
         "precision": ready.precision,
         "channels_last": ready.channels_last,
         "chosen": ready.chosen,
+        "compiling_s": ready.compiling,
         "round_ms": 1000 * seconds,
         "rounds_per_s": 1 / seconds,
         "images_per_s": ready.images / seconds,
@@ -213,10 +217,19 @@ def in_words(rows: Sequence[Row]) -> str:
     auto = next(row for row in rows if row["way"] == AUTO)
     low, middle, high = cast(list[float], auto["over_fp32"])
     chosen = auto["chosen"] or "nothing was left to choose"
-    return (
+    told = (
         f"{auto['recipe']}: {chosen}; {middle:.2f} times as fast as fp32 (quartiles {low:.2f} to "
         f"{high:.2f})"
     )
+    return "; ".join([told, *(_compiled(auto, row) for row in rows if row["way"] == COMPILED)])
+
+
+def _compiled(auto: Row, row: Row) -> str:
+    """Return what compiling costs, and when it has paid."""
+    seconds, won = row["compiling_s"], (auto["round_ms"] - row["round_ms"]) / 1000
+    after = f"pays after {seconds / won:,.0f} rounds" if won > 0 else "never pays"
+    ratio = auto["round_ms"] / row["round_ms"]
+    return f"compiled in {seconds:.0f} s, rounds are {ratio:.2f} times as fast as auto's: {after}"
 
 
 HEAD = (

@@ -104,6 +104,9 @@ def speed(
     clock: Annotated[
         str, typer.Option(help="wall, or cpu for one thread on a machine with other work.")
     ] = "wall",
+    compiled: Annotated[
+        bool, typer.Option("--compiled", help="With compiled networks, too: does it pay?")
+    ] = False,
     results: Annotated[
         Path, typer.Option(metavar="FILE", help="JSON lines, to which rows are added.")
     ] = SPEEDS,
@@ -129,6 +132,7 @@ def speed(
             seconds=seconds,
             threads=threads,
             clock=clock,
+            compiled=compiled,
             say=say,
         )
         for row in found:

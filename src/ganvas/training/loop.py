@@ -25,6 +25,7 @@ from ganvas.training.agreement import Poll
 from ganvas.training.arithmetic import arithmetic_of
 from ganvas.training.average import MovingAverage
 from ganvas.training.checkpoint import all_finite
+from ganvas.training.compiling import stopwatch
 from ganvas.training.folder import CONFIG, DAMAGED, METRICS, RunFolder
 from ganvas.training.launch import ranks_of
 from ganvas.training.settings import TrainSettings
@@ -107,6 +108,7 @@ class Loop:
         if settings.compile:
             for network in game.children():
                 network.compile(dynamic=False)
+            self._compiled = stopwatch().seconds
         self.stages = game.stages()
         for stage in reversed(self.stages):  # what cannot be served is refused now; the first stays
             stage.serve(game, self.feed)
@@ -175,6 +177,8 @@ class Loop:
     def after_round(self) -> Outcome | None:
         """Log, look, picture and save where due; say whether the run ends here."""
         settings, n = self.settings, self.rounds
+        if settings.compile:
+            self._tell_compiling()
         ends = self._stage_over() and self.stage + 1 == len(self.stages)
         if (n % settings.log_every == 0 or ends) and self._lost_too_many_steps():
             self._roll_back("too many steps had gradients that are not finite")
@@ -242,6 +246,13 @@ class Loop:
         self._set_mark()
         self._record(row)
         return row
+
+    def _tell_compiling(self) -> None:
+        """Say how long networks were compiled in a round, if they were."""
+        before, self._compiled = self._compiled, stopwatch().seconds
+        if self._compiled > before:
+            spent = f"{self._compiled - before:.1f} s of round {self.rounds}"
+            self._event("compile", f"networks were compiled for {spent}")
 
     def _at_rest(self, row: dict[str, Any]) -> bool:
         """Whether the number that ``train.stop_on`` watches has stopped getting better."""

@@ -78,7 +78,8 @@ class TrainSettings(Settings):
         stop_on: end the run where a number of the log stops getting better.
         cosines: log the cosine between each player's step and its gradient: it turns negative where
             momentum destabilises a critic.
-        compile: compile the networks' plain passes; penalties stay eager.
+        compile: compile the networks' plain passes, which takes a C++ compiler and a minute at the
+            start; penalties stay eager.
     """
 
     rounds: int | None = Field(default=None, ge=1)
