@@ -20,26 +20,29 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 import torch.distributed as dist
+from common import commit
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from benchmarks.common import commit
 from ganvas.api.environment import machine
 from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.nn import traffic
 from ganvas.play import Noise, Ranks, Turns, build
+from ganvas.play.abilities import CanSample
 from ganvas.process import cores
 from ganvas.recipes import load_recipe
 
@@ -48,6 +51,7 @@ DEVICES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SIZES = (4, 2**14, 2**18, 2**22)
 """Bytes of the all-reduces from which latency and bandwidth are found."""
 BLOCK_SECONDS = 0.5
+SAME, GROWN = "same batch", "batch × k"
 
 
 def exchange_seconds(k: int, n: float, size: float, latency: float, bandwidth: float) -> float:
@@ -112,16 +116,17 @@ class Player:
         return (time.perf_counter() - begun) / times
 
     def backward(self, buckets: bool, times: int) -> float:
-        """Return the seconds of the discriminator's pass with its gradients averaged at the end,
-        or in buckets while it is going on.
+        """Return the seconds of the generator's pass with its gradients averaged at the end, or in
+        buckets while it is going on.
         """
-        net: nn.Module = self.game.discriminator  # pyright: ignore[reportAssignmentType]
+        net: nn.Module = self.game.generator  # pyright: ignore[reportAssignmentType]
         parameters = [p.requires_grad_() for p in net.parameters()]
         wrapped = DistributedDataParallel(net, bucket_cap_mb=1) if buckets else net
-        x = torch.randn(self.batch // self.ranks.world, *self.feed.spec.shape)
+        game = cast(CanSample, self.game)
+        z = game.prior(self.batch // self.ranks.world, self.turns.noise)
         begun = time.perf_counter()
         for _ in range(times):
-            loss: Tensor = wrapped(x).mean()
+            loss: Tensor = wrapped(z).mean()
             loss.backward()
             if not buckets:
                 self.ranks.average_([p.grad for p in parameters if p.grad is not None])
@@ -149,7 +154,7 @@ def serve(
 
 
 class World:
-    """Processes that wait for orders and cost nothing meanwhile."""
+    """Processes that wait for orders and cost nothing meanwhile; a context manager."""
 
     def __init__(self, folder: str, recipe: str, batch: int | None, count: int) -> None:
         context = multiprocessing.get_context("spawn")
@@ -161,6 +166,13 @@ class World:
             self.pipes.append(mine)
         for pipe in self.pipes:
             pipe.recv()
+
+    def __enter__(self) -> World:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pipe in self.pipes:
+            pipe.send(None)
 
     def ask(self, name: str, *arguments: Any) -> Any:
         """Let all do the same; return the first one's answer."""
@@ -179,31 +191,26 @@ def alternating(acts: dict[Any, Callable[[], Any]], blocks: int) -> dict[Any, li
     return found
 
 
-def shares(recipe: str, batch: int | None, grows: bool, blocks: int) -> dict[int, float]:
-    """Return the seconds of one device's part of a round, by number of devices."""
+def shares(recipe: str, batch: int | None, name: str) -> dict[Any, Callable[[], float]]:
+    """Return what plays one device's part of some rounds, by number of devices."""
     base = batch or load_recipe(recipe).train.batch
-    players = {
-        k: Player(recipe, base * k if grows else base, Ranks(0, k))
-        for k in DEVICES
-        if grows or base % k == 0
-    }
 
-    def act(player: Player) -> Callable[[], float]:
+    def act(k: int) -> Callable[[], float]:
+        player = Player(recipe, base * k if name == GROWN else base, Ranks(0, k))
         player.play(1)
         rounds = max(1, round(BLOCK_SECONDS / 4 / player.play(2)["seconds"]))
         return lambda: player.play(rounds)["processor"]
 
-    found = alternating({k: act(player) for k, player in players.items()}, max(blocks, 3))
-    return {k: statistics.median(times) for k, times in found.items()}
+    return {f"{name} {k}": act(k) for k in DEVICES if name == GROWN or base % k == 0}
 
 
 # ---- what is told -------------------------------------------------------------------------------
 
 
 def measured(recipe: str, batch: int | None, blocks: int) -> dict[Any, list[Any]]:
-    """Play with 1, 2 and 4 processes in turn; return what a round and its exchanges took."""
-    with tempfile.TemporaryDirectory() as folder:
-        worlds = {k: World(folder, recipe, batch, k) for k in COUNTS}
+    """Play with 1, 2 and 4 processes and as one of many, in turn; return what it all took."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        worlds = {k: stack.enter_context(World(folder, recipe, batch, k)) for k in COUNTS}
         rounds = {
             k: max(1, round(BLOCK_SECONDS / world.ask("play", 2)["seconds"]))
             for k, world in worlds.items()
@@ -216,11 +223,11 @@ def measured(recipe: str, batch: int | None, blocks: int) -> dict[Any, list[Any]
             f"reduce {size}": lambda size=size: two.ask("reduce", size, 20 if size > 2**20 else 100)
             for size in SIZES
         }
-        if "discriminator" in dict(Player(recipe, batch, Ranks()).game.named_children()):
-            acts |= {
-                name: lambda name=name: two.ask("backward", name == "buckets", 5)
-                for name in ("at the end", "buckets")
-            }
+        acts |= {
+            name: lambda name=name: two.ask("backward", name == "buckets", 5)
+            for name in ("at the end", "buckets")
+        }
+        acts |= shares(recipe, batch, SAME) | shares(recipe, batch, GROWN)
         return alternating(acts, blocks)
 
 
@@ -237,16 +244,25 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     recipe, batch, blocks = arguments.recipe, arguments.batch, arguments.blocks
-    about = {"commit": commit(), "machine": machine(), "cores": cores(), "recipe": recipe}
+    about = {
+        "load": round(os.getloadavg()[0], 1),
+        "commit": commit(),
+        "machine": machine(),
+        "cores": cores(),
+        "recipe": recipe,
+    }
     print(", ".join(f"{key} {value}" for key, value in about.items()), "\n")
 
-    found = measured(recipe, batch, max(blocks, 1))
+    found = measured(recipe, batch, max(blocks, 3))
     rounds: dict[int, list[dict[str, float]]] = {k: found[k] for k in COUNTS}
     n, size = (rounds[2][0][name] for name in ("exchanges", "bytes"))
     latency, bandwidth = fitted({s: statistics.median(found[f"reduce {s}"]) for s in SIZES})
     print(f"a round: {n:.0f} exchanges, {size / 1e6:.2f} MB")
     print(f"all-reduce here: {latency * 1e6:.0f} µs and {bandwidth / 1e9:.2f} GB/s\n")
-    fixed, grown = (shares(recipe, batch, grows, blocks) for grows in (False, True))
+    fixed, grown = (
+        {k: statistics.median(times) for k in DEVICES if (times := found.get(f"{name} {k}"))}
+        for name in (SAME, GROWN)
+    )
 
     def here(k: int) -> float:
         crowd = max(1.0, k / cores())
@@ -261,7 +277,7 @@ def main() -> None:
     }
     if blocks:
         print(f"{'processes':>9} {'ms a round':>10}  {'quartiles':>15} {'model':>8} {'ratio':>6}"
-              f" {'processor':>9} {'waiting':>8}")  # fmt: skip
+              f" {'processor':>9} {'share':>8} {'waiting':>8}")  # fmt: skip
         for k in COUNTS:
             times = [row["seconds"] for row in rounds[k]]
             middle, ratio = statistics.median(times), [here(k) / t for t in times]
@@ -275,14 +291,15 @@ def main() -> None:
             print(
                 f"{k:9} {middle * 1e3:10.1f}  {spread:>15} {here(k) * 1e3:8.1f} "
                 f"{statistics.median(ratio):6.2f} {others['processor'] * 1e3:9.1f} "
-                f"{others['waiting'] * 1e3:8.1f}"
+                f"{fixed[k] * 1e3:8.1f} {others['waiting'] * 1e3:8.1f}"
             )
-        if "buckets" in found:
-            gains = [a / b for a, b in zip(found["at the end"], found["buckets"], strict=True)]
-            low, middle, high = statistics.quantiles(gains, n=4)
-            results["buckets"] = {"ratio": middle, "quartile_1": low, "quartile_3": high}
-            spread = f"{middle:.2f} ({low:.2f}–{high:.2f})"
-            print(f"\nbuckets beside the backward pass over one all-reduce after it: × {spread}")
+        gains = [a / b for a, b in zip(found["at the end"], found["buckets"], strict=True)]
+        low, middle, high = statistics.quantiles(gains, n=4)
+        results["buckets"] = {"ratio": middle, "quartile_1": low, "quartile_3": high}
+        spread = f"{middle:.2f} ({low:.2f}–{high:.2f})"
+        print(
+            f"\nbuckets beside the backward pass are × {spread} as fast as one all-reduce after it"
+        )
 
     latency, bandwidth = arguments.latency or latency, arguments.bandwidth or bandwidth
     print(f"\nmodel: a core each, {latency * 1e6:.0f} µs, {bandwidth / 1e9:.2f} GB/s\n")
