@@ -118,3 +118,17 @@ def test_steps_leave_the_other_network_alone():
         step(game, real, table)
         assert all(map(torch.equal, before, other.parameters()))
         assert all(p.grad is None for p in other.parameters())
+
+
+@pytest.mark.parametrize("init", ["pylearn2", "default"])
+def test_training_begins_at_the_mean_image_of_the_training_data(init):
+    networks = SMALL | {"generator": SMALL["generator"] | {"init": init}}
+    game, feed, _ = play("cgan", source="digits8", **networks)
+    before = game.generator.last.bias.detach().clone()
+    game.begin(feed)
+    if init == "default":
+        assert torch.equal(game.generator.last.bias, before)
+        return
+    mean = torch.as_tensor(feed.source.known.x).double().mean(0)[..., 0] / 255  # pixels in [0, 1]
+    found = game.generator.last.bias.detach().double().sigmoid()
+    torch.testing.assert_close(found, mean.clamp(1e-3, 1 - 1e-3).flatten(), atol=1e-5, rtol=0)

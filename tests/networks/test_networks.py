@@ -301,7 +301,8 @@ def test_he_mlps_have_a_glorot_output():
 
 def test_cgan_starts_at_the_mean_image_with_small_weights():
     mean = torch.rand(1, 8, 8) * 2 - 1
-    net = CganMLPGenerator().build(images(1, 8, 8), 100, labels(10), data_mean=mean).eval()
+    net = CganMLPGenerator().build(images(1, 8, 8), 100, labels(10)).eval()
+    net.centre(mean)
     weights = [m.weight for m in net.modules() if isinstance(m, nn.Linear)]
     assert all(0.045 < w.abs().max().item() <= 0.05 for w in weights)
     with torch.no_grad():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
+import torch
+
 from ganvas.config import Schedule
 from ganvas.data.feed import Feed
 from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig, Labels
@@ -17,7 +19,9 @@ from ganvas.networks import (
     DiscriminatorConfig,
     GeneratorConfig,
 )
+from ganvas.networks.cgan_mlp import CganMLPGeneratorNet
 from ganvas.play import SGD, OptimiserConfig, Turns
+from ganvas.slices import slices
 
 HORIZON = 300_000
 """Updates: 500 epochs of 60,000 images in batches of 100, past the floor of the schedule."""
@@ -67,6 +71,15 @@ class CGAN(Adversarial[CGANConfig]):
 
     system: ClassVar[str] = "cgan"
     measured_as = staticmethod(plain_method)
+
+    def begin(self, data: Feed) -> None:
+        """Let the generator start at the mean of the training data, as the authors' code does."""
+        generator = self.generator
+        if not (isinstance(generator, CganMLPGeneratorNet) and generator.centred):
+            return
+        x, domain = data.source.known.x, self.spec.domain
+        sums = [domain.encode(x[rows]).double().sum(0) for rows in slices(len(x), 1000)]
+        generator.centre(torch.stack(sums).sum(0) / len(x))
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one step each on  E log D(x|y) + E log(1 − D(G(z|y)|y))  (Eq. 2)."""

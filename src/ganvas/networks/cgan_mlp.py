@@ -43,7 +43,8 @@ class CganMLPGenerator(GeneratorSettings):
         widths: rectified hidden layers after the two have met.
         output: last non-linearity.
         dropout: after every hidden layer, in training.
-        init: "pylearn2" is U(−0.05, 0.05), and the output bias that reproduces ``data_mean``.
+        init: "pylearn2" is U(−0.05, 0.05), and an output bias that `CganMLPGeneratorNet.centre`
+            sets.
     """
 
     kind: Literal["cgan_mlp"] = "cgan_mlp"
@@ -55,21 +56,10 @@ class CganMLPGenerator(GeneratorSettings):
     init: CganInit = "pylearn2"
 
     def build(
-        self,
-        domain: Domain,
-        latent: int,
-        conditions: Conditions = NONE,
-        data_mean: Tensor | None = None,
+        self, domain: Domain, latent: int, conditions: Conditions = NONE
     ) -> CganMLPGeneratorNet:
-        """Return the network.
-
-        Args:
-            domain: of the data.
-            latent: width of z.
-            conditions: what it is given beside z.
-            data_mean: mean of the training data (*shape) in network units, for "pylearn2".
-        """
-        return CganMLPGeneratorNet(self, domain.shape, latent, conditions.width, data_mean)
+        """Return the network for a kind of data, latents of a width, and conditions."""
+        return CganMLPGeneratorNet(self, domain.shape, latent, conditions.width)
 
 
 class CganMLPDiscriminator(DiscriminatorSettings):
@@ -111,9 +101,9 @@ class CganMLPGeneratorNet(Generator):
         shape: tuple[int, ...],
         latent: int,
         classes: int,
-        data_mean: Tensor | None,
     ) -> None:
         super().__init__(latent, classes, shape)
+        self.centred = config.init == "pylearn2"
         self.from_z = _unit(latent, config.z_width, 1, config.dropout)
         self.from_y = _unit(classes, config.y_width, 1, config.dropout) if classes else None
         joint = config.z_width + (config.y_width if classes else 0)
@@ -122,9 +112,11 @@ class CganMLPGeneratorNet(Generator):
         self.output = OutputUnit(config.output)
         if config.init == "pylearn2":
             initialise(self, "uniform", 0.05 / math.sqrt(3))
-        if data_mean is not None:
-            with torch.no_grad():
-                self.last.bias.copy_(self.output.inverse(data_mean.flatten()))
+
+    @torch.no_grad()
+    def centre(self, mean: Tensor) -> None:
+        """Set the output bias so that, with all else zero, samples are the mean item (*shape)."""
+        self.last.bias.copy_(self.output.inverse(mean.flatten()))
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return samples (N, *shape) for z (N, latent) and conditions (N,) or (N, K)."""
