@@ -85,6 +85,8 @@ def test_levels_are_told_from_a_height_on() -> None:
     assert [s.restarts for s in made(growing=told).stages()] == [
         (), *[("generator", "discriminator")] * 2, ()
     ]  # fmt: skip
+    with pytest.raises(UsageError, match=r"game.growing.levels.*: levels are named by the height"):
+        load_recipe("progressive/digits", ["game.growing.levels.coarse.batch=4"])
     without = made(growing=told | {"restart": False})
     assert not any(stage.restarts for stage in without.stages())
 

@@ -15,6 +15,7 @@ from ganvas.data.packaged import digits
 from ganvas.gallery.exhibit import Exhibit, Row
 from ganvas.gallery.modes import grid_panel
 from ganvas.gallery.playing import images, table
+from ganvas.games.parts.growing import Growing, faded
 from ganvas.metrics.duplicates import copy_share
 from ganvas.metrics.neighbours import nearest
 from ganvas.nn import downsample_average, upsample_nearest
@@ -138,30 +139,27 @@ def blur(seed: int) -> Exhibit:
 
 # ---- G13 ----------------------------------------------------------------------------------------
 
-PHASE = 800
-"""Thousand images of each phase: fading in, then stabilising (Karras et al. 2018)."""
 SIZES = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
+PHASES = Growing().phases([(size, size) for size in SIZES])
+"""Those of the game's defaults, the published ones."""
+LAST = 800.0
+"""Thousand images of the last phase, which is as long as a recipe says."""
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def stage(shown: float) -> tuple[int, float]:
-    """Return the resolution and α after so many thousand images: 4² first, then pairs of phases."""
-    if shown < PHASE:
-        return SIZES[0], 1.0
-    number, inside = divmod(shown - PHASE, 2 * PHASE)
-    size = SIZES[min(int(number) + 1, len(SIZES) - 1)]
-    last = number + 1 >= len(SIZES)
-    return size, 1.0 if last else min(inside / PHASE, 1.0)
-
-
-def faded(x: Tensor, alpha: float) -> Tensor:
-    """Return real images (N, C, H, W) as D sees them: (1 − α)·up₂(pool₂ x) + αx."""
-    return (1 - alpha) * upsample_nearest(downsample_average(x)) + alpha * x
+    """Return the resolution and α after so many thousand images."""
+    for phase in PHASES:
+        kimg = phase.kimg or LAST
+        if shown < kimg:
+            return phase.size[0], phase.alpha(shown / kimg)
+        shown -= kimg
+    return SIZES[-1], 1.0
 
 
 def growing(seed: int) -> Exhibit:
     """G13: the schedule of growth, real digits faded from 16² to 32², and a check for copies."""
-    thousands = np.arange(0, PHASE * (2 * len(SIZES) - 1) + 1, 50)
+    thousands = np.arange(0, sum(phase.kimg or LAST for phase in PHASES) + 1, 50)
     sizes, alphas = zip(*(stage(float(k)) for k in thousands), strict=True)
     source = images("digits", size=32, resize="stretch")
     x = torch.from_numpy(source.items("test").x[:8, :, :, 0].astype(np.float32) / 127.5 - 1)[
@@ -213,7 +211,7 @@ def growing(seed: int) -> Exhibit:
     return Exhibit(
         "Progressive growing doubles the resolution every 1.6 million images; new layers, and the "
         "real images with them, fade in over the first half. Last: samples of the short GAN of G14 "
-        "(no progressive one) above their nearest training digits, to see that they are no copies.",
+        "above their nearest training digits, to see that they are no copies.",
         figure("G13 Progressive growing", panels, columns=4),
         [*rows, *copies],
         {

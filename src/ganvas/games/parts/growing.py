@@ -6,12 +6,12 @@ that grow have a `ganvas.nn.Growth`; games set it at the beginning of each round
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol, cast
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, field_validator
 from torch import Tensor
 
 from ganvas.config import Settings
@@ -58,6 +58,20 @@ class Growing(Settings):
     )
     restart: bool = True
     grown: int | None = None
+
+    @field_validator("levels", mode="before")
+    @classmethod
+    def _by_height(cls, value: Any) -> Any:
+        named: Mapping[Any, Any] = {}
+        if isinstance(value, Mapping):
+            named = cast(Mapping[Any, Any], value)
+        for key in named:
+            if not str(key).isdecimal():
+                raise ValueError(
+                    f"levels are named by the height of their images in pixels, such as "
+                    f"levels.64, not by '{key}'"
+                )
+        return cast(Any, value)
 
     def at(self, height: int) -> Level:
         """Return what holds for the level of images of a height."""
