@@ -164,32 +164,33 @@ def speed(places: dict[str, Any], blocks: int, rounds: int, batch: int) -> dict[
         turns.hold()
         games[name] = (game.stages()[0], turns)
 
-    def played(name: str) -> float:
+    def played(name: str) -> tuple[float, float]:
+        """Return the seconds of some rounds, and those of all cores, which load does not change."""
         stage, turns = games[name]
-        began = time.perf_counter()
+        began, work = time.perf_counter(), time.process_time()
         for _ in range(rounds):
             stage.play(feeds[name], turns)
             turns.round += 1
         turns.take_statistics()
-        return time.perf_counter() - began
+        return time.perf_counter() - began, time.process_time() - work
 
-    times: dict[str, list[float]] = {name: [] for name in places}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in places}
     for name in places:
         played(name)
         waits[name] = 0.0
     for block in range(blocks):
         for name in sorted(places, reverse=bool(block % 2)):
             times[name].append(played(name))
-    a_round = statistics.median(times["memory"]) / rounds
-    found: dict[str, Any] = {"ms of a round from memory": 1e3 * a_round}
+    found: dict[str, Any] = {}
+    for kind, what in enumerate(("seconds", "core-seconds")):
+        memory, stream = ([one[kind] for one in times[name]] for name in places)
+        ratios = [m / s for m, s in zip(memory, stream, strict=True)]
+        quartiles = [round(q, 3) for q in statistics.quantiles(ratios, n=4)[::2]]
+        found[f"{what} of a round from memory"] = statistics.median(memory) / rounds
+        found[f"stream over memory by {what}"] = statistics.median(ratios)
+        found[f"stream over memory by {what}, quartiles"] = quartiles
     for name, taken in times.items():
-        ratios = [m / t for m, t in zip(times["memory"], taken, strict=True)]
-        if name != "memory":
-            found[f"{name} over memory"] = statistics.median(ratios)
-            found[f"{name} over memory, quartiles"] = [
-                round(q, 3) for q in statistics.quantiles(ratios, n=4)[::2]
-            ]
-        found[f"{name}: share of a round that waits"] = waits[name] / sum(taken)
+        found[f"{name}: share of a round that waits"] = waits[name] / sum(t for t, _ in taken)
     return found
 
 
