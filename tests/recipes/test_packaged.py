@@ -92,6 +92,7 @@ def test_every_recipe_is_listed_with_its_sentence() -> None:
     listed = summaries()
     assert tuple(one.name for one in listed) == names()
     assert all(one.about and one.source for one in listed)
+    assert summaries("images") == [one for one in listed if one.name.endswith("/images")]
 
 
 @pytest.mark.parametrize("name", names())

@@ -313,7 +313,7 @@ def _unused_classes(game: Game, source: Source, data: str) -> list[str]:
     if not source.spec.classes or LABEL in game.conditions or data in DATA_NAMES:
         return []
     kind = source.spec.domain.kind
-    others = [s.name for s in summaries() if s.conditional and s.name.endswith(f"/{kind}")]
+    others = [summary.name for summary in summaries(kind) if summary.conditional]
     taking = f"; these do: {', '.join(others)}" if others else ""
     return [f"the data have {source.spec.classes} classes, which this recipe does not use{taking}"]
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
+import scipy
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, sparse
 
 from ganvas.errors import UsageError
 from ganvas.metrics.unmeasurable import UnmeasurableError, require_finite
@@ -81,10 +81,10 @@ def transport_plan(p: ArrayLike, q: ArrayLike, cost: ArrayLike) -> Floats:
         raise UsageError(
             f"masses of shapes {source.shape} and {target.shape} do not fit a cost of {m} x {n}"
         )
-    leaving: Any = sparse.kron(sparse.eye_array(m), np.ones((1, n)))
-    arriving: Any = sparse.kron(np.ones((1, m)), sparse.eye_array(n))
-    margins = cast(Any, sparse).vstack([leaving, arriving]).tocsr()
-    found: Any = optimize.linprog(
+    leaving: Any = scipy.sparse.kron(scipy.sparse.eye_array(m), np.ones((1, n)))
+    arriving: Any = scipy.sparse.kron(np.ones((1, m)), scipy.sparse.eye_array(n))
+    margins = cast(Any, scipy.sparse).vstack([leaving, arriving]).tocsr()
+    found: Any = scipy.optimize.linprog(
         prices.ravel(),
         A_eq=margins[:-1],  # one equation follows from the others
         b_eq=np.concatenate([source, target])[:-1],
@@ -117,7 +117,7 @@ def wasserstein_assignment(x: ArrayLike, y: ArrayLike) -> float:
             f"and {second.shape}"
         )
     cost = pairwise_distances(first, second)
-    rows, columns = cast(tuple[Index, Index], optimize.linear_sum_assignment(cost))
+    rows, columns = cast(tuple[Index, Index], scipy.optimize.linear_sum_assignment(cost))
     return float(cost[rows, columns].mean())
 
 

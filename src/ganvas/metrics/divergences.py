@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import cast
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import integrate, special
 
 from ganvas.errors import UsageError
 from ganvas.metrics.distances import (
@@ -140,7 +140,7 @@ def between_densities(
     }
     first, second = (np.cumsum(mass / mass.sum()) for mass in masses)
     apart = np.concatenate([[0.0], np.abs(first - second)])
-    found["w1"] = float(integrate.trapezoid(apart, dx=width))
+    found["w1"] = float(scipy.integrate.trapezoid(apart, dx=width))
     return found
 
 
@@ -218,8 +218,8 @@ def _scaled(
     The kernel's rows and columns then sum to about one, so that nothing under- or overflows.
     """
     log_p, log_q = np.log(source), np.log(target)
-    f = -heat * cast(Floats, special.logsumexp(log_q + (g - cost) / heat, axis=1))
-    g = -heat * cast(Floats, special.logsumexp(log_p + (f - cost.T) / heat, axis=1))
+    f = -heat * cast(Floats, scipy.special.logsumexp(log_q + (g - cost) / heat, axis=1))
+    g = -heat * cast(Floats, scipy.special.logsumexp(log_p + (f - cost.T) / heat, axis=1))
     kernel = np.exp((f[:, None] + g - cost) / heat)
     u, v = np.ones_like(source), np.ones_like(target)
     for _ in range(SCALINGS):

@@ -12,8 +12,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import scipy
 import torch
-from scipy.special import gammaincinv
 from torch import Tensor
 
 from ganvas.errors import UsageError
@@ -128,8 +128,8 @@ def birthday_support(samples: Tensor, border: float, confidence: float = 0.95) -
         raise UnmeasurableError("a birthday estimate needs two samples or more")
     tail = (1 - _checked(confidence)) / 2
     pairs, collisions = n * (n - 1) // 2, pairs_within(vectors, border)
-    most = float(gammaincinv(collisions + 1, 1 - tail))
-    least = float(gammaincinv(collisions, tail)) if collisions else 0.0
+    most = float(scipy.special.gammaincinv(collisions + 1, 1 - tail))
+    least = float(scipy.special.gammaincinv(collisions, tail)) if collisions else 0.0
     return Support(
         collisions=collisions,
         pairs=pairs,

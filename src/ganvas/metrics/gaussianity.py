@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from ganvas.data.choice import some
 from ganvas.errors import UsageError
@@ -53,6 +53,6 @@ def gaussianity(codes: ArrayLike, seed: int = 0) -> dict[str, float]:
 def _ks(values: Floats) -> float:
     """Return the largest distance between the values' distribution function and the normal one."""
     ordered = np.sort(values)
-    levels = special.ndtr(ordered)
+    levels = scipy.special.ndtr(ordered)
     steps = np.arange(len(ordered) + 1) / len(ordered)
     return float(max(np.max(steps[1:] - levels), np.max(levels - steps[:-1])))

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from ganvas.data.laws import Law
 from ganvas.errors import GanvasError, UsageError
@@ -219,7 +219,7 @@ def log_likelihood(samples: ArrayLike, law: Law) -> float:
         raise UsageError(f"law {law.name} has no density: some of its coordinates carry no noise")
     rho = mode_distances(finite_points(samples, law.dim), law)
     logs = -0.5 * rho**2 - log_volumes(law)
-    return float(np.mean(cast(Floats, special.logsumexp(logs, axis=1)))) - math.log(law.K)
+    return float(np.mean(cast(Floats, scipy.special.logsumexp(logs, axis=1)))) - math.log(law.K)
 
 
 def log_volumes(law: Law) -> Floats:
@@ -233,7 +233,7 @@ def log_volumes(law: Law) -> Floats:
 
 def chi_square_cdf(x: float, dim: int) -> float:
     """Return P(chi^2_dim <= x), a regularised incomplete gamma function."""
-    return float(special.gammainc(dim / 2, x / 2))
+    return float(scipy.special.gammainc(dim / 2, x / 2))
 
 
 def truncated_variance(dim: int, radius: float = RADIUS) -> float:

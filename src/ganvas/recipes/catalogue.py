@@ -33,10 +33,16 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(p.relative_to(FOLDER).with_suffix("").as_posix() for p in files))
 
 
-def summaries() -> list[Summary]:
-    """Return what the packaged recipes are about, in the order of their names."""
+def summaries(on: str = "") -> list[Summary]:
+    """Return what the packaged recipes are about, in the order of their names.
+
+    Args:
+        on: the last part of their names, if not all are wanted.
+    """
     found: list[Summary] = []
     for name in names():
+        if on and not name.endswith(f"/{on}"):
+            continue
         about: Any = ""
         source: Any = ""
         conditional: Any = False
