@@ -36,8 +36,16 @@ PLAIN = [
 """Networks so small that rounds of 16 images take less than 50 ms, and data most of the memory."""
 
 
-def make(folder: Path, count: int) -> None:
-    """Write images of blobs of colour as .bmp, which costs no compression, in class folders."""
+def make(folder: Path, count: int, suffix: str = ".bmp", noise: int = 0, **how: Any) -> None:
+    """Write images of blobs of colour in class folders.
+
+    Args:
+        folder: gets a folder ``set``.
+        count: of images.
+        suffix: .bmp costs no compression.
+        noise: up to so much is added to each number.
+        how: options of the format.
+    """
     import numpy as np
     from PIL import Image
 
@@ -52,8 +60,11 @@ def make(folder: Path, count: int) -> None:
         rng = np.random.default_rng(chunk.start)
         for i in chunk:
             blob = np.exp(-4 * ((grid - rng.uniform(-0.7, 0.7, 2)) ** 2).sum(-1))[..., None]
-            picture = (255 * blob * rng.uniform(0.2, 1, 3)).astype(np.uint8)
-            Image.fromarray(picture).save(folder / "set" / f"class{i % CLASSES}" / f"{i:06d}.bmp")
+            picture = (255 - noise) * blob * rng.uniform(0.2, 1, 3)
+            if noise:
+                picture += rng.uniform(0, noise, picture.shape)
+            path = folder / "set" / f"class{i % CLASSES}" / f"{i:06d}{suffix}"
+            Image.fromarray(picture.astype(np.uint8)).save(path, **how)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(write, [range(i, min(i + 500, count)) for i in range(0, count, 500)]))

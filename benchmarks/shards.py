@@ -21,14 +21,13 @@ import statistics
 import time
 import zlib
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from common import commit
-from disk import Watched
+from disk import Watched, make
 
-EDGE, CLASSES, SHARDS = 64, 8, 8
+SHARDS = 8
 RECIPE = "dcgan/images"
 STREAM = """
 import sys
@@ -39,31 +38,6 @@ if sys.argv[2:]:
     for _ in range(int(sys.argv[2])):
         feed.next()
 """
-
-
-def make(folder: Path, count: int) -> None:
-    """Write blobs of colour with noise, in class folders."""
-    import numpy as np
-    from PIL import Image
-
-    done = folder / "done"
-    if done.is_file() and int(done.read_text()) == count:
-        return
-    for label in range(CLASSES):
-        (folder / "set" / f"class{label}").mkdir(parents=True, exist_ok=True)
-    grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, EDGE)] * 2), -1)
-
-    def write(chunk: range) -> None:
-        rng = np.random.default_rng(chunk.start)
-        for i in chunk:
-            blob = np.exp(-4 * ((grid - rng.uniform(-0.7, 0.7, 2)) ** 2).sum(-1))[..., None]
-            picture = 230 * blob * rng.uniform(0.2, 1, 3) + rng.uniform(0, 25, (EDGE, EDGE, 3))
-            path = folder / "set" / f"class{i % CLASSES}" / f"{i:06d}.png"
-            Image.fromarray(picture.astype(np.uint8)).save(path, compress_level=1)
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(write, [range(i, min(i + 500, count)) for i in range(0, count, 500)]))
-    done.write_text(str(count))
 
 
 def shards(folder: Path) -> str:
@@ -206,7 +180,7 @@ def main() -> None:
     arguments = parser.parse_args()
     folder: Path = arguments.folder.resolve()
     os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
-    make(folder, arguments.count)
+    make(folder, arguments.count, ".png", noise=25, compress_level=1)
     found: dict[str, Any] = {"commit": commit(), "images": arguments.count}
 
     def say(numbers: dict[str, Any]) -> None:

@@ -12,8 +12,8 @@ from torch import nn
 
 from ganvas.bench.plain import PlainLoop
 from ganvas.bench.rates import Rates, products, rates
-from ganvas.bench.seats import CLOCKS, Readiness, Task, Turn, sit
 from ganvas.bench.speed import AUTO, COMPILED, FP32, PLAIN, Case, Measured, cases, in_words, rows_of
+from ganvas.bench.workers import CLOCKS, Lap, Readiness, Task, work
 from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.data.source import Source
@@ -147,15 +147,15 @@ def test_where_no_plain_loop_is_written_one_says_so(name: str, words: list[str],
         PlainLoop(game, source, recipe.train)
 
 
-def turn(seconds: float, rate: float = 1e9) -> Turn:
-    return Turn(seconds, seconds / 4, seconds, Rates(rate, 2 * rate), 3 << 20)
+def lap(seconds: float, rate: float = 1e9) -> Lap:
+    return Lap(seconds, seconds / 4, seconds, Rates(rate, 2 * rate), 3 << 20)
 
 
 def test_rows_compare_neighbours_and_tell_shares_of_the_machine() -> None:
     """The machine is half as fast in the second half; ratios and shares do not notice."""
     ready = Readiness(1, 1.0, 5e8, 64.0, "fp32", False, 1, 12.0, "train.channels_last=true, chosen")
     found = {
-        way: Measured(ready, [turn(slow * each, 1e9 / slow) for slow in (1, 1, 2, 2)])
+        way: Measured(ready, [lap(slow * each, 1e9 / slow) for slow in (1, 1, 2, 2)])
         for way, each in ((PLAIN, 1.2), (FP32, 1.0), (AUTO, 0.8))
     }
     plain, fp32, auto = rows_of(Case("dcgan/digits"), found, 1, "wall")
@@ -194,17 +194,17 @@ def test_what_is_measured_is_named_before_anything_is_done() -> None:
 def test_a_seat_plays_blocks_when_it_is_told_to(plain: bool) -> None:
     task = Task("dcgan/digits", (*TINY, "train.accelerator=cpu"), plain=plain, clock="cpu")
     mine, theirs = Pipe()
-    player = Thread(target=sit, args=(theirs, task))
+    player = Thread(target=work, args=(theirs, task))
     player.start()
     ready = mine.recv()
     assert isinstance(ready, Readiness), ready
     assert ready.images == 4
     assert ready.products > 0
     mine.send(2)
-    turn = mine.recv()
-    assert isinstance(turn, Turn), turn
-    assert turn.seconds > 0
-    assert 0 <= turn.system <= turn.busy
+    found = mine.recv()
+    assert isinstance(found, Lap), found
+    assert found.seconds > 0
+    assert 0 <= found.system <= found.busy
     mine.send(0)
     player.join(60)
     assert not player.is_alive()
@@ -212,5 +212,5 @@ def test_a_seat_plays_blocks_when_it_is_told_to(plain: bool) -> None:
 
 def test_a_seat_tells_what_is_wrong() -> None:
     mine, theirs = Pipe()
-    sit(theirs, Task("veegan/ring8", ("train.batch=8",), plain=True))
+    work(theirs, Task("veegan/ring8", ("train.batch=8",), plain=True))
     assert "no plain loop is written for veegan" in str(mine.recv())

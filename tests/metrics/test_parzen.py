@@ -92,3 +92,14 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     values = [float(line.split("±")[0].split()[-1]) for line in (samples, real)]
     assert values[0] < values[1]
     assert last == "of 240 held-out items; 119 others chose the width"
+
+
+def test_points_of_a_law_are_measured_by_its_reference(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = ["train.rounds=1", "evaluate.at_end=false", "train.tensorboard=false"]
+    train(load_recipe("gan/points", few), tmp_path / "run", quiet=True)
+    assert run(["parzen", str(tmp_path / "run"), "--count", "20"]) == 0
+    _, samples, last = capsys.readouterr().out.splitlines()
+    assert samples.startswith("20 samples")
+    assert last == "of 6,667 items, none of which the run holds out; 3,333 others chose the width"

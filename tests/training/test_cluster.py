@@ -10,7 +10,7 @@ import torch
 
 from ganvas.errors import GanvasError, UsageError
 from ganvas.process import cores
-from ganvas.training.cluster import Job, Place, job, place
+from ganvas.training.cluster import LaunchedJob, Member, job, member
 from ganvas.training.launch import crowded, launch
 from ganvas.training.settings import TrainSettings
 
@@ -45,27 +45,29 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_launchers_say_where_a_process_stands() -> None:
-    assert place({}) is None
-    assert place(TORCHRUN) == Place("torchrun", rank=3, world=4, local=2)
-    assert place(SRUN) == Place("SLURM", rank=5, world=8, local=4)
-    assert place(SRUN | {"SLURM_NTASKS_PER_NODE": "2"}) == Place("SLURM", rank=5, world=8, local=2)
-    assert place(SRUN | TORCHRUN) == place(TORCHRUN), "torchrun may run below SLURM"
+    assert member({}) is None
+    assert member(TORCHRUN) == Member("torchrun", rank=3, world=4, local=2)
+    assert member(SRUN) == Member("SLURM", rank=5, world=8, local=4)
+    assert member(SRUN | {"SLURM_NTASKS_PER_NODE": "2"}) == Member(
+        "SLURM", rank=5, world=8, local=2
+    )
+    assert member(SRUN | TORCHRUN) == member(TORCHRUN), "torchrun may run below SLURM"
     bare = {"RANK": "1", "WORLD_SIZE": "4"}
-    assert place(bare) == Place("WORLD_SIZE", rank=1, world=4, local=4)
-    assert place(bare, nodes=4) == Place("WORLD_SIZE", rank=1, world=4, local=1)
-    assert Place("torchrun", rank=3, world=4, local=2).nodes == 2
+    assert member(bare) == Member("WORLD_SIZE", rank=1, world=4, local=4)
+    assert member(bare, nodes=4) == Member("WORLD_SIZE", rank=1, world=4, local=1)
+    assert Member("torchrun", rank=3, world=4, local=2).nodes == 2
 
 
 def test_one_task_and_interactive_work_need_no_others() -> None:
-    assert place(SRUN | {"SLURM_NTASKS": "1"}) is None
-    assert place(SRUN | {"SLURM_JOB_NAME": "interactive"}) is None
+    assert member(SRUN | {"SLURM_NTASKS": "1"}) is None
+    assert member(SRUN | {"SLURM_JOB_NAME": "interactive"}) is None
 
 
 def test_a_job_is_known_again_when_it_starts_again() -> None:
     assert job({}) is None
-    assert job(TORCHRUN) == Job("torchrun night", attempt=2)
-    assert job(SRUN) == Job("SLURM 77", attempt=0)
-    assert job(SRUN | TORCHRUN | {"SLURM_RESTART_COUNT": "1"}) == Job("SLURM 77", attempt=3)
+    assert job(TORCHRUN) == LaunchedJob("torchrun night", attempt=2)
+    assert job(SRUN) == LaunchedJob("SLURM 77", attempt=0)
+    assert job(SRUN | TORCHRUN | {"SLURM_RESTART_COUNT": "1"}) == LaunchedJob("SLURM 77", attempt=3)
     unnamed = job(TORCHRUN | {"TORCHELASTIC_RUN_ID": "none"})
     assert unnamed is not None
     assert str(os.getppid()) in unnamed.name, "the launcher's own process tells its jobs apart"
@@ -73,9 +75,9 @@ def test_a_job_is_known_again_when_it_starts_again() -> None:
 
 def test_unequal_nodes_and_broken_variables_are_refused() -> None:
     with pytest.raises(UsageError, match="3 of them on this node: every node must have equally"):
-        place(TORCHRUN | {"LOCAL_WORLD_SIZE": "3"})
+        member(TORCHRUN | {"LOCAL_WORLD_SIZE": "3"})
     with pytest.raises(UsageError, match="variables of the launcher are incomplete: .*PROCID"):
-        place({k: v for k, v in SRUN.items() if k != "SLURM_PROCID"})
+        member({k: v for k, v in SRUN.items() if k != "SLURM_PROCID"})
 
 
 def test_nodes_that_do_not_know_one_another_are_refused(variables: pytest.MonkeyPatch) -> None:

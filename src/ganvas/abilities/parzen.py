@@ -12,6 +12,8 @@ from ganvas.cli.speech import say, table
 
 SHARE = 3
 """One of so many held-out items chooses the width."""
+MOST = 15_000
+"""Held-out items that are looked at."""
 
 
 def parzen(
@@ -34,10 +36,10 @@ def parzen(
 
     Example: ganvas parzen runs/cgan --count 10000
     """
-    import numpy as np
-
-    from ganvas.api.run_items import held_out_items, training_items
+    from ganvas.api.run_items import both_items
     from ganvas.cli.items import read_items
+    from ganvas.data.choice import some
+    from ganvas.errors import UsageError
     from ganvas.metrics.of import plain
     from ganvas.metrics.parzen import WIDTHS, likelihood
 
@@ -48,18 +50,21 @@ def parzen(
         classes = model.game.conditions.classes
         labels = [k % classes for k in range(count)] if classes else None
         x = model.sample(count, seed=seed, label=labels).x
-    known, held_out = training_items(run, game), held_out_items(run, game)
-    rng = np.random.default_rng(0)
-    vectors = plain(model.domain, held_out)[rng.permutation(len(held_out))]
-    cut = max(1, len(vectors) // SHARE)
-    around, apart = {"samples": x}, not np.array_equal(known, held_out)
-    if apart:
-        around["training items"] = known[rng.permutation(len(known))[: len(x)]]
+    known, held_out = both_items(run, game)
+    vectors = plain(model.domain, some(known if held_out is None else held_out, MOST))
+    cut = len(vectors) // SHARE
+    if not cut:
+        raise UsageError(
+            f"{len(vectors)} items are too few: windows take {SHARE} to be measured by"
+        )
+    around = {"samples": x}
+    if held_out is not None:
+        around["training items"] = some(known, len(x))
     rows = list[tuple[str, str, str, str]]()
     for name, found in around.items():
         score = likelihood(plain(model.domain, found), vectors[:cut], vectors[cut:])
         value = f"{score.mean:.1f} ± {score.error:.1f}"
         rows.append((f"{len(found):,} {name}", value, f"{score.width:.3g}", f"{WIDTHS[0]:g} to 1"))
     say(table(rows, ("windows around", "nats", "width", "of widths")))
-    kept = "held-out items" if apart else "items, none of which the run holds out"
+    kept = "held-out items" if held_out is not None else "items, none of which the run holds out"
     say(f"of {len(vectors) - cut:,} {kept}; {cut:,} others chose the width")

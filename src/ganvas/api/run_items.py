@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ganvas.data.open import open_data
-from ganvas.data.source import Source
+from ganvas.data.source import REFERENCE, Source
 from ganvas.data.spec import AnyArray
 from ganvas.play import Game
 from ganvas.recipes import load_recipe
@@ -36,6 +36,17 @@ def held_out_items(run: str | Path, game: Own = None) -> AnyArray:
     """
     source = _source(run, game)
     return source.items(source.splits[-1]).x
+
+
+def both_items(run: str | Path, game: Own = None) -> tuple[AnyArray, AnyArray | None]:
+    """Return `training_items` and `held_out_items` of a run; None where it holds nothing out.
+
+    Raises:
+        UsageError: there is no run, or its data are gone.
+    """
+    source = _source(run, game)
+    last = source.splits[-1]
+    return source.known.x, None if last in ("train", REFERENCE) else source.items(last).x
 
 
 def _source(run: str | Path, game: Own) -> Source:

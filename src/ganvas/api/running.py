@@ -39,7 +39,7 @@ from ganvas.recipes.overrides import as_words
 from ganvas.recipes.shipped import shipped
 from ganvas.report import write_report
 from ganvas.training.agreement import on_first, raise_any
-from ganvas.training.cluster import Job, job
+from ganvas.training.cluster import LaunchedJob, job
 from ganvas.training.compiling import refuse_without_compiler
 from ganvas.training.folder import CONFIG, CRASH, ENVIRONMENT, RunFolder
 from ganvas.training.hooks import make_hooks
@@ -266,7 +266,9 @@ def _played(
     return Ending(outcome, folder.path, loop.rounds, loop.signal)
 
 
-def _take(folder: RunFolder, recipe: Recipe, start: _Start | None, again: Job | None) -> bool:
+def _take(
+    folder: RunFolder, recipe: Recipe, start: _Start | None, again: LaunchedJob | None
+) -> bool:
     """Become the one process that writes into a run folder, and make it if it is a new one.
 
     Args:

@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
-from ganvas.bench.seats import Readiness, Seat, Task, Turn
+from ganvas.bench.workers import Lap, Readiness, Task, Worker
 from ganvas.errors import GanvasError
 
 Row = dict[str, Any]
@@ -59,14 +59,14 @@ CASES = (
 
 @dataclass
 class Measured:
-    """All turns of one way of playing."""
+    """All laps of one way of playing."""
 
     ready: Readiness
-    turns: list[Turn] = field(default_factory=list[Turn])
+    laps: list[Lap] = field(default_factory=list[Lap])
 
-    def middle(self, of: Callable[[Turn], float]) -> float:
-        """Return the median over its turns."""
-        return statistics.median(map(of, self.turns))
+    def middle(self, of: Callable[[Lap], float]) -> float:
+        """Return the median over its laps."""
+        return statistics.median(map(of, self.laps))
 
 
 def measure(
@@ -98,7 +98,7 @@ def measure(
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         if case.shape is not None and data is None:
             data = noise(Path(folder), case.shape)
-        seats: dict[str, Seat] = {}
+        workers: dict[str, Worker] = {}
         found: dict[str, Measured] = {}
         for way in WAYS if compiled else (PLAIN, FP32, AUTO):
             task = Task(
@@ -110,10 +110,10 @@ def measure(
                 threads,
                 clock,
             )
-            seat = stack.enter_context(Seat(task))
+            worker = stack.enter_context(Worker(task))
             try:
-                found[way] = Measured(seat.ready())
-                seats[way] = seat
+                found[way] = Measured(worker.ready())
+                workers[way] = worker
             except GanvasError as error:
                 if way != PLAIN:
                     raise
@@ -122,8 +122,8 @@ def measure(
         rounds = ready.cycle * max(1, round(BLOCK / max(ready.cycle * ready.seconds, 1e-9)))
         began = time.perf_counter()
         for block in count(1):
-            for way in seats if block % 2 else reversed(seats):
-                found[way].turns.append(seats[way].play(rounds))
+            for way in workers if block % 2 else reversed(workers):
+                found[way].laps.append(workers[way].play(rounds))
             spent = time.perf_counter() - began
             if block >= LEAST and spent * (block + 1) / block > seconds:
                 break
@@ -180,8 +180,8 @@ def rows_of(case: Case, found: Mapping[str, Measured], rounds: int, clock: str) 
 
 def _numbers(one: Measured) -> Row:
     """Return what is told of one way of playing: medians over its blocks."""
-    ready, seconds = one.ready, one.middle(lambda turn: turn.seconds)
-    asked, busy = ready.products, sum(turn.busy for turn in one.turns)
+    ready, seconds = one.ready, one.middle(lambda lap: lap.seconds)
+    asked, busy = ready.products, sum(lap.busy for lap in one.laps)
     return {
         "precision": ready.precision,
         "channels_last": ready.channels_last,
@@ -191,13 +191,13 @@ def _numbers(one: Measured) -> Row:
         "rounds_per_s": 1 / seconds,
         "images_per_s": ready.images / seconds,
         "gflop": asked / 1e9,
-        "gflop_per_s_matrices": one.middle(lambda turn: turn.rates.matrices) / 1e9,
-        "gflop_per_s_convolutions": one.middle(lambda turn: turn.rates.convolutions) / 1e9,
-        "of_matrices": one.middle(lambda turn: asked / turn.seconds / turn.rates.matrices),
-        "of_convolutions": one.middle(lambda turn: asked / turn.seconds / turn.rates.convolutions),
-        "in_system": sum(turn.system for turn in one.turns) / max(busy, 1e-9),
-        "memory_mib": one.turns[0].memory / 2**20,
-        "blocks": len(one.turns),
+        "gflop_per_s_matrices": one.middle(lambda lap: lap.rates.matrices) / 1e9,
+        "gflop_per_s_convolutions": one.middle(lambda lap: lap.rates.convolutions) / 1e9,
+        "of_matrices": one.middle(lambda lap: asked / lap.seconds / lap.rates.matrices),
+        "of_convolutions": one.middle(lambda lap: asked / lap.seconds / lap.rates.convolutions),
+        "in_system": sum(lap.system for lap in one.laps) / max(busy, 1e-9),
+        "memory_mib": one.laps[0].memory / 2**20,
+        "blocks": len(one.laps),
     }
 
 
@@ -208,7 +208,7 @@ def _ratio(found: Mapping[str, Measured], other: str, way: str) -> list[float] |
     """
     if other not in found or other == way:
         return None
-    pairs = zip(found[other].turns, found[way].turns, strict=True)
+    pairs = zip(found[other].laps, found[way].laps, strict=True)
     return statistics.quantiles([theirs.seconds / mine.seconds for theirs, mine in pairs], n=4)
 
 

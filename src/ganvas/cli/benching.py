@@ -117,8 +117,8 @@ def speed(
     Example: ganvas bench speed r3gan/digits --seconds 30
     """
     from ganvas.bench.rows import append
-    from ganvas.bench.seats import CLOCKS
     from ganvas.bench.speed import HEAD, cases, cells, in_words, measure
+    from ganvas.bench.workers import CLOCKS
     from ganvas.errors import UsageError
 
     if clock not in CLOCKS:

@@ -57,7 +57,7 @@ class ProgressiveConfig(AdversarialConfig):
     penalties: dict[str, AnyPenalty | None] = Field(
         default={"gradient": GradientPenalty(weight=10.0)}
     )
-    labels: Labels = Labels(real_weight=1.0, fake_weight=1.0)
+    labels: Labels = Labels(real_weight=1.0, fake_weight=1.0, own_fake_weight=1.0)
     generator_optimiser: OptimiserConfig = Adam(lr=1e-3, beta1=0.0, beta2=0.99, eps=1e-8)
     discriminator_optimiser: OptimiserConfig = Adam(lr=1e-3, beta1=0.0, beta2=0.99, eps=1e-8)
     growing: Growing = Growing()

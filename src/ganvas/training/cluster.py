@@ -19,7 +19,7 @@ INTERACTIVE = ("bash", "interactive")
 
 
 @dataclass(frozen=True)
-class Place:
+class Member:
     """The place of a process among those that a launcher started together.
 
     Attributes:
@@ -40,7 +40,7 @@ class Place:
         return self.world // self.local
 
 
-def place(environment: Mapping[str, str] = os.environ, nodes: int = 1) -> Place | None:
+def member(environment: Mapping[str, str] = os.environ, nodes: int = 1) -> Member | None:
     """Return this process's place; None where no launcher says it, and ganvas starts the others.
 
     Args:
@@ -62,25 +62,25 @@ def place(environment: Mapping[str, str] = os.environ, nodes: int = 1) -> Place 
     return found
 
 
-def _torchrun(told: Mapping[str, str], nodes: int) -> Place | None:
+def _torchrun(told: Mapping[str, str], nodes: int) -> Member | None:
     if "RANK" not in told or "WORLD_SIZE" not in told:
         return None
     launcher = "torchrun" if "TORCHELASTIC_RUN_ID" in told else "WORLD_SIZE"
     world = int(told["WORLD_SIZE"])
     local = int(told.get("LOCAL_WORLD_SIZE", world // nodes))
-    return Place(launcher, int(told["RANK"]), world, local)
+    return Member(launcher, int(told["RANK"]), world, local)
 
 
-def _slurm(told: Mapping[str, str]) -> Place | None:
+def _slurm(told: Mapping[str, str]) -> Member | None:
     world = int(told.get("SLURM_NTASKS", "1"))
     if world == 1 or told.get("SLURM_JOB_NAME") in INTERACTIVE:
         return None
     local = told.get("SLURM_NTASKS_PER_NODE") or world // int(told["SLURM_NNODES"])
-    return Place(SLURM, int(told["SLURM_PROCID"]), world, int(local))
+    return Member(SLURM, int(told["SLURM_PROCID"]), world, int(local))
 
 
 @dataclass(frozen=True)
-class Job:
+class LaunchedJob:
     """What a launcher was asked to do, once or, after a failure, again.
 
     Attributes:
@@ -92,16 +92,16 @@ class Job:
     attempt: int
 
 
-def job(environment: Mapping[str, str] = os.environ) -> Job | None:
+def job(environment: Mapping[str, str] = os.environ) -> LaunchedJob | None:
     """Return the job that this process is a part of; None where no launcher counts."""
     names = ("TORCHELASTIC_RESTART_COUNT", "SLURM_RESTART_COUNT")
     attempt = sum(int(environment.get(name, "0")) for name in names)
     run = environment.get("TORCHELASTIC_RUN_ID")
     if "SLURM_JOB_ID" in environment:
-        return Job(f"SLURM {environment['SLURM_JOB_ID']}", attempt)
+        return LaunchedJob(f"SLURM {environment['SLURM_JOB_ID']}", attempt)
     if run is None:
         return None
     if run != "none":  # torchrun --rdzv-id
-        return Job(f"torchrun {run}", attempt)
+        return LaunchedJob(f"torchrun {run}", attempt)
     agent = os.getppid()  # torchrun's own process on the first node, which outlives restarts
-    return Job(f"torchrun, process {agent} since {began(agent)}", attempt)
+    return LaunchedJob(f"torchrun, process {agent} since {began(agent)}", attempt)

@@ -13,7 +13,7 @@ import torch
 from ganvas.errors import UsageError
 from ganvas.play import Ranks
 from ganvas.process import cores, keep_memory
-from ganvas.training.cluster import SLURM, Place, place
+from ganvas.training.cluster import SLURM, Member, member
 from ganvas.training.meeting import Say, meeting
 from ganvas.training.settings import TrainSettings
 
@@ -41,7 +41,7 @@ def launch(settings: TrainSettings, say: Say = lambda text: None) -> Fabric:
         UsageError: there are no such devices, or the launcher says something else.
         GanvasError: the others have not come.
     """
-    here = place(nodes=settings.nodes)
+    here = member(nodes=settings.nodes)
     _refuse_to_guess(settings, here)
     from lightning_fabric import Fabric
 
@@ -83,7 +83,7 @@ def launch(settings: TrainSettings, say: Say = lambda text: None) -> Fabric:
 
 def is_awaited(settings: TrainSettings) -> bool:
     """Whether other processes wait for this one, which must then meet them even if it fails."""
-    here = place(nodes=settings.nodes)
+    here = member(nodes=settings.nodes)
     return here.world > 1 if here else settings.nodes > 1 or "LOCAL_RANK" in os.environ
 
 
@@ -94,7 +94,7 @@ def ranks_of(fabric: Fabric) -> Ranks:
 
 def crowded(settings: TrainSettings, fabric: Fabric) -> list[str]:
     """Say so if the processes of this machine have more threads than cores."""
-    here = place(nodes=settings.nodes)
+    here = member(nodes=settings.nodes)
     local = fabric.world_size // (here.nodes if here else settings.nodes)
     threads = local * torch.get_num_threads()
     if fabric.device.type != "cpu" or threads <= (found := cores()):
@@ -106,7 +106,7 @@ def crowded(settings: TrainSettings, fabric: Fabric) -> list[str]:
     ]
 
 
-def _refuse_to_guess(settings: TrainSettings, here: Place | None) -> None:
+def _refuse_to_guess(settings: TrainSettings, here: Member | None) -> None:
     """Refuse settings that the launcher contradicts, and nodes that know nothing of one another."""
     devices, nodes = settings.devices, settings.nodes
     if here is None:
@@ -125,7 +125,7 @@ def _refuse_to_guess(settings: TrainSettings, here: Place | None) -> None:
         )
 
 
-def _environments(here: Place | None) -> list[Plugin]:
+def _environments(here: Member | None) -> list[Plugin]:
     """Return what tells Fabric where this process stands; nothing where Fabric finds it itself."""
     from lightning_fabric.plugins.environments.lightning import LightningEnvironment
     from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment

@@ -478,10 +478,7 @@ class Loop:
 
     def _agree(self, mine: object) -> bool:
         """Whether ``mine`` is true on any process."""
-        if self.turns.ranks.world == 1:
-            return bool(mine)
-        flag = torch.tensor(float(bool(mine)), device=self.fabric.device)
-        return bool(self.turns.ranks.mean(flag) > 0)
+        return any(everyones(bool(mine)))
 
     @contextmanager
     def _seeded(self) -> Generator[None]:

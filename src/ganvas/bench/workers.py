@@ -32,7 +32,7 @@ ENDLESS = (
 
 @dataclass(frozen=True)
 class Task:
-    """What is played in a seat.
+    """What is played in a worker.
 
     Attributes:
         recipe: its name.
@@ -59,7 +59,7 @@ class Task:
 
 
 class Readiness(NamedTuple):
-    """What is known of a seat before its first turn.
+    """What is known of a worker before its first lap.
 
     Attributes:
         cycle: rounds after which all that is done in some of them only has been done.
@@ -83,7 +83,7 @@ class Readiness(NamedTuple):
     chosen: str
 
 
-class Turn(NamedTuple):
+class Lap(NamedTuple):
     """A block of rounds.
 
     Attributes:
@@ -101,7 +101,7 @@ class Turn(NamedTuple):
     memory: int
 
 
-class Player(Protocol):
+class PlaysRounds(Protocol):
     """What plays rounds."""
 
     def play_round(self) -> None:
@@ -109,7 +109,7 @@ class Player(Protocol):
         ...
 
 
-class Seat:
+class Worker:
     """A process that plays rounds when it is told to; a context manager.
 
     Raises:
@@ -119,7 +119,7 @@ class Seat:
     def __init__(self, task: Task) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=sit, args=(theirs, task), daemon=True)
+        self._process = context.Process(target=work, args=(theirs, task), daemon=True)
         self._process.start()
         theirs.close()
         self.task = task
@@ -128,10 +128,10 @@ class Seat:
         """Wait until it has warmed up."""
         return cast(Readiness, self._answer())
 
-    def play(self, rounds: int) -> Turn:
+    def play(self, rounds: int) -> Lap:
         """Let it play so many rounds."""
         self._pipe.send(rounds)
-        return cast(Turn, self._answer())
+        return cast(Lap, self._answer())
 
     def _answer(self) -> object:
         try:
@@ -142,7 +142,7 @@ class Seat:
             raise answer
         return answer
 
-    def __enter__(self) -> Seat:
+    def __enter__(self) -> Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -152,7 +152,7 @@ class Seat:
         self._process.terminate()
 
 
-def sit(pipe: Connection, task: Task) -> None:
+def work(pipe: Connection, task: Task) -> None:
     """Play blocks of rounds for who is at the other end of a pipe."""
     import tempfile
 
@@ -196,12 +196,12 @@ def _serve(pipe: Connection, task: Task, folder: Path) -> None:
         taken = block(rounds)
         user, system = (now - then for now, then in zip(_times(), (user, system), strict=True))
         memory = max(0, _peak() - before)
-        pipe.send(Turn(taken / rounds, system, user + system, rates(dtype, device, clock), memory))
+        pipe.send(Lap(taken / rounds, system, user + system, rates(dtype, device, clock), memory))
 
 
 def _begun(
     task: Task, folder: Path
-) -> tuple[Player, Readiness, torch.device, Callable[[], int], int]:
+) -> tuple[PlaysRounds, Readiness, torch.device, Callable[[], int], int]:
     """Return a player with what is known of it, its device, the items seen, and bytes before."""
     import torch
 
