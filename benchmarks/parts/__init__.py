@@ -1,0 +1,1 @@
+"""The parts of benchmarks/classic.py, each found by its file's name."""
