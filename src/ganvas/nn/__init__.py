@@ -27,6 +27,8 @@ from ganvas.nn.exchange import everyones, from_first_, rank, sum_, traffic, worl
 from ganvas.nn.frozen import Frozen, frozen_in, hash_of
 from ganvas.nn.growth import Growth, blend
 from ganvas.nn.init import Init, initialise
+from ganvas.nn.input_gradients import gradient_map
+from ganvas.nn.inside import dropped, guided, layers_of
 from ganvas.nn.labels import lookup, one_hot
 from ganvas.nn.layers import (
     Activation,
@@ -117,6 +119,7 @@ __all__ = [
     "drawing",
     "drawing_whole",
     "draws_from",
+    "dropped",
     "equalised",
     "everyones",
     "exactly",
@@ -125,11 +128,14 @@ __all__ = [
     "frozen_in",
     "gather",
     "geodesic",
+    "gradient_map",
+    "guided",
     "hash_of",
     "held",
     "hold_still",
     "initialise",
     "kinds_apart",
+    "layers_of",
     "lipschitz",
     "log_bessel",
     "log_normaliser",
