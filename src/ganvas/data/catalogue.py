@@ -16,6 +16,7 @@ from ganvas.data.hub import PREFIX, read_hub
 from ganvas.data.items import Collection
 from ganvas.data.laws import LAW_NAMES
 from ganvas.data.packaged import PACKAGED, digits, digits8
+from ganvas.data.procedural import make, procedural
 from ganvas.data.reader import own_reader
 from ganvas.data.readers import csv_table, parquet
 from ganvas.data.readers.braces import is_shards
@@ -55,7 +56,7 @@ TABLES: dict[str, Callable[[Path], Table]] = {
 """Tables of points, by the suffixes of their files."""
 
 DATA_NAMES: tuple[str, ...] = (
-    *(*LAW_NAMES, *GRAPH_NAMES, *PACKAGED, *STACKS, *AFFINE),
+    *(*LAW_NAMES, *GRAPH_NAMES, *PACKAGED, *procedural(), *STACKS, *AFFINE),
     *standard.STANDARD,
 )
 """Names of all data sets that are not a path or a hub id."""
@@ -72,6 +73,8 @@ def read(settings: DataSettings) -> Collection:
         return graph_law(name).collection
     if name in PACKAGED:
         return conformed(PACKAGED[name](), settings)
+    if name in procedural():
+        return conformed(make(name, settings), settings)
     if name in standard.STANDARD:
         return conformed(standard.STANDARD[name](settings), settings)
     if name.startswith(PREFIX):
