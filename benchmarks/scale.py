@@ -7,7 +7,9 @@ A round with k devices is what one of them does alone with its share of the batc
 The share is played, in one process that believes to be one of k: its rows of the batch, the draws
 for all of it, the flat copy of the gradients. The n exchanges of a round and their bytes are
 counted. Latency and bandwidth are fitted to all-reduces between two processes here, or those of
-another network. More processes than cores share the cores. The batch stays, or grows with k.
+another network. The batch stays, or grows with k. Processes of one machine share its memory and
+maybe its cores: what is compared with rounds here takes the share of k processes that play theirs
+at the same time, without exchanges.
 
     python benchmarks/scale.py [--recipe dcgan/digits] [--blocks 12] [--json FILE]
     python benchmarks/scale.py --blocks 0 --latency 30e-6 --bandwidth 1.25e9   # another network
@@ -139,10 +141,16 @@ class Player:
 
 
 def serve(
-    pipe: Connection, folder: str, recipe: str, batch: int | None, rank: int, world: int
+    pipe: Connection,
+    folder: str,
+    recipe: str,
+    batch: int | None,
+    rank: int,
+    world: int,
+    linked: bool,
 ) -> None:
     torch.set_num_threads(1)
-    if world > 1:
+    if world > 1 and linked:
         store = f"file://{folder}/{world}"
         dist.init_process_group("gloo", init_method=store, rank=rank, world_size=world)
     player = Player(recipe, batch, Ranks(rank, world))
@@ -154,14 +162,19 @@ def serve(
 
 
 class World:
-    """Processes that wait for orders and cost nothing meanwhile; a context manager."""
+    """Processes that wait for orders and cost nothing meanwhile; a context manager.
 
-    def __init__(self, folder: str, recipe: str, batch: int | None, count: int) -> None:
+    Without ``linked`` they do not exchange anything.
+    """
+
+    def __init__(
+        self, folder: str, recipe: str, batch: int | None, count: int, *, linked: bool = True
+    ) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipes: list[Connection] = []
         for rank in range(count):
             mine, theirs = context.Pipe()
-            arguments = (theirs, folder, recipe, batch, rank, count)
+            arguments = (theirs, folder, recipe, batch, rank, count, linked)
             context.Process(target=serve, args=arguments, daemon=True).start()
             self.pipes.append(mine)
         for pipe in self.pipes:
@@ -211,6 +224,9 @@ def measured(recipe: str, batch: int | None, blocks: int) -> dict[Any, list[Any]
     """Play with 1, 2 and 4 processes and as one of many, in turn; return what it all took."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         worlds = {k: stack.enter_context(World(folder, recipe, batch, k)) for k in COUNTS}
+        apart = {
+            k: stack.enter_context(World(folder, recipe, batch, k, linked=False)) for k in COUNTS
+        }
         rounds = {
             k: max(1, round(BLOCK_SECONDS / world.ask("play", 2)["seconds"]))
             for k, world in worlds.items()
@@ -218,6 +234,9 @@ def measured(recipe: str, batch: int | None, blocks: int) -> dict[Any, list[Any]
         two = worlds[2]
         acts: dict[Any, Callable[[], Any]] = {
             k: lambda k=k: worlds[k].ask("play", rounds[k]) for k in COUNTS
+        }
+        acts |= {
+            f"apart {k}": lambda k=k: apart[k].ask("play", rounds[k])["seconds"] for k in COUNTS
         }
         acts |= {
             f"reduce {size}": lambda size=size: two.ask("reduce", size, 20 if size > 2**20 else 100)
@@ -264,9 +283,10 @@ def main() -> None:
         for name in (SAME, GROWN)
     )
 
+    apart = {k: statistics.median(found[f"apart {k}"]) for k in COUNTS}
+
     def here(k: int) -> float:
-        crowd = max(1.0, k / cores())
-        return crowd * (fixed[k] + exchange_seconds(k, n, size, latency, bandwidth))
+        return apart[k] + exchange_seconds(k, n, size, latency, bandwidth)
 
     results: dict[str, Any] = {
         "about": about,
@@ -277,21 +297,19 @@ def main() -> None:
     }
     if blocks:
         print(f"{'processes':>9} {'ms a round':>10}  {'quartiles':>15} {'model':>8} {'ratio':>6}"
-              f" {'processor':>9} {'share':>8} {'waiting':>8}")  # fmt: skip
+              f" {'apart':>8} {'share':>8} {'waiting':>8}")  # fmt: skip
         for k in COUNTS:
             times = [row["seconds"] for row in rounds[k]]
             middle, ratio = statistics.median(times), [here(k) / t for t in times]
             low, _, high = statistics.quantiles(times, n=4)
-            others = {
-                name: statistics.median(row[name] for row in rounds[k])
-                for name in ("processor", "waiting")
-            }
+            waiting = statistics.median(row["waiting"] for row in rounds[k])
+            others = {"apart": apart[k], "share": fixed[k], "waiting": waiting}
             results[f"processes {k}"] = {"seconds": middle, "model": here(k), **others}
             spread = f"{low * 1e3:.1f}–{high * 1e3:.1f}"
             print(
                 f"{k:9} {middle * 1e3:10.1f}  {spread:>15} {here(k) * 1e3:8.1f} "
-                f"{statistics.median(ratio):6.2f} {others['processor'] * 1e3:9.1f} "
-                f"{fixed[k] * 1e3:8.1f} {others['waiting'] * 1e3:8.1f}"
+                f"{statistics.median(ratio):6.2f} {apart[k] * 1e3:8.1f} "
+                f"{fixed[k] * 1e3:8.1f} {waiting * 1e3:8.1f}"
             )
         gains = [a / b for a, b in zip(found["at the end"], found["buckets"], strict=True)]
         low, middle, high = statistics.quantiles(gains, n=4)
