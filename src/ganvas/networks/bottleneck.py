@@ -26,6 +26,7 @@ from ganvas.networks.base import (
 )
 from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Norm, halvings, image_shape, norm
+from ganvas.networks.upsampling import Growing, Upsampling, deconvolution, resize_convolution
 from ganvas.nn import initialise, sn
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class _Bottleneck(Settings):
         return [BottleneckBlock(channels, channels, "none", self.norm) for _ in range(count)]
 
 
-class BottleneckGenerator(_Bottleneck, GeneratorSettings):
+class BottleneckGenerator(_Bottleneck, Upsampling, GeneratorSettings):
     """Settings of the generator; labels join z as one-hot weights."""
 
     def build(
@@ -101,15 +102,27 @@ class BottleneckBlock(nn.Module):
 
     The 3×3 convolution resizes, by a stride. The shortcut is then a strided 1×1 convolution, or,
     going up, a 1×1 convolution to four times the channels, which become 2×2 squares of pixels.
+    With another up-sampler than the published one, ``grow``, the shortcut's pixels are repeated.
     """
 
-    def __init__(self, inputs: int, outputs: int, resample: Resample, norm_name: Norm) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        resample: Resample,
+        norm_name: Norm,
+        grow: Growing = deconvolution,
+    ) -> None:
         super().__init__()
         narrow, slim = inputs // 2, outputs // 2
         self.reduce = nn.Conv2d(inputs, narrow, 1)
         if resample == "up":
-            self.mix = nn.ConvTranspose2d(narrow, slim, 3, 2, padding=1, output_padding=1)
-            self.shortcut = nn.Sequential(nn.Conv2d(inputs, 4 * outputs, 1), nn.PixelShuffle(2))
+            self.mix = grow(narrow, slim, 3)
+            self.shortcut = (
+                nn.Sequential(nn.Conv2d(inputs, 4 * outputs, 1), nn.PixelShuffle(2))
+                if grow is deconvolution
+                else resize_convolution(inputs, outputs, 1)
+            )
         elif resample == "down":
             self.mix = nn.Conv2d(narrow, slim, 3, 2, padding=1)
             self.shortcut = nn.Conv2d(inputs, outputs, 1, 2)
@@ -139,9 +152,11 @@ class BottleneckGeneratorNet(Generator):
         self.start = (config.channels(top), shape[1] >> top, shape[2] >> top)
         self.project = nn.Linear(latent + classes, math.prod(self.start))
         blocks = config.stage(top)
+        growing = config.growing(top, deconvolution)[::-1]  # to each level
         for level in range(top - 1, -1, -1):
             wide, slim = config.channels(level + 1), config.channels(level)
-            blocks += [BottleneckBlock(wide, slim, "up", config.norm), *config.stage(level)]
+            up = BottleneckBlock(wide, slim, "up", config.norm, growing[level])
+            blocks += [up, *config.stage(level)]
         self.blocks = nn.Sequential(*blocks)
         self.last = nn.Conv2d(config.channels(0), shape[0], 1)
         initialise(self.project, "glorot")

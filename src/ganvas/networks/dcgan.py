@@ -30,6 +30,7 @@ from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import (
     Block,
     Down,
+    Halving,
     Norm,
     Size,
     Up,
@@ -38,6 +39,7 @@ from ganvas.networks.convolutional import (
     norm,
     normalise,
 )
+from ganvas.networks.upsampling import Upsampling, deconvolution
 from ganvas.nn import Activation, Init, activation, fan, initialise, lipschitz, sn
 
 if TYPE_CHECKING:
@@ -106,7 +108,7 @@ class _Ladder(Settings):
         return nn.Conv2d(inputs, outputs, 3, 1, 1, bias=self.biased)
 
 
-class DCGANGenerator(_Ladder, GeneratorSettings):
+class DCGANGenerator(_Ladder, Upsampling, GeneratorSettings):
     """Settings of the generator.
 
     Attributes:
@@ -144,6 +146,7 @@ class DCGANCritic(_Ladder):
 
     Attributes:
         norm_first: whether the layer next to the image is normalised, too.
+        first_layer: how the first convolution that halves does so; all others by their stride.
         labels: how labels enter, if there are any; "concat" as constant maps beside the image.
         head_bias: whether the score has a bias, if other layers have one; losses of differences
             of scores do not see it.
@@ -152,6 +155,7 @@ class DCGANCritic(_Ladder):
 
     activation: Activation = "leaky_relu"
     norm_first: bool = False
+    first_layer: Halving = "stride"
     labels: LabelUse = "concat"
     head_bias: bool = True
     spectral: bool = False
@@ -187,11 +191,13 @@ class DCGANGeneratorNet(Generator):
         self.by_unit = config.projection_norm == "unit"
         self.project_norm = norm(config.norm, units if self.by_unit else self.start[0], tables)
         self.act = activation(config.activation, config.slope)
+        grow = config.growing(top, deconvolution)[::-1]  # to each level
         blocks: list[Block] = []
         for level in range(top, -1 if config.full_resolution else 0, -1):
             width = config.channels(level)
             if level < top:
-                up = Up(channels, width * doubled, config.kernel, sizes[level], config.biased)
+                to, maps = sizes[level], width * doubled
+                up = Up(channels, maps, config.kernel, to, config.biased, grow[level])
                 blocks.append(config.block(up, width, config.norm, tables))
             for _ in range(config.extra if level else config.full_extra):
                 same = config.same(width, width * doubled)
@@ -201,7 +207,7 @@ class DCGANGeneratorNet(Generator):
         self.last = (
             config.same(channels, shape[0])
             if config.full_resolution
-            else Up(channels, shape[0], config.kernel, sizes[0], config.biased)
+            else Up(channels, shape[0], config.kernel, sizes[0], config.biased, grow[0])
         )
         self.output = OutputUnit(config.output)
         initialise(self, config.init, config.init_scale)
@@ -238,8 +244,9 @@ class DCGANDiscriminatorNet(Discriminator):
                 same = config.same(channels, config.width * doubled)
                 blocks.append(config.block(same, config.width, config.norm))
         for level in range(1, len(sizes)):
-            width = config.channels(level)
-            down = Down(channels, width * doubled, config.kernel, sizes[level - 1], config.biased)
+            width, maps = config.channels(level), config.channels(level) * doubled
+            how: Halving = "stride" if level > 1 else config.first_layer
+            down = Down(channels, maps, config.kernel, sizes[level - 1], config.biased, how)
             blocks.append(config.block(down, width, config.norm if blocks else first))
             for _ in range(config.extra):
                 same = config.same(width, width * doubled)

@@ -29,6 +29,7 @@ from ganvas.networks.base import (
 )
 from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Size, image_shape
+from ganvas.networks.upsampling import Upsampling, resize_convolution
 from ganvas.nn import (
     Growth,
     MinibatchDeviation,
@@ -108,7 +109,7 @@ class _Progressive(Settings):
                 initialise(child, "he")
 
 
-class ProgressiveGenerator(_Progressive, GeneratorSettings):
+class ProgressiveGenerator(_Progressive, Upsampling, GeneratorSettings):
     """Settings of the generator.
 
     Attributes:
@@ -183,12 +184,13 @@ class ProgressiveGeneratorNet(Generator):
         self.first = nn.Sequential(
             *convolution(spread), *convolution(nn.Conv2d(widths[0], widths[0], 3, padding=1))
         )
+        growing = config.growing(len(widths) - 1, resize_convolution)
         self.blocks = nn.ModuleList(
             nn.Sequential(
-                *convolution(nn.Conv2d(few, many, 3, padding=1)),
+                *convolution(grow(few, many, 3)),
                 *convolution(nn.Conv2d(many, many, 3, padding=1)),
             )
-            for few, many in pairwise(widths)
+            for (few, many), grow in zip(pairwise(widths), growing, strict=True)
         )
         self.to_image = nn.ModuleList(nn.Conv2d(width, shape[0], 1) for width in widths)
         self.growth = Growth()
@@ -200,7 +202,7 @@ class ProgressiveGeneratorNet(Generator):
         h = self.first(self.normalise(self.with_one_hot(z, y))[:, :, None, None])
         before = h
         for block in self.blocks[:level]:
-            before, h = h, block(upsample_nearest(h))
+            before, h = h, block(h)
         image = self.to_image[level](h)
         if not level or alpha == 1:
             return image

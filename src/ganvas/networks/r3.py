@@ -36,7 +36,8 @@ from ganvas.networks.base import (
 )
 from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Size, image_shape, ladder
-from ganvas.nn import BilinearDown, BilinearUp, lipschitz, lookup
+from ganvas.networks.upsampling import Growing, Upsampling
+from ganvas.nn import BilinearDown, BilinearUp, initialise, lipschitz, lookup
 
 if TYPE_CHECKING:
     from ganvas.data.domain import Domain
@@ -98,7 +99,7 @@ class _R3(Settings):
         return nn.Sequential(*(R3Block(channels, self, levels) for _ in range(self.blocks)))
 
 
-class R3Generator(_R3, GeneratorSettings):
+class R3Generator(_R3, Upsampling, GeneratorSettings):
     """Settings of the generator.
 
     Attributes:
@@ -169,8 +170,9 @@ class R3GeneratorNet(Generator):
         self.weigh = _linear(latent + (config.embedding if classes else 0), widths[0])
         self.basis = nn.Parameter(torch.randn(widths[0], *start))
         levels: list[nn.Module] = [config.residual(widths[0], len(widths))]
-        for narrow, wide in pairwise(widths):
-            levels += [_change(narrow, wide), BilinearUp(), config.residual(wide, len(widths))]
+        growing = config.growing(len(widths) - 1, _published)
+        for (narrow, wide), grow in zip(pairwise(widths), growing, strict=True):
+            levels += [*_doubling(narrow, wide, grow), config.residual(wide, len(widths))]
         self.levels = nn.Sequential(*levels)
         self.last = _conv(widths[-1], shape[0], 1)
 
@@ -214,6 +216,20 @@ class R3DiscriminatorNet(Discriminator):
     def lipschitz(self) -> float:
         """Return the product of the bounds of all parts; padding adds nothing."""
         return math.prod(map(lipschitz, (self.first, self.levels, self.basis, self.head)))
+
+
+def _published(inputs: int, outputs: int, kernel: int, *, bias: bool = True) -> nn.Module:
+    """Return R3GAN's bilinear doubling, which follows a change of channels."""
+    return BilinearUp()
+
+
+def _doubling(inputs: int, outputs: int, grow: Growing) -> list[nn.Module]:
+    """Return the two layers between levels: a change of channels and a doubling, or both in one."""
+    if grow is _published:
+        return [_change(inputs, outputs), BilinearUp()]
+    layer = grow(inputs, outputs, 3, bias=False)
+    initialise(layer, "glorot")
+    return [layer, nn.Identity()]
 
 
 def _change(inputs: int, outputs: int) -> nn.Module:

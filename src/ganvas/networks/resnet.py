@@ -31,6 +31,7 @@ from ganvas.networks.base import (
 )
 from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Norm, halvings, image_shape, norm, normalise
+from ganvas.networks.upsampling import Growing, Upsampling, resize_convolution
 from ganvas.nn import downsample_average, initialise, lipschitz, lookup, sn, upsample_nearest
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class _Residual(Settings):
         return list(self.widths)
 
 
-class ResNetGenerator(_Residual, GeneratorSettings):
+class ResNetGenerator(_Residual, Upsampling, GeneratorSettings):
     """Settings of the generator: 4×4, then one block for each doubling.
 
     Attributes:
@@ -152,6 +153,7 @@ class ResidualBlock(nn.Module):
         classes: of conditional batch norms.
         first_bias: whether the first convolution has a bias.
         raw: leave out the first norm and ReLU: the block that sees the image.
+        grow: what doubles together with the first convolution; the shortcut's pixels are repeated.
     """
 
     def __init__(
@@ -164,13 +166,18 @@ class ResidualBlock(nn.Module):
         classes: int = 0,
         first_bias: bool = True,
         raw: bool = False,
+        grow: Growing = resize_convolution,
     ) -> None:
         super().__init__()
         self.resample: Resample = resample
         self.raw = raw
         hidden = outputs if raw or resample == "up" else inputs
         self.norm1 = norm("none" if raw else norm_name, inputs, classes)
-        self.conv1 = nn.Conv2d(inputs, hidden, 3, padding=1, bias=first_bias)
+        self.conv1 = (
+            grow(inputs, hidden, 3, bias=first_bias)
+            if resample == "up"
+            else nn.Conv2d(inputs, hidden, 3, padding=1, bias=first_bias)
+        )
         self.norm2 = norm(norm_name, hidden, classes)
         self.conv2 = nn.Conv2d(hidden, outputs, 3, padding=1)
         changes = inputs != outputs or resample != "none"
@@ -184,7 +191,7 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return (N, outputs, …) at the new size; labels reach conditional norms."""
         h = x if self.raw else F.relu(normalise(self.norm1, x, y))
-        h = self.conv1(upsample_nearest(h) if self.resample == "up" else h)
+        h = self.conv1(h)
         h = self.conv2(F.relu(normalise(self.norm2, h, y)))
         if self.resample == "down":
             h, x = downsample_average(h), downsample_average(x)
@@ -197,10 +204,11 @@ class ResidualBlock(nn.Module):
 
         Doubling repeats each pixel four times (norm 2), and averages of four halve the norm.
         """
-        resampled = {"none": 1.0, "up": 2.0, "down": 0.5}[self.resample]
+        halved = 0.5 if self.resample == "down" else 1.0
         parts = (self.norm1, self.conv1, self.norm2, self.conv2)
         shortcut = 1.0 if self.shortcut is None else lipschitz(self.shortcut)
-        return resampled * (math.prod(lipschitz(part) for part in parts) + shortcut)
+        doubled = 2.0 if self.resample == "up" else 1.0
+        return halved * (math.prod(map(lipschitz, parts)) + doubled * shortcut)
 
 
 class ResNetGeneratorNet(Generator):
@@ -214,6 +222,7 @@ class ResNetGeneratorNet(Generator):
         widths = config.given(ups + 1) if config.widths else config.channels(ups + 1)[::-1]
         self.start = (widths[0], shape[1] >> ups, shape[2] >> ups)
         self.project = nn.Linear(latent, math.prod(self.start))
+        growing = config.growing(ups, resize_convolution)
         self.blocks = nn.ModuleList(
             ResidualBlock(
                 inputs,
@@ -222,8 +231,9 @@ class ResNetGeneratorNet(Generator):
                 norm_name=config.norm,
                 classes=classes,
                 first_bias=config.first_bias,
+                grow=grow,
             )
-            for inputs, outputs in pairwise(widths)
+            for (inputs, outputs), grow in zip(pairwise(widths), growing, strict=True)
         )
         self.norm = norm(config.norm, widths[-1])
         self.last = nn.Conv2d(widths[-1], shape[0], 3, padding=1)
