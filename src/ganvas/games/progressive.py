@@ -145,7 +145,7 @@ class Progressive(Adversarial[ProgressiveConfig]):
         """Return images (N, C, H, W) in the size of a level."""
         return self.spec.domain.resized(x, self.sizes[level])
 
-    def begin(self, data: Feed) -> None:
+    def vet(self) -> None:
         """Refuse networks that have grown to another level than ``game.growing.grown`` says.
 
         Raises:

@@ -139,6 +139,16 @@ class Game(nn.Module, Generic[C]):
         self.spec = spec
         self.conditions = NONE
 
+    def vet(self) -> None:
+        """Refuse a new run with networks that do not fit the settings, before anything is written.
+
+        Networks were taken over from another run by now, if there is one; by default nothing is
+        refused.
+
+        Raises:
+            UsageError: they do not fit; the message says what to set.
+        """
+
     def begin(self, data: Feed) -> None:
         """Do what is done once before the first round, after networks were taken over from a run.
 
