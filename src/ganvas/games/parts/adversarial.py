@@ -364,8 +364,8 @@ def chosen(conditional: bool | list[str], spec: DataSpec) -> Conditions:
     there = spec.conditions
     if not there:
         raise UsageError(
-            f"game.conditional={str(conditional).lower()} needs labels, but {spec.name} has none, or "
-            "data.labels=false leaves them out; give one sub-folder per class, or train with "
+            f"game.conditional={str(conditional).lower()} needs labels, but {spec.name} has none, "
+            "or data.labels=false leaves them out; give one sub-folder per class, or train with "
             "game.conditional=false"
         )
     if conditional is True:

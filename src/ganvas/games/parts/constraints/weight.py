@@ -25,7 +25,7 @@ class Weight(Constraint):
         refuse_spectral(network, "weight")
         if any(isinstance(layer, Equalised) for layer in network.modules()):
             raise UsageError(
-                "game.constraint.kind=weight gives weights a length of their own, which an equalised "
-                "rate does, too; set game.discriminator.equalised=false"
+                "game.constraint.kind=weight gives weights a length of their own, which an "
+                "equalised rate does, too; set game.discriminator.equalised=false"
             )
         weight_norm(network)
