@@ -53,6 +53,11 @@ def read_labelled(path: Path, model: Model) -> tuple[Array, Array | None]:
     return items.x, items.get("label")
 
 
+def read_splits(path: Path, model: Model, verb: str = "") -> Collection:
+    """Return all splits of items in data units, of the model's shape, with their classes."""
+    return _read(path, model.read_by(verb), labels=True)
+
+
 def read_graph(name: str, model: Model) -> tuple[items.Items, Pairs]:
     """Return the nodes and links of a graph for a model of graphs.
 

@@ -63,6 +63,7 @@ from ganvas.nn.spectral import (
     spectral_norm,
 )
 from ganvas.nn.sphere import HypersphericalUniform, geodesic, to_front, turn_to
+from ganvas.nn.standing import Standing, estimated, standing
 from ganvas.nn.tracking import Tracking, averaged_buffers, held, set_tracking
 from ganvas.nn.twice import Twice
 from ganvas.nn.upsample import (
@@ -118,6 +119,7 @@ __all__ = [
     "SmoothStep",
     "Source",
     "SpectralNorm",
+    "Standing",
     "Tracking",
     "Twice",
     "UpConv1d",
@@ -142,6 +144,7 @@ __all__ = [
     "draws_from",
     "dropped",
     "equalised",
+    "estimated",
     "everyones",
     "exactly",
     "fan",
@@ -172,6 +175,7 @@ __all__ = [
     "singular_values",
     "sn",
     "spectral_norm",
+    "standing",
     "sum_",
     "to_front",
     "traffic",
