@@ -311,7 +311,8 @@ def _own_signs(game: type[Game], verdict: Verdict, case: Case) -> list[str]:
     """Return what the game's own numbers say for a verdict."""
     signs = [sign for sign in game.signs if sign.verdict == verdict]
     values = {s: latest(case.series(s.number).get(s.number, [])) for s in signs}
-    return [s.words.format(value=v) for s, v in values.items() if v is not None and v < s.below]
+    told = {s: v for s, v in values.items() if v is not None and not s.below <= v <= s.above}
+    return [sign.words.format(value=v) for sign, v in told.items()]
 
 
 RULES: list[tuple[Verdict, Rule]] = [

@@ -168,10 +168,16 @@ class Progressive(Adversarial[ProgressiveConfig]):
     # ---- what a trained model can do ------------------------------------------------------------
 
     def prior(
-        self, n: int, noise: Noise, truncation: float = 1.0, level: int | None = None
+        self,
+        n: int,
+        noise: Noise,
+        truncation: float = 1.0,
+        level: int | None = None,
+        *,
+        progress: float = 1.0,
     ) -> Tensor:
         """Return n latents; those of all levels are the same."""
-        return super().prior(n, noise, truncation)
+        return super().prior(n, noise, truncation, progress=progress)
 
     @contextmanager
     def posed(self, options: Mapping[str, Any]) -> Yields[None]:

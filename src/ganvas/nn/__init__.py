@@ -1,6 +1,7 @@
 """Layers: what every network is built from. They know tensors, never networks, data or games."""
 
 from ganvas.nn.arithmetic import Arithmetic, arrange, choose
+from ganvas.nn.attention import SelfAttention
 from ganvas.nn.axial import Axial, Draw, Gradient
 from ganvas.nn.bessel import (
     log_bessel,
@@ -62,6 +63,14 @@ from ganvas.nn.spectral import (
     sn,
     spectral_norm,
 )
+from ganvas.nn.spectrum import (
+    Triplets,
+    clamp_largest_,
+    largest,
+    off_diagonal,
+    raw_matrices,
+    top_singular,
+)
 from ganvas.nn.sphere import HypersphericalUniform, geodesic, to_front, turn_to
 from ganvas.nn.standing import Standing, estimated, standing
 from ganvas.nn.tracking import Tracking, averaged_buffers, held, set_tracking
@@ -115,12 +124,14 @@ __all__ = [
     "Resize",
     "RowTable",
     "RunningMean",
+    "SelfAttention",
     "Shuffle",
     "SmoothStep",
     "Source",
     "SpectralNorm",
     "Standing",
     "Tracking",
+    "Triplets",
     "Twice",
     "UpConv1d",
     "UpConv2d",
@@ -138,6 +149,7 @@ __all__ = [
     "blend",
     "box_kernel",
     "choose",
+    "clamp_largest_",
     "downsample_average",
     "drawing",
     "drawing_whole",
@@ -159,6 +171,7 @@ __all__ = [
     "hold_still",
     "initialise",
     "kinds_apart",
+    "largest",
     "layers_of",
     "lipschitz",
     "log_bessel",
@@ -166,9 +179,11 @@ __all__ = [
     "log_sphere_area",
     "lookup",
     "mean_resultant_length",
+    "off_diagonal",
     "one_hot",
     "orthonormality",
     "rank",
+    "raw_matrices",
     "round_inside",
     "set_tracking",
     "settled",
@@ -178,6 +193,7 @@ __all__ = [
     "standing",
     "sum_",
     "to_front",
+    "top_singular",
     "traffic",
     "turn_to",
     "unrounded",

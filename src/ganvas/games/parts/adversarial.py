@@ -270,9 +270,12 @@ class Adversarial(Game[C]):
 
     def latents(self, real: Batch, turn: Turns) -> Batch:
         """Return fresh z for the generator's turn, with conditions as `Labels` has them."""
-        return self.drawn(real, turn.noise, self.labels.generator, self.generator_batch)
+        rule, copies = self.labels.generator, self.generator_batch
+        return self.drawn(real, turn.noise, rule, copies, turn.progress)
 
-    def drawn(self, real: Batch, noise: Noise, rule: Rule, copies: int = 1) -> Batch:
+    def drawn(
+        self, real: Batch, noise: Noise, rule: Rule, copies: int = 1, progress: float = 1.0
+    ) -> Batch:
         """Return fresh z, with conditions, for ``copies`` fakes per real sample.
 
         Args:
@@ -280,9 +283,10 @@ class Adversarial(Game[C]):
             noise: where z comes from.
             rule: where conditions come from.
             copies: fakes for each real sample.
+            progress: share of the horizon that is played, on which the law of z may depend.
         """
         n = copies * len(real)
-        z = self.prior(n, noise)
+        z = self.prior(n, noise, progress=progress)
         if not self.conditions:
             given = dict[str, Tensor]()
         elif rule == "uniform":
@@ -299,13 +303,16 @@ class Adversarial(Game[C]):
     @torch.no_grad()
     def fakes(self, real: Batch, turn: Turns) -> Batch:
         """Return fresh fakes for the judge's turn, as many as real samples, without gradient."""
-        return self.generate(self.drawn(real, turn.noise, self.labels.fakes))
+        rule = self.labels.fakes
+        return self.generate(self.drawn(real, turn.noise, rule, progress=turn.progress))
 
     # ---- what a trained model can do ------------------------------------------------------------
 
-    def prior(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
+    def prior(
+        self, n: int, noise: Noise, truncation: float = 1.0, *, progress: float = 1.0
+    ) -> Tensor:
         """Return n latents; below 1, ``truncation`` draws them towards the middle of the prior."""
-        z = self.latent.draw(n, noise)
+        z = self.latent.draw(n, noise, progress)
         middle = self.latent.centre
         return z if truncation == 1 else middle + truncation * (z - middle)
 
