@@ -8,7 +8,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganvas.model import Model
 
 Row = dict[str, Any]
 
@@ -33,6 +36,17 @@ def trained(recipe: str, folder: Path, overrides: list[str]) -> Row:
         "environment": environment,
         "commit": commit(),
     }
+
+
+def trained_model(recipe: str, folder: Path, words: list[str]) -> Model:
+    """Return the model in a folder; train it by a recipe, on one thread, if there is none."""
+    from ganvas.model import load
+
+    if not (folder / "model").is_dir():
+        quiet = ("train.threads=1", "evaluate.at_end=false", "train.watch_every=0")
+        command = (sys.executable, "-m", "ganvas", "train", recipe, "--out", str(folder))
+        subprocess.run([*command, *quiet, *words], check=True, stdout=subprocess.DEVNULL)
+    return load(folder, device="cpu")
 
 
 def commit() -> str:

@@ -495,7 +495,10 @@ class Own(Game):
     """A game of one's own with a sign and a remedy of its own."""
 
     system = "a:B"
-    signs = (Sign("own/peace", 0.5, "collapsed", "peace is down to {value:.1f}"),)
+    signs = (
+        Sign("own/peace", "collapsed", "peace is down to {value:.1f}", below=0.5),
+        Sign("own/war", "collapsed", "war is up to {value:.1f}", above=2.0),
+    )
     advice: ClassVar[dict[str, Any]] = {
         "unsaturate": lambda _: Remedy("talking", ("game.talks=2",))
     }
@@ -506,7 +509,10 @@ def test_a_game_brings_its_own_signs_and_remedies() -> None:
     assert found.verdict == "collapsed"
     assert found.evidence == ["peace is down to 0.3"]
     assert found.remedies[0] == Remedy("talking", ("game.talks=2",))
-    assert judged(log(5000, own__peace=0.7), GOOD, CLOUD, game=Own).verdict == "healthy"
+    found = judged(log(5000, own__peace=0.7, own__war=3.0), GOOD, CLOUD, game=Own)
+    assert found.evidence == ["war is up to 3.0"]
+    calm = log(5000, own__peace=0.7, own__war=1.0)
+    assert judged(calm, GOOD, CLOUD, game=Own).verdict == "healthy"
 
 
 def test_the_expert_system_names_no_system() -> None:

@@ -16,6 +16,8 @@ MLP = {"kind": "mlp", "widths": [16, 16]}
 DCGAN = {"kind": "dcgan", "width": 4, "stages": 2}
 RESNET = {"kind": "resnet", "width": 8}
 GROWING = {"kind": "progressive", "maps": 16, "max_maps": 4}
+BIG = {"kind": "biggan", "width": 1}
+DEEP = {"kind": "biggan_deep", "width": 1}
 R3 = {"kind": "r3", "width": 8, "group_width": 4}
 
 
@@ -171,6 +173,17 @@ CASES: dict[str, Case] = {
         growing={"fade": 0.016, "rest": 0.008},
         accumulate=2,
         conditional=True,
+    ),
+    "biggan digits": case(
+        "biggan",
+        digits8,
+        BIG,
+        generator=BIG | {"shared": 4, "attention": [8]},
+        discriminator=BIG | {"attention": [4]},
+        monitor_every=2,
+    ),
+    "biggan-deep digits": case(
+        "biggan-deep", digits8, DEEP, discriminator=DEEP | {"dropout": 0.2}, conditional=False
     ),
     "svgae vmf": graph_autoencoder(latent={"kind": "vmf", "dim": 3}),
     "svgae normal, last": graph_autoencoder(latent={"kind": "normal", "dim": 3}, keep="last"),

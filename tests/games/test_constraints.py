@@ -15,7 +15,14 @@ from ganvas.games.parts.constraints.orthonormal import Orthonormal
 from ganvas.games.parts.constraints.spectral import Spectral
 from ganvas.games.parts.constraints.sphere import Sphere
 from ganvas.games.parts.constraints.weight import Weight
-from ganvas.nn import BatchNorm, LayerNorm, orthonormality, singular_values, weight_norm
+from ganvas.nn import (
+    BatchNorm,
+    LayerNorm,
+    equalised,
+    orthonormality,
+    singular_values,
+    weight_norm,
+)
 from tests.games.tables import TINY, judge_learns, play, rounds
 
 
@@ -93,6 +100,11 @@ def test_weight_normalisation_starts_as_the_same_network():
     Weight().install(critic)
     torch.testing.assert_close(critic(x), before)
     assert len(list(critic[0].parameters())) == 3  # bias, lengths, directions
+
+
+def test_weight_normalisation_does_not_go_with_an_equalised_rate():
+    with pytest.raises(UsageError, match=r"kind=weight .*game\.discriminator\.equalised=false"):
+        Weight().install(equalised(network()))
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,15 @@ def test_hinge_optimum_on_a_discrete_law_is_twice_one_minus_tv():
     assert all(loss(f) >= 1 - 1e-6 for f in others)
 
 
+def test_a_hinge_margin_scales_the_game():
+    real, fake = tensor([2.0, 0.5]), tensor([-2.0, 0.5])
+    wide = Hinge(margin=3.0)
+    assert wide.discriminator(3 * real, 3 * fake) == 3 * Hinge().discriminator(real, fake)
+    assert wide.discriminator(tensor([3.0]), tensor([-3.0])) == 0
+    told, plain = estimates(wide, 3 * real, 3 * fake), estimates(Hinge(), real, fake)
+    assert told["estimate/tv"].item() == pytest.approx(plain["estimate/tv"].item())
+
+
 def test_wasserstein_hand_values():
     real, fake = tensor([1.0, 3.0]), tensor([0.0, 1.0])
     loss = Wasserstein()

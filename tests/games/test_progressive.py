@@ -287,6 +287,7 @@ def test_a_shorter_run_goes_on_growing(tmp_path: Path) -> None:
         kept.sample(1, level=16)
     with pytest.raises(UsageError, match=r"grown to 8 pixels: set game.growing.grown=8 to grow on"):
         train(tmp_path / "lost", start_from=small)
+    assert not (tmp_path / "lost").exists()
     train(large, "game.growing.grown=8", "train.stop_at=1", start_from=small)
     rows = [row for row in RunFolder.open(large).rows() if "event" not in row]
     assert [(row["stage"], row["growth/alpha"]) for row in rows] == [("16x16 fade-in", 0.0)]

@@ -101,7 +101,9 @@ def test_what_is_no_recipe_is_said_to_be_none(tmp_path: Path, content: bytes) ->
         ("a: " + "9" * 5000, "line 1: 99999999999999999999… is too large for a whole number"),
         ("a: 9223372036854775808", "too large for a whole number"),
         ("a: 1\nb: 2\na: 3", "line 3: a is there twice"),
-        ("1: 2", "line 1: expected a name as key, got 1"),
+        ("1.5: 2", "line 1: expected a name as key, got 1.5"),
+        ("true: 2", "line 1: expected a name as key, got True"),
+        ('8: 2\n"8": 3', "line 2: 8 is there twice"),
         ("? [a]\n: 2", "expected a name as key, got ['a']"),
         ("a: \x00", "not valid YAML"),
     ],
@@ -119,6 +121,10 @@ def test_aliases_of_aliases_do_not_fill_the_memory() -> None:
     with pytest.raises(UsageError, match="more than 100,000 values by its aliases"):
         parse("\n".join(lines), "it")
     assert parse("\n".join(lines[:2]), "it")["a1"] == [[1] * 10] * 10
+
+
+def test_a_whole_number_as_key_is_its_digits() -> None:
+    assert parse("{8: 4, 010: 2}", "it") == {"8": 4, "10": 2}
 
 
 def test_whole_numbers_are_decimal() -> None:

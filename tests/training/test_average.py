@@ -87,3 +87,17 @@ def test_averaged_slim_norms_are_free_of_their_start(momentum: float) -> None:
         found = norm.statistics()
         torch.testing.assert_close(found[0], mean, rtol=1e-3, atol=1e-6)
         torch.testing.assert_close(found[1], var, rtol=0, atol=5e-5)
+
+
+def test_before_its_start_the_average_is_the_last_iterate_and_then_exactly_a_mean() -> None:
+    network = nn.Linear(2, 1, bias=False)
+    average = MovingAverage([network], Average(half_life=0.1, ramp_up=0, start=1.0))
+    for seen, weights in ((500, [1.0, 5.0]), (1000, [2.0, -3.0])):
+        network.weight.data[0] = torch.tensor(weights)
+        average.update(50, seen, 0.0)
+        assert torch.equal(average.values[0], network.weight)
+    network.weight.data[0] = torch.tensor([4.0, 1.0])
+    average.update(50, 1050, 0.0)
+    d = 0.5 ** (50 / 100)
+    wanted = d * torch.tensor([[2.0, -3.0]]) + (1 - d) * torch.tensor([[4.0, 1.0]])
+    torch.testing.assert_close(average.values[0], wanted)

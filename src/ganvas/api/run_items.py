@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ganvas.data.items import Collection
 from ganvas.data.open import open_data
 from ganvas.data.source import REFERENCE, Source
 from ganvas.data.spec import AnyArray
@@ -47,6 +48,20 @@ def both_items(run: str | Path, game: Own = None) -> tuple[AnyArray, AnyArray | 
     source = _source(run, game)
     last = source.splits[-1]
     return source.known.x, None if last in ("train", REFERENCE) else source.items(last).x
+
+
+def labelled_items(run: str | Path, game: Own = None) -> Collection:
+    """Return all splits of a run's data with all their fields, also of those trained without.
+
+    Raises:
+        UsageError: there is no run, or its data are gone.
+    """
+    settings = load_recipe(RunFolder.open(Path(run)).path / CONFIG, game=game).data
+    source = open_data(settings.model_copy(update={"labels": True}))
+    last = source.splits[-1]
+    held_out = {} if last in ("train", REFERENCE) else {"test": source.items(last)}
+    names = tuple(source.spec.class_names)
+    return Collection(source.spec.name, {"train": source.known, **held_out}, names)
 
 
 def _source(run: str | Path, game: Own) -> Source:

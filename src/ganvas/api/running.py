@@ -174,6 +174,7 @@ def _run(
         if start:
             notes = _unused_classes(game, source, recipe.data.source)
             notes += take_over(game, Path(start.source)) if start.source else []
+            game.vet()
         recipe, told = settled(asked, game, goes_on=start is None)
         refuse_too_large(recipe, source, game)
         if recipe.train.compile:

@@ -36,17 +36,6 @@ def read_items(path: Path, model: Model, verb: str = "") -> Array:
     return _read(path, model.read_by(verb), labels=False).splits["train"].x
 
 
-def read_fields(path: Path, domain: Domain) -> Array:
-    """Return items of a condition in data units.
-
-    Raises:
-        UsageError: nothing is there, or it is none of that kind.
-    """
-    found = domain.taken(_read(path, domain.as_read, labels=False).splits["train"].x)
-    domain.check(found)
-    return found
-
-
 def read_named(path: Path, model: Model, verb: str = "") -> tuple[Array, Sequence[str]]:
     """Return items as `read_items` does, and their files' names, or else their numbers."""
     found = _read(path, model.read_by(verb), labels=False)
@@ -62,6 +51,11 @@ def read_labelled(path: Path, model: Model) -> tuple[Array, Array | None]:
     splits = _read(path, model.read_by("encode"), labels=True).splits
     items = splits.get("test", splits["train"])
     return items.x, items.get("label")
+
+
+def read_splits(path: Path, model: Model, verb: str = "") -> Collection:
+    """Return all splits of items in data units, of the model's shape, with their classes."""
+    return _read(path, model.read_by(verb), labels=True)
 
 
 def read_graph(name: str, model: Model) -> tuple[items.Items, Pairs]:

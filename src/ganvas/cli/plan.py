@@ -14,6 +14,7 @@ from ganvas.config import Schedule, Settings
 from ganvas.data.memory import amount
 from ganvas.data.open import open_data
 from ganvas.data.source import Source
+from ganvas.diagnosis.overlaps import uneven_layers
 from ganvas.duration import duration
 from ganvas.play import Game, Player, Stage, build
 from ganvas.recipes import Recipe
@@ -41,6 +42,7 @@ def plan(recipe: Recipe) -> str:
         table(players, ("player", "network", "parameters", "optimiser")),
         "",
         *notes,
+        *(f"warning: {line}" for line in uneven_layers(game)),
         *_memory(recipe, source, found, before, device),
         *_time(recipe, source, game, found, device),
     ]

@@ -31,7 +31,7 @@ class ALI(Joint[ALIConfig]):
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one step of D, then one of G and E together (ALI, Algorithm 1)."""
         x = data.next().x
-        z = self.latent.draw(len(x), turn.noise)
+        z = self.latent.draw(len(x), turn.noise, turn.progress)
         with torch.no_grad():
             x_g, z_e = self.generator(z), self.draw(x, turn.noise)
         with turn("discriminator") as discriminator:

@@ -150,7 +150,8 @@ class MemoryGAN(Adversarial[MemoryGANConfig]):
         """Play one iteration of Algorithm 1: the query network, the memory, the generator."""
         for real in data.take(self.discriminator_steps):
             real = self.jittered(real, turn)
-            z = self.drawn(real, turn.noise, self.labels.fakes)  # c ~ P(c|v=1), [K_c, z]
+            rule = self.labels.fakes
+            z = self.drawn(real, turn.noise, rule, progress=turn.progress)  # c ~ P(c|v=1), [K_c, z]
             with turn("discriminator") as discriminator:
                 with torch.no_grad():
                     fake = self.generate(z)
@@ -236,7 +237,13 @@ class MemoryGAN(Adversarial[MemoryGANConfig]):
         return self.memory.draw(noise.uniform(n).to(self.memory.keys.device))
 
     def prior(
-        self, n: int, noise: Noise, truncation: float = 1.0, slot: int | None = None
+        self,
+        n: int,
+        noise: Noise,
+        truncation: float = 1.0,
+        slot: int | None = None,
+        *,
+        progress: float = 1.0,
     ) -> Tensor:
         """Return n latents [K_c, z]; below 1, ``truncation`` draws z towards the middle.
 
@@ -244,7 +251,7 @@ class MemoryGAN(Adversarial[MemoryGANConfig]):
             UsageError: there is no such ``slot``, or it holds no real samples.
             GanvasError: this generator is given no slots.
         """
-        z = self.latent.draw(n, noise)
+        z = self.latent.draw(n, noise, progress)
         if truncation != 1:
             z = self.latent.centre + truncation * (z - self.latent.centre)
         if slot is not None:

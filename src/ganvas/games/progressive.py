@@ -40,7 +40,7 @@ from ganvas.networks.progressive import (
     ProgressiveGenerator,
     ProgressiveGeneratorNet,
 )
-from ganvas.play import Adam, OptimiserConfig, Stage, Turns
+from ganvas.play import Adam, Noise, OptimiserConfig, Stage, Turns
 
 
 class ProgressiveConfig(AdversarialConfig):
@@ -145,7 +145,7 @@ class Progressive(Adversarial[ProgressiveConfig]):
         """Return images (N, C, H, W) in the size of a level."""
         return self.spec.domain.resized(x, self.sizes[level])
 
-    def begin(self, data: Feed) -> None:
+    def vet(self) -> None:
         """Refuse networks that have grown to another level than ``game.growing.grown`` says.
 
         Raises:
@@ -166,6 +166,18 @@ class Progressive(Adversarial[ProgressiveConfig]):
         return cast(ProgressiveDiscriminatorNet, self.judge.network)
 
     # ---- what a trained model can do ------------------------------------------------------------
+
+    def prior(
+        self,
+        n: int,
+        noise: Noise,
+        truncation: float = 1.0,
+        level: int | None = None,
+        *,
+        progress: float = 1.0,
+    ) -> Tensor:
+        """Return n latents; those of all levels are the same."""
+        return super().prior(n, noise, truncation, progress=progress)
 
     @contextmanager
     def posed(self, options: Mapping[str, Any]) -> Yields[None]:

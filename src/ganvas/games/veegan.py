@@ -63,7 +63,7 @@ class VEEGAN(Joint[VEEGANConfig]):
     def round(self, data: Feed, turn: Turns) -> None:
         """Play one iteration of Algorithm 1."""
         x = data.next().x
-        z = self.latent.draw(len(x), turn.noise)
+        z = self.latent.draw(len(x), turn.noise, turn.progress)
         names = ("generator", "encoder", "discriminator")
         if not self.config.simultaneous:
             with turn("discriminator") as discriminator:
@@ -114,7 +114,7 @@ class VEEGAN(Joint[VEEGANConfig]):
         """Take one step of F alone."""
         x = data.next().x
         if self.config.pretraining_target == "latent":
-            z = self.latent.draw(len(x), turn.noise)
+            z = self.latent.draw(len(x), turn.noise, turn.progress)
             with torch.no_grad():
                 x_g = self.generator(z)
             with turn("encoder") as encoder:

@@ -17,11 +17,12 @@ from ganvas.data.batch import Batch
 from ganvas.data.domain import Domain
 from ganvas.data.graphs import tidy
 from ganvas.data.items import Items
+from ganvas.data.records import LABEL
 from ganvas.data.spec import DataSpec
 from ganvas.errors import GanvasError, UsageError, did_you_mean
 from ganvas.model.card import Provenance
 from ganvas.model.drawing import OfSamples
-from ganvas.model.labels import Labels, class_field, class_indices
+from ganvas.model.labels import Labels, class_indices
 from ganvas.networks.conditions import Given, at
 from ganvas.nn import arrange, choose, drawing, hold_still
 from ganvas.play import Game, Noise, networks_of
@@ -127,8 +128,7 @@ class Trained:
         """
         z: list[Tensor] = []
         y: list[Tensor] = []
-        game, told = self.asked(CanSample), self.sampling(**options)
-        known = {k: v for k, v in told.items() if k not in self.game.Sampling.posing}
+        game, known = self.asked(CanSample), self.sampling(**options)
         for block in range(-(-n // BLOCK)):
             noise = Noise(block_seed(seed, block))
             z.append(game.prior(BLOCK, noise, **known).cpu())
@@ -249,7 +249,7 @@ class Trained:
         """
         known = self.game.conditions
         if given or (known and (y is None or not known.classes)):
-            label = {} if y is None else {class_field(known): y}
+            label = {} if y is None else {LABEL: y}
             return self._conditions({**label, **(given or {})}, n)
         name = next(iter(known), None)
         return None if name is None or y is None else Items({name: y.numpy()}, main=name)
@@ -276,12 +276,12 @@ class Trained:
         for name, value in given.items():
             domain = known[name]
             array = domain.parse(value) if isinstance(value, str) else np.asarray(value)
-            weighed = domain.classes > 0 and array.dtype.kind == "f"  # a mixture
-            shape = (domain.classes,) if weighed else domain.array_shape
-            if array.shape == shape:
+            if array.shape == domain.array_shape:
                 array = np.repeat(array[None], n, axis=0)
-            if array.shape != (n, *shape):
-                raise UsageError(f"{name}: expected one or {n} of shape {shape}, got {array.shape}")
+            if array.shape != (n, *domain.array_shape):
+                raise UsageError(
+                    f"{name}: expected one or {n} of shape {domain.array_shape}, got {array.shape}"
+                )
             fields[name] = array
         return Items(fields, main=next(iter(fields)))
 
@@ -290,7 +290,7 @@ class Trained:
             return None
         if not self.conditional:
             raise UsageError("this model was trained without classes; leave the label out")
-        return class_indices(label, n, self.game.conditions)
+        return class_indices(label, n, self.spec)
 
     # ---- calls into the game --------------------------------------------------------------------
 

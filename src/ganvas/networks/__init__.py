@@ -18,6 +18,8 @@ from ganvas.networks.base import (
     Head,
     LabelUse,
 )
+from ganvas.networks.biggan import BigGANDiscriminator, BigGANGenerator
+from ganvas.networks.biggan_deep import BigGANDeepDiscriminator, BigGANDeepGenerator
 from ganvas.networks.bottleneck import BottleneckDiscriminator, BottleneckGenerator
 from ganvas.networks.cgan_mlp import CganMLPDiscriminator, CganMLPGenerator
 from ganvas.networks.conditions import Conditions
@@ -47,6 +49,10 @@ from ganvas.networks.vae import Classifier, Inference, Place, between, inference
 __all__ = [
     "JOINT_PRESETS",
     "PRESETS",
+    "BigGANDeepDiscriminator",
+    "BigGANDeepGenerator",
+    "BigGANDiscriminator",
+    "BigGANGenerator",
     "BottleneckDiscriminator",
     "BottleneckGenerator",
     "CganMLPDiscriminator",

@@ -24,8 +24,9 @@ from ganvas.networks.base import (
     LabelUse,
     Presets,
 )
-from ganvas.networks.conditions import NONE, Conditions, Given
+from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Norm, halvings, image_shape, norm
+from ganvas.networks.upsampling import Growing, Upsampling, deconvolution, resize_convolution
 from ganvas.nn import initialise, sn
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class _Bottleneck(Settings):
         return [BottleneckBlock(channels, channels, "none", self.norm) for _ in range(count)]
 
 
-class BottleneckGenerator(_Bottleneck, GeneratorSettings):
+class BottleneckGenerator(_Bottleneck, Upsampling, GeneratorSettings):
     """Settings of the generator; labels join z as one-hot weights."""
 
     def build(
@@ -70,7 +71,9 @@ class BottleneckGenerator(_Bottleneck, GeneratorSettings):
         Raises:
             UsageError: the data are not images of a fitting size.
         """
-        return BottleneckGeneratorNet(self, image_shape(domain, "bottleneck"), latent, conditions)
+        return BottleneckGeneratorNet(
+            self, image_shape(domain, "bottleneck"), latent, conditions.width
+        )
 
 
 class BottleneckDiscriminator(_Bottleneck, DiscriminatorSettings):
@@ -91,7 +94,7 @@ class BottleneckDiscriminator(_Bottleneck, DiscriminatorSettings):
         Raises:
             UsageError: the data are not images of a fitting size.
         """
-        return BottleneckDiscriminatorNet(self, image_shape(domain, "bottleneck"), conditions)
+        return BottleneckDiscriminatorNet(self, image_shape(domain, "bottleneck"), conditions.width)
 
 
 class BottleneckBlock(nn.Module):
@@ -99,15 +102,27 @@ class BottleneckBlock(nn.Module):
 
     The 3×3 convolution resizes, by a stride. The shortcut is then a strided 1×1 convolution, or,
     going up, a 1×1 convolution to four times the channels, which become 2×2 squares of pixels.
+    With another up-sampler than the published one, ``grow``, the shortcut's pixels are repeated.
     """
 
-    def __init__(self, inputs: int, outputs: int, resample: Resample, norm_name: Norm) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        resample: Resample,
+        norm_name: Norm,
+        grow: Growing = deconvolution,
+    ) -> None:
         super().__init__()
         narrow, slim = inputs // 2, outputs // 2
         self.reduce = nn.Conv2d(inputs, narrow, 1)
         if resample == "up":
-            self.mix = nn.ConvTranspose2d(narrow, slim, 3, 2, padding=1, output_padding=1)
-            self.shortcut = nn.Sequential(nn.Conv2d(inputs, 4 * outputs, 1), nn.PixelShuffle(2))
+            self.mix = grow(narrow, slim, 3)
+            self.shortcut = (
+                nn.Sequential(nn.Conv2d(inputs, 4 * outputs, 1), nn.PixelShuffle(2))
+                if grow is deconvolution
+                else resize_convolution(inputs, outputs, 1)
+            )
         elif resample == "down":
             self.mix = nn.Conv2d(narrow, slim, 3, 2, padding=1)
             self.shortcut = nn.Conv2d(inputs, outputs, 1, 2)
@@ -130,26 +145,24 @@ class BottleneckGeneratorNet(Generator):
     """z [, labels] → linear → 4×4 blocks → (up, blocks)… → 1×1 → tanh(x/5)."""
 
     def __init__(
-        self,
-        config: BottleneckGenerator,
-        shape: tuple[int, int, int],
-        latent: int,
-        conditions: Conditions,
+        self, config: BottleneckGenerator, shape: tuple[int, int, int], latent: int, classes: int
     ) -> None:
-        super().__init__(latent, conditions, shape)
+        super().__init__(latent, classes, shape)
         top = halvings(shape, 4)
         self.start = (config.channels(top), shape[1] >> top, shape[2] >> top)
-        self.project = nn.Linear(latent + self.classes, math.prod(self.start))
+        self.project = nn.Linear(latent + classes, math.prod(self.start))
         blocks = config.stage(top)
+        growing = config.growing(top, deconvolution)[::-1]  # to each level
         for level in range(top - 1, -1, -1):
             wide, slim = config.channels(level + 1), config.channels(level)
-            blocks += [BottleneckBlock(wide, slim, "up", config.norm), *config.stage(level)]
+            up = BottleneckBlock(wide, slim, "up", config.norm, growing[level])
+            blocks += [up, *config.stage(level)]
         self.blocks = nn.Sequential(*blocks)
         self.last = nn.Conv2d(config.channels(0), shape[0], 1)
         initialise(self.project, "glorot")
         initialise(self.last, "glorot")
 
-    def forward(self, z: Tensor, y: Given = None) -> Tensor:
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return images (N, C, H, W) for z (N, latent) and labels (N,) or (N, K)."""
         x = self.project(self.with_one_hot(z, y)).unflatten(1, self.start)
         return torch.tanh(self.last(self.blocks(x)) / 5)
@@ -159,9 +172,9 @@ class BottleneckDiscriminatorNet(Discriminator):
     """Image → 1×1 → blocks → (down, blocks)… → flatten → score/5."""
 
     def __init__(
-        self, config: BottleneckDiscriminator, shape: tuple[int, int, int], conditions: Conditions
+        self, config: BottleneckDiscriminator, shape: tuple[int, int, int], classes: int
     ) -> None:
-        super().__init__(conditions, config.labels)
+        super().__init__(classes, config.labels)
         top = halvings(shape, 4)
         self.first = nn.Conv2d(shape[0] + self.label_maps, config.channels(0), 1)
         blocks = config.stage(0)
@@ -175,7 +188,7 @@ class BottleneckDiscriminatorNet(Discriminator):
         initialise(self.head, "glorot")
         sn(self, config.spectral)
 
-    def features(self, x: Tensor, y: Given = None) -> Tensor:
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the last maps, flattened."""
         return self.blocks(self.first(self.with_label_maps(x, y))).flatten(1)
 

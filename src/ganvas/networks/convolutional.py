@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganvas.errors import UsageError
-from ganvas.networks.conditions import NONE, Conditions
-from ganvas.nn import BatchNorm, ConditionalBatchNorm, LayerNorm, lipschitz
+from ganvas.networks.upsampling import Growing, deconvolution
+from ganvas.nn import BatchNorm, ConditionalBatchNorm, LayerNorm, downsample_average, lipschitz
 
 if TYPE_CHECKING:
     from ganvas.data.domain import Domain
@@ -39,23 +39,17 @@ def image_shape(domain: Domain, family: str) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def norm(name: Norm, channels: int, conditions: Conditions = NONE) -> nn.Module:
-    """Return a normalisation layer; batch norms with conditions depend on them.
-
-    A single field of classes chooses gains and offsets from tables; of anything else, or of several
-    fields side by side, they are linear functions: 1 + A h and B h.
-    """
+def norm(name: Norm, channels: int, classes: int = 0) -> nn.Module:
+    """Return a normalisation layer; batch norms with classes are conditional on labels."""
     match name:
         case "none":
             return nn.Identity()
         case "layer":
             return LayerNorm(channels)
         case "batch":
-            if not conditions:
-                return BatchNorm(channels)
-            if conditions.classes:
-                return ConditionalBatchNorm(channels, classes=conditions.classes)
-            return ConditionalBatchNorm(channels, features=conditions.width)
+            return (
+                ConditionalBatchNorm(channels, classes=classes) if classes else BatchNorm(channels)
+            )
 
 
 def normalise(layer: nn.Module, x: Tensor, y: Tensor | None) -> Tensor:
@@ -93,33 +87,59 @@ def halvings(shape: tuple[int, int, int], to: int) -> int:
     return count
 
 
-class Down(nn.Module):
-    """Strided convolution from H×W to ⌈H/2⌉×⌈W/2⌉; odd sides are padded to even ones."""
+Halving = Literal["stride", "pool"]
+"""How a convolution halves: by its stride, or by averages of 2×2 after a stride of 1.
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, size: Size, bias: bool) -> None:
+Gradients reach every pixel alike through the second (Odena et al. 2016)."""
+
+
+class Down(nn.Module):
+    """Convolution from H×W to ⌈H/2⌉×⌈W/2⌉; odd sides are padded to even ones."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        size: Size,
+        bias: bool,
+        halving: Halving = "stride",
+    ) -> None:
         super().__init__()
         self.odd = (size[1] % 2, size[0] % 2)
-        self.conv = nn.Conv2d(inputs, outputs, kernel, 2, (kernel - 1) // 2, bias=bias)
+        # With a stride of 1 an even kernel needs one pixel more on one side.
+        self.more = 1 - kernel % 2 if halving == "pool" else 0
+        self.halving: Halving = halving
+        step = 2 if halving == "stride" else 1
+        self.conv = nn.Conv2d(inputs, outputs, kernel, step, (kernel - 1) // 2, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, outputs, ⌈H/2⌉, ⌈W/2⌉)."""
-        if any(self.odd):
-            x = F.pad(x, (0, self.odd[0], 0, self.odd[1]))
-        return self.conv(x)
+        if self.more or any(self.odd):
+            x = F.pad(x, (0, self.odd[0] + self.more, 0, self.odd[1] + self.more))
+        x = self.conv(x)
+        return downsample_average(x) if self.halving == "pool" else x
 
     def lipschitz(self) -> float:
-        """Return the convolution's bound; padding adds nothing."""
-        return lipschitz(self.conv)
+        """Return the convolution's bound; padding adds nothing, and averages of four halve it."""
+        return lipschitz(self.conv) * (0.5 if self.halving == "pool" else 1.0)
 
 
 class Up(nn.Module):
-    """Transposed convolution to exactly ``size``: what overshoots by doubling is cropped."""
+    """An up-sampler to exactly ``size``: what overshoots by doubling is cropped."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, size: Size, bias: bool) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        size: Size,
+        bias: bool,
+        grow: Growing = deconvolution,
+    ) -> None:
         super().__init__()
         self.size = size
-        padding, odd = (kernel - 1) // 2, kernel % 2
-        self.conv = nn.ConvTranspose2d(inputs, outputs, kernel, 2, padding, odd, bias=bias)
+        self.conv = grow(inputs, outputs, kernel, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, outputs, *size)."""

@@ -26,10 +26,11 @@ from ganvas.networks.base import (
     OutputUnit,
     Presets,
 )
-from ganvas.networks.conditions import NONE, Conditions, Given
+from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import (
     Block,
     Down,
+    Halving,
     Norm,
     Size,
     Up,
@@ -38,6 +39,7 @@ from ganvas.networks.convolutional import (
     norm,
     normalise,
 )
+from ganvas.networks.upsampling import Upsampling, deconvolution
 from ganvas.nn import Activation, Init, activation, fan, initialise, lipschitz, sn
 
 if TYPE_CHECKING:
@@ -96,11 +98,9 @@ class _Ladder(Settings):
             return self.width
         return min(self.width * 2 ** (level - (not self.full_resolution)), self.max_width)
 
-    def block(
-        self, conv: nn.Module, channels: int, norm_name: Norm, conditions: Conditions = NONE
-    ) -> Block:
+    def block(self, conv: nn.Module, channels: int, norm_name: Norm, classes: int = 0) -> Block:
         """Return a block around a convolution to ``channels · fan`` maps."""
-        normed = norm(norm_name, channels * fan(self.activation), conditions)
+        normed = norm(norm_name, channels * fan(self.activation), classes)
         return Block(conv, normed, activation(self.activation, self.slope))
 
     def same(self, inputs: int, outputs: int) -> nn.Conv2d:
@@ -108,14 +108,13 @@ class _Ladder(Settings):
         return nn.Conv2d(inputs, outputs, 3, 1, 1, bias=self.biased)
 
 
-class DCGANGenerator(_Ladder, GeneratorSettings):
+class DCGANGenerator(_Ladder, Upsampling, GeneratorSettings):
     """Settings of the generator.
 
     Attributes:
         projection_norm: batch norm of the projected z by "channel", or by "unit" before it is
             reshaped (the "newmu" code).
-        labels: labels join z as one-hot weights, or choose the gains of the batch norms. Conditions
-            that lie in space stand beside the maps of every level.
+        labels: labels join z as one-hot weights, or choose the gains of the batch norms.
         output: last non-linearity.
     """
 
@@ -139,7 +138,7 @@ class DCGANGenerator(_Ladder, GeneratorSettings):
         Raises:
             UsageError: the data are not images.
         """
-        return DCGANGeneratorNet(self, image_shape(domain, "dcgan"), latent, conditions)
+        return DCGANGeneratorNet(self, image_shape(domain, "dcgan"), latent, conditions.width)
 
 
 class DCGANCritic(_Ladder):
@@ -147,6 +146,7 @@ class DCGANCritic(_Ladder):
 
     Attributes:
         norm_first: whether the layer next to the image is normalised, too.
+        first_layer: how the first convolution that halves does so; all others by their stride.
         labels: how labels enter, if there are any; "concat" as constant maps beside the image.
         head_bias: whether the score has a bias, if other layers have one; losses of differences
             of scores do not see it.
@@ -155,6 +155,7 @@ class DCGANCritic(_Ladder):
 
     activation: Activation = "leaky_relu"
     norm_first: bool = False
+    first_layer: Halving = "stride"
     labels: LabelUse = "concat"
     head_bias: bool = True
     spectral: bool = False
@@ -169,73 +170,67 @@ class DCGANDiscriminator(DCGANCritic, DiscriminatorSettings):
         Raises:
             UsageError: the data are not images.
         """
-        return DCGANDiscriminatorNet(self, image_shape(domain, "dcgan"), conditions)
+        return DCGANDiscriminatorNet(self, image_shape(domain, "dcgan"), conditions.width)
 
 
 class DCGANGeneratorNet(Generator):
     """z [, labels] → linear → level S → … → level 1 (or 0) → image."""
 
     def __init__(
-        self,
-        config: DCGANGenerator,
-        shape: tuple[int, int, int],
-        latent: int,
-        conditions: Conditions,
+        self, config: DCGANGenerator, shape: tuple[int, int, int], latent: int, classes: int
     ) -> None:
-        super().__init__(latent, conditions, shape)
+        super().__init__(latent, classes, shape)
         self.joined = config.labels == "concat"
-        vectors, planes = conditions.vectors, conditions.planes
         sizes = config.sizes(shape[1:])
         doubled = fan(config.activation)
-        tables = NONE if self.joined else vectors
+        tables = 0 if self.joined else classes
         top, channels = len(sizes) - 1, config.channels(len(sizes) - 1)
         self.start = (channels * doubled, *sizes[top])
         units = channels * doubled * sizes[top][0] * sizes[top][1]
-        self.project = nn.Linear(latent + self.joined * vectors.width, units, config.biased)
+        self.project = nn.Linear(latent + (classes if self.joined else 0), units, config.biased)
         self.by_unit = config.projection_norm == "unit"
         self.project_norm = norm(config.norm, units if self.by_unit else self.start[0], tables)
         self.act = activation(config.activation, config.slope)
+        grow = config.growing(top, deconvolution)[::-1]  # to each level
         blocks: list[Block] = []
         for level in range(top, -1 if config.full_resolution else 0, -1):
             width = config.channels(level)
             if level < top:
-                seen = channels + planes
-                up = Up(seen, width * doubled, config.kernel, sizes[level], config.biased)
+                to, maps = sizes[level], width * doubled
+                up = Up(channels, maps, config.kernel, to, config.biased, grow[level])
                 blocks.append(config.block(up, width, config.norm, tables))
             for _ in range(config.extra if level else config.full_extra):
-                same = config.same(width + planes, width * doubled)
+                same = config.same(width, width * doubled)
                 blocks.append(config.block(same, width, config.norm, tables))
             channels = width
         self.blocks = nn.ModuleList(blocks)
         self.last = (
-            config.same(channels + planes, shape[0])
+            config.same(channels, shape[0])
             if config.full_resolution
-            else Up(channels + planes, shape[0], config.kernel, sizes[0], config.biased)
+            else Up(channels, shape[0], config.kernel, sizes[0], config.biased, grow[0])
         )
         self.output = OutputUnit(config.output)
         initialise(self, config.init, config.init_scale)
 
-    def forward(self, z: Tensor, y: Given = None) -> Tensor:
-        """Return images (N, C, H, W) for z (N, latent) and conditions, such as labels (N,)."""
-        label = self.vector(y)
-        x: Tensor = self.project(self.with_vector(z, y) if self.joined else z)
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return images (N, C, H, W) for z (N, latent) and labels (N,) or (N, K)."""
+        y = self.condition(y)
+        x: Tensor = self.project(self.with_one_hot(z, y) if self.joined else z)
         if self.by_unit:
-            x = normalise(self.project_norm, x, label).view(-1, *self.start)
+            x = normalise(self.project_norm, x, y).view(-1, *self.start)
         else:
-            x = normalise(self.project_norm, x.view(-1, *self.start), label)
+            x = normalise(self.project_norm, x.view(-1, *self.start), y)
         x = self.act(x)
         for block in self.blocks:
-            x = block(self.beside(x, y), label)
-        return self.output(self.last(self.beside(x, y)))
+            x = block(x, y)
+        return self.output(self.last(x))
 
 
 class DCGANDiscriminatorNet(Discriminator):
     """Image [, label maps] → level 1 → … → level S → flatten → score."""
 
-    def __init__(
-        self, config: DCGANCritic, shape: tuple[int, int, int], conditions: Conditions
-    ) -> None:
-        super().__init__(conditions, config.labels)
+    def __init__(self, config: DCGANCritic, shape: tuple[int, int, int], classes: int) -> None:
+        super().__init__(classes, config.labels)
         sizes = config.sizes(shape[1:])
         doubled = fan(config.activation)
         channels = shape[0] + self.label_maps
@@ -249,8 +244,9 @@ class DCGANDiscriminatorNet(Discriminator):
                 same = config.same(channels, config.width * doubled)
                 blocks.append(config.block(same, config.width, config.norm))
         for level in range(1, len(sizes)):
-            width = config.channels(level)
-            down = Down(channels, width * doubled, config.kernel, sizes[level - 1], config.biased)
+            width, maps = config.channels(level), config.channels(level) * doubled
+            how: Halving = "stride" if level > 1 else config.first_layer
+            down = Down(channels, maps, config.kernel, sizes[level - 1], config.biased, how)
             blocks.append(config.block(down, width, config.norm if blocks else first))
             for _ in range(config.extra):
                 same = config.same(width, width * doubled)
@@ -264,7 +260,7 @@ class DCGANDiscriminatorNet(Discriminator):
         initialise(self, config.init, config.init_scale)
         sn(self, config.spectral)
 
-    def features(self, x: Tensor, y: Given = None) -> Tensor:
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the last maps, flattened: (N, channels · height · width of level S)."""
         return self.blocks(self.with_label_maps(x, y)).flatten(1)
 

@@ -23,8 +23,9 @@ from ganvas.networks.base import (
     OutputUnit,
     Presets,
 )
-from ganvas.networks.conditions import NONE, Conditions, Given
-from ganvas.networks.convolutional import Down, Size, Up, image_shape, ladder
+from ganvas.networks.conditions import NONE, Conditions
+from ganvas.networks.convolutional import Down, Halving, Size, Up, image_shape, ladder
+from ganvas.networks.upsampling import Upsampling, deconvolution
 from ganvas.nn import BatchNorm, initialise
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class _Slim(Settings):
         return layers
 
 
-class MemoryDCGANGenerator(_Slim, GeneratorSettings):
+class MemoryDCGANGenerator(_Slim, Upsampling, GeneratorSettings):
     """Settings of the generator.
 
     Attributes:
@@ -136,10 +137,12 @@ class MemoryDCGANDiscriminator(_Slim, DiscriminatorSettings):
         query: M, width of its last, normalised layer, the query; None: the last maps are the
             features, as in the DCGAN that it is compared with.
         slope: of the leaky rectifiers.
+        first_layer: how the layer next to the image halves; all others by their stride.
     """
 
     query: PositiveInt | None = 256
     slope: float = 0.2
+    first_layer: Halving = "stride"
 
     def build(self, domain: Domain, conditions: Conditions = NONE) -> MemoryDCGANDiscriminatorNet:
         """Return the network; it knows no classes.
@@ -156,7 +159,7 @@ class MemoryDCGANGeneratorNet(Generator):
     def __init__(
         self, config: MemoryDCGANGenerator, shape: tuple[int, int, int], latent: int
     ) -> None:
-        super().__init__(latent, NONE, shape)
+        super().__init__(latent, 0, shape)
         sizes = config.sizes(shape[1:])
         top = len(sizes) - 1
         channels = config.channels(top)
@@ -168,13 +171,15 @@ class MemoryDCGANGeneratorNet(Generator):
             dense += config.normed(nn.Linear(inputs, width, bias=False), width, act)
             inputs = width
         self.dense = nn.Sequential(*dense)
+        grow = config.growing(top, deconvolution)[::-1]  # to each level
         blocks: list[nn.Module] = []
         for level in range(top - 1, 0, -1):
             width = config.channels(level)
-            blocks += config.block(Up(channels, width, 4, sizes[level], False), width, nn.ReLU())
+            up = Up(channels, width, 4, sizes[level], False, grow[level])
+            blocks += config.block(up, width, nn.ReLU())
             channels = width
         self.blocks = nn.Sequential(*blocks)
-        self.last = Up(channels, shape[0], 4, sizes[0], True)
+        self.last = Up(channels, shape[0], 4, sizes[0], True, grow[0])
         self.output = OutputUnit(config.output)
         initialise(self, "truncated")
 
@@ -188,11 +193,14 @@ class MemoryDCGANDiscriminatorNet(Discriminator):
     """Image → level 1, without a norm → … → level S [→ query] → score."""
 
     def __init__(self, config: MemoryDCGANDiscriminator, shape: tuple[int, int, int]) -> None:
-        super().__init__(NONE, "none")
+        super().__init__(0, "none")
         sizes = config.sizes(shape[1:])
         act = nn.LeakyReLU(config.slope)
         channels = config.channels(1)
-        layers: list[nn.Module] = [Down(shape[0], channels, 4, sizes[0], True), act]
+        layers: list[nn.Module] = [
+            Down(shape[0], channels, 4, sizes[0], True, config.first_layer),
+            act,
+        ]
         for level in range(2, len(sizes)):
             width = config.channels(level)
             layers += config.block(Down(channels, width, 4, sizes[level - 1], False), width, act)
@@ -208,7 +216,7 @@ class MemoryDCGANDiscriminatorNet(Discriminator):
         self.head = Head(units)
         initialise(self, "truncated")
 
-    def features(self, x: Tensor, y: Given = None) -> Tensor:
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return queries of any length (N, M), or the last maps, flattened."""
         return self.layers(x)
 

@@ -22,9 +22,10 @@ from ganvas.networks.base import (
     Head,
     Presets,
 )
-from ganvas.networks.conditions import NONE, Conditions, Given
+from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import halvings, image_shape
 from ganvas.networks.memory_dcgan import SlimNorm
+from ganvas.networks.upsampling import Growing, Upsampling, resize_convolution
 from ganvas.nn import LayerNorm, downsample_average, initialise, upsample_nearest
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class _Summed(Settings):
     momentum: Annotated[float, Field(gt=0, le=1)] = 0.001
 
 
-class MemoryResNetGenerator(_Summed, GeneratorSettings):
+class MemoryResNetGenerator(_Summed, Upsampling, GeneratorSettings):
     """Settings of the generator: 4×4, then one block for each doubling."""
 
     def build(
@@ -95,6 +96,7 @@ class SummedBlock(nn.Module):
         momentum: of the batch norms.
         style: of the norm after the sum and of both non-linearities.
         normed: whether the first convolution has a norm, rather than a bias.
+        grow: what doubles together with the first convolution; the shortcut's pixels are repeated.
     """
 
     def __init__(
@@ -105,10 +107,15 @@ class SummedBlock(nn.Module):
         momentum: float,
         style: Style = "layer",
         normed: bool = True,
+        grow: Growing = resize_convolution,
     ) -> None:
         super().__init__()
         self.resample: Resample = resample
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1, bias=not normed)
+        self.conv1 = (
+            grow(inputs, outputs, 3, bias=not normed)
+            if resample == "up"
+            else nn.Conv2d(inputs, outputs, 3, padding=1, bias=not normed)
+        )
         self.norm1 = SlimNorm(outputs, momentum) if normed else nn.Identity()
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.shortcut = nn.Identity() if resample == "none" else nn.Conv2d(inputs, outputs, 1)
@@ -117,11 +124,7 @@ class SummedBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, outputs, …) at the new size."""
-        if self.resample == "up":
-            h = self.conv1(upsample_nearest(x))
-        else:
-            h = self.conv1(x)
-        h = self.conv2(self.act(self.norm1(h)))
+        h = self.conv2(self.act(self.norm1(self.conv1(x))))
         # A 1×1 convolution commutes with both ways to change the size.
         match self.resample:
             case "none":
@@ -139,14 +142,17 @@ class MemoryResNetGeneratorNet(Generator):
     def __init__(
         self, config: MemoryResNetGenerator, shape: tuple[int, int, int], latent: int
     ) -> None:
-        super().__init__(latent, NONE, shape)
+        super().__init__(latent, 0, shape)
         ups, width = halvings(shape, 4), config.width
         self.start = (width, shape[1] >> ups, shape[2] >> ups)
         units = width * self.start[1] * self.start[2]
         self.project = nn.Linear(latent, units, bias=False)
         self.norm = nn.LayerNorm(units)
         self.act = nn.ELU()
-        blocks = [SummedBlock(width, width, "up", config.momentum) for _ in range(ups)]
+        blocks = [
+            SummedBlock(width, width, "up", config.momentum, grow=grow)
+            for grow in config.growing(ups, resize_convolution)
+        ]
         self.blocks = nn.Sequential(*blocks)
         self.last = nn.Conv2d(width, shape[0], 3, padding=1)
         initialise(self, "truncated")
@@ -161,7 +167,7 @@ class MemoryResNetDiscriminatorNet(Discriminator):
     """Image → halving blocks down to 8×8 → two plain blocks → 4×4 → mean → score."""
 
     def __init__(self, config: MemoryResNetDiscriminator, shape: tuple[int, int, int]) -> None:
-        super().__init__(NONE, "none")
+        super().__init__(0, "none")
         width, style, momentum = config.width, config.style, config.momentum
         downs = halvings(shape, min(8, min(shape[1:]) // 2))
         stem = SummedBlock(shape[0], width, "down", momentum, style, normed=style == "batch")
@@ -175,7 +181,7 @@ class MemoryResNetDiscriminatorNet(Discriminator):
         self.head = Head(outputs)
         initialise(self, "truncated")
 
-    def features(self, x: Tensor, y: Given = None) -> Tensor:
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return queries of any length (N, M), or the last maps' means (N, width)."""
         return self.layers(x).mean((2, 3))
 

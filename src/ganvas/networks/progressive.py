@@ -27,8 +27,9 @@ from ganvas.networks.base import (
     LabelUse,
     Presets,
 )
-from ganvas.networks.conditions import NONE, Conditions, Given
+from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Size, image_shape
+from ganvas.networks.upsampling import Upsampling, resize_convolution
 from ganvas.nn import (
     Growth,
     MinibatchDeviation,
@@ -108,7 +109,7 @@ class _Progressive(Settings):
                 initialise(child, "he")
 
 
-class ProgressiveGenerator(_Progressive, GeneratorSettings):
+class ProgressiveGenerator(_Progressive, Upsampling, GeneratorSettings):
     """Settings of the generator.
 
     Attributes:
@@ -126,8 +127,7 @@ class ProgressiveGenerator(_Progressive, GeneratorSettings):
             UsageError: the data are not images, or their sides cannot be halved.
         """
         shape = image_shape(domain, "progressive")
-        conditions.refuse_maps("progressive")
-        return ProgressiveGeneratorNet(self, shape, latent, conditions)
+        return ProgressiveGeneratorNet(self, shape, latent, conditions.width)
 
 
 class ProgressiveDiscriminator(_Progressive, DiscriminatorSettings):
@@ -152,7 +152,7 @@ class ProgressiveDiscriminator(_Progressive, DiscriminatorSettings):
             UsageError: the data are not images, or their sides cannot be halved.
         """
         shape = image_shape(domain, "progressive")
-        return ProgressiveDiscriminatorNet(self, shape, conditions)
+        return ProgressiveDiscriminatorNet(self, shape, conditions.width)
 
 
 class ProgressiveGeneratorNet(Generator):
@@ -168,9 +168,9 @@ class ProgressiveGeneratorNet(Generator):
         config: ProgressiveGenerator,
         shape: tuple[int, int, int],
         latent: int,
-        conditions: Conditions,
+        classes: int,
     ) -> None:
-        super().__init__(latent, conditions, shape)
+        super().__init__(latent, classes, shape)
         self.sizes = config.sizes(shape[1:])
         widths = config.widths(len(self.sizes))
 
@@ -179,29 +179,30 @@ class ProgressiveGeneratorNet(Generator):
             return [conv, nn.LeakyReLU(config.slope), *norm]
 
         # The published 4×4 convolution of a padded pixel.
-        spread = nn.ConvTranspose2d(latent + self.classes, widths[0], self.sizes[0])
+        spread = nn.ConvTranspose2d(latent + classes, widths[0], self.sizes[0])
         self.normalise = PixelNorm() if config.pixel_norm else nn.Identity()
         self.first = nn.Sequential(
             *convolution(spread), *convolution(nn.Conv2d(widths[0], widths[0], 3, padding=1))
         )
+        growing = config.growing(len(widths) - 1, resize_convolution)
         self.blocks = nn.ModuleList(
             nn.Sequential(
-                *convolution(nn.Conv2d(few, many, 3, padding=1)),
+                *convolution(grow(few, many, 3)),
                 *convolution(nn.Conv2d(many, many, 3, padding=1)),
             )
-            for few, many in pairwise(widths)
+            for (few, many), grow in zip(pairwise(widths), growing, strict=True)
         )
         self.to_image = nn.ModuleList(nn.Conv2d(width, shape[0], 1) for width in widths)
         self.growth = Growth()
         config.finish(self, self.to_image)
 
-    def forward(self, z: Tensor, y: Given = None) -> Tensor:
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return images (N, C, h, w) of the level, unbounded, for z (N, latent) and labels."""
         level, alpha = self.growth.now
         h = self.first(self.normalise(self.with_one_hot(z, y))[:, :, None, None])
         before = h
         for block in self.blocks[:level]:
-            before, h = h, block(upsample_nearest(h))
+            before, h = h, block(h)
         image = self.to_image[level](h)
         if not level or alpha == 1:
             return image
@@ -217,9 +218,9 @@ class ProgressiveDiscriminatorNet(Discriminator):
     """
 
     def __init__(
-        self, config: ProgressiveDiscriminator, shape: tuple[int, int, int], conditions: Conditions
+        self, config: ProgressiveDiscriminator, shape: tuple[int, int, int], classes: int
     ) -> None:
-        super().__init__(conditions, config.labels)
+        super().__init__(classes, config.labels)
         self.sizes = config.sizes(shape[1:])
         widths = config.widths(len(self.sizes))
 
@@ -253,7 +254,7 @@ class ProgressiveDiscriminatorNet(Discriminator):
         self.growth = Growth()
         config.finish(self, self.head)
 
-    def features(self, x: Tensor, y: Given = None) -> Tensor:
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return (N, maps of level 0) for images (N, C, h, w) of the level."""
         level, alpha = self.growth.now
         x = self.with_label_maps(x, y)

@@ -32,10 +32,12 @@ from ganvas.networks.base import (
     Head,
     LabelUse,
     Presets,
+    labels_of,
 )
-from ganvas.networks.conditions import NONE, Conditions, Given
+from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Size, image_shape, ladder
-from ganvas.nn import BilinearDown, BilinearUp, lipschitz, lookup
+from ganvas.networks.upsampling import Growing, Upsampling
+from ganvas.nn import BilinearDown, BilinearUp, initialise, lipschitz, lookup
 
 if TYPE_CHECKING:
     from ganvas.data.domain import Domain
@@ -97,7 +99,7 @@ class _R3(Settings):
         return nn.Sequential(*(R3Block(channels, self, levels) for _ in range(self.blocks)))
 
 
-class R3Generator(_R3, GeneratorSettings):
+class R3Generator(_R3, Upsampling, GeneratorSettings):
     """Settings of the generator.
 
     Attributes:
@@ -112,7 +114,7 @@ class R3Generator(_R3, GeneratorSettings):
         Raises:
             UsageError: the data are not images, or ``width`` does not fit them.
         """
-        return R3GeneratorNet(self, image_shape(domain, "r3"), latent, conditions)
+        return R3GeneratorNet(self, image_shape(domain, "r3"), latent, conditions.width)
 
 
 class R3Discriminator(_R3, DiscriminatorSettings):
@@ -130,7 +132,7 @@ class R3Discriminator(_R3, DiscriminatorSettings):
         Raises:
             UsageError: the data are not images, or ``width`` does not fit them.
         """
-        return R3DiscriminatorNet(self, image_shape(domain, "r3"), conditions)
+        return R3DiscriminatorNet(self, image_shape(domain, "r3"), conditions.width)
 
 
 class R3Block(nn.Module):
@@ -160,28 +162,24 @@ class R3GeneratorNet(Generator):
     """z [, label embedding] → basis ⊙ linear → levels, each doubled bilinearly → 1×1 → crop."""
 
     def __init__(
-        self,
-        config: R3Generator,
-        shape: tuple[int, int, int],
-        latent: int,
-        conditions: Conditions,
+        self, config: R3Generator, shape: tuple[int, int, int], latent: int, classes: int
     ) -> None:
-        super().__init__(latent, conditions, shape)
-        classes = self.classes
+        super().__init__(latent, classes, shape)
         start, widths = config.start(shape[1:])
         self.embedding = nn.Embedding(classes, config.embedding) if classes else None
         self.weigh = _linear(latent + (config.embedding if classes else 0), widths[0])
         self.basis = nn.Parameter(torch.randn(widths[0], *start))
         levels: list[nn.Module] = [config.residual(widths[0], len(widths))]
-        for narrow, wide in pairwise(widths):
-            levels += [_change(narrow, wide), BilinearUp(), config.residual(wide, len(widths))]
+        growing = config.growing(len(widths) - 1, _published)
+        for (narrow, wide), grow in zip(pairwise(widths), growing, strict=True):
+            levels += [*_doubling(narrow, wide, grow), config.residual(wide, len(widths))]
         self.levels = nn.Sequential(*levels)
         self.last = _conv(widths[-1], shape[0], 1)
 
-    def forward(self, z: Tensor, y: Given = None) -> Tensor:
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return images (N, C, H, W), unbounded, for z (N, latent) and labels (N,) or (N, K)."""
         if self.embedding is not None:
-            rows = lookup(self.embedding.weight, self.flat(y))
+            rows = lookup(self.embedding.weight, labels_of(y, self.classes))
             z = torch.cat([z, rows], dim=1)
         x = self.last(self.levels(self.basis * self.weigh(z)[:, :, None, None]))
         _, height, width = self.shape
@@ -192,10 +190,8 @@ class R3GeneratorNet(Generator):
 class R3DiscriminatorNet(Discriminator):
     """Pad → 1×1 → levels, each halved bilinearly → depthwise conv over all of it → score."""
 
-    def __init__(
-        self, config: R3Discriminator, shape: tuple[int, int, int], conditions: Conditions
-    ) -> None:
-        super().__init__(conditions, config.labels)
+    def __init__(self, config: R3Discriminator, shape: tuple[int, int, int], classes: int) -> None:
+        super().__init__(classes, config.labels)
         start, widths = config.start(shape[1:])
         doublings = len(widths) - 1
         rows = (start[0] << doublings) - shape[1]
@@ -210,7 +206,7 @@ class R3DiscriminatorNet(Discriminator):
         self.head = Head(widths[0], self.classes, self.labels, bias=False)
         nn.init.normal_(self.head.score.weight, std=widths[0] ** -0.5)
 
-    def features(self, x: Tensor, y: Given = None) -> Tensor:
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return (N, channels of the coarsest level)."""
         if any(self.padding):
             x = F.pad(x, self.padding)
@@ -220,6 +216,20 @@ class R3DiscriminatorNet(Discriminator):
     def lipschitz(self) -> float:
         """Return the product of the bounds of all parts; padding adds nothing."""
         return math.prod(map(lipschitz, (self.first, self.levels, self.basis, self.head)))
+
+
+def _published(inputs: int, outputs: int, kernel: int, *, bias: bool = True) -> nn.Module:
+    """Return R3GAN's bilinear doubling, which follows a change of channels."""
+    return BilinearUp()
+
+
+def _doubling(inputs: int, outputs: int, grow: Growing) -> list[nn.Module]:
+    """Return the two layers between levels: a change of channels and a doubling, or both in one."""
+    if grow is _published:
+        return [_change(inputs, outputs), BilinearUp()]
+    layer = grow(inputs, outputs, 3, bias=False)
+    initialise(layer, "glorot")
+    return [layer, nn.Identity()]
 
 
 def _change(inputs: int, outputs: int) -> nn.Module:

@@ -29,8 +29,9 @@ from ganvas.networks.base import (
     Presets,
     labels_of,
 )
-from ganvas.networks.conditions import NONE, Conditions, Given
+from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.convolutional import Norm, halvings, image_shape, norm, normalise
+from ganvas.networks.upsampling import Growing, Upsampling, resize_convolution
 from ganvas.nn import downsample_average, initialise, lipschitz, lookup, sn, upsample_nearest
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class _Residual(Settings):
         return list(self.widths)
 
 
-class ResNetGenerator(_Residual, GeneratorSettings):
+class ResNetGenerator(_Residual, Upsampling, GeneratorSettings):
     """Settings of the generator: 4×4, then one block for each doubling.
 
     Attributes:
@@ -98,9 +99,9 @@ class ResNetGenerator(_Residual, GeneratorSettings):
             UsageError: the data are not images of a fitting size, or have labels that a network
                 without batch norm cannot use.
         """
-        if conditions.vectors and self.norm != "batch":
+        if conditions and self.norm != "batch":
             raise UsageError("A resnet generator takes labels through batch norm: set norm: batch.")
-        return ResNetGeneratorNet(self, image_shape(domain, "resnet"), latent, conditions)
+        return ResNetGeneratorNet(self, image_shape(domain, "resnet"), latent, conditions.width)
 
 
 class ResNetDiscriminator(_Residual, DiscriminatorSettings):
@@ -115,7 +116,7 @@ class ResNetDiscriminator(_Residual, DiscriminatorSettings):
             just flattened.
         head_bias: whether the score has a bias.
         labels: how labels enter, if there are any; "concat" as an embedding beside the maps after
-            the third block, and conditions that lie in space beside the image.
+            the third block.
         embedding: width of that embedding.
         spectral: spectral normalisation of all layers.
     """
@@ -136,7 +137,7 @@ class ResNetDiscriminator(_Residual, DiscriminatorSettings):
         Raises:
             UsageError: the data are not images of a fitting size.
         """
-        return ResNetDiscriminatorNet(self, image_shape(domain, "resnet"), conditions)
+        return ResNetDiscriminatorNet(self, image_shape(domain, "resnet"), conditions.width)
 
 
 class ResidualBlock(nn.Module):
@@ -149,10 +150,10 @@ class ResidualBlock(nn.Module):
             doubles or sees the image, else ``inputs``.
         resample: doubling before the first convolution, or halving after the second.
         norm_name: normalisation.
-        conditions: of conditional batch norms.
-        planes: of conditions that lie in space, which stand beside x.
+        classes: of conditional batch norms.
         first_bias: whether the first convolution has a bias.
         raw: leave out the first norm and ReLU: the block that sees the image.
+        grow: what doubles together with the first convolution; the shortcut's pixels are repeated.
     """
 
     def __init__(
@@ -162,22 +163,25 @@ class ResidualBlock(nn.Module):
         resample: Resample,
         *,
         norm_name: Norm = "none",
-        conditions: Conditions = NONE,
-        planes: int = 0,
+        classes: int = 0,
         first_bias: bool = True,
         raw: bool = False,
+        grow: Growing = resize_convolution,
     ) -> None:
         super().__init__()
-        changes = inputs != outputs or resample != "none"
         self.resample: Resample = resample
         self.raw = raw
         hidden = outputs if raw or resample == "up" else inputs
-        inputs = inputs + planes
-        self.norm1 = norm("none" if raw else norm_name, inputs, conditions)
-        self.conv1 = nn.Conv2d(inputs, hidden, 3, padding=1, bias=first_bias)
-        self.norm2 = norm(norm_name, hidden, conditions)
+        self.norm1 = norm("none" if raw else norm_name, inputs, classes)
+        self.conv1 = (
+            grow(inputs, hidden, 3, bias=first_bias)
+            if resample == "up"
+            else nn.Conv2d(inputs, hidden, 3, padding=1, bias=first_bias)
+        )
+        self.norm2 = norm(norm_name, hidden, classes)
         self.conv2 = nn.Conv2d(hidden, outputs, 3, padding=1)
-        self.shortcut = nn.Conv2d(inputs, outputs, 1) if changes or planes else None
+        changes = inputs != outputs or resample != "none"
+        self.shortcut = nn.Conv2d(inputs, outputs, 1) if changes else None
         # Both codes: gain √2 in the branch, 1 in the shortcut and outside of blocks.
         for conv in (self.conv1, self.conv2):
             initialise(conv, "glorot", math.sqrt(2))
@@ -187,7 +191,7 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return (N, outputs, …) at the new size; labels reach conditional norms."""
         h = x if self.raw else F.relu(normalise(self.norm1, x, y))
-        h = self.conv1(upsample_nearest(h) if self.resample == "up" else h)
+        h = self.conv1(h)
         h = self.conv2(F.relu(normalise(self.norm2, h, y)))
         if self.resample == "down":
             h, x = downsample_average(h), downsample_average(x)
@@ -200,78 +204,73 @@ class ResidualBlock(nn.Module):
 
         Doubling repeats each pixel four times (norm 2), and averages of four halve the norm.
         """
-        resampled = {"none": 1.0, "up": 2.0, "down": 0.5}[self.resample]
+        halved = 0.5 if self.resample == "down" else 1.0
         parts = (self.norm1, self.conv1, self.norm2, self.conv2)
         shortcut = 1.0 if self.shortcut is None else lipschitz(self.shortcut)
-        return resampled * (math.prod(lipschitz(part) for part in parts) + shortcut)
+        doubled = 2.0 if self.resample == "up" else 1.0
+        return halved * (math.prod(map(lipschitz, parts)) + doubled * shortcut)
 
 
 class ResNetGeneratorNet(Generator):
     """z → linear → 4×4 → up blocks → BN ReLU conv tanh."""
 
     def __init__(
-        self,
-        config: ResNetGenerator,
-        shape: tuple[int, int, int],
-        latent: int,
-        conditions: Conditions,
+        self, config: ResNetGenerator, shape: tuple[int, int, int], latent: int, classes: int
     ) -> None:
-        super().__init__(latent, conditions, shape)
-        planes = conditions.planes
+        super().__init__(latent, classes, shape)
         ups = halvings(shape, 4)
         widths = config.given(ups + 1) if config.widths else config.channels(ups + 1)[::-1]
         self.start = (widths[0], shape[1] >> ups, shape[2] >> ups)
         self.project = nn.Linear(latent, math.prod(self.start))
+        growing = config.growing(ups, resize_convolution)
         self.blocks = nn.ModuleList(
             ResidualBlock(
                 inputs,
                 outputs,
                 "up",
                 norm_name=config.norm,
-                conditions=conditions.vectors,
-                planes=planes,
+                classes=classes,
                 first_bias=config.first_bias,
+                grow=grow,
             )
-            for inputs, outputs in pairwise(widths)
+            for (inputs, outputs), grow in zip(pairwise(widths), growing, strict=True)
         )
         self.norm = norm(config.norm, widths[-1])
-        self.last = nn.Conv2d(widths[-1] + planes, shape[0], 3, padding=1)
+        self.last = nn.Conv2d(widths[-1], shape[0], 3, padding=1)
         initialise(self.project, "glorot")
         initialise(self.last, "glorot")
         sn(self, config.spectral)
 
-    def forward(self, z: Tensor, y: Given = None) -> Tensor:
-        """Return images (N, C, H, W) for z (N, latent) and conditions, such as labels (N,)."""
-        label = self.vector(y)
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return images (N, C, H, W) for z (N, latent) and labels (N,) or (N, K)."""
+        y = self.condition(y)
         x = self.project(z).unflatten(1, self.start)
         for block in self.blocks:
-            x = block(self.beside(x, y), label)
-        return torch.tanh(self.last(self.beside(F.relu(self.norm(x)), y)))
+            x = block(x, y)
+        return torch.tanh(self.last(F.relu(self.norm(x))))
 
 
 class ResNetDiscriminatorNet(Discriminator):
     """Image → stem → down blocks → plain blocks → pool → score."""
 
     def __init__(
-        self, config: ResNetDiscriminator, shape: tuple[int, int, int], conditions: Conditions
+        self, config: ResNetDiscriminator, shape: tuple[int, int, int], classes: int
     ) -> None:
-        super().__init__(conditions, config.labels)
-        concatenated = self.labels == "concat"
-        seen = shape[0] + concatenated * conditions.planes
+        super().__init__(classes, config.labels)
         stemmed = config.stem == "conv"
         downs = halvings(shape, min(config.bottom, min(shape[1:]) // 2))
         levels = downs + stemmed
         widths = config.given(levels) if config.widths else config.channels(levels)
-        self.stem = nn.Conv2d(seen, widths[0], 3, padding=1) if stemmed else nn.Identity()
+        self.stem = nn.Conv2d(shape[0], widths[0], 3, padding=1) if stemmed else nn.Identity()
         # (inputs, outputs, resampling) of each block
         plan: list[tuple[int, int, Resample]] = []
         if not stemmed:
-            plan.append((seen, widths[0], "down"))
+            plan.append((shape[0], widths[0], "down"))
         plan.extend((wide, wider, "down") for wide, wider in pairwise(widths))
         plan.extend((widths[-1], widths[-1], "none") for _ in range(config.plain))
         self.embedding, self.embedded_before = None, min(3, len(plan) - 1)
-        if concatenated and conditions.vectors:
-            self.embedding = nn.Embedding(conditions.vectors.width, config.embedding)
+        if self.labels == "concat":
+            self.embedding = nn.Embedding(classes, config.embedding)
             inputs, outputs, resample = plan[self.embedded_before]
             plan[self.embedded_before] = (inputs + config.embedding, outputs, resample)
         self.blocks = nn.ModuleList(
@@ -293,13 +292,12 @@ class ResNetDiscriminatorNet(Discriminator):
         initialise(self.head, "glorot")
         sn(self, config.spectral)
 
-    def features(self, x: Tensor, y: Given = None) -> Tensor:
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return (N, F), the pooled last maps."""
-        x = self.stem(self.beside(x, y) if self.labels == "concat" else x)
+        x = self.stem(x)
         for index, block in enumerate(self.blocks):
             if self.embedding is not None and index == self.embedded_before:
-                label = labels_of(self.vector(y), self.conditions.vectors.width)
-                rows = lookup(self.embedding.weight, label)
+                rows = lookup(self.embedding.weight, labels_of(y, self.classes))
                 maps = rows[:, :, None, None].expand(-1, -1, *x.shape[2:])
                 x = torch.cat([x, maps], dim=1)
             x = block(x)

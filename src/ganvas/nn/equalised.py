@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ganvas.nn.init import fans
+from ganvas.nn.upsample import tie
 from ganvas.nn.weights import weight_of, weighted_layers
 
 Layer = TypeVar("Layer", bound=nn.Module)
@@ -53,6 +54,7 @@ def equalised(module: Layer, gain: float = SQRT2) -> Layer:
             nn.init.normal_(weight_of(layer))
             if isinstance(bias := getattr(layer, "bias", None), nn.Parameter):
                 nn.init.zeros_(bias)
+            tie(layer)
             scale = Equalised(gain / math.sqrt(fans(layer)[0]))
             parametrize.register_parametrization(layer, "weight", scale, unsafe=True)
     return module

@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ganvas.nn.upsample import tie
 from ganvas.nn.weights import CONVOLUTIONS, TRANSPOSED, WEIGHTED, weight_of, weighted_layers
 
 Init = Literal[
@@ -82,6 +83,7 @@ def _fill(module: nn.Module, fill: Callable[[Tensor, nn.Module], object]) -> Non
         bias = getattr(layer, "bias", None)
         if isinstance(bias, nn.Parameter):
             bias.zero_()
+        tie(layer)
 
 
 @torch.no_grad()

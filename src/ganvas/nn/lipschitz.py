@@ -58,10 +58,10 @@ def _largest(matrix: Tensor) -> float:
 
 
 def _bound(module: nn.Module) -> float:
-    if isinstance(module, (nn.Linear, *CONVOLUTIONS)):
-        return operator_norm(module)
     if isinstance(module, Bounded):
         return module.lipschitz()
+    if isinstance(module, (nn.Linear, *CONVOLUTIONS)):
+        return operator_norm(module)
     if isinstance(module, nn.Sequential):
         return math.prod(_bound(part) for part in module)
     if isinstance(module, BilinearDown):

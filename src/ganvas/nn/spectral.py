@@ -157,7 +157,7 @@ def settled(modules: Iterable[nn.Module]) -> Generator[None]:
             norm.u.copy_(u)
 
 
-def sn(module: Layer, enabled: bool = True, *, factor: float = 1.0) -> Layer:
+def sn(module: Layer, enabled: bool = True, *, factor: float = 1.0, eps: float = 1e-12) -> Layer:
     """Normalise every linear, convolutional and embedding layer inside ``module``, in place.
 
     Layers that are already normalised are left alone, so that calls may overlap; of weights under
@@ -169,7 +169,7 @@ def sn(module: Layer, enabled: bool = True, *, factor: float = 1.0) -> Layer:
     if enabled:
         for _, layer in list(weighted_layers(module)):
             if only_equalised(layer):
-                spectral_norm(layer, factor=factor)
+                spectral_norm(layer, factor=factor, eps=eps)
     return module
 
 

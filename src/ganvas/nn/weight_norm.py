@@ -16,7 +16,7 @@ def weight_norm(module: Layer) -> Layer:
     """Learn each output's weights as g · v/‖v‖, in every layer inside ``module``, in place.
 
     g starts as ‖v‖, so the module computes what it did. Biases are not normalised. Layers that are
-    already parametrised are left alone.
+    already parametrised are left alone, so that calls may overlap.
 
     Returns:
         ``module``.

@@ -7,6 +7,7 @@ proposed when is decided in `ganvas.diagnosis`, which knows no system by name.
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -69,15 +70,16 @@ class Sign:
 
     Attributes:
         number: its name in the log.
-        below: it is a sign where its latest values are less than this.
         verdict: what it is evidence for.
         words: the evidence, with a place for the value: ``… is {value:.2f} …``.
+        below, above: it is a sign where its latest values are less, or more, than this.
     """
 
     number: str
-    below: float
     verdict: Verdict
     words: str
+    below: float = -math.inf
+    above: float = math.inf
 
 
 @dataclass(frozen=True)

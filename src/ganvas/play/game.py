@@ -32,17 +32,11 @@ class Sampling(Settings):
     """What samples of a trained model can be told; a game with more of it has a subclass.
 
     Attributes:
-        posing: names of those that are no matter of latents: `Game.posed` heeds them.
         truncation: below 1, latents closer to the middle of the prior: cleaner samples, less
             variety.
     """
 
-    posing: ClassVar[frozenset[str]] = frozenset()
-
     truncation: Annotated[float, Field(ge=0)] = 1.0
-
-
-OfSamples = Sampling  # a game has an attribute of that name
 
 
 @dataclass(frozen=True)
@@ -98,8 +92,7 @@ class Game(nn.Module, Generic[C]):
         system: the name in recipes, such as ``wgan-gp``.
         Config: the settings this game accepts: those in the brackets of its base.
         config: these settings, as the recipe has them.
-        Sampling: options of its samples: `prior` takes them by name, but for those that `posed`
-            heeds.
+        Sampling: options of its samples, which `prior` takes by name, and `posed` heeds.
         averaged: names of submodules, or of buffers, of which inference uses the moving average;
             of a submodule it takes the buffers that its layers declare (`averaged_buffers`).
         conditions: the fields of the data that samples are given, by name.
@@ -118,7 +111,7 @@ class Game(nn.Module, Generic[C]):
 
     system: ClassVar[str]
     Config: ClassVar[type[Settings]] = Settings
-    Sampling: ClassVar[type[OfSamples]] = Sampling
+    Sampling: ClassVar[type[Settings]] = Sampling
     averaged: ClassVar[tuple[str, ...]] = ()
     scores_are: ClassVar[str] = "judgements"
     reads: ClassVar[Mapping[str, str]] = {}
@@ -145,6 +138,16 @@ class Game(nn.Module, Generic[C]):
         self.config = config
         self.spec = spec
         self.conditions = NONE
+
+    def vet(self) -> None:
+        """Refuse a new run with networks that do not fit the settings, before anything is written.
+
+        Networks were taken over from another run by now, if there is one; by default nothing is
+        refused.
+
+        Raises:
+            UsageError: they do not fit; the message says what to set.
+        """
 
     def begin(self, data: Feed) -> None:
         """Do what is done once before the first round, after networks were taken over from a run.

@@ -55,10 +55,12 @@ def _read_whole(loader: _Loader, node: yaml.ScalarNode) -> int:
 
 
 def _read_mapping(loader: _Loader, node: yaml.MappingNode) -> Tree:
-    """Return a mapping whose keys are words, each of them once."""
+    """Return a mapping whose keys are words, each of them once; a whole number is its digits."""
     found: Tree = {}
     for key_node, value_node in node.value:
         key = cast(object, loader.construct_object(key_node, deep=True))
+        if isinstance(key, int) and not isinstance(key, bool):
+            key = str(key)
         if not isinstance(key, str):
             raise _wrong(key_node, f"expected a name as key, got {str(key)[:40]}")
         if key in found:

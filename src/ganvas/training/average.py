@@ -46,7 +46,7 @@ class MovingAverage:
 
     def decay(self, images: int, seen: int, progress: float) -> float:
         """Return β of an update after ``images`` more, ``seen`` in all."""
-        if self.settings is None:
+        if self.settings is None or seen <= self.settings.start * 1000:
             return 0.0
         half_life = value_at(self.settings.half_life, progress) * 1000
         if self.settings.ramp_up:

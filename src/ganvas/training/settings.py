@@ -16,10 +16,12 @@ class Average(Settings):
     Attributes:
         half_life: in thousands of real images (kimg) seen.
         ramp_up: the half-life is at most this share of the kimg seen so far; 0 for none.
+        start: kimg before which it is the last iterate, whose bad beginnings are left out.
     """
 
     half_life: Amount = 10.0
     ramp_up: float = Field(default=0.05, ge=0)
+    start: float = Field(default=0.0, ge=0)
 
 
 class Guard(Settings):

@@ -8,9 +8,7 @@ who steps when.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Generator as Yields
-from contextlib import ExitStack, contextmanager
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -37,8 +35,7 @@ from ganvas.games.parts.views import InstanceNoise, Pack, UnitPixels, pack_aroun
 from ganvas.networks import Conditions, DiscriminatorConfig, GeneratorConfig
 from ganvas.networks.base import Discriminator, Generator
 from ganvas.networks.conditions import Given
-from ganvas.nn import awakened
-from ganvas.play import Adam, Game, Noise, OptimiserConfig, Player, Sampling, Turns
+from ganvas.play import Adam, Game, Noise, OptimiserConfig, Player, Turns
 from ganvas.play.advice import Proposal
 
 Rule = Literal["batch", "uniform"]
@@ -64,18 +61,6 @@ class Labels(Settings):
     real_weight: float = Field(default=1.0, ge=0)
     fake_weight: float = Field(default=0.1, ge=0)
     own_fake_weight: float = Field(default=0.0, ge=0)
-
-
-class OfGenerators(Sampling):
-    """Options of samples that concern what is in generators.
-
-    Attributes:
-        dropout: awake or asleep; None: as the network says (``dropout_awake``).
-    """
-
-    posing: ClassVar[frozenset[str]] = frozenset({"dropout"})
-
-    dropout: bool | None = None
 
 
 class AdversarialConfig(Settings):
@@ -167,7 +152,6 @@ class Adversarial(Game[C]):
         history: past weights of each player, with historical averaging.
     """
 
-    Sampling = OfGenerators
     advice: ClassVar[Mapping[str, Proposal]] = ADVICE
     measured: ClassVar[Mapping[str, Proposal]] = MEASURED
 
@@ -238,11 +222,6 @@ class Adversarial(Game[C]):
         """Return what is done to all that the judge is shown, in this order."""
         config, found = self.config, list[Seen]()
         if config.augment is not None:
-            if maps := list(self.conditions.maps):
-                raise UsageError(
-                    f"game.augment moves images, but not the condition '{maps[0]}' that lies on "
-                    "them: leave one of both out"
-                )
             found.append(config.augment.view(self.spec))
         if config.instance_noise:
             found.append(InstanceNoise(config.instance_noise))
@@ -291,9 +270,12 @@ class Adversarial(Game[C]):
 
     def latents(self, real: Batch, turn: Turns) -> Batch:
         """Return fresh z for the generator's turn, with conditions as `Labels` has them."""
-        return self.drawn(real, turn.noise, self.labels.generator, self.generator_batch)
+        rule, copies = self.labels.generator, self.generator_batch
+        return self.drawn(real, turn.noise, rule, copies, turn.progress)
 
-    def drawn(self, real: Batch, noise: Noise, rule: Rule, copies: int = 1) -> Batch:
+    def drawn(
+        self, real: Batch, noise: Noise, rule: Rule, copies: int = 1, progress: float = 1.0
+    ) -> Batch:
         """Return fresh z, with conditions, for ``copies`` fakes per real sample.
 
         Args:
@@ -301,9 +283,10 @@ class Adversarial(Game[C]):
             noise: where z comes from.
             rule: where conditions come from.
             copies: fakes for each real sample.
+            progress: share of the horizon that is played, on which the law of z may depend.
         """
         n = copies * len(real)
-        z = self.prior(n, noise)
+        z = self.prior(n, noise, progress=progress)
         if not self.conditions:
             given = dict[str, Tensor]()
         elif rule == "uniform":
@@ -320,27 +303,18 @@ class Adversarial(Game[C]):
     @torch.no_grad()
     def fakes(self, real: Batch, turn: Turns) -> Batch:
         """Return fresh fakes for the judge's turn, as many as real samples, without gradient."""
-        return self.generate(self.drawn(real, turn.noise, self.labels.fakes))
+        rule = self.labels.fakes
+        return self.generate(self.drawn(real, turn.noise, rule, progress=turn.progress))
 
     # ---- what a trained model can do ------------------------------------------------------------
 
-    def prior(self, n: int, noise: Noise, truncation: float = 1.0) -> Tensor:
+    def prior(
+        self, n: int, noise: Noise, truncation: float = 1.0, *, progress: float = 1.0
+    ) -> Tensor:
         """Return n latents; below 1, ``truncation`` draws them towards the middle of the prior."""
-        z = self.latent.draw(n, noise)
+        z = self.latent.draw(n, noise, progress)
         middle = self.latent.centre
         return z if truncation == 1 else middle + truncation * (z - middle)
-
-    @contextmanager
-    def posed(self, options: Mapping[str, Any]) -> Yields[None]:
-        """Have samples made with dropout awake or asleep as options say, for a block.
-
-        Raises:
-            UsageError: the generator has none.
-        """
-        with ExitStack() as stack:
-            if (awake := options.get("dropout")) is not None:
-                stack.enter_context(awakened(self.generator, awake))
-            yield
 
     def sample(self, z: Tensor, y: Given = None) -> Tensor:
         """Return samples (N, *shape) in network units for latents, and conditions if there are any.
@@ -397,8 +371,9 @@ def chosen(conditional: bool | list[str], spec: DataSpec) -> Conditions:
     there = spec.conditions
     if not there:
         raise UsageError(
-            f"game.conditional={str(conditional).lower()} needs labels, but {spec.name} has none; "
-            "give one sub-folder per class, or train with game.conditional=false"
+            f"game.conditional={str(conditional).lower()} needs labels, but {spec.name} has none, "
+            "or data.labels=false leaves them out; give one sub-folder per class, or train with "
+            "game.conditional=false"
         )
     if conditional is True:
         return Conditions(there)

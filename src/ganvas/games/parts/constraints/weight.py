@@ -6,8 +6,9 @@ from typing import Literal
 
 from torch import nn
 
+from ganvas.errors import UsageError
 from ganvas.games.parts.constraints import Constraint, refuse_spectral
-from ganvas.nn import weight_norm
+from ganvas.nn import Equalised, weight_norm
 
 
 class Weight(Constraint):
@@ -19,7 +20,12 @@ class Weight(Constraint):
         """Split all weights; the network computes what it did.
 
         Raises:
-            UsageError: its layers are spectrally normalised.
+            UsageError: its layers are spectrally normalised, or learn at an equalised rate.
         """
         refuse_spectral(network, "weight")
+        if any(isinstance(layer, Equalised) for layer in network.modules()):
+            raise UsageError(
+                "game.constraint.kind=weight gives weights a length of their own, which an "
+                "equalised rate does, too; set game.discriminator.equalised=false"
+            )
         weight_norm(network)

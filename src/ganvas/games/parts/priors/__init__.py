@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from torch import Tensor
 
 from ganvas.config import Settings
+from ganvas.errors import UsageError
 from ganvas.kinds import ByKind
 from ganvas.play import Noise
 
@@ -28,8 +29,19 @@ class Prior(Settings, ABC):
     spherical: ClassVar[bool] = False
 
     @abstractmethod
-    def draw(self, n: int, noise: Noise) -> Tensor:
-        """Return n latents, (n, dim)."""
+    def draw(self, n: int, noise: Noise, progress: float = 1.0) -> Tensor:
+        """Return n latents, (n, dim), as they are at a share of the horizon."""
+
+    def within(self, n: int, noise: Noise, threshold: float) -> Tensor:
+        """Return n latents whose numbers are drawn anew until none is further from 0, (n, dim).
+
+        Raises:
+            UsageError: such latents are not drawn so.
+        """
+        raise UsageError(
+            f"threshold={threshold:g} needs latents of kind normal, uniform or censored, and these "
+            f"are {self.kind}: draw them towards the middle instead, such as truncation=0.5"
+        )
 
 
 AnyPrior = Annotated[Prior, ByKind(__name__)]

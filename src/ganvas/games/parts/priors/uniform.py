@@ -17,9 +17,13 @@ class Uniform(Prior):
     kind: Literal["uniform"] = "uniform"
     dim: int = Field(default=100, ge=1)
 
-    def draw(self, n: int, noise: Noise) -> Tensor:
+    def draw(self, n: int, noise: Noise, progress: float = 1.0) -> Tensor:
         """Return n latents, (n, dim)."""
         return noise.uniform(n, self.dim, low=-1.0, high=1.0)
+
+    def within(self, n: int, noise: Noise, threshold: float) -> Tensor:
+        """Return n latents (n, dim), uniform on what of [−1, 1) is within [−t, t]."""
+        return min(threshold, 1.0) * self.draw(n, noise)
 
 
 class Hypercube(Prior):
@@ -29,6 +33,6 @@ class Hypercube(Prior):
     dim: int = Field(default=100, ge=1)
     centre: ClassVar[float] = 0.5
 
-    def draw(self, n: int, noise: Noise) -> Tensor:
+    def draw(self, n: int, noise: Noise, progress: float = 1.0) -> Tensor:
         """Return n latents, (n, dim)."""
         return noise.uniform(n, self.dim)

@@ -1,0 +1,77 @@
+"""Statistics of batch norms in evaluation: of each batch, or of passes made for nothing else.
+
+Running statistics were kept while the weights changed, and an average of weights never made a pass
+at all; these belong to the weights as they are (BigGAN's standing statistics, Brock et al. 2019,
+section 4.1; the first author's code of DCGAN re-estimates them likewise).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from ganvas.nn.norm import BatchNorm
+
+Standing = dict[BatchNorm, dict[str, Tensor]]
+"""Buffers of batch norms, by their names."""
+
+
+def batch_norms(module: nn.Module) -> list[BatchNorm]:
+    """Return the batch norms inside ``module`` that have statistics of their own."""
+    found = [layer for layer in module.modules() if isinstance(layer, BatchNorm)]
+    return [layer for layer in found if layer.virtual is None]
+
+
+@torch.no_grad()
+def estimated(module: nn.Module, play: Callable[[], object]) -> Standing:
+    """Return the statistics of passes: means over them of each batch's mean and variance.
+
+    The module is left as it was; its other layers compute as they do outside.
+
+    Args:
+        module: whose batch norms are looked at.
+        play: makes the passes, each of one batch of two items or more.
+
+    Returns:
+        Buffers of the batch norms that something went through.
+    """
+    norms = batch_norms(module)
+    kept = _buffers(norms)
+    before = [(norm.training, norm.tracking, norm.momentum) for norm in norms]
+    for norm in norms:
+        norm.restart()
+        norm.train()
+        norm.tracking, norm.momentum = True, None  # all batches weigh alike
+    try:
+        play()
+        return _buffers([norm for norm in norms if norm.num_batches_tracked])
+    finally:
+        for norm, (training, tracking, momentum) in zip(norms, before, strict=True):
+            norm.train(training)
+            norm.tracking, norm.momentum = tracking, momentum
+        _put(kept)
+
+
+@contextmanager
+def standing(statistics: Standing) -> Generator[None]:
+    """Let batch norms use statistics that `estimated` gave, for a block."""
+    kept = _buffers(list(statistics))
+    _put(statistics)
+    try:
+        yield
+    finally:
+        _put(kept)
+
+
+def _buffers(norms: list[BatchNorm]) -> Standing:
+    return {norm: {n: b.clone() for n, b in norm.named_buffers(recurse=False)} for norm in norms}
+
+
+@torch.no_grad()
+def _put(statistics: Standing) -> None:
+    for norm, buffers in statistics.items():
+        for name, values in buffers.items():
+            norm.get_buffer(name).copy_(values)
