@@ -22,6 +22,7 @@ from ganvas.networks import (
     ResNetDiscriminator,
     ResNetGenerator,
 )
+from ganvas.networks.dcgan_labelled import LabelledGenerator
 from ganvas.networks.memory_dcgan import SlimNorm
 from ganvas.nn import BatchNorm, set_tracking, singular_values
 from tests.networks.specs import images, labels, points
@@ -36,6 +37,10 @@ GENERATORS = {
     "dcgan-constant": DCGANGenerator(width=4, growth="constant", norm="none"),
     "dcgan-full": DCGANGenerator(width=4, kernel=3, full_resolution=True, extra=1),
     "dcgan-gated": DCGANGenerator(width=4, activation="gated", norm="layer"),
+    "dcgan-alternating": DCGANGenerator(
+        width=4, kernel=3, full_resolution=True, alternating=True, labels="norm"
+    ),
+    "dcgan-labelled": LabelledGenerator(width=4, hidden=9),
     "resnet": ResNetGenerator(width=4),
     "resnet-doubling": ResNetGenerator(width=4, growth="double", spectral=True),
     "bottleneck": BottleneckGenerator(width=8, blocks=2),
@@ -52,6 +57,9 @@ DISCRIMINATORS = {
         width=4, full_resolution=True, extra=1, norm="none", spectral=True, labels="projection"
     ),
     "dcgan-gated": DCGANDiscriminator(width=4, kernel=3, norm="none", activation="gated"),
+    "dcgan-alternating": DCGANDiscriminator(
+        width=4, kernel=3, full_resolution=True, alternating=True, norm="none"
+    ),
     "resnet": ResNetDiscriminator(width=4, spectral=True),
     "resnet-concat": ResNetDiscriminator(width=4, labels="concat", embedding=3, pool="mean"),
     "resnet-flat": ResNetDiscriminator(

@@ -58,6 +58,8 @@ class _Ladder(Settings):
         extra: further 3×3 layers at every hidden level below the full resolution.
         full_resolution: put a 3×3 layer with ``width`` channels next to the image.
         full_extra: further 3×3 layers at the full resolution, if there is that one.
+        alternating: resizing layers keep the channels, and one 3×3 layer between any two of them
+            changes them; it takes the place of all further ones.
         norm: normalisation of inner layers.
         bias: whether convolutions and linear layers have one; None: unless there are norms.
         activation, slope: non-linearity of hidden layers.
@@ -73,12 +75,21 @@ class _Ladder(Settings):
     extra: NonNegativeInt = 0
     full_resolution: bool = False
     full_extra: NonNegativeInt = 0
+    alternating: bool = False
     norm: Norm = "batch"
     bias: bool | None = None
     activation: Activation = "relu"
     slope: float = 0.2
     init: Init = "dcgan"
     init_scale: float | None = None
+
+    @model_validator(mode="after")
+    def _alternates_from_the_image_on(self) -> Self:
+        if self.alternating and (self.extra or self.full_extra or not self.full_resolution):
+            raise ValueError(
+                "alternating: true needs full_resolution: true, extra: 0 and full_extra: 0"
+            )
+        return self
 
     @property
     def biased(self) -> bool:
@@ -97,6 +108,22 @@ class _Ladder(Settings):
         if self.growth == "constant":
             return self.width
         return min(self.width * 2 ** (level - (not self.full_resolution)), self.max_width)
+
+    def resized(self, given: int, level: int) -> int:
+        """Return the channels in which a resizing layer gives what comes to a level."""
+        return given if self.alternating else self.channels(level)
+
+    def plain(self, level: int, last: int, towards: int) -> list[int]:
+        """Return the channels of the 3×3 layers at a hidden level, in order.
+
+        Args:
+            level: which one.
+            last: the coarsest.
+            towards: the level whose channels come next.
+        """
+        if self.alternating:
+            return [self.channels(towards)] if 0 < level < last else []
+        return [self.channels(level)] * (self.extra if level else self.full_extra)
 
     def block(self, conv: nn.Module, channels: int, norm_name: Norm, classes: int = 0) -> Block:
         """Return a block around a convolution to ``channels · fan`` maps."""
@@ -194,15 +221,16 @@ class DCGANGeneratorNet(Generator):
         grow = config.growing(top, deconvolution)[::-1]  # to each level
         blocks: list[Block] = []
         for level in range(top, -1 if config.full_resolution else 0, -1):
-            width = config.channels(level)
             if level < top:
+                width = config.resized(channels, level)
                 to, maps = sizes[level], width * doubled
                 up = Up(channels, maps, config.kernel, to, config.biased, grow[level])
                 blocks.append(config.block(up, width, config.norm, tables))
-            for _ in range(config.extra if level else config.full_extra):
-                same = config.same(width, width * doubled)
+                channels = width
+            for width in config.plain(level, top, level - 1):
+                same = config.same(channels, width * doubled)
                 blocks.append(config.block(same, width, config.norm, tables))
-            channels = width
+                channels = width
         self.blocks = nn.ModuleList(blocks)
         self.last = (
             config.same(channels, shape[0])
@@ -240,18 +268,17 @@ class DCGANDiscriminatorNet(Discriminator):
             same = config.same(channels, config.width * doubled)
             blocks.append(config.block(same, config.width, first))
             channels = config.width
-            for _ in range(config.full_extra):
-                same = config.same(channels, config.width * doubled)
-                blocks.append(config.block(same, config.width, config.norm))
-        for level in range(1, len(sizes)):
-            width, maps = config.channels(level), config.channels(level) * doubled
-            how: Halving = "stride" if level > 1 else config.first_layer
-            down = Down(channels, maps, config.kernel, sizes[level - 1], config.biased, how)
-            blocks.append(config.block(down, width, config.norm if blocks else first))
-            for _ in range(config.extra):
-                same = config.same(width, width * doubled)
+        for level in range(not config.full_resolution, len(sizes)):
+            if level:
+                width, size = config.resized(channels, level), sizes[level - 1]
+                how: Halving = "stride" if level > 1 else config.first_layer
+                down = Down(channels, width * doubled, config.kernel, size, config.biased, how)
+                blocks.append(config.block(down, width, config.norm if blocks else first))
+                channels = width
+            for width in config.plain(level, len(sizes) - 1, level):
+                same = config.same(channels, width * doubled)
                 blocks.append(config.block(same, width, config.norm))
-            channels = width
+                channels = width
         self.blocks = nn.Sequential(*blocks)
         self.width = channels * sizes[-1][0] * sizes[-1][1]
         self.head = Head(
@@ -276,6 +303,26 @@ PRESETS: Presets = {
     "newmu": (
         DCGANGenerator(width=128, kernel=5, projection_norm="unit"),
         DCGANDiscriminator(width=128, kernel=5),
+    ),
+    # Newmu's 32×32 ImageNet model (32×32×3, latent 256): 6,690,688 and 4,586,112.
+    "newmu32": (
+        DCGANGenerator(
+            width=128,
+            max_width=512,
+            kernel=3,
+            stages=3,
+            full_resolution=True,
+            alternating=True,
+            projection_norm="unit",
+        ),
+        DCGANDiscriminator(
+            width=128, max_width=512, kernel=3, stages=3, full_resolution=True, alternating=True
+        ),
+    ),
+    # Newmu's SVHN model (32×32×3, latent 100): 1,446,976 and 1,033,664.
+    "newmuSVHN": (
+        DCGANGenerator(kernel=5, stages=3, projection_norm="unit"),
+        DCGANDiscriminator(kernel=5, stages=3),
     ),
     # WGAN-GP's baseline (64×64×3, latent 128): 5,364,739 and 4,316,545.
     "dcganW": (
