@@ -129,8 +129,9 @@ def _wanted(func: Any, args: Sequence[Any]) -> int:
     """Return how many numbers an operation makes from sizes alone; 0 if it begins with tensors."""
     if any(isinstance(one, Tensor) for one in args) or not args:
         return 0
-    if isinstance(args[0], list | tuple):
-        return math.prod(n for n in cast(list[Any], args[0]) if isinstance(n, int))
+    shape = next((one for one in args if isinstance(one, list | tuple)), None)
+    if shape is not None:  # not always the first: bounds of random numbers are no sizes
+        return math.prod(n for n in cast(list[Any], shape) if isinstance(n, int))
     numbers = [abs(int(n)) for n in args if isinstance(n, int | float) and math.isfinite(n)]
     largest = max(numbers, default=0)
     return largest**2 if "eye" in str(func) else largest
