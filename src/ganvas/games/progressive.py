@@ -40,7 +40,7 @@ from ganvas.networks.progressive import (
     ProgressiveGenerator,
     ProgressiveGeneratorNet,
 )
-from ganvas.play import Adam, Noise, OptimiserConfig, Stage, Turns
+from ganvas.play import Adam, OptimiserConfig, Stage, Turns
 
 
 class ProgressiveConfig(AdversarialConfig):
@@ -166,18 +166,6 @@ class Progressive(Adversarial[ProgressiveConfig]):
         return cast(ProgressiveDiscriminatorNet, self.judge.network)
 
     # ---- what a trained model can do ------------------------------------------------------------
-
-    def prior(
-        self,
-        n: int,
-        noise: Noise,
-        truncation: float = 1.0,
-        level: int | None = None,
-        *,
-        progress: float = 1.0,
-    ) -> Tensor:
-        """Return n latents; those of all levels are the same."""
-        return super().prior(n, noise, truncation, progress=progress)
 
     @contextmanager
     def posed(self, options: Mapping[str, Any]) -> Yields[None]:

@@ -16,7 +16,7 @@ from ganvas.latent.interpolation import line, square
 from ganvas.latent.inversion import invert
 from ganvas.model.labels import Label, Labels, advice, morph
 from ganvas.model.slots import Slots
-from ganvas.model.trained import Array, Trained, block_seed
+from ganvas.model.trained import BLOCK, Array, Trained, block_seed
 from ganvas.play import Noise, has
 from ganvas.play.abilities import (
     CanAssign,
@@ -71,10 +71,27 @@ class Model(Trained):
         if n < 1:
             raise UsageError(f"a sample needs at least 1 item, not {n}")
         labels = self._labels(label, n)
+        if self.sampling(**options).get("statistics") == "batch":
+            told = None if labels is None and not given else self._given(labels, given, n)
+            return self._by_blocks(n, seed, told, options)
         z, drawn = self.latents(n, seed, **options)
         y = drawn if labels is None and not given else labels
         with self.posed(**options):
             return self.answer(z, self._given(y, given, n), batch, seed)
+
+    def _by_blocks(self, n: int, seed: int, given: Items | None, options: dict[str, Any]) -> Items:
+        """Return samples normalised by their blocks, which are whole whatever ``n``.
+
+        What they were asked to be fills the last block over and over.
+        """
+        whole = -(-n // BLOCK) * BLOCK
+        z, drawn = self.latents(whole, seed, **options)
+        if given is not None:
+            given = given.rows(np.resize(np.arange(n), whole))
+        else:
+            given = self._given(drawn, None, whole)
+        with self.posed(True, **options):
+            return self.answer(z, given, BLOCK, seed).rows(np.arange(n))
 
     @torch.inference_mode()
     def score(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
@@ -268,7 +285,7 @@ class Model(Trained):
         z = line(torch.stack([start, end]), steps, how)
         with self.posed(**options):
             if to_label is None:
-                return self._settled(z, drawn, label, batch)
+                return self.in_one_class(z, drawn, label, batch)
             self._labels(to_label, 1)  # complains of a model without classes
             y = morph(label, to_label, steps, self.spec)
             return self.generate(self.game.settle(z.to(self.device)), y, batch)
@@ -301,7 +318,7 @@ class Model(Trained):
         ends = [self._end(corner, options) for corner in corners]
         z = square(torch.stack([z for z, _ in ends]), side, how)
         with self.posed(**options):
-            return self._settled(z, ends[0][1], label, batch)
+            return self.in_one_class(z, ends[0][1], label, batch)
 
     @torch.inference_mode()
     def between(self, x: Array, steps: int = 8, how: str = "lerp") -> Array:

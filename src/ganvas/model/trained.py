@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, Literal, TypeVar
 
@@ -23,6 +23,7 @@ from ganvas.errors import GanvasError, UsageError, did_you_mean
 from ganvas.model.card import Provenance
 from ganvas.model.drawing import OfSamples
 from ganvas.model.labels import Labels, class_indices
+from ganvas.model.normalising import Normalising
 from ganvas.networks.conditions import Given, at
 from ganvas.nn import arrange, choose, drawing, hold_still
 from ganvas.play import Game, Noise, networks_of
@@ -52,6 +53,7 @@ class Trained:
         device: where it computes.
         digest: hash of the weight file that it was loaded from, if that has one.
         arithmetic: the precision and layout in which its networks compute.
+        normalising: which statistics its batch norms use.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Trained:
         arrange(networks, self.arithmetic)
         hold_still(self.game)  # an item decoded alone, a way between two: no seed says what to draw
         self.provenance, self.digest = provenance, digest
+        self.normalising = Normalising(self, BLOCK)
 
     @property
     def spec(self) -> DataSpec:
@@ -128,7 +131,8 @@ class Trained:
         """
         z: list[Tensor] = []
         y: list[Tensor] = []
-        game, known = self.asked(CanSample), self.sampling(**options)
+        game, told = self.asked(CanSample), self.sampling(**options)
+        known = {k: v for k, v in told.items() if k not in self.game.Sampling.posing}
         for block in range(-(-n // BLOCK)):
             noise = Noise(block_seed(seed, block))
             z.append(game.prior(BLOCK, noise, **known).cpu())
@@ -158,13 +162,20 @@ class Trained:
             raise UsageError(f"{place}={options[str(place)]}: expected {wanted}") from None
         return told.model_dump(exclude_defaults=True)
 
-    def posed(self, **options: Any) -> AbstractContextManager[object]:
+    @contextmanager
+    def posed(self, blocks: bool = False, /, **options: Any) -> Generator[None]:
         """Have samples made as options say, for a block.
+
+        Args:
+            blocks: whether they are made in whole blocks of a seed.
+            options: those of samples.
 
         Raises:
             UsageError: as of `sampling`.
         """
-        return self.game.posed(self.sampling(**options))
+        told = self.sampling(**options)
+        with self.game.posed(told), self.normalising.by(told, blocks):
+            yield
 
     def read_by(self, verb: str) -> Domain:
         """Return the kind of data that ``encode``, ``score`` or another verb is asked about."""
@@ -208,8 +219,17 @@ class Trained:
 
     def _made(self, z: Tensor, y: Given, batch: int, seed: int | None) -> dict[str, Array]:
         """Return all that the game makes of latents, in data units, by field."""
+        chunks = [
+            {name: self.fields[name].decode(found) for name, found in out.items()}
+            for out in self.outputs(z, y, batch, seed)
+        ]
+        return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+
+    def outputs(
+        self, z: Tensor, y: Given, batch: int, seed: int | None
+    ) -> Iterator[Mapping[str, Tensor]]:
+        """Give all that the game makes of latents, in network units, by field, batch by batch."""
         game, main = self.asked(CanSample), self.spec.main
-        chunks: list[dict[str, Array]] = []
         for part in slices(len(z), batch):
             inputs = z[part].to(self.device), at(y, part, self.device)
             own = None if seed is None else OfSamples(partial(block_seed, seed), BLOCK, part)
@@ -218,11 +238,19 @@ class Trained:
                     out = game.sample_parts(*inputs).fields
                 else:
                     out = {main: game.sample(*inputs)}
-            chunks.append({name: self.fields[name].decode(found) for name, found in out.items()})
-        return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+            yield out
 
-    def _settled(self, z: Tensor, drawn: Tensor | None, label: Labels, batch: int) -> Array:
-        """Return the samples of latents between others, of one class throughout."""
+    def in_one_class(
+        self, z: Tensor, drawn: Tensor | None, label: Labels, batch: int = 256
+    ) -> Array:
+        """Return the samples of latents between others, of one class throughout.
+
+        Args:
+            z: latents (n, …).
+            drawn: the class (1,) to take, or None.
+            label: another one.
+            batch: how many go through the network at once.
+        """
         y = self._labels(label, len(z))
         if y is None and drawn is not None:
             y = drawn.expand(len(z))

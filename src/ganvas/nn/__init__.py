@@ -72,7 +72,7 @@ from ganvas.nn.spectrum import (
     top_singular,
 )
 from ganvas.nn.sphere import HypersphericalUniform, geodesic, to_front, turn_to
-from ganvas.nn.standing import Standing, estimated, standing
+from ganvas.nn.standing import Standing, estimated, of_each_batch, standing
 from ganvas.nn.tracking import Tracking, averaged_buffers, held, set_tracking
 from ganvas.nn.twice import Twice
 from ganvas.nn.upsample import (
@@ -179,6 +179,7 @@ __all__ = [
     "log_sphere_area",
     "lookup",
     "mean_resultant_length",
+    "of_each_batch",
     "off_diagonal",
     "one_hot",
     "orthonormality",

@@ -25,6 +25,25 @@ def batch_norms(module: nn.Module) -> list[BatchNorm]:
     return [layer for layer in found if layer.virtual is None]
 
 
+@contextmanager
+def of_each_batch(module: nn.Module) -> Generator[set[BatchNorm]]:
+    """Let batch norms use the statistics of what goes through them at once, for a block.
+
+    Gives those that something went through, once it did.
+    """
+    norms, passed = batch_norms(module), set[BatchNorm]()
+    before = [norm.batch_eval for norm in norms]
+    hooks = [norm.register_forward_hook(lambda norm, *_: passed.add(norm)) for norm in norms]
+    for norm in norms:
+        norm.batch_eval = True
+    try:
+        yield passed
+    finally:
+        for norm, hook, alone in zip(norms, hooks, before, strict=True):
+            hook.remove()
+            norm.batch_eval = alone
+
+
 @torch.no_grad()
 def estimated(module: nn.Module, play: Callable[[], object]) -> Standing:
     """Return the statistics of passes: means over them of each batch's mean and variance.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Generic, get_args
+from typing import Annotated, Any, ClassVar, Generic, Literal, get_args
 
 import torch
 from pydantic import Field
@@ -32,11 +32,21 @@ class Sampling(Settings):
     """What samples of a trained model can be told; a game with more of it has a subclass.
 
     Attributes:
+        posing: names of those that are no matter of latents: `Game.posed` heeds them.
         truncation: below 1, latents closer to the middle of the prior: cleaner samples, less
             variety.
+        statistics: by which batch norms normalise: those that training kept, those of the samples'
+            own batch, or some estimated for the purpose, with the weights that sample and latents
+            drawn as theirs are. The model sees to it.
     """
 
+    posing: ClassVar[frozenset[str]] = frozenset({"statistics"})
+
     truncation: Annotated[float, Field(ge=0)] = 1.0
+    statistics: Literal["running", "batch", "re-estimated"] = "running"
+
+
+OfSamples = Sampling  # a game has an attribute of that name
 
 
 @dataclass(frozen=True)
@@ -92,7 +102,8 @@ class Game(nn.Module, Generic[C]):
         system: the name in recipes, such as ``wgan-gp``.
         Config: the settings this game accepts: those in the brackets of its base.
         config: these settings, as the recipe has them.
-        Sampling: options of its samples, which `prior` takes by name, and `posed` heeds.
+        Sampling: options of its samples: `prior` takes them by name, but for those that `posed`
+            heeds.
         averaged: names of submodules, or of buffers, of which inference uses the moving average;
             of a submodule it takes the buffers that its layers declare (`averaged_buffers`).
         conditions: the fields of the data that samples are given, by name.
@@ -111,7 +122,7 @@ class Game(nn.Module, Generic[C]):
 
     system: ClassVar[str]
     Config: ClassVar[type[Settings]] = Settings
-    Sampling: ClassVar[type[Settings]] = Sampling
+    Sampling: ClassVar[type[OfSamples]] = Sampling
     averaged: ClassVar[tuple[str, ...]] = ()
     scores_are: ClassVar[str] = "judgements"
     reads: ClassVar[Mapping[str, str]] = {}
@@ -182,8 +193,7 @@ class Game(nn.Module, Generic[C]):
     def posed(self, options: Mapping[str, Any]) -> AbstractContextManager[object]:
         """Have samples made as options say that do not concern latents, for a block.
 
-        Such as the resolution of a model that grew, or whose statistics its batch norms use. By
-        default there are none: all options are those of the latents.
+        Such as the resolution of a model that grew. By default nothing is done.
 
         Args:
             options: those of `Sampling` that are not at their defaults, by name.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Protocol, cast
+from typing import Annotated, Any, ClassVar, Protocol, cast
 
 from pydantic import Field, PositiveInt, field_validator
 from torch import Tensor
@@ -177,6 +177,8 @@ class GrownSampling(Sampling):
         level: height of the images of a level, which are given as large as all others; None: the
             finest that the model has grown to.
     """
+
+    posing: ClassVar[frozenset[str]] = Sampling.posing | {"level"}
 
     level: int | None = None
 
