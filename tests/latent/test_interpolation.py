@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ganvas.errors import UsageError
 from ganvas.latent.interpolation import blend, lerp, slerp
-from ganvas.latent.walks import random_loop, random_walk, walk
+from ganvas.latent.walks import circle, walk
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -89,29 +89,26 @@ def test_walk_refuses_too_few_keys_or_steps():
         walk(normal(2, 6), 0)
 
 
-def test_random_loop_closes_smoothly_and_keeps_the_law():
-    rng = torch.Generator().manual_seed(0)
-    path = random_loop(60, 4096, rng)
+def test_walks_of_latents_with_places_go_as_their_numbers_do():
+    keys = normal(3, 4, 2, 2)
+    path = walk(keys, 3)
+    assert path.shape == (7, 4, 2, 2)
+    torch.testing.assert_close(path.flatten(1), walk(keys.flatten(1), 3))
+
+
+def test_a_circle_goes_through_both_latents_and_their_opposites():
+    u, v = normal(2, 6)
+    path = circle(torch.stack([u, v]), 5)
+    assert path.shape == (20, 6)
+    torch.testing.assert_close(path[::5], torch.stack([u, v, -u, -v]))
+    with pytest.raises(UsageError, match="two latents"):
+        circle(normal(3, 6), 5)
+    with pytest.raises(UsageError, match="one step"):
+        circle(normal(2, 6), 0)
+
+
+def test_circles_are_smooth_everywhere_and_keep_the_law():
+    path = circle(normal(2, 4096), 15)
     steps = (path - path.roll(1, 0)).norm(dim=1)
     torch.testing.assert_close(steps, steps.mean().expand(60), rtol=0.1, atol=0)
     assert path.var(dim=1).mean() == pytest.approx(1, abs=0.1)
-    twice = random_loop(60, 8, torch.Generator().manual_seed(0), turns=2)
-    torch.testing.assert_close(twice[:30], twice[30:], atol=1e-5, rtol=0)
-
-
-def test_random_walk_is_stationary():
-    path = random_walk(40, 20_000, torch.Generator().manual_seed(0), memory=0.9)
-    assert path.shape == (40, 20_000)
-    torch.testing.assert_close(path.var(dim=1), torch.ones(40), atol=0.06, rtol=0)
-    for lag in (1, 5):
-        correlation = (path[lag:] * path[:-lag]).mean()
-        assert correlation == pytest.approx(0.9**lag, abs=0.03)
-
-
-def test_random_walks_refuse_nonsense():
-    rng = torch.Generator()
-    with pytest.raises(UsageError, match="memory"):
-        random_walk(3, 4, rng, memory=1.0)
-    for make in (random_walk, random_loop):
-        with pytest.raises(UsageError, match="frames"):
-            make(0, 4, rng)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ganvas.data.items import Collection
+from ganvas.data.items import Collection, Items
 from ganvas.data.open import open_data
 from ganvas.data.source import REFERENCE, Source
 from ganvas.data.spec import AnyArray
@@ -45,9 +45,19 @@ def both_items(run: str | Path, game: Own = None) -> tuple[AnyArray, AnyArray | 
     Raises:
         UsageError: there is no run, or its data are gone.
     """
+    known, held_out = both_records(run, game)
+    return known.x, None if held_out is None else held_out.x
+
+
+def both_records(run: str | Path, game: Own = None) -> tuple[Items, Items | None]:
+    """Return what `both_items` does with all fields, such as classes.
+
+    Raises:
+        UsageError: there is no run, or its data are gone.
+    """
     source = _source(run, game)
     last = source.splits[-1]
-    return source.known.x, None if last in ("train", REFERENCE) else source.items(last).x
+    return source.known, None if last in ("train", REFERENCE) else source.items(last)
 
 
 def labelled_items(run: str | Path, game: Own = None) -> Collection:

@@ -234,6 +234,11 @@ class Domain(Settings):
         """Return some items in data units in one picture, so many in a row where they have rows."""
         raise UsageError(f"there is no picture of {self.plural}")
 
+    def frames(self, array: AnyArray) -> AnyArray:
+        """Return what people see of items that follow each other, uint8 (N, H, W, C)."""
+        shown = (self.picture(item[None]).convert("RGB") for item in array)
+        return np.stack([np.asarray(picture) for picture in shown])
+
     @property
     def drawn(self) -> bool:
         """Whether there is a preview of such items."""

@@ -43,12 +43,15 @@ def grid(images: AnyArray, *, columns: int | None = None, enlarge: bool = True) 
     return Image.fromarray(canvas[:, :, 0] if channels == 1 else canvas)
 
 
-def scatter(points: AnyArray, view: tuple[float, float, float, float] | None) -> Image.Image:
+def scatter(
+    points: AnyArray, view: tuple[float, float, float, float] | None, size: int = 2
+) -> Image.Image:
     """Return points (N, D), D ≥ 2, as a scatter plot of their first two coordinates.
 
     Args:
         points: at least one point, in data units; those that are not finite are left out.
         view: (left, bottom, right, top); None: a square around the points.
+        size: pixels along the edges of dots.
     """
     plane = np.asarray(points, np.float64)[:, :2]
     plane = plane[np.isfinite(plane).all(axis=1)]
@@ -56,10 +59,10 @@ def scatter(points: AnyArray, view: tuple[float, float, float, float] | None) ->
     unit = (plane - [left, bottom]) / [right - left, top - bottom]
     across, up = (unit * CANVAS).T
     x, y = np.floor(across).astype(np.int64), np.floor(CANVAS - up).astype(np.int64)
-    hits = np.zeros((CANVAS + 2, CANVAS + 2))
+    hits = np.zeros((CANVAS + size, CANVAS + size))  # spare rows and columns take the overhang
     inside = (x >= 0) & (x < CANVAS) & (y >= 0) & (y < CANVAS)
-    for dy in (0, 1):  # dots of 2×2 pixels; a spare row and column take the overhang
-        for dx in (0, 1):
+    for dy in range(size):
+        for dx in range(size):
             np.add.at(hits, (y[inside] + dy, x[inside] + dx), 1.0)
     # Overlapping dots darken: 40 % ink for one, never quite full.
     return _inked(1 - 0.6 ** hits[:CANVAS, :CANVAS])

@@ -171,6 +171,10 @@ class Images(Domain):
         """Return a grid of uint8 images (N, H, W, C), so many in a row."""
         return draw.grid(array, columns=columns)
 
+    def frames(self, array: AnyArray) -> AnyArray:
+        """Return the images themselves."""
+        return array
+
     def sheet(self, classes: int) -> tuple[int, int]:
         """Return 8 rows, or one for each of up to 16 classes, and columns that make it square."""
         rows = min(classes, CLASS_ROWS) or ROWS

@@ -190,6 +190,17 @@ class Points(Domain):
             return draw.scatter(self.standardised(array), None)
         return draw.scatter(array, self.view)
 
+    def frames(self, array: AnyArray) -> AnyArray:
+        """Return pictures of the points up to each, in one view."""
+        if self.dim == 1:
+            shown = [draw.histogram(array[: count + 1]) for count in range(len(array))]
+        else:
+            apart = isinstance(self.scale, list)
+            points = self.standardised(array) if apart else array
+            view = draw.square_view(points) if apart or self.view is None else self.view
+            shown = [draw.scatter(points[: n + 1], view, size=6) for n in range(len(points))]
+        return np.stack([np.asarray(picture) for picture in shown])
+
     def sheet(self, classes: int) -> tuple[int, int]:
         """Return how many points make a picture."""
         return 0, SHOWN

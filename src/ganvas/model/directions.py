@@ -1,0 +1,121 @@
+"""Direction files: safetensors that say of which model and space a direction is, and whence.
+
+``vector`` float32 in the shape of a latent, ``intercept`` float64 (), and in the metadata the hash
+of the model's weights: other weights have other latents, and in them it would mean nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from ganvas.errors import GanvasError, UsageError
+from ganvas.latent.directions import Direction
+from ganvas.model.sealed import DamageError, read_sealed, write_sealed
+from ganvas.model.trained import Trained
+
+FORMAT = "ganvas-direction-1"
+LATENTS = "z"
+"""The space of the latents that a generator is given."""
+SUFFIX = ".safetensors"
+
+
+def check_direction_file(path: Path) -> None:
+    """Refuse a name that is no direction file's, before any work is done.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if path.suffix.lower() != SUFFIX:
+        raise UsageError(f"--out {path}: a direction is a {SUFFIX} file")
+
+
+def save_direction(
+    path: Path,
+    direction: Direction,
+    model: Trained,
+    found: Mapping[str, Any],
+    space: str = LATENTS,
+) -> None:
+    """Write a direction of a model.
+
+    Args:
+        path: where to.
+        direction: in the model's latents, or another space of its own.
+        model: whose latents it moves.
+        found: how it was found, in plain values: method, exemplars, accuracy, conditions.
+        space: the latents' name.
+
+    Raises:
+        UsageError: the model was never saved, so that nothing tells it from others.
+        GanvasError: the file cannot be written.
+    """
+    if not model.digest:
+        raise UsageError("a direction belongs to a saved model: save it, and load it again")
+    told = {
+        "format": FORMAT,
+        "space": space,
+        "system": model.system,
+        "model": model.digest,
+        "found": dict(found),
+    }
+    tensors = {
+        "vector": direction.vector.detach().cpu().float().contiguous(),
+        "intercept": torch.tensor(direction.intercept, dtype=torch.float64),
+    }
+    write_sealed(path, tensors, {"ganvas": json.dumps(told)})
+
+
+def load_direction(path: Path, model: Trained, space: str = LATENTS) -> Direction:
+    """Return the direction in a file, if it is one of this model.
+
+    Raises:
+        UsageError: there is none, or it is of another model or space.
+        GanvasError: the file is damaged.
+    """
+    told, direction = read_direction(path)
+    if told["model"] != model.digest:
+        raise UsageError(
+            f"{path} is a direction of another model of {told['system']} (sha256 "
+            f"{told['model'][:12]}…, not {model.digest[:12]}…): other weights have other latents; "
+            "make it anew with: ganvas directions"
+        )
+    if told["space"] != space:
+        raise UsageError(
+            f"{path} is a direction in the space '{told['space']}', and these latents are of '"
+            f"{space}'"
+        )
+    wanted = model.latents(1)[0].shape[1:]
+    if direction.vector.shape != wanted:
+        found = tuple(direction.vector.shape)
+        raise UsageError(f"{path} moves latents of shape {found}, not {tuple(wanted)}")
+    return direction
+
+
+def read_direction(path: Path) -> tuple[dict[str, Any], Direction]:
+    """Return what a direction file says of itself, and the direction.
+
+    Raises:
+        UsageError: there is no such file, or it holds something else.
+        GanvasError: it is damaged.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no direction file {path}; make one with: ganvas directions")
+    try:
+        metadata, tensors = read_sealed(path)
+        told: Any = json.loads(metadata.get("ganvas", "{}"))
+    except (DamageError, ValueError, RecursionError) as error:
+        raise GanvasError(f"{path} is damaged or no safetensors file ({error})") from error
+    known = cast(dict[str, Any], told) if isinstance(told, dict) else {}
+    fields = ("format", "space", "system", "model")
+    fits = tensors.keys() == {"vector", "intercept"} and tensors["intercept"].numel() == 1
+    if known.get("format") != FORMAT or not fits or not all(str(known.get(f, "")) for f in fields):
+        raise UsageError(f"{path} is no direction file: expected one of ganvas directions")
+    vector = tensors["vector"].float()
+    if not bool(vector.isfinite().all()) or not bool(vector.any()):
+        raise GanvasError(f"{path} holds no direction: its vector is zero or not finite")
+    return known, Direction(vector, float(tensors["intercept"]))
