@@ -21,6 +21,7 @@ from ganvas.networks import (
     ResNetGenerator,
 )
 from ganvas.networks.convolutional import Down
+from ganvas.networks.dcgan_labelled import LabelledGenerator
 from ganvas.networks.progressive import ProgressiveGenerator
 from ganvas.nn import UpConv2d, Upsample, initialise, lipschitz, upsampler
 from ganvas.nn.conversion import enlarges
@@ -31,6 +32,7 @@ SQUARE = images(3, 16, 16)
 FAMILIES = {
     "dcgan": DCGANGenerator(width=4, kernel=5),
     "dcgan-full": DCGANGenerator(width=4, kernel=3, full_resolution=True, extra=1),
+    "dcgan_labelled": LabelledGenerator(width=4, hidden=8),
     "resnet": ResNetGenerator(width=4),
     "bottleneck": BottleneckGenerator(width=8, blocks=1),
     "r3": R3Generator(width=8, group_width=4, blocks=1),

@@ -30,7 +30,7 @@ class Direction:
     @property
     def length(self) -> float:
         """‖v‖."""
-        return float(self.vector.double().norm())
+        return float(self.vector.double().square().sum().sqrt())
 
     def distances(self, z: Tensor) -> Tensor:
         """Return signed distances from the plane, (⟨v, z⟩ + b)/‖v‖, float64 (N,), of (N, …)."""
@@ -81,7 +81,7 @@ def total(terms: Sequence[tuple[int, Tensor]]) -> Tensor:
         raise UsageError("latents are added up in groups of one or more")
     alone = all(len(group) == 1 for _, group in terms)
     parts = [sign * (g if alone else g.double().mean(0, keepdim=True)) for sign, g in terms]
-    flat = torch.cat(parts).flatten(1).T.tolist()
+    flat: list[list[float]] = torch.cat(parts).flatten(1).T.tolist()
     sums = torch.tensor([math.fsum(numbers) for numbers in flat], dtype=torch.float64)
     return sums.view(terms[0][1].shape[1:]).float()
 

@@ -129,9 +129,9 @@ def _wanted(func: Any, args: Sequence[Any]) -> int:
     """Return how many numbers an operation makes from sizes alone; 0 if it begins with tensors."""
     if any(isinstance(one, Tensor) for one in args) or not args:
         return 0
-    shape = next((one for one in args if isinstance(one, list | tuple)), None)
-    if shape is not None:  # not always the first: bounds of random numbers are no sizes
-        return math.prod(n for n in cast(list[Any], shape) if isinstance(n, int))
+    for shape in args:
+        if isinstance(shape, list | tuple):  # not always the first: bounds are no sizes
+            return math.prod(n for n in cast(list[Any], shape) if isinstance(n, int))
     numbers = [abs(int(n)) for n in args if isinstance(n, int | float) and math.isfinite(n)]
     largest = max(numbers, default=0)
     return largest**2 if "eye" in str(func) else largest

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +34,11 @@ def of_each_batch(module: nn.Module) -> Generator[set[BatchNorm]]:
     """
     norms, passed = batch_norms(module), set[BatchNorm]()
     before = [norm.batch_eval for norm in norms]
-    hooks = [norm.register_forward_hook(lambda norm, *_: passed.add(norm)) for norm in norms]
+
+    def note(norm: nn.Module, given: object, made: object) -> None:
+        passed.add(cast(BatchNorm, norm))
+
+    hooks = [norm.register_forward_hook(note) for norm in norms]
     for norm in norms:
         norm.batch_eval = True
     try:
