@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -81,7 +82,7 @@ def total(terms: Sequence[tuple[int, Tensor]]) -> Tensor:
         raise UsageError("latents are added up in groups of one or more")
     alone = all(len(group) == 1 for _, group in terms)
     parts = [sign * (g if alone else g.double().mean(0, keepdim=True)) for sign, g in terms]
-    flat: list[list[float]] = torch.cat(parts).flatten(1).T.tolist()
+    flat = cast(list[list[float]], torch.cat(parts).flatten(1).T.tolist())
     sums = torch.tensor([math.fsum(numbers) for numbers in flat], dtype=torch.float64)
     return sums.view(terms[0][1].shape[1:]).float()
 
