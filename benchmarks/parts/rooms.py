@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from common import Row, trained_model
 
-from ganvas.abilities.forget import forgetting, hidden, learn
+from ganvas.abilities.forget import forgetting, hidden_layer, learn_object
 from ganvas.data.procedural.rooms import OBJECTS
 from ganvas.data.readers.regions import Region
 from ganvas.metrics.rooms import find_objects
@@ -55,8 +55,8 @@ def model(work: Path) -> Model:
 def forgotten(work: Path) -> Row:
     """Drop the maps that draw windows, and as many others."""
     trained = model(work)
-    layer = hidden(trained)
-    told = learn(trained, windows(trained), layer)
+    layer = hidden_layer(trained)
+    told = learn_object(trained, windows(trained), layer)
     rng = np.random.default_rng(0)
     others = rng.choice(layer.shape[0], len(told.maps), replace=False)
     found = {"all": share(trained.sample(COUNT, seed=NEW).x)}

@@ -7,7 +7,7 @@ import pytest
 
 from ganvas.errors import UsageError
 from ganvas.metrics.patches import Patches
-from ganvas.metrics.probe import Labelled, draws_of, fit, probe
+from ganvas.metrics.probe import Labelled, Probed, draws_of, fit, probe
 
 RNG = np.random.default_rng(0)
 MIDDLES = np.array([[2.0, 0, 0], [0, 2, 0], [0, 0, 2]])
@@ -53,9 +53,13 @@ def test_c_is_chosen_on_validation_items_alone() -> None:
     pool, chosen = clouds(300, 1.5), clouds(600, 1.5)
     draws = draws_of(pool.label, 20, 3)
     turned = Labelled(chosen.x, (chosen.label + 1) % 3)
-    here = probe("", plainly, pool, draws, chosen, chosen)
-    assert probe("", plainly, pool, draws, chosen, turned).chosen == here.chosen
-    assert probe("", plainly, pool, draws, turned, chosen).chosen != here.chosen
+
+    def probed(validation: Labelled, test: Labelled) -> Probed:
+        return probe("", plainly, pool, draws, validation, test, costs=(1e-6, 1e-3, 1.0))
+
+    here = probed(chosen, chosen)
+    assert probed(chosen, turned).chosen == here.chosen
+    assert probed(turned, chosen).chosen != here.chosen
     assert here.validation == pytest.approx(here.mean)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganvas.abilities.forget import forgetting, heaviest, hidden, learn
+from ganvas.abilities.forget import forgetting, heaviest, hidden_layer, learn_object
 from ganvas.abilities.guided import sight
 from ganvas.data.readers.regions import Region
 from ganvas.errors import UsageError
@@ -158,8 +158,8 @@ def test_labels_alone_train_a_twin_and_leave_the_model_be(pictures: Model) -> No
 
 
 def test_samples_without_some_maps(pictures: Model) -> None:
-    layer = hidden(pictures)
-    assert layer == hidden(pictures, layer.name)
+    layer = hidden_layer(pictures)
+    assert layer == hidden_layer(pictures, layer.name)
     assert layer.shape == (8, 4, 4)  # the second from the picture
     before = pictures.sample(4, seed=3).x
     with forgetting(pictures, layer, []):
@@ -169,7 +169,7 @@ def test_samples_without_some_maps(pictures: Model) -> None:
     assert (gone == gone[:1]).all()  # nothing of the latent is left
     mask = np.zeros((16, 16), bool)
     mask[:8, :8] = True
-    told = learn(pictures, [Region(0, mask), Region(2, mask)], layer)
+    told = learn_object(pictures, [Region(0, mask), Region(2, mask)], layer)
     assert told.positives == 8
     assert heaviest(told) == told.maps
     assert heaviest(told, 1) == [int(np.argmax(told.weights))]

@@ -19,7 +19,7 @@ from ganvas.model.features import Features
 from ganvas.nn import BatchNorm
 
 
-class Statistics(StrEnum):
+class BatchStatistics(StrEnum):
     """Those by which batch norms normalise."""
 
     REESTIMATED = "re-estimated"
@@ -38,7 +38,7 @@ Side = Annotated[
     int, typer.Option(help="Places along each side that maps are pooled to, by maxima.", min=1)
 ]
 Kept = Annotated[
-    Statistics,
+    BatchStatistics,
     typer.Option(help="Of batch norms: taken anew over training items, or as training left them."),
 ]
 
@@ -49,7 +49,7 @@ def features(
     out: Annotated[Path, typer.Option(metavar="FILE", help="A .npy or .npz array of features.")],
     layers: Layers = None,
     side: Side = 4,
-    statistics: Kept = Statistics.REESTIMATED,
+    statistics: Kept = BatchStatistics.REESTIMATED,
     half: Annotated[
         bool, typer.Option("--half", help="Write 16-bit numbers: half of the disk.")
     ] = False,
@@ -66,8 +66,8 @@ def features(
     model = load_model(run, game)
     found = opened(model, layers, side)
     x, names = read_named(items, model, "score")
-    if statistics is Statistics.REESTIMATED:
-        settle(found, run, game)
+    if statistics is BatchStatistics.REESTIMATED:
+        renew_statistics(found, run, game)
     values = found(x)
     chosen = [layer.name for layer in found.layers]
     widths = np.array([layer.width for layer in found.layers])
@@ -99,7 +99,7 @@ def opened(model: Model, layers: str | None, side: int) -> Features:
     return Features(model, chosen, side)
 
 
-def settle(found: Features, run: Path, game: str | None) -> None:
+def renew_statistics(found: Features, run: Path, game: str | None) -> None:
     """Take batch statistics anew over the run's training items, where there are any.
 
     Raises:

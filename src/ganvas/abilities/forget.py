@@ -22,7 +22,7 @@ from ganvas.errors import UsageError
 from ganvas.files import disk_errors
 from ganvas.latent.forgetting import Told, tell
 from ganvas.model import Model
-from ganvas.model.features import Layer, named_layer
+from ganvas.model.features import SeenLayer, named_layer
 from ganvas.model.labels import Labels, class_indices
 from ganvas.model.trained import Array
 from ganvas.networks.conditions import Given, at
@@ -87,8 +87,8 @@ def forget(
         raise UsageError(f"--out {out}: expected a .png or .npz file")
     model = load_model(run, game)
     regions = read_regions(where, model)
-    chosen = hidden(model, layer)
-    told = learn(model, regions, chosen, seed=seed, label=label, strength=strength)
+    chosen = hidden_layer(model, layer)
+    told = learn_object(model, regions, chosen, seed=seed, label=label, strength=strength)
     gone = heaviest(told, most)
     before = model.sample(count, seed=seed + 1, label=label).x
     with forgetting(model, chosen, gone):
@@ -152,7 +152,7 @@ def _masks(path: Path) -> Array:
     return np.asarray(read(settings).splits["train"].x)
 
 
-def hidden(model: Model, word: str | None = None) -> Layer:
+def hidden_layer(model: Model, word: str | None = None) -> SeenLayer:
     """Return a layer of a generator by name or number; by default the second from the picture.
 
     Raises:
@@ -161,7 +161,7 @@ def hidden(model: Model, word: str | None = None) -> Layer:
     """
     z, y = model.latents(1)
     layers = [
-        Layer(name, tuple(maps.shape[1:]), maps[0].numel())
+        SeenLayer(name, tuple(maps.shape[1:]), maps[0].numel())
         for name, maps in _maps(model, z, y).items()
     ]
     size = model.domain.shape[1:]
@@ -179,10 +179,10 @@ def hidden(model: Model, word: str | None = None) -> Layer:
 
 
 @torch.inference_mode()
-def learn(
+def learn_object(
     model: Model,
     regions: Sequence[Region],
-    layer: Layer,
+    layer: SeenLayer,
     *,
     seed: int = 0,
     label: Labels = None,
@@ -217,7 +217,7 @@ def heaviest(told: Told, most: int | None = None) -> list[int]:
 
 
 @contextmanager
-def forgetting(model: Model, layer: Layer, maps: Sequence[int]) -> Generator[None]:
+def forgetting(model: Model, layer: SeenLayer, maps: Sequence[int]) -> Generator[None]:
     """Let samples of a model be drawn without some maps of a layer, for a block."""
     with dropped(model.game, layer.name, maps):
         yield

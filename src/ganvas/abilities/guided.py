@@ -10,7 +10,7 @@ import torch
 import typer
 from torch import Tensor
 
-from ganvas.abilities.features import Kept, Statistics, settle
+from ganvas.abilities.features import BatchStatistics, Kept, renew_statistics
 from ganvas.api.run_items import training_items
 from ganvas.cli.items import read_items
 from ganvas.cli.options import Game, ModelFolder, load_model
@@ -51,7 +51,7 @@ def guided(
     ] = None,
     maps: Annotated[int, typer.Option(help="How many, the first of the layer.", min=1)] = 6,
     top: Annotated[int, typer.Option(help="Images for each map.", min=1)] = 5,
-    statistics: Kept = Statistics.REESTIMATED,
+    statistics: Kept = BatchStatistics.REESTIMATED,
     seed: Annotated[int, typer.Option(help="Of the untrained network.", min=0)] = 0,
     game: Game = None,
 ) -> None:
@@ -81,8 +81,8 @@ def guided(
         raise UsageError(f"layer {chosen.name} holds no maps, but numbers: {chosen.shape}")
     found = dict[str, list[Array]]()
     for name, network in networks.items():
-        if statistics is Statistics.REESTIMATED:
-            settle(network, run, game)
+        if statistics is BatchStatistics.REESTIMATED:
+            renew_statistics(network, run, game)
         count = min(maps, chosen.shape[0])
         sights = [sight(network, chosen.name, number, x, top) for number in range(count)]
         found[name] = [_paired(shown.images, shaded(shown.gradients)) for shown in sights]

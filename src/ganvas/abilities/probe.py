@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from ganvas.abilities.features import Kept, Layers, Side, Statistics, opened, settle
+from ganvas.abilities.features import BatchStatistics, Kept, Layers, Side, opened, renew_statistics
 from ganvas.api.run_items import labelled_items
 from ganvas.cli.items import read_splits
 from ganvas.cli.options import Game, ModelFolder, load_model
@@ -51,7 +51,7 @@ def probe(
     draws: Annotated[int, typer.Option(help="Draws of labels.", min=1)] = 10,
     layers: Layers = None,
     side: Side = 4,
-    statistics: Kept = Statistics.REESTIMATED,
+    statistics: Kept = BatchStatistics.REESTIMATED,
     centroids: Annotated[
         int, typer.Option(help="Of k-means on patches of images; 0 leaves that row out.", min=0)
     ] = 400,
@@ -78,8 +78,8 @@ def probe(
     parts = divided(_read(run, data, found, game))
     drawn = draws_of(parts.pool.label, labels_per_class, draws, parts.names, seed)
     known = at_most(parts.pool.x, UNLABELLED)
-    if statistics is Statistics.REESTIMATED:
-        settle(found, run, game)
+    if statistics is BatchStatistics.REESTIMATED:
+        renew_statistics(found, run, game)
     rows = list[Probed]()
     for row in probed(found, parts, drawn, known, centroids=centroids, steps=steps, seed=seed):
         rows.append(row)
@@ -97,7 +97,7 @@ def probe(
 
 def probed(
     found: Features,
-    parts: Labels,
+    parts: Divided,
     draws: list[Numbers],
     unlabelled: Array,
     *,
@@ -140,7 +140,7 @@ def probed(
 
 
 @dataclass(frozen=True)
-class Labels:
+class Divided:
     """Labelled data, divided.
 
     Attributes:
@@ -175,7 +175,7 @@ def _table(rows: list[Probed]) -> str:
     return table(lines, header)
 
 
-def divided(found: Collection) -> Labels:
+def divided(found: Collection) -> Divided:
     """Return labelled data in three parts that share no item.
 
     Raises:
@@ -193,7 +193,7 @@ def divided(found: Collection) -> Labels:
         raise UsageError(
             f"{found.name} has {len(train)} labelled items: too few to divide in three"
         )
-    return Labels(
+    return Divided(
         pool=train.at(np.sort(rows[count:])),
         validation=train.at(rows[:count]),
         test=test.at(places(len(test), TEST)),

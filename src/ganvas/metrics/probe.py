@@ -52,7 +52,7 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Linear:
+class Machines:
     """Linear classifiers of the same features, side by side.
 
     Attributes:
@@ -197,5 +197,5 @@ def probe(
     return Probed(name, width, f"C = {costs[best]:.3g}", float(judged[best]), accuracies)
 
 
-def _together(machines: Sequence[tuple[Floats, Floats]]) -> Linear:
-    return Linear(np.stack([w for w, _ in machines], 1), np.stack([b for _, b in machines]))
+def _together(machines: Sequence[tuple[Floats, Floats]]) -> Machines:
+    return Machines(np.stack([w for w, _ in machines], 1), np.stack([b for _, b in machines]))

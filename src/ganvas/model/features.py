@@ -26,7 +26,7 @@ RESTATED = 2_048
 """Items over which batch statistics are taken anew."""
 
 
-class Layer(NamedTuple):
+class SeenLayer(NamedTuple):
     """What one layer gives of an item.
 
     Attributes:
@@ -87,7 +87,7 @@ class Features:
         """How many features an item has."""
         return sum(layer.width for layer in self.layers)
 
-    def layer(self, word: str) -> Layer:
+    def layer(self, word: str) -> SeenLayer:
         """Return a layer by its name, or by its number from 1 on.
 
         Raises:
@@ -153,20 +153,20 @@ class Features:
         self._statistics = estimated(self.model.game, play)
 
     @torch.no_grad()
-    def _look(self) -> list[Layer]:
+    def _look(self) -> list[SeenLayer]:
         """Return the layers of which each item's part is the same beside whatever other item."""
         generator = torch.Generator().manual_seed(0)
         shape = self.model.read_by("score").shape
         three = (torch.rand(3, *shape, generator=generator) * 2 - 1).to(self.model.device)
         beside, other = self.maps(three[:2]), self.maps(three[[0, 2]])
         return [
-            Layer(name, tuple(maps.shape[1:]), pooled(maps, self.side).shape[1])
+            SeenLayer(name, tuple(maps.shape[1:]), pooled(maps, self.side).shape[1])
             for name, maps in beside.items()
             if len(maps) == 2 and torch.allclose(maps[0], other[name][0], 1e-3, 1e-4)
         ]
 
 
-def named_layer(word: str, layers: Sequence[Layer]) -> Layer:
+def named_layer(word: str, layers: Sequence[SeenLayer]) -> SeenLayer:
     """Return a layer by its name, or by its number from 1 on.
 
     Raises:

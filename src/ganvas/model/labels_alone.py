@@ -51,7 +51,7 @@ def labels_alone(
     judged = validation.at(np.arange(min(len(validation), JUDGED)))
     best, reached, kept = list[float](), list[float](), list[int]()
     for number, rows in enumerate(draws):
-        network = Classifier(untrained(model, seed=number), classes, side)
+        network = Headed(untrained(model, seed=number), classes, side)
         value, step = network.learn(pool.at(rows), judged, steps, seed=number)
         best.append(value)
         kept.append(step)
@@ -60,7 +60,7 @@ def labels_alone(
     return Probed("labels alone", 0, chosen, float(np.mean(best)), np.array(reached))
 
 
-class Classifier(nn.Module):
+class Headed(nn.Module):
     """The layers of a discriminator, and a linear layer on the last of them.
 
     Args:

@@ -37,7 +37,7 @@ ITSELF = "itself"
 """How a layer is called that the network computes outside of all its parts."""
 
 
-class Met(NamedTuple):
+class Called(NamedTuple):
     """A non-linearity that was just called.
 
     Attributes:
@@ -63,7 +63,7 @@ class Inside(TorchFunctionMode):
         change: returns what takes the place of what a non-linearity gave.
     """
 
-    def __init__(self, root: nn.Module, change: Callable[[Met], Tensor]) -> None:
+    def __init__(self, root: nn.Module, change: Callable[[Called], Tensor]) -> None:
         super().__init__()
         self._root, self._change = root, change
         self._open: list[tuple[str, nn.Module, list[None]]] = []  # modules that are computing
@@ -115,7 +115,7 @@ class Inside(TorchFunctionMode):
         layer = inner.removeprefix(network).removeprefix(".") or ITSELF
         if len(calls) > 1:
             layer = f"{layer}/{len(calls)}"
-        return self._change(Met(network, layer, function, x, y))
+        return self._change(Called(network, layer, function, x, y))
 
 
 def layers_of(root: nn.Module, compute: Callable[[], object]) -> dict[str, Tensor]:
@@ -132,7 +132,7 @@ def layers_of(root: nn.Module, compute: Callable[[], object]) -> dict[str, Tenso
     """
     found: dict[tuple[str, str], Tensor] = {}
 
-    def note(met: Met) -> Tensor:
+    def note(met: Called) -> Tensor:
         found.pop((met.network, met.layer), None)
         found[met.network, met.layer] = met.y
         return met.y
@@ -154,7 +154,7 @@ def dropped(root: nn.Module, layer: str, maps: Iterable[int]) -> Generator[None]
     """
     gone = sorted(set(maps))
 
-    def without(met: Met) -> Tensor:
+    def without(met: Called) -> Tensor:
         if not gone or layer not in (met.layer, f"{met.network}.{met.layer}"):
             return met.y
         return met.y.index_fill(1, torch.tensor(gone, device=met.y.device), 0)
@@ -171,7 +171,7 @@ def guided(root: nn.Module) -> Generator[None]:
     ones the negative side is closed. What networks compute is unchanged.
     """
 
-    def gate(met: Met) -> Tensor:
+    def gate(met: Called) -> Tensor:
         if met.function not in RECTIFIERS:
             return met.y
         return cast(Tensor, _Gated.apply(met.x, met.y.detach()))
