@@ -18,7 +18,7 @@ from ganvas.model import Model
 from ganvas.model.trained import Array
 
 MINUTES = 10
-ROUNDS = 2500
+ROUNDS = 1600
 BATCH = 64
 WIDTH = 24
 COUNT = 2_000
