@@ -13,6 +13,7 @@ from ganvas.data.domain import AnyArray, Domain
 from ganvas.data.items import Items
 from ganvas.data.source import Source
 from ganvas.errors import UsageError
+from ganvas.metrics.extractor import Look
 from ganvas.metrics.neighbourhood import Neighbourhood
 from ganvas.metrics.points import evaluate_point_set
 from ganvas.metrics.protocol import Scores
@@ -87,6 +88,10 @@ class Measures:
     def plain(domain: Domain, array: AnyArray) -> Tensor:
         """Return items in data units as vectors (N, K) in which copies of items are near them."""
         return domain.encode(array).flatten(1)
+
+    def look(self, array: AnyArray) -> Look:
+        """Return what items in data units are compared by, (N, F), and of which class they are."""
+        return Look(self.plain(self.domain, array))
 
     def probe(self, real: Items) -> Probe:
         """Return what looks at samples while training; real items are looked at once."""

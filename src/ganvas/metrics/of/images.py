@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganvas.data.domain import AnyArray, Domain
 from ganvas.data.items import Items
-from ganvas.metrics.extractor import Extractor, extract
+from ganvas.metrics.extractor import Extractor, Look, extract
 from ganvas.metrics.extractors import Pixels, default_extractor
 from ganvas.metrics.images import evaluate_images
 from ganvas.metrics.kind import Measures, Probe
@@ -49,6 +49,10 @@ class ImageMeasures(Measures):
         """Return the pixels of uint8 images (N, H, W, C), at most 32 an edge."""
         del domain
         return extract(Pixels(), array).features
+
+    def look(self, array: AnyArray) -> Look:
+        """Return the features of uint8 images (N, H, W, C), and classes where the network knows."""
+        return extract(self.extractor, array, device=self.device)
 
     def probe(self, real: Items) -> Probe:
         """Return what compares samples with real images by their features and classes."""
