@@ -33,6 +33,8 @@ class Part:
 
 
 BF16 = ("train.precision=bf16", "train.channels_last=true")
+ROOMS = ("data.source=rooms",)
+GOOD = ("game.generator.preset=goodW", "game.discriminator.preset=goodW")
 PARTS = {
     "fashion": Part("r3gan/fashion_mnist", about="R3GAN on real Fashion-MNIST"),
     "fashion-bf16": Part("r3gan/fashion_mnist", BF16, "the same in bf16, channels last"),
@@ -44,6 +46,19 @@ PARTS = {
     "memorygan-mcgn": Part("memorygan/fashion_mnist_no_mcgn", about="- MCGN"),
     "memorygan-memory": Part("memorygan/fashion_mnist_no_memory", about="- Memory, a DCGAN"),
     "digits": Part("sngan/digits", about="the demo"),
+    "dcgan64": Part(
+        "dcgan/images", (*ROOMS, "data.size=64", "train.rounds=6000"), "DCGAN on rooms"
+    ),
+    "goodresnet64": Part(
+        "wgan-gp/images",
+        (*ROOMS, "data.size=64", *GOOD, "train.rounds=1500"),
+        "WGAN-GP's good ResNet on rooms",
+    ),
+    "progressive128": Part(
+        "progressive/images",
+        (*ROOMS, "data.size=128", "game.growing.fade=20", "game.growing.rest=20", "train.kimg=20"),
+        "Progressive GAN on rooms, 4 to 128 pixels",
+    ),
 }
 
 

@@ -35,7 +35,7 @@ def by_name(
         if name not in presets:
             raise ValueError(
                 f"unknown network '{name}'.{did_you_mean(str(name), presets)} "
-                f"Networks with a name: {', '.join(presets)}."
+                f"Networks with a name: {', '.join(presets)}"
             )
         return {**presets[name][role].model_dump(), **changes}
 
