@@ -13,6 +13,7 @@ from common import Row, trained_model
 from ganvas.abilities.forget import forgetting, hidden_layer, learn_object
 from ganvas.data.procedural.rooms import OBJECTS
 from ganvas.data.readers.regions import Region
+from ganvas.latent.directions import total
 from ganvas.metrics.rooms import find_objects
 from ganvas.model import Model
 from ganvas.model.trained import Array
@@ -107,7 +108,7 @@ def added(work: Path) -> Row:
         sums, pixels = list[torch.Tensor](), list[Array]()
         for _ in range(TRIPLES):
             a, b, c = (rng.choice(group, n, replace=False) for group in groups)
-            sums.append(z[a].mean(0) - z[b].mean(0) + z[c].mean(0))
+            sums.append(total([(1, z[a]), (-1, z[b]), (1, z[c])]))
             pixels.append(pictures[a].mean(0) - pictures[b].mean(0) + pictures[c].mean(0))
         made = trained.decode(torch.stack(sums).numpy()).x
         plain = np.clip(np.stack(pixels), 0, 255).astype(np.uint8)
