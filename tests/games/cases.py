@@ -18,6 +18,7 @@ RESNET = {"kind": "resnet", "width": 8}
 GROWING = {"kind": "progressive", "maps": 16, "max_maps": 4}
 BIG = {"kind": "biggan", "width": 1}
 DEEP = {"kind": "biggan_deep", "width": 1}
+SEQUENCE = {"kind": "resnet1d", "width": 4, "blocks": 1, "kernel": 3}
 R3 = {"kind": "r3", "width": 8, "group_width": 4}
 
 
@@ -31,6 +32,10 @@ def digits8() -> Source:
 
 def digits16() -> Source:
     return open_data(DataSettings(source="digits8", size=16, resize="stretch"))
+
+
+def sentences() -> Source:
+    return open_data(DataSettings(source="grammar"))
 
 
 def blocks() -> Source:
@@ -96,6 +101,7 @@ CASES: dict[str, Case] = {
     "wgan digits": case("wgan", digits8, DCGAN, **SHORT),
     "wgan-gp points": case("wgan-gp", ring, MLP),
     "wgan-gp resnet": case("wgan-gp", digits16, RESNET, discriminator_steps=2),
+    "wgan-gp text": case("wgan-gp", sentences, SEQUENCE, discriminator_steps=2),
     "sngan resnet": case(
         "sngan",
         digits16,

@@ -51,6 +51,18 @@ def test_the_critic_without_norms_has_its_published_count():
     assert count(critic.build(FACES)) == 4_314_753
 
 
+def test_the_good_resnet_grows_by_one_stage_for_128_pixels():
+    # 512 → 512 between 4² and 8²: two 3×3 convolutions, the first without bias, a shortcut, norms
+    stage = 2 * 512 * 512 * 9 + 512 + 512 * 512 + 512 + 2 * 2 * 512
+    g, d = PRESETS["goodW"]
+    with torch.device("meta"):
+        generator, critic = g.build(images(3, 128, 128), 128), d.build(images(3, 128, 128))
+    assert count(generator) == 8_540_483 + stage == 13_524_291
+    assert count(critic) == 7_491_841 + stage == 12_475_649
+    assert [b.conv2.out_channels for b in generator.blocks] == [512, 512, 256, 128, 64]
+    assert [b.conv2.out_channels for b in critic.blocks] == [128, 256, 512, 512, 512]
+
+
 def test_r3gan_has_its_published_counts_at_256_pixels():
     # the paper's configuration E on FFHQ-256: 23.058 and 23.010 million
     widths = (768, 768, 768, 768, 384, 192, 96)

@@ -12,6 +12,7 @@ from ganvas.data.feed import Feed
 from ganvas.data.graph_laws import GRAPH_NAMES
 from ganvas.data.laws import LAW_NAMES
 from ganvas.data.open import open_data
+from ganvas.data.procedural import kind_of, procedural
 from ganvas.model import load, save_model
 from ganvas.play import Noise, Turns, build
 from ganvas.recipes import load_recipe, names, summaries
@@ -31,7 +32,7 @@ WIDE = {
     *("r3gan/cifar10", "wgan-gp/cifar10", "memorygan/images64", "memorygan/cifar10"),
     *("progressive/images", "biggan/images", "biggan-deep/images"),
     *("sngan/cifar10", "sngan/fashion_mnist", "sngan/mnist", "sngan/images", "wgan/images"),
-    *("r3gan/fashion_mnist", "r3gan/mnist", "r3gan/stacked_mnist"),
+    *("wgan-gp/text", "r3gan/fashion_mnist", "r3gan/mnist", "r3gan/stacked_mnist"),
 }
 """Recipes so wide that even two rounds take long; they are played among the slow tests."""
 
@@ -106,9 +107,11 @@ def test_a_recipe_round_trips(name: str, tmp_path: Path) -> None:
 def test_every_system_has_recipes_for_own_data_of_the_kinds_it_plays(system: str) -> None:
     sources = {one.source for one in summaries() if one.name.startswith(f"{system}/")}
     laws, graphs = sources & {*LAW_NAMES}, sources & {*GRAPH_NAMES}
+    texts = {name for name in sources & {*procedural()} if kind_of(name) == "text"}
     assert not laws or f"{system}/points" in names()
     assert not graphs or f"{system}/graph" in names()
-    assert not (sources - laws - graphs) or f"{system}/images" in names()
+    assert not texts or f"{system}/text" in names()
+    assert not (sources - laws - graphs - texts) or f"{system}/images" in names()
 
 
 def test_summaries_say_which_recipes_need_labels() -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ganvas.cli.options import Game, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say, table
+from ganvas.data.domain import PLANE
 from ganvas.errors import UsageError
 from ganvas.files import disk_errors, write_whole
 from ganvas.games.parts.representatives import CanPair, entropy
@@ -119,7 +120,7 @@ def meet(model: Model, seed: int = 0) -> Meeting:
     else:
         plane = _principal(game.summary.representatives, found.reals, found.fakes)
         axes = ("first principal latent", "second principal latent")
-        images = model.domain.grid > 0
+        images = model.domain.grid == PLANE
         pictures = np.stack([reals[rows], x[order]], 1) if images else None
         repeats = x[twice] if images else None
     everywhere = _numbers(game.uncovered())

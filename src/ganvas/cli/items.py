@@ -78,14 +78,16 @@ def read_graph(name: str, model: Model) -> tuple[items.Items, Pairs]:
 def _read(path: Path, domain: Domain, labels: bool) -> Collection:
     from ganvas.data import items
     from ganvas.data.catalogue import read
+    from ganvas.data.domain import PLANE
     from ganvas.data.pixels import FORMS, Form
     from ganvas.data.readers.images import is_images, read_images
     from ganvas.data.readers.picture import read_picture
     from ganvas.data.readers.table import arranged
     from ganvas.data.settings import DataSettings
 
-    if not domain.grid:
-        return arranged(read(DataSettings(source=str(path))), domain.names)
+    if domain.grid != PLANE:
+        settings = DataSettings.model_validate({"source": str(path), **domain.reading})
+        return arranged(read(settings), domain.names)
     channels, height, width = domain.shape
     colour = FORMS[channels]
     settings = DataSettings.model_validate(

@@ -50,7 +50,7 @@ def data(
         str | None,
         typer.Argument(
             metavar="[PATH]",
-            help="A folder, an archive, shards, an array, a table, or a set's name.",
+            help="A folder, an archive, shards, an array, a table, a text, or a set's name.",
         ),
     ] = None,
     duplicates: Annotated[

@@ -18,7 +18,14 @@ import numpy.typing as npt
 
 from ganvas.data.columns import parts
 from ganvas.data.graph_files import LINK_KEYS, graph_of
-from ganvas.data.items import Collection, Items, encode_labels, refuse_huge, require_several
+from ganvas.data.items import (
+    Collection,
+    Items,
+    encode_labels,
+    refuse_huge,
+    require_several,
+    suggested_kind,
+)
 from ganvas.data.mapped import is_mapped
 from ganvas.data.memory import amount, free_memory
 from ganvas.data.readers.table import checked_names, details
@@ -28,7 +35,7 @@ from ganvas.files import replacing
 
 SUFFIXES = (".npy", ".npz")
 FEATURE_KEYS = ("x", "features")
-DATA_KEYS = ("x", "images", "points", "data", "x_train", "train", "arr_0")
+DATA_KEYS = ("x", "images", "points", "lines", "data", "x_train", "train", "arr_0")
 LABEL_KEYS = ("y", "labels", "label", "y_train")
 TEST_KEYS = ("x_test", "test")
 TEST_LABEL_KEYS = ("y_test", "labels_test")
@@ -122,7 +129,7 @@ def _columns(path: Path, arrays: Mapping[str, AnyArray], x: AnyArray) -> dict[st
 def kind_of_file(path: Path) -> str:
     """Return the kind of data in a .npy file by the shape in its head; points if it has none."""
     try:
-        return "images" if np.load(path, mmap_mode="r", allow_pickle=False).ndim > 2 else "points"
+        return suggested_kind(np.load(path, mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError, EOFError):
         return "points"
 
@@ -229,15 +236,20 @@ def _data_key(path: Path, arrays: Mapping[str, AnyArray]) -> str:
         return next(iter(arrays))
     raise UsageError(
         f"{path} holds the arrays {', '.join(arrays) or '(none)'}; call the data one of "
-        f"{', '.join(DATA_KEYS[:4])} and labels 'y'."
+        f"{', '.join(DATA_KEYS[:5])} and labels 'y'."
     )
 
 
 def _item_array(path: Path, key: str, array: AnyArray) -> AnyArray:
-    """Return the array as points of its own type or uint8 (N, H, W, C) images, or refuse it."""
+    """Return the array as points or lines of its own type or uint8 images, or refuse it."""
     where = f"{path}" if path.suffix != ".npz" else f"{path}, array '{key}',"
+    if array.dtype.kind == "U" and array.ndim == 1:
+        return array
     if array.dtype.kind not in "biuf":
-        raise UsageError(f"{where} holds {array.dtype} values; points and images are real numbers.")
+        raise UsageError(
+            f"{where} holds {array.dtype} values; points and images are real numbers, "
+            "lines of text an array of str (N,)."
+        )
     if array.ndim == 2 and array.shape[1] > 0:
         return _points(where, array)
     if array.ndim == 3 or (array.ndim == 4 and array.shape[3] in (1, 3, 4)):

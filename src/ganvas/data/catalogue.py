@@ -10,17 +10,21 @@ from pathlib import Path
 from ganvas.data import arrays, standard
 from ganvas.data.domains import find_domain
 from ganvas.data.domains.points import PointOptions
+from ganvas.data.domains.text import TextOptions
 from ganvas.data.graph_files import is_graph, read_tables
 from ganvas.data.graph_laws import GRAPH_NAMES, graph_law
 from ganvas.data.hub import PREFIX, read_hub
 from ganvas.data.items import Collection
 from ganvas.data.laws import LAW_NAMES
 from ganvas.data.packaged import PACKAGED, digits, digits8
-from ganvas.data.procedural import make, procedural
+from ganvas.data.procedural import kind_of, make, procedural
 from ganvas.data.reader import own_reader
 from ganvas.data.readers import csv_table, parquet
 from ganvas.data.readers.braces import is_shards
 from ganvas.data.readers.images import is_images, read_images
+from ganvas.data.readers.lines import SUFFIXES as TEXTS
+from ganvas.data.readers.lines import read_lines
+from ganvas.data.readers.place import suffixes
 from ganvas.data.readers.shards import read_shards
 from ganvas.data.readers.table import Table, collected
 from ganvas.data.settings import DataSettings
@@ -82,12 +86,16 @@ def read(settings: DataSettings) -> Collection:
     if is_shards(name):
         return read_shards(name, settings)
     path = find_path(name)
+    if settings.of(TextOptions).lines and path.is_file():
+        return conformed(read_lines(path), settings)
     if is_graph(path, settings.of(PointOptions).links):
         return read_tables(path)
     if is_images(path):
         return read_images(path, settings)
     if (table := TABLES.get(path.suffix.lower())) is not None:
         return collected(table(path), path, settings.cache)
+    if path.suffix.lower() not in arrays.SUFFIXES:
+        return conformed(read_lines(path), settings)
     return conformed(arrays.read_file(path, settings.cache), settings)
 
 
@@ -98,27 +106,30 @@ def likely_kind(source: str) -> str:
         return ""
     if source in LAW_NAMES or (path.suffix.lower() in TABLES and not is_graph(path)):
         return "points"
+    if source in procedural():
+        return kind_of(source)
+    if path.suffix.lower() in TEXTS:
+        return "text"
     if source in GRAPH_NAMES or (path.exists() and is_graph(path)):
         return "graph"
     return arrays.kind_of_file(path) if path.suffix == ".npy" else "images"
 
 
 def find_path(name: str) -> Path:
-    """Return the folder, or the archive, array or table, that ``name`` points at.
+    """Return the folder, or the archive, array, table or text, that ``name`` points at.
 
     Raises:
-        UsageError: nothing is there, or a file of another type; a misspelt name of a known set.
+        UsageError: nothing is there, or a single image; a misspelt name of a known set.
     """
     path = Path(name).expanduser()
     if is_images(path) and path.exists():
         return path
-    if path.is_file() and path.suffix.lower() in (*arrays.SUFFIXES, *TABLES):
+    if path.is_file() and path.suffix.lower() not in suffixes():
         return path
     if path.is_file():
         raise UsageError(
-            f"{path} is one {path.suffix or 'nameless'} file; expected a folder of images, a "
-            ".zip archive or .tar shards of them, a .npy or .npz file, or a table as .csv, .tsv or "
-            ".parquet."
+            f"{path} is one {path.suffix} file; expected a folder of images, a .zip archive or "
+            ".tar shards of them, a .npy or .npz file, a table as .csv, .tsv or .parquet, or text."
         )
     if os.sep in name or "/" in name or path.suffix:
         raise UsageError(f"There is no file or folder {path} (looked from {Path.cwd()}).")

@@ -13,10 +13,8 @@ from PIL import Image
 
 from ganvas.data import pixels
 from ganvas.data.catalogue import AFFINE, DATA_NAMES, STACKS, find_path, read
-from ganvas.data.column_report import report_columns
 from ganvas.data.domains import find_domain
 from ganvas.data.graph_files import is_graph
-from ganvas.data.graphs import degrees
 from ganvas.data.hub import PREFIX
 from ganvas.data.items import Collection, class_order
 from ganvas.data.laws import LAW_NAMES, law
@@ -42,10 +40,11 @@ class DataReport:
 
     Attributes:
         source: the name or path asked about.
-        kind: "points", "images" or "graph".
+        kind: of the main field.
         counts: number of usable items by split; None: drawn without end.
         sizes: number of images of each size ("height x width"), most frequent first.
         channels: number of images of each colour form (grey, rgb, rgba).
+        facts: what else there is to say of such items, a line each.
         dim: number of coordinates of a point, or of features of a node.
         links: number of links of a graph.
         modes: number of modes of a law.
@@ -64,6 +63,7 @@ class DataReport:
     counts: dict[str, int | None]
     sizes: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
     channels: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
+    facts: list[str] = field(default_factory=list[str])
     dim: int | None = None
     links: int | None = None
     modes: int | None = None
@@ -86,6 +86,7 @@ class DataReport:
         lines = [f"{self.source}: {self.kind}"]
         for split, count in self.counts.items():
             lines.append(f"  {split}: {'endless' if count is None else f'{count:,}'}")
+        lines += [f"  {fact}" for fact in self.facts]
         if self.dim is not None:
             what = "coordinates" if self.links is None else "features"
             lines.append(f"  {what}: {self.dim:,}")
@@ -228,17 +229,7 @@ def _check_collection(source: str, collection: Collection, duplicates: bool) -> 
     report = DataReport(
         source, collection.kind, {split: len(items) for split, items in collection.splits.items()}
     )
-    told: list[str] = []
-    if not find_domain(collection.kind).grid:
-        report.dim = train.x.shape[1]
-        if "links" not in train:
-            names = collection.details.get("called", ())
-            report.numbers, told = report_columns(train.x, names)
-    else:
-        _, height, width, channels = train.x.shape
-        total = sum(map(len, collection.splits.values()))
-        report.sizes = {pixels.show((height, width)): total}
-        report.channels = {pixels.FORMS[channels]: total}
+    find_domain(collection.kind).describe(collection, report)
     if LABEL in train:
         numbers = np.bincount(train[LABEL], minlength=len(collection.class_names)).tolist()
         report.classes = dict(zip(collection.class_names, numbers, strict=True))
@@ -250,11 +241,7 @@ def _check_collection(source: str, collection: Collection, duplicates: bool) -> 
                 for row, item in enumerate(items.x)
             ]
         )
-    if "links" in train:
-        report.links = len(train["links"])
-    report.warnings = [*_warnings(report), *told]
-    if "links" in train and (alone := int((degrees(train["links"], len(train)) == 0).sum())):
-        report.warnings.append(f"{alone:,} nodes have no link: only features tell of them")
+    report.warnings = [*_warnings(report), *report.warnings]
     return report
 
 

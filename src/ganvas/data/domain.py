@@ -8,7 +8,7 @@ Network units are what networks see: standardised points (N, D) and images (N, C
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple, Protocol, Self
 
@@ -24,10 +24,14 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
+    from ganvas.data.check import DataReport
     from ganvas.data.items import Collection
 
 AnyArray = npt.NDArray[Any]
 Size = tuple[int, ...]
+
+PLANE = 2
+"""Dimensions of space of a picture."""
 
 
 class Draws(Protocol):
@@ -81,6 +85,15 @@ class Domain(Settings):
         """Return a set whose main field is of this kind in the form that the settings ask for."""
         return collection
 
+    @classmethod
+    def describe(cls, collection: Collection, report: DataReport) -> None:
+        """Enter in a report of ``ganvas data`` what a set whose main field is of this kind holds.
+
+        And warnings of what may spoil training, each with what to do.
+        """
+        x = collection.splits["train"].x
+        report.dim = x.shape[1] if x.ndim > 1 else None
+
     def described(self) -> str:
         """Return what items are, in words: ``points with 2 coordinates``."""
         return f"{self.plural} of shape {self.array_shape}"
@@ -121,6 +134,11 @@ class Domain(Settings):
     def numbers(self) -> int:
         """Of how many numbers an item consists as a condition; 0 if it is no vector."""
         return 0
+
+    @property
+    def reading(self) -> Mapping[str, Any]:
+        """Settings of ``data`` with which a file is read as items of this kind and shape."""
+        return {}
 
     def check(self, array: AnyArray) -> None:
         """Refuse an array of a user's that holds no items of this kind and shape.

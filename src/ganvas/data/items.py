@@ -59,12 +59,16 @@ class Collection:
 
     def __post_init__(self) -> None:
         if not self.kind:
-            flat = self.splits["train"].x.ndim == 2
-            object.__setattr__(self, "kind", "points" if flat else "images")
+            object.__setattr__(self, "kind", suggested_kind(self.splits["train"].x))
 
     def with_splits(self, splits: dict[str, Items]) -> Collection:
         """Return the set with other splits."""
         return replace(self, splits=splits, files={})
+
+
+def suggested_kind(array: AnyArray) -> str:
+    """Return the kind of data that an array (N, …) suggests by its shape."""
+    return {1: "text", 2: "points"}.get(array.ndim, "images")
 
 
 def refuse_huge(where: str, array: npt.NDArray[Any]) -> None:

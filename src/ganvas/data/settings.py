@@ -14,6 +14,7 @@ from ganvas.config import Settings
 from ganvas.data.domain import Domain
 from ganvas.data.domains import all_domains, find_domain, kinds
 from ganvas.data.domains.points import PointOptions
+from ganvas.data.domains.text import TextOptions
 from ganvas.data.image_options import ImageOptions
 from ganvas.data.options import DataOptions
 from ganvas.errors import UsageError
@@ -100,7 +101,7 @@ BUILT_IN = _options([find_domain(kind) for kind in kinds()])
 
 if TYPE_CHECKING:
 
-    class DataSettings(ImageOptions, PointOptions, CommonSettings):
+    class DataSettings(ImageOptions, PointOptions, TextOptions, CommonSettings):
         """Where data come from and how they are made uniform; `of` gives any kind's settings."""
 
 else:

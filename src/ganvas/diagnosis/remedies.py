@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ganvas.data.domain import PLANE
 from ganvas.data.spec import DataSpec
 from ganvas.diagnosis.found import found
 from ganvas.games import find_game, systems
@@ -272,7 +273,7 @@ def full_precision(setup: Setup) -> Remedy | None:
 
 def mirror(setup: Setup) -> Remedy | None:
     """Mirrored images, where left and right may be exchanged."""
-    if not setup.spec.domain.grid or setup.data.get("mirror") is not False:
+    if setup.spec.domain.grid != PLANE or setup.data.get("mirror") is not False:
         return None
     if setup.spec.name in DIGIT_SETS:
         return None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganvas.data.domain import PLANE
 from ganvas.errors import UsageError
 from ganvas.networks.upsampling import Growing, deconvolution
 from ganvas.nn import BatchNorm, ConditionalBatchNorm, LayerNorm, downsample_average, lipschitz
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
 Norm = Literal["none", "batch", "layer"]
 """Names of normalisation layers; see `norm`."""
-
-PLANE = 2
-"""Dimensions of space of an image."""
 
 Size = tuple[int, int]
 """Height and width."""
@@ -33,7 +31,7 @@ def image_shape(domain: Domain, family: str) -> tuple[int, int, int]:
     if domain.grid != PLANE:
         raise UsageError(
             f"{family} networks are for images, but the data hold {domain.plural} of shape "
-            f"{domain.shape}: use an mlp or cgan_mlp network."
+            f"{domain.shape}: use an mlp or cgan_mlp network, or for sequences a resnet1d one."
         )
     channels, height, width = domain.shape
     return channels, height, width

@@ -10,12 +10,16 @@ from pydantic import Field
 from ganvas.config import Settings
 from ganvas.data import draw
 from ganvas.data.domain import AnyArray, Domain, Size
+from ganvas.data.graphs import degrees
 from ganvas.data.options import DataOptions
 from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
+
+    from ganvas.data.check import DataReport
+    from ganvas.data.items import Collection
 
 from ganvas.data.domains.points import PointOptions
 
@@ -53,6 +57,15 @@ class Graph(Domain):
         nonzero = array[array != 0].astype(np.float64)
         scale = float(np.sqrt(np.mean(nonzero**2))) if standardise and nonzero.size else 1.0
         return cls(features=array.shape[1], scale=scale)
+
+    @classmethod
+    def describe(cls, collection: Collection, report: DataReport) -> None:
+        """Enter the number of links, and of nodes without any."""
+        super().describe(collection, report)
+        train = collection.splits["train"]
+        report.links = len(train["links"])
+        if alone := int((degrees(train["links"], len(train)) == 0).sum()):
+            report.warnings.append(f"{alone:,} nodes have no link: only features tell of them")
 
     def described(self) -> str:
         """Return the number of features in words."""

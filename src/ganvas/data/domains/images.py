@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
+    from ganvas.data.check import DataReport
     from ganvas.data.items import Collection
 
 ROWS = 8
@@ -73,6 +74,14 @@ class Images(Domain):
             for split, items in collection.splits.items()
         }
         return collection.with_splits(splits)
+
+    @classmethod
+    def describe(cls, collection: Collection, report: DataReport) -> None:
+        """Enter the one size and colour form of all images."""
+        _, height, width, channels = collection.splits["train"].x.shape
+        total = sum(map(len, collection.splits.values()))
+        report.sizes = {pixels.show((height, width)): total}
+        report.channels = {pixels.FORMS[channels]: total}
 
     def described(self) -> str:
         """Return size and channels in words."""

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from ganvas.config import Settings
 from ganvas.data import draw
+from ganvas.data.column_report import report_columns
 from ganvas.data.columns import summarise
 from ganvas.data.domain import AnyArray, Domain, Size
 from ganvas.data.options import CacheOptions, DataOptions
@@ -20,6 +21,9 @@ from ganvas.errors import UsageError
 if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
+
+    from ganvas.data.check import DataReport
+    from ganvas.data.items import Collection
 
 SHOWN = 2_500
 """Points in a picture of samples."""
@@ -115,6 +119,14 @@ class Points(Domain):
         one = float(np.sqrt(found.variance.mean())) or float(found.spread.max())
         scale = found.spread.tolist() if rule == "columns" else one
         return cls(dim=dim, shift=found.mean.tolist(), scale=scale, view=view, **kind)
+
+    @classmethod
+    def describe(cls, collection: Collection, report: DataReport) -> None:
+        """Enter a line for each column, and what is odd about some."""
+        super().describe(collection, report)
+        x, names = collection.splits["train"].x, collection.details.get("called", ())
+        report.numbers, told = report_columns(x, names)
+        report.warnings += told
 
     def described(self) -> str:
         """Return the number of coordinates in words."""

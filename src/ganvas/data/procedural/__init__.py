@@ -1,7 +1,8 @@
 """Data sets made by code from a seed, one file each, found by its name.
 
 The file NAME.py has a function ``collection(settings)`` that returns the set, drawn in the size
-that the settings ask for: what is known of each picture is exact, and nothing is resized.
+that the settings ask for: what is known of each picture is exact, and nothing is resized. Sets of
+anything else than images say of what ``KIND`` they are.
 """
 
 from __future__ import annotations
@@ -27,3 +28,8 @@ def make(name: str, settings: DataSettings) -> Collection:
         UsageError: they ask for what it cannot be.
     """
     return import_module(f"{__name__}.{name}").collection(settings)
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of data of the set of this name."""
+    return str(getattr(import_module(f"{__name__}.{name}"), "KIND", "images"))

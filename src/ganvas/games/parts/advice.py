@@ -10,10 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from ganvas.data.domain import PLANE
 from ganvas.play.advice import Proposal, Remedy, Setup, times, tree_of, whole
 
-PLANE = 2
-"""Dimensions of space of an image."""
 FEW = 3
 """Up to so many coordinates Fourier features are worth proposing."""
 

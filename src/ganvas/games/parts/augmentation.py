@@ -13,12 +13,10 @@ from torch import Tensor
 
 from ganvas.config import Schedule, Settings, Share, value_at
 from ganvas.data.batch import Batch
+from ganvas.data.domain import PLANE
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
 from ganvas.play import Noise, Turns
-
-PLANE = 2
-"""Dimensions of space of an image."""
 
 
 class Augment(Settings):

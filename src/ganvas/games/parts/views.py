@@ -11,10 +11,9 @@ from torch import Tensor
 
 from ganvas.config import Schedule, value_at
 from ganvas.data.batch import Batch
-from ganvas.data.domain import Domain
+from ganvas.data.domain import PLANE, Domain
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
-from ganvas.games.parts.augmentation import PLANE
 from ganvas.play import Turns
 
 
