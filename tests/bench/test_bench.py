@@ -18,7 +18,8 @@ from ganvas import bench
 from ganvas.api.environment import machine
 from ganvas.bench import METHODS, PRESETS, Job, append, plan, read_rows
 from ganvas.bench import tables as bench_tables
-from ganvas.bench.runner import attempt, watched
+from ganvas.bench.coverage import watched
+from ganvas.bench.runner import attempt
 from ganvas.bench.tables import PUBLISHED, Tier, default_preset
 from ganvas.cli.app import run as cli
 from ganvas.data.domains.points import Points

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from ganvas.bench import Job, runner
+from ganvas.bench import Job
+from ganvas.bench.coverage import measure
 from ganvas.data.laws import law
 from ganvas.data.open import open_data
 from ganvas.metrics import modes
@@ -36,7 +37,7 @@ def test_each_run_is_measured_by_samples_of_its_own_seed(
         last.bias.copy_(torch.from_numpy(RING.centres[0]))
     save_model(tmp_path / "model", game)
 
-    row = runner.measure(tmp_path, job)
+    row = measure(tmp_path, recipe.data, seed)
     assert row["sample_seed"] == 777 + seed
     assert row["samples"] == [200, 300]
     for n in row["samples"]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Role = Literal["generator", "discriminator"]
@@ -44,6 +44,12 @@ class Side:
     depth: int
     normalised: bool
     width: int
+
+    @property
+    def words(self) -> str:
+        """What is random of it, in a few words."""
+        norm = " norm" if self.normalised else ""
+        return f"{self.activation} {self.depth}×{self.width}{norm}"
 
     def settings(self, norm: str) -> dict[str, Any]:
         """Return the settings of the network."""
@@ -83,9 +89,10 @@ class Architecture:
             "discriminator_optimiser": rule["optimiser"] | decay,
         }
 
-    def plain(self) -> dict[str, Any]:
-        """Return it as JSON knows it."""
-        return asdict(self)
+    @property
+    def words(self) -> str:
+        """What is random of it, in a few words."""
+        return f"G {self.generator.words}, D {self.discriminator.words}"
 
 
 def sides(depths: Sequence[int] = DEPTHS, widths: Sequence[int] = WIDTHS) -> Iterator[Side]:
@@ -113,27 +120,3 @@ def draw(
     while len(drawn) < min(count, len(known) ** 2):
         drawn[Architecture(rng.choice(known), rng.choice(known))] = None
     return list(drawn)
-
-
-def successes(
-    scores: Sequence[tuple[float, float]], thresholds: Sequence[float]
-) -> list[dict[str, float]]:
-    """Return, by threshold, how many architectures succeed under one method, both or neither.
-
-    Args:
-        scores: of each architecture with the GAN and with WGAN-GP; NaN where training failed.
-        thresholds: which a score must exceed for a success.
-    """
-    rows: list[dict[str, float]] = []
-    for threshold in thresholds:
-        passed = [(gan > threshold, penalised > threshold) for gan, penalised in scores]
-        rows.append(
-            {
-                "threshold": threshold,
-                "only_gan": passed.count((True, False)),
-                "only_wgan_gp": passed.count((False, True)),
-                "both": passed.count((True, True)),
-                "neither": passed.count((False, False)),
-            }
-        )
-    return rows

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
+from ganvas.bench.coverage import measure, watched
+from ganvas.bench.rows import KEY, Row
 from ganvas.bench.tables import (
     BATCH_NORMED,
     METHODS,
@@ -17,30 +19,14 @@ from ganvas.bench.tables import (
     default_preset,
     known,
 )
+from ganvas.bench.trial import LOOK_EVERY, QUIET, Trial
 from ganvas.errors import UsageError
 from ganvas.recipes import Recipe, load_recipe, names
-from ganvas.recipes.layers import TAGS
-
-LOOK_EVERY = 500
-"""Rounds between looks at coverage: the grid on which first full coverage is dated."""
-
-QUIET = {
-    "train.threads": 1,
-    "train.watch_every": LOOK_EVERY,
-    "train.sample_every": 0,
-    "train.tensorboard": False,
-    "train.checkpoint_every": 2000,
-    "train.keep": 2,
-    "evaluate.at_end": False,
-    "train.precision": "fp32",
-    "train.channels_last": False,
-}
-"""Settings of every run that do not touch what is learnt, or are to be alike on all machines."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """One run of the benchmark."""
+class Job(Trial):
+    """One run of the mode-coverage benchmark."""
 
     data: str
     method: str
@@ -49,9 +35,9 @@ class Job:
     seed: int
 
     @property
-    def name(self) -> str:
-        """A name for its folder and in messages."""
-        return "-".join([self.data, self.method, self.preset, self.tier, str(self.seed)])
+    def key(self) -> Mapping[str, Any]:
+        """What its row is found by."""
+        return {name: getattr(self, name) for name in KEY}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -98,28 +84,25 @@ class Job:
         words = [f"{key}={json.dumps(value)}" for key, value in self.settings.items()]
         return load_recipe(self.base, words)
 
-    def fingerprint(self, recipe: Recipe) -> str:
-        """Return a hash of all that decides the result: settings, not where it is computed.
+    def measured(self, folder: Path, rows: Sequence[Row]) -> Row:
+        """Return scores, floors and histogram of a finished run, and coverage along training."""
+        found = measure(folder, self.recipe().data, self.seed)
+        return {
+            **found,
+            **watched(rows, len(found["histogram"])),
+            "changes": {k: v for k, v in self.settings.items() if k.startswith("game.")},
+            "recipe": self.base,
+        }
 
-        Defaults are left out, so that an option which is added later, and off, changes no hash.
-        """
-        left_out = {"about", "name"}
-        brief = recipe.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
-        tree = _tagged(brief, recipe.model_dump(mode="json"))
-        tree["game"]["system"] = recipe.system
-        tree["train"] = {k: v for k, v in tree["train"].items() if f"train.{k}" not in QUIET}
-        text = json.dumps(tree, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _tagged(brief: Any, whole: Any) -> Any:
-    """Put back what kind of thing each mapping is: its default, and yet the choice itself."""
-    if isinstance(brief, dict):
-        inner = {k: _tagged(v, whole[k]) for k, v in cast(dict[str, Any], brief).items()}
-        return {tag: whole[tag] for tag in TAGS if tag in whole} | inner
-    if isinstance(brief, list):
-        return [_tagged(b, w) for b, w in zip(cast(list[Any], brief), whole, strict=True)]
-    return brief
+    def summary(self, row: Row) -> str:
+        """Return the modes that were kept, and how well."""
+        found = row["scores"][str(row["samples"][-1])]
+        shown = [
+            f"{name} {found[name]:.4g}"
+            for name in ("modes", "modes_strict", "hq", "hq_cal", "kl_modes")
+            if found.get(name) is not None
+        ]
+        return ", ".join(shown)
 
 
 def plan(

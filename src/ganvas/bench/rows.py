@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ganvas.bench.jobs import Job
 from ganvas.errors import UsageError
 
 Row = dict[str, Any]
 KEY = ("data", "method", "preset", "tier", "seed")
+"""What a row of the mode-coverage benchmark is found by."""
 
 
 def append(path: Path, row: Row) -> None:
@@ -24,10 +24,14 @@ def append(path: Path, row: Row) -> None:
         os.fsync(file.fileno())
 
 
-def read_rows(paths: Iterable[Path]) -> list[Row]:
+def read_rows(paths: Iterable[Path], by: Sequence[str] = KEY) -> list[Row]:
     """Return the newest row of every run, in order of first appearance.
 
     Files of several hosts are simply read one after the other; a torn last line is left out.
+
+    Args:
+        paths: of the files.
+        by: what a row is found by.
 
     Raises:
         UsageError: a line that is not the last cannot be read.
@@ -40,15 +44,10 @@ def read_rows(paths: Iterable[Path]) -> list[Row]:
         for number, line in enumerate(lines, 1):
             try:
                 row: Row = json.loads(line)
-                key = tuple(row[name] for name in KEY)
+                key = tuple(row[name] for name in by)
             except (ValueError, KeyError) as error:
                 if number == len(lines):
                     continue
                 raise UsageError(f"{path}, line {number}, is no row of the benchmark") from error
             newest[key] = row
     return list(newest.values())
-
-
-def key_of(job: Job) -> tuple[Any, ...]:
-    """Return what a job's row is found by."""
-    return job.data, job.method, job.preset, job.tier, job.seed

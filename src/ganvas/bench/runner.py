@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import platform
 import signal
@@ -16,25 +15,27 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ganvas.bench.jobs import Job
-from ganvas.bench.rows import KEY, Row, append, key_of, read_rows
+from ganvas.bench.rows import Row, append, read_rows
+from ganvas.bench.trial import Trial
 from ganvas.duration import duration
 from ganvas.errors import GanvasError
 
-SAMPLE_SEED = 777
+if TYPE_CHECKING:
+    from ganvas.recipes import Recipe
+    from ganvas.training.folder import RunFolder
+
 ATTEMPTS = 2
 """Times that a job is begun, or goes on from its checkpoint, whose process is killed."""
-
-PLOTTED = 500
-"""Points of each run kept for the panels of the report."""
+LOOKS = "looks.jsonl"
+"""What was told of a run each time it halted, in its folder."""
 
 Say = Callable[[str], None]
 
 
 def run(
-    jobs: Sequence[Job],
+    jobs: Sequence[Trial],
     results: Path,
     out: Path,
     *,
@@ -55,11 +56,12 @@ def run(
     Returns:
         The new rows.
     """
-    done = {tuple(row[name] for name in KEY): row for row in read_rows([results])}
+    by = tuple(jobs[0].key) if jobs else ()
+    done = {tuple(row[name] for name in by): row for row in read_rows([results], by)}
     fresh: list[Row] = []
-    waiting: list[tuple[Job, str]] = []
+    waiting: list[tuple[Trial, str]] = []
     for job in jobs:
-        before = done.get(key_of(job))
+        before = done.get(tuple(job.key.values()))
         try:
             settings = job.fingerprint(job.recipe())
         except GanvasError as error:
@@ -75,26 +77,20 @@ def run(
         append(results, row)
         fresh.append(row)
         left = (time.monotonic() - started) / number * (len(waiting) - number)
-        say(f"{number}/{len(waiting)} {job.name}: {summary(row)} | {duration(left)} left")
+        say(f"{number}/{len(waiting)} {job.name}: {told(job, row)} | {duration(left)} left")
     return fresh
 
 
-def summary(row: Row) -> str:
+def told(job: Trial, row: Row) -> str:
     """Return the main numbers of a row in a few words."""
     if "error" in row:
         return f"failed: {row['error']}"
-    found = row["scores"][str(row["samples"][-1])]
-    shown = [
-        f"{name} {found[name]:.4g}"
-        for name in ("modes", "modes_strict", "hq", "hq_cal", "kl_modes")
-        if found.get(name) is not None
-    ]
-    return f"{', '.join(shown)}, {duration(row['seconds'])}"
+    return f"{job.summary(row)}, {duration(row['seconds'])}"
 
 
 def _results(
-    waiting: Sequence[tuple[Job, str]], out: Path, processes: int, say: Say
-) -> Iterator[tuple[Job, Row]]:
+    waiting: Sequence[tuple[Trial, str]], out: Path, processes: int, say: Say
+) -> Iterator[tuple[Trial, Row]]:
     if processes == 1:
         for job, settings in waiting:
             yield job, attempt(job, settings, out)
@@ -133,7 +129,7 @@ def _results(
 class _Attempt:
     """A job that is run for the first time, or again after its process was killed."""
 
-    job: Job
+    job: Trial
     settings: str
     number: int = 1
 
@@ -154,7 +150,7 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _work(job: Job, fingerprint: str, out: Path) -> Row:
+def _work(job: Trial, fingerprint: str, out: Path) -> Row:
     """Attempt a job in a worker; with nobody left to tell of it, leave."""
     try:
         return attempt(job, fingerprint, out)
@@ -163,7 +159,7 @@ def _work(job: Job, fingerprint: str, out: Path) -> Row:
             os._exit(1)  # the queue of a pool outlives its owner: a worker would wait for ever
 
 
-def attempt(job: Job, fingerprint: str, out: Path) -> Row:
+def attempt(job: Trial, fingerprint: str, out: Path) -> Row:
     """Train, measure and return the row of one run; an error becomes part of the row."""
     row = _head(job, fingerprint)
     try:
@@ -172,12 +168,12 @@ def attempt(job: Job, fingerprint: str, out: Path) -> Row:
         return row | {"error": str(error).splitlines()[0]}
 
 
-def _head(job: Job, fingerprint: str) -> Row:
+def _head(job: Trial, fingerprint: str) -> Row:
     """Return what every row begins with: which run it is, and where it was made."""
-    return {**dict(zip(KEY, key_of(job), strict=True)), "settings": fingerprint, **where()}
+    return {**job.key, "settings": fingerprint, **where()}
 
 
-def played(job: Job, fingerprint: str, out: Path) -> Row:
+def played(job: Trial, fingerprint: str, out: Path) -> Row:
     """Train a job to its end, or the rest of it, and measure it.
 
     Raises:
@@ -185,87 +181,52 @@ def played(job: Job, fingerprint: str, out: Path) -> Row:
     """
     import torch
 
-    from ganvas import api
     from ganvas.training.folder import RunFolder
 
     torch.set_num_threads(1)
     recipe = job.recipe()
-    folder = out / f"{job.name}-{fingerprint}"
+    folder = RunFolder(out / f"{job.name}-{fingerprint}")
     started = time.monotonic()
-    if RunFolder(folder).list_checkpoints():
-        ending = api.resume(folder, quiet=True)
-    else:
-        ending = api.train(recipe, folder, overwrite=folder.exists(), quiet=True)
-    if ending.outcome == "interrupted":
-        raise KeyboardInterrupt  # it is saved: no row before it has been played to its end
-    rows = RunFolder(folder).rows()
-    measured = measure(folder, job)
+    for halt in job.looks:
+        if halt >= _standing(folder):
+            _train(recipe, folder, halt)
+            append(folder.path / LOOKS, {"round": halt, **job.look(folder.path)})
+    _train(recipe, folder, None)
+    rows = folder.rows()
     logged = [row for row in rows if "time" in row]
     return {
         "rounds": max(int(row["round"]) for row in rows),
         "batch": recipe.train.batch,
         "seconds": round(float(logged[-1]["time"]), 1) if logged else None,
         "wall": round(time.monotonic() - started, 1),
-        **measured,
-        **watched(rows, len(measured["histogram"])),
-        "changes": {k: v for k, v in job.settings.items() if k.startswith("game.")},
-        "recipe": job.base,
+        **job.measured(folder.path, rows),
     }
 
 
-def measure(folder: Path, job: Job) -> Row:
-    """Return the scores of a finished run at each number of samples, floors and histogram."""
+def _train(recipe: Recipe, folder: RunFolder, halt: int | None) -> None:
+    """Train a run up to a round, or to its end, from where it stands.
+
+    Raises:
+        KeyboardInterrupt: a signal ended it before; its checkpoint is kept.
+    """
     from ganvas import api
-    from ganvas.data.open import open_data
-    from ganvas.metrics.of import measures_of
-    from ganvas.model import load
 
-    model = load(folder)
-    source = open_data(job.recipe().data)
-    measures = measures_of(source, model.device)
-    seed = SAMPLE_SEED + job.seed
-    scores: dict[str, dict[str, float | None]] = {}
-    floors: dict[str, dict[str, float | None]] = {}
-    weights: str | None = None
-    for n in measures.customary:
-        found = api.measure(model, source, n, seed)
-        scores[str(n)] = {s.protocol.metric: plain(s.value) for s in found.values()}
-        floors[str(n)] = {s.protocol.metric: s.floor for s in found.values()}
-        weights = next(iter(found.values())).protocol.weights or None
-    x, _ = api.drawn(model, source, max(measures.customary), seed)
-    generator = model.game.get_submodule("generator")
-    return {
-        "samples": list(measures.customary),
-        "sample_seed": seed,
-        "scores": scores,
-        "floors": floors,
-        "classifier": weights,
-        "histogram": [int(count) for count in measures.histogram(x)],
-        "generator_parameters": sum(p.numel() for p in generator.parameters()),
-        "points": x[:PLOTTED, :2].astype(float).round(2).tolist()
-        if job.seed == 0 and x.ndim == 2
-        else None,
-    }
+    if halt is not None and halt == _standing(folder):
+        return
+    if folder.list_checkpoints():
+        words = [] if halt is None else [f"train.stop_at={halt}"]
+        ending = api.resume(folder.path, words, quiet=True)
+    else:
+        train = recipe.train.model_copy(update={"stop_at": halt})
+        asked = recipe.model_copy(update={"train": train})
+        ending = api.train(asked, folder.path, overwrite=folder.path.exists(), quiet=True)
+    if ending.outcome == "interrupted":
+        raise KeyboardInterrupt  # it is saved: no row before it has been played to its end
 
 
-def plain(value: float) -> float | None:
-    """Return a number that JSON can hold: null where there is none (no sample was good)."""
-    return round(value, 6) if math.isfinite(value) else None
-
-
-def watched(rows: Sequence[dict[str, Any]], total: int) -> Row:
-    """Return coverage along training, the best look, and the first one with ``total`` modes."""
-    looks = [row for row in rows if "coverage/modes" in row]
-    curve = [[int(row["round"]), row["coverage/modes"]] for row in looks]
-    if not looks:
-        return {"curve": curve, "best": None, "full_coverage": None}
-    most = max(looks, key=lambda row: row["coverage/modes"])
-    full = [row for row in looks if row["coverage/modes"] >= total]
-    return {
-        "curve": curve,
-        "best": {"round": int(most["round"]), "modes": most["coverage/modes"]},
-        "full_coverage": int(full[0]["round"]) if full else None,
-    }
+def _standing(folder: RunFolder) -> int:
+    """Return the round at which a run stands, by its newest checkpoint."""
+    return max((int(path.stem) for path in folder.list_checkpoints()), default=0)
 
 
 def where() -> Row:

@@ -12,11 +12,12 @@ from ganvas.cli.speech import say, table
 
 RESULTS = Path("benchmarks/results/modes.jsonl")
 SPEEDS = Path("benchmarks/results/speed.jsonl")
+STABILITY = Path("benchmarks/results/stability.jsonl")
 
 bench = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Compare methods by the modes they cover, under one protocol; time training.\n\n"
+    help="Compare methods by modes and by networks that they train; time training.\n\n"
     "Example: ganvas bench modes --tier smoke --data ring8",
 )
 
@@ -66,6 +67,54 @@ def modes(
     work = plan(chosen, method or list(METHODS), preset or [], tier, seeds)
     first, of = _shard(shard)
     run(work[first - 1 :: of], results, out, processes=jobs, retry=retry, say=say)
+
+
+@bench.command()
+def stability(
+    which: Annotated[
+        str,
+        typer.Argument(metavar="SET", help="random, robustness, settings, generators or speed."),
+    ],
+    count: Annotated[
+        int | None, typer.Option(help="Of random: how many architectures.", min=1)
+    ] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="A method; may be repeated. Default: all.")
+    ] = None,
+    tier: Annotated[str, typer.Option(help="Budget: smoke, cpu or paper.")] = "cpu",
+    seeds: Annotated[
+        int | None, typer.Option(help="How many; by default as the tier says.", min=1)
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Runs at a time, each on one thread.", min=1)] = 1,
+    shard: Annotated[
+        str, typer.Option(metavar="I/N", help="Only every N-th run, from the I-th: for N hosts.")
+    ] = "1/1",
+    out: Annotated[Path, typer.Option(help="Where the run folders go.")] = Path("runs/stability"),
+    results: Annotated[
+        Path, typer.Option(metavar="FILE", help="JSON lines of results; rows there are kept.")
+    ] = STABILITY,
+    retry: Annotated[bool, typer.Option("--retry", help="Run again what failed.")] = False,
+    only_table: Annotated[
+        bool, typer.Option("--table", help="Play nothing: print the table of what is there.")
+    ] = False,
+) -> None:
+    """Train networks that were not made for it, by several methods, and say which do train.
+
+    Stop and start it as you like: what has a row is not played again.
+
+    Example: ganvas bench stability random --count 24 --jobs 2
+    """
+    from ganvas.bench import read_rows, run
+    from ganvas.bench.contest import KEY, plan
+    from ganvas.bench.standings import markdown
+
+    work = plan(which, tier, seeds, count, method or [])
+    first, of = _shard(shard)
+    if not only_table:
+        run(work[first - 1 :: of], results, out, processes=jobs, retry=retry, say=say)
+    asked = {tuple(match.key.values()) for match in work}
+    rows = [row for row in read_rows([results], KEY) if tuple(row[k] for k in KEY) in asked]
+    say(markdown(which, tier, rows))
 
 
 @bench.command()

@@ -1,0 +1,1 @@
+"""What `ganvas bench stability` plays: a file a set, found by its name."""
