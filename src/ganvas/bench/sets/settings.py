@@ -70,11 +70,12 @@ def _adam(rate: float, beta1: float, beta2: float) -> Tree:
 
 def score(folder: Path, recipe: Recipe, samples: int) -> tuple[float, float]:
     """Return how many modes have a sample of high quality, of the model's and of the law's own."""
-    from ganvas import api
     from ganvas.bench.coverage import SAMPLE_SEED
-    from ganvas.data.open import open_data
+    from ganvas.data.laws import law
+    from ganvas.metrics.measures import coverage_measures
     from ganvas.model import load
 
-    source = open_data(recipe.data)
-    found = api.measure(load(folder), source, samples, SAMPLE_SEED + recipe.seed)["modes"]
-    return found.value, found.floor or float("nan")
+    ring = law(recipe.data.source)
+    drawn = load(folder).sample(samples, seed=SAMPLE_SEED + recipe.seed).x
+    real, _ = ring.reference(samples)
+    return coverage_measures(drawn, ring)["modes"], coverage_measures(real, ring)["modes"]
