@@ -10,6 +10,7 @@ from ganvas.cli.exemplars import OneLabel, places, rows
 from ganvas.cli.items import PICTURES
 from ganvas.cli.options import Game, ModelFolder, Options, Out, Seed, load_model, told
 from ganvas.cli.speech import say
+from ganvas.data.domain import PLANE
 from ganvas.files import disk_errors
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def arithmetic(
     terms = [(s, places(w, option)) for option, (s, words) in signs.items() for w in words]
     model = load_model(run, game)
     summed = add_up(model, terms, spread=around, seed=seed, label=label, **told(options))
-    pictured = model.domain.grid and out.suffix.lower() in PICTURES
+    pictured = model.domain.grid == PLANE and out.suffix.lower() in PICTURES
     shown, columns = _figure(summed) if pictured else (_block(summed), 3)
     with disk_errors(out):
         model.domain.save(shown, out, columns=columns)

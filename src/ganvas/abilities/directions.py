@@ -12,6 +12,7 @@ from ganvas.cli.exemplars import OneLabel, named, places, rows
 from ganvas.cli.items import PICTURES
 from ganvas.cli.options import Game, ModelFolder, Options, load_model, told
 from ganvas.cli.speech import say
+from ganvas.data.domain import PLANE
 from ganvas.errors import UsageError
 from ganvas.files import disk_errors
 
@@ -63,7 +64,7 @@ def directions(
         raise UsageError(f"--figure {figure}: expected a .png")
     with_it, without = places(plus, "--plus"), places(minus, "--minus")
     model, asked = load_model(run, game), told(options)
-    if figure is not None and not model.domain.grid:
+    if figure is not None and model.domain.grid != PLANE:
         raise UsageError(f"--figure is for images; this model makes {model.domain.plural}")
     latents = [latents_at(model, group, **asked)[0] for group in (with_it, without)]
     direction = between(*latents)

@@ -9,6 +9,7 @@ import typer
 from ganvas.cli.items import Items, read_items, save_beside
 from ganvas.cli.options import Game, ModelFolder, Out, Seed, load_model
 from ganvas.cli.speech import say
+from ganvas.data.domain import PLANE
 
 
 def project(
@@ -32,7 +33,7 @@ def project(
     save_beside(model, x, nearest, out)
     mean = float(errors.mean())
     unit = f"{mean:.5f}"
-    if model.domain.grid:
+    if model.domain.grid == PLANE:
         unit = f"{mean / 4:.5f} for pixels in [0, 1], {mean:.5f} for pixels in [-1, 1]"
     say(f"mean squared error over {len(x)} items: {unit}")
     say(f"nearest samples: {out}")

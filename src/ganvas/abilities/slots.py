@@ -16,6 +16,7 @@ from ganvas.cli.items import PICTURES
 from ganvas.cli.options import Game, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say, table
 from ganvas.data import draw
+from ganvas.data.domain import PLANE
 from ganvas.data.spec import AnyArray
 from ganvas.errors import UsageError
 from ganvas.files import disk_errors, write_whole
@@ -195,6 +196,8 @@ class Thumbnails:
     def __init__(self, model: Model, seed: int = 0) -> None:
         self._model, self._seed = model, seed
         self._around: AnyArray | None = None
+        if model.domain.grid not in (0, PLANE):
+            raise UsageError(f"there are no small pictures of {model.domain.plural}")
         if not model.domain.grid:
             self._around = _plane(model.sample(DOTS, seed=seed).x)
 

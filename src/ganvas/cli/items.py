@@ -136,10 +136,11 @@ def save_beside(model: Model, x: Array, answers: Array, out: Path) -> None:
     """Write answers; as a picture of images, each beside the item it belongs to."""
     import numpy as np
 
+    from ganvas.data.domain import PLANE
     from ganvas.files import disk_errors
 
     shown = answers
-    if out.suffix.lower() in PICTURES and model.domain.grid and x.shape == answers.shape:
+    if out.suffix.lower() in PICTURES and model.domain.grid == PLANE and x.shape == answers.shape:
         shown = np.stack([x, answers], 1).reshape(-1, *x.shape[1:])
     with disk_errors(out):
         model.domain.save(shown, out)

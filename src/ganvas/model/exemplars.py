@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganvas.data.domain import PLANE
 from ganvas.errors import UsageError
 from ganvas.latent.directions import Direction, neighbours, total
 from ganvas.latent.walks import circle, walk
@@ -157,7 +158,7 @@ def _ends(latents: Sequence[tuple[int, Tensor]]) -> list[int]:
 
 
 def _pixel_sum(model: Model, terms: Sequence[tuple[int, Array, Array]]) -> Array | None:
-    if not model.domain.grid:
+    if model.domain.grid != PLANE:
         return None
     summed = sum(sign * x.astype(np.float64).mean(0, keepdims=True) for sign, x, _ in terms)
     return np.clip(np.rint(summed), 0, 255).astype(np.uint8)
