@@ -16,7 +16,6 @@ RECIPE = "wgan-gp/grammar"
 GAN = ("game.objective={kind: nonsaturating}", "game.penalties.gradient=null")
 RUNS = {"WGAN-GP": (), "GAN": GAN}
 """Changes to the recipe; the same networks, rates, steps and rounds."""
-THREADS = 2
 LOOKS = 4
 """Of the looks while training so many are kept, at even distances."""
 JS = ("js1", "js2", "js3", "js4")
@@ -30,7 +29,7 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
 
 def play(folder: Path, changes: tuple[str, ...]) -> Row:
     """Train in the folder; return divergences in bits before, on the way and at the end."""
-    words = [*changes, f"train.threads={THREADS}", "train.tensorboard=false"]
+    words = [*changes, "train.threads=1", "train.tensorboard=false"]
     command = [sys.executable, "-m", "ganvas", "train", RECIPE, "--out", str(folder), "--overwrite"]
     subprocess.run([*command, *words], check=True, stdout=subprocess.DEVNULL)
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
