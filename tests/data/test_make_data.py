@@ -28,9 +28,10 @@ def make_data(*options: str, path: str = "") -> subprocess.CompletedProcess[str]
 def test_missing_programs_are_reported_and_do_not_fail(tmp_path: Path) -> None:
     done = make_data("--root", str(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("MISSING") == 4
+    assert done.stdout.count("MISSING") == 5
     assert "npm is not installed." in done.stdout
     assert "apt-get is not installed." in done.stdout
+    assert "pip is not installed." in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 

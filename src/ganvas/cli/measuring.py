@@ -11,7 +11,7 @@ import typer
 
 from ganvas.cli.options import Against, Data, Game, Games, Run
 from ganvas.cli.speech import say, table
-from ganvas.errors import flag, quoted
+from ganvas.errors import UsageError, flag, quoted
 
 if TYPE_CHECKING:
     from ganvas.metrics.protocol import Score
@@ -92,11 +92,83 @@ def _change(pair: Sequence[Score]) -> list[str]:
     return [f"{pair[1].minus(pair[0]):+.4g}"] if pair else []
 
 
-def diagnose(run: Run, as_json: AsJson = False, data: Data = None, game: Game = None) -> None:
+def diagnose(
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIR",
+            help="A run folder; with --checkerboard also a model, images of any origin, a recipe.",
+        ),
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=VALUE",
+            help="With --checkerboard: changes to a recipe, whose untrained networks are looked "
+            "at.",
+            show_default=False,
+        ),
+    ] = None,
+    checkerboard: Annotated[
+        bool,
+        typer.Option("--checkerboard", help="Look for a pattern that up-sampling left instead."),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --checkerboard: the .html page; of a run it is checkerboard.html in it.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    data: Data = None,
+    game: Game = None,
+) -> None:
     """Say whether a run is healthy, why, and what to change.
 
     Example: ganvas diagnose runs/ring
     """
+    if checkerboard:
+        _checkerboard(run, settings or [], out, as_json, data, game)
+        return
+    if settings or out is not None:
+        raise UsageError("KEY=VALUE and --out go with --checkerboard")
+    _diagnose(Path(run), as_json, data, game)
+
+
+def _checkerboard(
+    place: str,
+    settings: list[str],
+    out: Path | None,
+    as_json: bool,
+    data: str | None,
+    game: str | None,
+) -> None:
+    """Say whether images have a checkerboard, and what to change."""
+    from ganvas.api.checkerboard import checkerboard, plain
+    from ganvas.training.folder import CONFIG
+
+    found = checkerboard(place, settings=settings, data=data, game=game)
+    if out is None and (Path(place) / CONFIG).is_file():
+        out = Path(place) / "checkerboard.html"
+    written = None if out is None else found.write(out)
+    if as_json:
+        say(json.dumps(found.to_json(), indent=2))
+        return
+    say(f"verdict: {found.verdict}")
+    for line in found.notes:
+        say(f"  {line}")
+    say(table(plain(found.measured), ("images", "period", "V", "E", "R")))
+    if found.layers:
+        rows = [(layer.name, layer.kind, f"{layer.constant:.3g}") for layer in found.layers]
+        say(table(rows, ("layer", "kind", "of a constant")))
+    for why, command in found.remedies:
+        say(f"{why}\n  {command}")
+    if written is not None:
+        say(f"page: {written}")
+
+
+def _diagnose(run: Path, as_json: bool, data: str | None, game: str | None) -> None:
     from ganvas import api
 
     found = api.diagnose(run, data=data, game=game)

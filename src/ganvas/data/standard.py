@@ -9,7 +9,7 @@ import pickle
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -47,6 +47,11 @@ CIFAR = (
     "truck",
 )
 CIFAR_BATCHES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
+
+
+VGG: Final = "vgg16_shift_tolerant"
+"""A feature network (`ganvas.networks.perceptual`), whose weights lie among the standard sets."""
+VGG_WEIGHTS: Final = "vgg_shift_tolerant.pth"
 
 
 def data_root() -> Path:

