@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Before torch is imported anywhere: its thread count decides the order of floating-point sums,
 # and two test workers with all cores each would only slow one another down.
@@ -14,7 +15,18 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+# Byte code is kept even where none is wanted beside the sources: each of the programs that tests
+# start, and each test worker, would compile hundreds of files anew.
+if sys.dont_write_bytecode:
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = str(Path(__file__).resolve().parents[1] / ".pytest_cache" / "bytecode")
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+    del os.environ["PYTHONDONTWRITEBYTECODE"]
+
 import pytest
+
+if TYPE_CHECKING:
+    from ganvas.testing import Pair
 
 # A shell lets what it runs in the background ignore these; tests of interruptions need them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -82,3 +94,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     cache = str(tmp_path_factory.getbasetemp() / "cache")
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, cache)
+
+
+@pytest.fixture(scope="session")
+def pair() -> Iterator[Pair]:
+    """Two processes that play any game together."""
+    from ganvas.testing import Pair
+
+    with Pair() as processes:
+        yield processes

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, cast
 
@@ -248,13 +248,20 @@ def check_two_processes(case: Case, pair: Pair, double: bool = True) -> None:
 
 
 class Pair:
-    """Two processes joined by gloo, kept for as many games as you like; a context manager."""
+    """Two processes joined by gloo, kept for as many games as you like; a context manager.
+
+    Where there is a fork server all pairs come from one, which has imported this module once.
+    """
 
     def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")
+        known = multiprocessing.get_all_start_methods()
+        method = "forkserver" if "forkserver" in known else "spawn"
+        context: Any = multiprocessing.get_context(method)
+        if method == "forkserver":
+            context.set_forkserver_preload([__name__, "torch._dynamo"])
         self._folder = tempfile.TemporaryDirectory()
         self._pipes: list[Connection] = []
-        self._processes: list[SpawnProcess] = []
+        self._processes: list[BaseProcess] = []
         for rank in range(2):
             mine, theirs = context.Pipe()
             store = f"file://{self._folder.name}/store"

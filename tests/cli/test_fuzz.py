@@ -17,7 +17,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.errors import GanvasError
 from ganvas.model import MODEL, load
 from ganvas.model.sealed import write_sealed
-from ganvas.recipes import load_recipe
+from ganvas.recipes import load_recipe, text
 from ganvas.report import write_report
 from tests.model.conftest import saved
 
@@ -74,6 +74,20 @@ def test_recipes(tmp_path: Path) -> None:
     for mutant in mutants(content, 150, seed=0):
         path.write_bytes(mutant)
         survives(lambda: load_recipe(path))
+
+
+def test_both_readers_of_yaml_say_the_same_of_any_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    def said(mutant: bytes) -> str:
+        try:
+            return repr(text.parse(mutant.decode(errors="replace"), "it"))
+        except GanvasError as error:
+            return str(error)
+
+    words = (b"a.lr={start: 1, end: 0}", b"[1, x, {a: b}]", b"a: b\nc:\n- d\n- e: [f, .1]\n")
+    found = [mutant for word in words for mutant in mutants(word, 60, seed=7)]
+    fast = [said(mutant) for mutant in found]
+    monkeypatch.setattr(text, "FLAT", 0)
+    assert fast == [said(mutant) for mutant in found]
 
 
 def test_overrides() -> None:

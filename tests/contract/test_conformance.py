@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,12 +14,6 @@ from tests.contract.cases import CASES
 from tests.contract.games.unrolled import Unrolled
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-
-
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    with Pair() as processes:
-        yield processes
 
 
 @every_case
@@ -45,7 +38,7 @@ def test_resume(case: Case, tmp_path: Path) -> None:
 
 @every_case
 def test_two_processes(case: Case, pair: Pair) -> None:
-    testing.check_two_processes(testing.with_rounds(case, 20), pair)
+    testing.check_two_processes(testing.with_rounds(case, 6), pair)
 
 
 def test_each_game_is_short() -> None:
@@ -72,4 +65,4 @@ def test_hidden_state_is_caught(tmp_path: Path) -> None:
 
 def test_batch_coupling_is_caught(pair: Pair) -> None:
     with pytest.raises(AssertionError, match="differs by"):
-        testing.check_two_processes(testing.with_rounds(broken(Coupled), 20), pair)
+        testing.check_two_processes(testing.with_rounds(broken(Coupled), 6), pair)

@@ -142,10 +142,9 @@ def test_an_ability_of_ones_own_comes_with_its_command(
         _ = ganvas.load(other, game=lazy.Lazy).hurry
 
 
-def test_two_processes_are_one() -> None:
-    with testing.Pair() as pair:
-        for name in TOYS:
-            testing.check_two_processes(case(name), pair)
+def test_two_processes_are_one(pair: testing.Pair) -> None:
+    for name in TOYS:
+        testing.check_two_processes(case(name), pair)
 
 
 def test_settings_of_a_kind_of_ones_own_stand_under_data() -> None:

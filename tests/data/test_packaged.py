@@ -53,6 +53,9 @@ def test_the_file_is_small_and_names_its_licence() -> None:
     text = (FOLDER / "ATTRIBUTION.md").read_text()
     assert "LeCun" in text
     assert "ShareAlike 3.0" in text
+    assert len((FOLDER / "digits8.npz").read_bytes()) < 5e4
+    assert "Alpaydin" in text
+    assert "Attribution 4.0" in text
 
 
 def test_digits8_are_scikit_learns() -> None:

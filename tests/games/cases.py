@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from ganvas.data import graph_laws
@@ -26,18 +28,22 @@ def ring() -> Source:
     return open_data(DataSettings(source="ring8"))
 
 
+@cache
 def digits8() -> Source:
     return open_data(DataSettings(source="digits8"))
 
 
+@cache
 def digits16() -> Source:
     return open_data(DataSettings(source="digits8", size=16, resize="stretch"))
 
 
+@cache
 def sentences() -> Source:
     return open_data(DataSettings(source="grammar"))
 
 
+@cache
 def blocks() -> Source:
     law = graph_laws.blocks(40, 4, inside=5)
     return GraphSource(law.collection, DataSettings(source="papers", hold_out=0.2), law)
@@ -201,3 +207,7 @@ CASES: dict[str, Case] = {
     "svae-m2 both": two_latents(z1={"kind": "vmf", "dim": 4}, z2={"kind": "normal", "dim": 3}),
     "svae power spherical": autoencoder(latent={"kind": "power-spherical", "dim": 2}),
 }
+ROUNDS = {"progressive digits": 2, "progressive least squares": 2}  # of each of five stages
+CASES = {name: replace(case, rounds=ROUNDS.get(name, 3)) for name, case in CASES.items()}
+"""Lazy turns come every second round, and in the six rounds of a resume each comes more than once.
+"""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +13,6 @@ from ganvas.testing import Case, Pair
 from tests.games.cases import CASES
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-
-
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    with Pair() as processes:
-        yield processes
 
 
 def test_every_system_is_here() -> None:
@@ -64,4 +57,4 @@ def test_two_processes_with_a_critic_of_kinks_in_single_precision(pair: Pair) ->
 
 @every_case
 def test_two_processes(case: Case, pair: Pair) -> None:
-    testing.check_two_processes(testing.with_rounds(case, 8), pair)
+    testing.check_two_processes(case, pair)

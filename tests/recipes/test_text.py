@@ -138,11 +138,15 @@ def test_a_huge_file_is_no_recipe(tmp_path: Path) -> None:
         read(tmp_path / "a.yaml")
 
 
-def test_both_readers_of_yaml_say_the_same_of_every_packaged_recipe() -> None:
+def test_both_readers_of_yaml_say_the_same_of_every_packaged_recipe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     paths = sorted(FOLDER.glob("*/*.yaml"))
     assert len(paths) == len(names()) > 100
+    fast = {path: repr(read(path, trusted=True)) for path in paths}
+    monkeypatch.setattr("ganvas.recipes.text.FLAT", 0)
     for path in paths:
-        assert repr(read(path, trusted=True)) == repr(read(path)), path
+        assert fast[path] == repr(read(path)), path
 
 
 def test_nested_beyond_what_libyaml_survives_is_refused(tmp_path: Path) -> None:

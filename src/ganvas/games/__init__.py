@@ -25,8 +25,13 @@ if TYPE_CHECKING:
 
 def systems() -> list[str]:
     """Return the names of all systems, in alphabetical order."""
+    return [*_systems()]
+
+
+@cache
+def _systems() -> tuple[str, ...]:
     stems = (path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
-    return sorted(stem.replace("_", "-") for stem in stems)
+    return tuple(sorted(stem.replace("_", "-") for stem in stems))
 
 
 def find_game(system: str, own: str | type[Game] | None = None) -> type[Game]:

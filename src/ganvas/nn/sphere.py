@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Size, Tensor
@@ -77,7 +77,8 @@ class HypersphericalUniform(Distribution):
 
 def together(*shapes: Sequence[int]) -> Size:
     """Return the shape to which these shapes broadcast."""
-    return cast(Size, torch.broadcast_shapes(*shapes))
+    # torch's own function imports all of sympy, a second's work.
+    return Size(np.broadcast_shapes(*map(tuple, shapes)))
 
 
 def to_front(

@@ -9,7 +9,7 @@ from typing import Any
 
 from ganvas.errors import UsageError, did_you_mean
 from ganvas.recipes.layers import Layer
-from ganvas.recipes.text import read
+from ganvas.recipes.text import Tree, read
 
 FOLDER = Path(__file__).parent
 SUFFIXES = (".yaml", ".yml")
@@ -89,6 +89,12 @@ def locate(name: str, beside: Path | None = None) -> Path:
     raise UsageError(f"there is no recipe '{name}'.{hint} See them all: ganvas recipes")
 
 
+@cache
+def _read_packaged(path: Path) -> Tree:
+    """Return what a recipe of one's own says; it does not change while the program runs."""
+    return read(path, trusted=True)
+
+
 def layers(name: str) -> list[Layer]:
     """Return a recipe's own settings and those of the recipes it is based on, lowest first.
 
@@ -104,7 +110,7 @@ def layers(name: str) -> list[Layer]:
             raise UsageError(f"{path}: 'base: {wanted}' leads back to itself")
         visited.append(path.resolve())
         packaged = path.is_relative_to(FOLDER)
-        tree = read(path, trusted=packaged)
+        tree = dict(_read_packaged(path)) if packaged else read(path)
         stack.insert(0, Layer(tree, f"recipe {wanted}" if packaged else str(path)))
         base = tree.pop("base", None)
         if base is None:

@@ -59,7 +59,9 @@ class Merged:
                 self._merge(below[key], new, here, origin)
             else:
                 below[key] = value
-                self._origins = {p: o for p, o in self._origins.items() if p[: len(here)] != here}
+                if isinstance(old, dict):  # nothing of it is left
+                    others = {p: o for p, o in self._origins.items() if p[: len(here)] != here}
+                    self._origins = others
                 self._origins[here] = origin
 
 

@@ -31,6 +31,8 @@ LARGEST = 2**20
 """Bytes of a YAML file, at most; a recipe has a few thousand."""
 NODES = 100_000
 """Values that it may come to; a few aliases of aliases are quickly more than any memory."""
+FLAT = 300
+"""Levels to which the fast reader may go; its own calls nest as the text does."""
 WHOLE = 2**63
 """Whole numbers are smaller than this, either way."""
 
@@ -109,19 +111,18 @@ class _Fast(_LibYAML):
 
 
 def parse(text: str, where: str, *, trusted: bool = False) -> Any:
-    """Return what the YAML ``text`` says; one's own is ``trusted`` to be short and flat.
+    """Return what the YAML ``text`` says; one's own is ``trusted`` to be flat.
 
     Raises:
         UsageError: it is no YAML; the message says where.
     """
+    if trusted or _is_flat(text):
+        try:
+            return _parsed(_Fast(text))
+        except Exception:  # what is wrong is told in the words of the other
+            pass
     try:
-        loader = (_Fast if trusted else _Loader)(text)  # both are safe ones
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        if _size(node, {}) > NODES:
-            raise _wrong(node, f"it comes to more than {NODES:,} values by its aliases")
-        return cast(Any, loader.construct_document(node))
+        return _parsed(_Loader(text))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
@@ -131,6 +132,24 @@ def parse(text: str, where: str, *, trusted: bool = False) -> Any:
         raise UsageError(f"{where}: lists or mappings in it are nested too deeply") from None
     except (ValueError, LookupError):  # of a value that is not what its tag says
         raise UsageError(f"{where}: a value does not fit its tag, such as !!int x") from None
+
+
+def _is_flat(text: str) -> bool:
+    """Whether text cannot be nested deeply: each level takes a bracket, or a column of a line.
+
+    Nor has it tabs, which libyaml accepts between words.
+    """
+    longest = max(map(len, text.splitlines()), default=0)
+    return "\t" not in text and longest + text.count("[") + text.count("{") <= FLAT
+
+
+def _parsed(loader: _Loader | _Fast) -> Any:
+    node = loader.get_single_node()
+    if node is None:
+        return None
+    if _size(node, {}) > NODES:
+        raise _wrong(node, f"it comes to more than {NODES:,} values by its aliases")
+    return cast(Any, loader.construct_document(node))
 
 
 def _parts(node: yaml.Node) -> list[yaml.Node]:
