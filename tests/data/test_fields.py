@@ -75,6 +75,21 @@ def test_a_column_of_numbers_refuses_words(tmp_path: Path) -> None:
         open_data(DataSettings(source=str(folder(tmp_path, third="old"))))
 
 
+def test_a_column_of_words_is_a_class(tmp_path: Path) -> None:
+    words = dict(zip("abcd", ("oak", "elm", "oak", "elm"), strict=True))
+    for name in words:
+        Image.new("L", (4, 4)).save(tmp_path / f"{name}.png")
+    lines = ["file,label,tree", *(f"{name}.png,x{k % 2},{w}" for k, (name, w) in
+                                   enumerate(words.items()))]  # fmt: skip
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    source = open_data(DataSettings(source=str(tmp_path)))
+    assert source.spec.fields["tree"] == Classes(count=2, called=["elm", "oak"])
+    assert source.items("train")["tree"].tolist() == [1, 0, 1, 0]
+    conditions = Conditions(source.spec.conditions)
+    assert (conditions.width, conditions.classes) == (4, 0)
+    assert set(conditions.draw(5, Noise(0))) == {"label", "tree"}  # uniform, of both
+
+
 def test_values_are_given_in_words() -> None:
     tags = Tags(called=["red", "round"])
     assert tags.parse("round; red").tolist() == [1, 1]

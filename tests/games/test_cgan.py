@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
+from ganvas.abilities.export import export_model
 from ganvas.config import value_at
+from ganvas.data.open import open_data
+from ganvas.data.settings import DataSettings
+from ganvas.diagnosis.watch import Watch
+from ganvas.errors import UsageError
 from ganvas.games.cgan import decay, momentum
+from ganvas.model import Model, Provenance
 from ganvas.play import Noise
 from ganvas.recipes import load_recipe
 from tests.games.tables import generator_learns, judge_learns, play, rounds
@@ -87,6 +94,66 @@ def test_samples_do_not_mix_and_dropout_sleeps_in_evaluation():
     assert torch.equal(game.sample(z, y), together)
     game.train()
     assert not torch.equal(game.sample(z, y), game.sample(z, y))
+
+
+AWAKE = SMALL | {"generator": SMALL["generator"] | {"dropout_awake": True}}
+
+
+def awake_model(**networks):
+    game, _, _ = play("cgan", source="digits8", **(networks or AWAKE))
+    return Model(game, Provenance(), "cpu")
+
+
+def test_dropout_may_be_awake_in_samples():
+    """A sample has masks of its own by its seed, whatever it is computed together with."""
+    model = awake_model()
+    z, y = model.latents(70, seed=2)
+    whole = model.sample(70, seed=2).x
+    for n, batch in ((70, 7), (5, 256)):
+        assert np.abs(model.sample(n, seed=2, batch=batch).x - whole[:n].astype(int)).max() <= 1
+    asleep = model.sample(70, seed=2, dropout=False).x
+    assert (asleep != whole).any(axis=(1, 2, 3)).all()
+    with model.posed(dropout=False):
+        wanted = model.domain.decode(model.game.sample(z, y))
+    assert np.abs(asleep - wanted.astype(int)).max() <= 1
+    assert np.array_equal(model.sample(70, seed=2).x, whole)  # as before
+    other = model.sample(2, seed=2, label=[3, 3], truncation=0)  # one latent, two masks
+    assert not np.array_equal(other.x[0], other.x[1])
+    one = model.sample(2, seed=2, label=[3, 3], truncation=0, dropout=False)
+    assert np.array_equal(one.x[0], one.x[1])
+
+
+def test_dropout_that_sleeps_is_awoken_by_an_option():
+    model = awake_model(**SMALL)
+    assert not np.array_equal(model.sample(4, dropout=True).x, model.sample(4).x)
+    plain = awake_model(generator=SMALL["generator"] | {"dropout": 0.0})
+    with pytest.raises(UsageError, match="dropout=true: this model's generator has no dropout"):
+        plain.sample(4, dropout=True)
+
+
+def test_a_look_sees_what_dropout_brings():
+    """Each sample that is looked at has a mask of its own, of a loaded model, too."""
+    model = awake_model()
+    source = open_data(DataSettings(source="digits8"))
+    sample, seen = model.game.sample, []
+    model.game.sample = lambda z, y=None: seen.append(sample(0 * z, 0 * y)) or seen[-1]
+    first = Watch(source, 0, list, {}).look(model.game)
+    x = torch.cat(seen)
+    assert len(x.unique(dim=0)) == len(x)
+    assert Watch(source, 0, list, {}).look(model.game) == first
+
+
+def test_a_graph_is_told_which_units_are_left_out(tmp_path):
+    model = awake_model()
+    done = export_model(model, tmp_path / "graph.pt2", "torch")
+    assert done.inputs == ("latent (N, 100)", "label (N,) int64", "dropout (N, 90)")
+    assert done.difference < 1e-5
+    graph = torch.export.load(tmp_path / "graph.pt2").module()
+    z, y = model.latents(3)
+    found = graph(z, y, torch.ones(3, 90))  # nothing is left out, all is doubled
+    with model.posed(dropout=False):
+        assert not torch.allclose(found, model.game.sample(z, y), atol=1e-3)
+    assert not torch.equal(found, graph(z, y, torch.zeros(3, 90)))  # all is left out
 
 
 def test_samples_are_pixels_and_noise_fills_the_unit_cube():

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import io
 import logging
+import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,10 +20,12 @@ from torch import Tensor, nn
 
 from ganvas.cli.options import Game, ModelFolder, load_model
 from ganvas.cli.speech import say
+from ganvas.data.batch import Batch
 from ganvas.errors import GanvasError, UsageError
 from ganvas.files import write_whole
 from ganvas.model import Model
-from ganvas.nn import exactly
+from ganvas.nn import dropouts, exactly
+from ganvas.play import Noise
 from ganvas.play.abilities import CanSample
 
 TOLERANCE = 1e-4
@@ -90,10 +93,63 @@ class _Generator(nn.Module):
         super().__init__()
         self.game = model.game
         self.sample = model.asked(CanSample).sample
+        self.dropping = [layer for layer in dropouts(model.game) if layer.awake]
+        self.width = 0
+        if self.dropping:
+            latent, *given = _inputs(model, TRACED)
+            told = self._told(torch.empty(TRACED, 0))
+            with torch.no_grad():
+                self._made(latent, given)
+            self.width = told.width
+        self.names = ["latent", *model.game.conditions, *["dropout"] * bool(self.width)]
 
-    def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
+    def inputs(self, model: Model, n: int, seed: int = 0) -> tuple[Tensor, ...]:
+        """Return inputs of n samples: latents, conditions in turn, and chances of dropout."""
+        found = _inputs(model, n, seed)
+        return (*found, Noise(seed).uniform(n, self.width)) if self.width else found
+
+    def forward(self, latent: Tensor, *others: Tensor) -> Tensor:
         """Return samples in network units."""
-        return self.sample(latent, label)
+        if self.width:
+            self._told(others[-1])
+            others = others[:-1]
+        return self._made(latent, others)
+
+    def _made(self, latent: Tensor, given: Sequence[Tensor]) -> Tensor:
+        conditions = self.game.conditions
+        fields = dict(zip(conditions, given, strict=True))
+        return self.sample(
+            latent, conditions.of(Batch(fields, main=next(iter(fields)))) if fields else None
+        )
+
+    def _told(self, chances: Tensor) -> _Told:
+        """Let layers of dropout that are awake have chances (N, width), one after the other."""
+        told = _Told(chances)
+        for layer in self.dropping:
+            layer.source = told
+        return told
+
+
+class _Told:
+    """Draws that are an input of the graph: uniform numbers (N, width), column after column.
+
+    Of no width it gives halves, and counts how many are asked for.
+    """
+
+    def __init__(self, numbers: Tensor) -> None:
+        self.numbers = numbers
+        self.width = 0
+
+    def uniform(self, n: int, *shape: int) -> Tensor:
+        """Return (n, *shape) numbers of [0, 1)."""
+        first, self.width = self.width, self.width + math.prod(shape)
+        if not self.numbers.shape[1]:
+            return torch.full((n, *shape), 0.5)
+        return self.numbers[:, first : self.width].reshape(-1, *shape)
+
+    def normal(self, n: int, *shape: int) -> Tensor:
+        """Refuse: dropout asks for no such numbers."""
+        raise GanvasError("dropout draws uniform numbers")
 
 
 @exactly()
@@ -111,8 +167,8 @@ def export_model(model: Model, path: Path, kind: str) -> Exported:
     model.asked(CanSample)
     if kind not in WRITERS:
         raise UsageError(f"unknown format '{kind}': expected {' or '.join(WRITERS)}")
-    traced = _inputs(model, TRACED)
     generator = _Generator(model).eval()
+    traced = generator.inputs(model, TRACED)
     with torch.no_grad():
         generator(*traced)  # what layers draw is there before the graph is traced
     with warnings.catch_warnings():
@@ -121,7 +177,7 @@ def export_model(model: Model, path: Path, kind: str) -> Exported:
     difference = 0.0
     with torch.no_grad():
         for n in CHECKED:
-            inputs = _inputs(model, n, seed=n)
+            inputs = generator.inputs(model, n, seed=n)
             ours, theirs = generator(*inputs), run(*inputs)
             if ours.shape != theirs.shape:
                 raise GanvasError(f"the graph gives {tuple(theirs.shape)}, not {tuple(ours.shape)}")
@@ -132,20 +188,33 @@ def export_model(model: Model, path: Path, kind: str) -> Exported:
             f"{TOLERANCE:g}; nothing was written"
         )
     write_whole(path, content)
-    names = [f"latent (N, {', '.join(map(str, traced[0].shape[1:]))})", "label (N,) int64"]
+    named = zip(generator.names, traced, strict=True)
     output = f"(N, {', '.join(map(str, model.spec.shape))}) float32"
-    return Exported(tuple(names[: len(traced)]), output, difference, sum(CHECKED))
+    return Exported(tuple(_words(*one) for one in named), output, difference, sum(CHECKED))
+
+
+def _words(name: str, value: Tensor) -> str:
+    """Return name, shape and type of an input, in words."""
+    kind = " int64" if value.dtype == torch.int64 else ""
+    shape = "".join(f" {side}," for side in value.shape[1:]).rstrip(",")
+    return f"{name} (N,{shape}){kind}"
 
 
 def _inputs(model: Model, n: int, seed: int = 0) -> tuple[Tensor, ...]:
+    """Return latents and conditions of n samples, in network units."""
     z, y = model.latents(n, seed)
+    noise, given = Noise(seed + 1), list[Tensor]()
+    for domain in model.game.conditions.values():
+        drawn = domain.draw(n, noise) if y is None else y
+        given.append(noise.uniform(n, *domain.shape) if drawn is None else drawn.clone())
     # Clones are ordinary tensors, which inference tensors are not: tracing needs those.
-    return (z.clone(),) if y is None else (z.clone(), y.clone())
+    return (z.clone(), *given)
 
 
 def _trace(generator: nn.Module, inputs: tuple[Tensor, ...]) -> torch.export.ExportedProgram:
     batch = torch.export.Dim("N")
-    shapes = tuple({0: batch} for _ in inputs)
+    others = tuple({0: batch} for _ in inputs[1:])
+    shapes = ({0: batch}, others) if others else ({0: batch},)
     try:
         return torch.export.export(generator, inputs, dynamic_shapes=shapes, strict=False)
     except Exception as error:
@@ -153,7 +222,7 @@ def _trace(generator: nn.Module, inputs: tuple[Tensor, ...]) -> torch.export.Exp
         raise GanvasError(f"this network has no graph of its own: {reason}") from error
 
 
-def _write_torch(generator: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[bytes, Run]:
+def _write_torch(generator: _Generator, inputs: tuple[Tensor, ...]) -> tuple[bytes, Run]:
     content = io.BytesIO()
     torch.export.save(_trace(generator, inputs), content)
     content.seek(0)
@@ -161,7 +230,7 @@ def _write_torch(generator: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[byte
     return content.getvalue(), read
 
 
-def _write_onnx(generator: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[bytes, Run]:
+def _write_onnx(generator: _Generator, inputs: tuple[Tensor, ...]) -> tuple[bytes, Run]:
     try:
         onnxruntime: Any = importlib.import_module("onnxruntime")
         importlib.import_module("onnx")
@@ -170,7 +239,7 @@ def _write_onnx(generator: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[bytes
         raise UsageError(
             f"ONNX needs packages that are not here ({error}): pip install 'ganvas[export]'"
         ) from error
-    names = ["latent", "label"][: len(inputs)]
+    names = generator.names
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     program = torch.onnx.export(
         _trace(generator, inputs),
@@ -193,7 +262,7 @@ def _write_onnx(generator: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[bytes
     return content, run
 
 
-WRITERS: dict[str, Callable[[nn.Module, tuple[Tensor, ...]], tuple[bytes, Run]]] = {
+WRITERS: dict[str, Callable[[_Generator, tuple[Tensor, ...]], tuple[bytes, Run]]] = {
     "torch": _write_torch,
     "onnx": _write_onnx,
 }

@@ -50,17 +50,29 @@ def interpolate(
     to_label: Annotated[
         str | None, typer.Option(help="The class where a line ends, if that is another one.")
     ] = None,
+    corner_labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,C,D",
+            help="The classes of four corners, which are --from-seed's if unsaid.",
+        ),
+    ] = None,
     options: Options = None,
     game: Game = None,
 ) -> None:
     """Draw the samples on the way between two seeds or two items, or in a square of four seeds.
+
+    Classes mix on the way: from one to another, or between those of four corners.
 
     In models with a memory the way leads through the space of keys, and each sample is drawn from
     the slot that is nearest there; with slot=17 it stays in that slot and only the noise changes.
 
     Example: ganvas interpolate runs/digits --corners 3,4,5,6 --steps 8 --out square.png
     """
+    classes = None if corner_labels is None else _parts(corner_labels)
     four = None if corners is None else _seeds(corners)
+    if classes is not None and four is None:
+        four = [from_seed] * 4
     way = (how or (How.SLERP if four is None else How.LERP)).value
     model = load_model(run, game)
     if items is not None and (four is not None or options):
@@ -68,12 +80,16 @@ def interpolate(
             "items of data are the ends of a line, of which their codes are all there is: give "
             "--items, or seeds with options"
         )
+    if classes is not None and (items is not None or label is not None):
+        raise UsageError("--corner-labels are the classes of a square, without --items or --label")
     if to_label is not None and (items is not None or four is not None):
         raise UsageError("--to-label is the end of a line between seeds, without other ends")
     if items is not None:
         samples = model.between(read_items(items, model, "encode")[:2], steps, way)
     elif four is not None:
-        samples = model.square(four, steps, way, label=label, **told(options))
+        samples = model.square(
+            four, steps, way, label=label, corner_labels=classes, **told(options)
+        )
     else:
         ends = (from_seed, to_seed)
         samples = model.interpolate(
@@ -90,7 +106,11 @@ def _seeds(words: str) -> list[int]:
     Raises:
         UsageError: they are not four whole numbers from 0 on.
     """
-    parts = [part.strip() for part in words.split(",")]
+    parts = _parts(words)
     if len(parts) != 4 or not all(part.isdecimal() and len(part) < 19 for part in parts):
         raise UsageError(f"--corners {words}: expected four seeds, such as --corners 0,1,2,3")
     return [int(part) for part in parts]
+
+
+def _parts(words: str) -> list[str]:
+    return [part.strip() for part in words.split(",")]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ganvas.cli.options import Game, Label, ModelFolder, Options, Out, Seed, load_model, told
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
+
+if TYPE_CHECKING:
+    from ganvas.model import Model
 
 
 def sample(
@@ -18,6 +21,9 @@ def sample(
     count: Annotated[int, typer.Option(help="How many.", min=1)] = 64,
     seed: Seed = 0,
     label: Label = None,
+    by_class: Annotated[
+        bool, typer.Option("--by-class", help="So many of each class: a row each in a picture.")
+    ] = False,
     given: Annotated[
         list[str] | None,
         typer.Option(
@@ -39,14 +45,31 @@ def sample(
     from ganvas.files import disk_errors
 
     model = load_model(run, game)
+    labels, columns = label, None
+    if by_class:
+        labels, columns = each_class(model, count, label), count
+    n = len(labels) if isinstance(labels, list) else count
     samples = model.sample(
-        count, seed=seed, label=label, given=conditions(given or []), **told(options)
+        n, seed=seed, label=labels, given=conditions(given or []), **told(options)
     )
     with disk_errors(out):
-        _, *others = save_records(samples, model.fields, out)
-    say(f"{count} samples: {out}")
+        _, *others = save_records(samples, model.fields, out, columns)
+    say(f"{n} samples: {out}")
     for path in others:
         say(f"with them: {path}")
+
+
+def each_class(model: Model, count: int, label: str | None) -> list[int]:
+    """Return so many of each class of a model, in order.
+
+    Raises:
+        UsageError: it has none, or one was chosen.
+    """
+    classes = model.spec.classes if model.conditional else 0
+    if label is not None or not classes:
+        why = "leave out --label" if classes else "this model was trained without classes"
+        raise UsageError(f"--by-class draws of every class: {why}")
+    return [k for k in range(classes) for _ in range(count)]
 
 
 def conditions(words: Sequence[str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ganvas.data.choice import CHOICE, at_most, places
 from ganvas.data.items import Items
 from ganvas.data.source import REFERENCE, Source
 from ganvas.data.spec import AnyArray
+from ganvas.diagnosis.following import KAPPA, LATENTS, conditions_like, following_of
 from ganvas.diagnosis.look import known_items
 from ganvas.diagnosis.obeying import ASKED, LABELLED, obeying_of
 from ganvas.diagnosis.verdicts import diagnose as judge
@@ -158,11 +159,22 @@ def drawn(
 ) -> tuple[AnyArray, NDArray[np.int64] | None]:
     """Return the samples that are measured, in data units, and the classes asked for, if any.
 
-    Classes are as frequent as in the data that the samples are compared with.
+    Classes are as frequent as in the data that the samples are compared with; other conditions are
+    those of its items.
     """
-    asked = source.classes_like(_reference(source), n) if model.conditional else None
+    conditions = model.game.conditions
+    if conditions and not conditions.labelled:
+        return model.sample(n, seed=seed, given=_asked(model, source, n)).x, None
+    asked = source.classes_like(_reference(source), n) if conditions else None
     samples = model.sample(n, seed=seed, label=None if asked is None else asked.tolist())
     return samples.x, asked
+
+
+def _asked(model: Model, source: Source, n: int) -> dict[str, AnyArray]:
+    """Return conditions of n samples in data units: those of the items that are compared with."""
+    conditions = model.game.conditions
+    told = conditions_like(conditions, source, _reference(source), n)
+    return {name: domain.decode(told[name]) for name, domain in conditions.items()}
 
 
 def measure(model: Model, source: Source, samples: int, seed: int = 0) -> Scores:
@@ -174,8 +186,11 @@ def measure(model: Model, source: Source, samples: int, seed: int = 0) -> Scores
         return Scores()
     x, labels = drawn(model, source, samples, seed)
     scores = measures_of(source, model.device).scores(x, labels, seed)
-    if labels is not None and model.game.conditions.classes:
+    if labels is not None and model.game.conditions.labelled:
         scores.add(measured({LABELLED: lambda: _label_scores(source, x, labels, seed)}))
+    elif model.game.conditions:
+        names = (*(f"{KAPPA}_{name}" for name in model.game.conditions), LATENTS)
+        scores.add(measured({names: lambda: _condition_scores(model, source, x, seed)}))
     return scores
 
 
@@ -198,10 +213,28 @@ def _label_scores(
         yield Score(value=numbers[name], floor=numbers.get(f"{name}_fresh", 1.0), protocol=protocol)
 
 
+def _condition_scores(model: Model, source: Source, x: AnyArray, seed: int) -> Iterator[Score]:
+    """Yield how samples follow conditions that are no single class, and what latents change."""
+    following = following_of(source, known_items(source), model.game.conditions)
+    if following is None:
+        return
+    n = min(ASKED, len(x))
+    again = model.sample(n, seed=seed + 1, given=_asked(model, source, n)).x
+    told = conditions_like(model.game.conditions, source, _reference(source), n)
+    encode = source.spec.domain.encode
+    numbers = following(encode(x[:n]), encode(again), told)
+    for name in (*(f"{KAPPA}_{name}" for name in model.game.conditions), LATENTS):
+        protocol = Protocol(
+            metric=name, samples=n, reference=f"{source.spec.name}, train", seed=seed
+        )
+        yield Score(value=numbers[name], floor=numbers.get(f"{name}_fresh"), protocol=protocol)
+
+
 def faults(scores: Mapping[str, Score]) -> dict[str, list[str]]:
     """Return what scores of a conditional model say of its labels and latents, by verdict."""
-    numbers = {f"coverage/{name}": scores[name].value for name in LABELLED if name in scores}
-    fresh = {f"coverage/{n}_fresh": scores[n].floor for n in LABELLED if n in scores}
+    known = [n for n in scores if n in (*LABELLED, LATENTS) or n.startswith(f"{KAPPA}_")]
+    numbers = {f"coverage/{name}": scores[name].value for name in known}
+    fresh = {f"coverage/{name}_fresh": scores[name].floor for name in known}
     return label_faults({**numbers, **{k: v for k, v in fresh.items() if v is not None}})
 
 

@@ -36,6 +36,17 @@ def read_items(path: Path, model: Model, verb: str = "") -> Array:
     return _read(path, model.read_by(verb), labels=False).splits["train"].x
 
 
+def read_fields(path: Path, domain: Domain) -> Array:
+    """Return items of a condition in data units.
+
+    Raises:
+        UsageError: nothing is there, or it is none of that kind.
+    """
+    found = domain.taken(_read(path, domain.as_read, labels=False).splits["train"].x)
+    domain.check(found)
+    return found
+
+
 def read_named(path: Path, model: Model, verb: str = "") -> tuple[Array, Sequence[str]]:
     """Return items as `read_items` does, and their files' names, or else their numbers."""
     found = _read(path, model.read_by(verb), labels=False)

@@ -57,7 +57,10 @@ Settings = Annotated[
 Seed = Annotated[int, typer.Option(help="The same seed gives the same samples.", min=0)]
 Label = Annotated[
     str | None,
-    typer.Option(help="A class, by index or name; without it classes are drawn uniformly."),
+    typer.Option(
+        help="A class, by index or name, or a mixture such as 3:0.5,8:0.5; without it classes are "
+        "drawn uniformly."
+    ),
 ]
 Options = Annotated[
     list[str] | None,

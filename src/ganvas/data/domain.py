@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ganvas.data.items import Collection
 
 AnyArray = npt.NDArray[Any]
+Shares = Mapping[str, float] | Mapping[int, float]
+"""Shares of classes by name or index."""
 Size = tuple[int, ...]
 
 PLANE = 2
@@ -200,8 +202,17 @@ class Domain(Settings):
 
     # ---- as a condition -------------------------------------------------------------------------
 
+    @property
+    def planes(self) -> int:
+        """Of how many planes a condition that lies in space consists; 0 if it is a vector."""
+        return 0
+
+    def laid(self, y: Tensor) -> Tensor:
+        """Return conditions that lie in space as planes (N, planes, …); as they are by default."""
+        return y
+
     def vector(self, y: Tensor) -> Tensor:
-        """Return conditions as vectors (N, numbers)."""
+        """Return conditions as vectors, (N, numbers), or all numbers of those that lie in space."""
         raise UsageError(f"{self.plural} are no vector that a network could be given beside z")
 
     def mismatch(self, guess: Tensor, y: Tensor) -> Tensor:
@@ -226,6 +237,32 @@ class Domain(Settings):
             UsageError: the word means none; the message says what does.
         """
         raise UsageError(f"{self.plural} cannot be given by a word: '{text}'")
+
+    def label(self, told: str | int | Shares) -> AnyArray:
+        """Return the class of a name or index, or weights (classes,) of a mixture.
+
+        Raises:
+            UsageError: there is no such class, or there are none.
+        """
+        raise UsageError(f"{self.plural} are no classes: '{told}' names none")
+
+    def weights(self, told: str | int | Shares) -> AnyArray:
+        """Return what `label` does as weights (classes,) float32 of sum 1.
+
+        Raises:
+            UsageError: as of `label`.
+        """
+        found = self.label(told)
+        return found if found.ndim else np.eye(self.classes, dtype=np.float32)[int(found)]
+
+    @property
+    def as_read(self) -> Domain:
+        """What files of such items hold, from which `taken` makes them."""
+        return self
+
+    def taken(self, array: AnyArray) -> AnyArray:
+        """Return items in data units from what files of them hold."""
+        return array
 
     def words(self, item: AnyArray) -> str:
         """Return one item in a word or two, as a caption."""

@@ -20,7 +20,7 @@ from ganvas.data.reader import own_reader
 from ganvas.data.settings import AffineSettings, DataSettings
 from ganvas.data.source import ArraySource, LawSource, Source, StackSource
 from ganvas.data.splits import held_out_rows
-from ganvas.data.views import Dequantise, Mirror, View
+from ganvas.data.views import Dequantise, Derive, Mirror, View
 from ganvas.errors import UsageError
 
 __all__ = ["DataSettings", "open_data"]
@@ -48,6 +48,10 @@ def open_data(settings: DataSettings, content: Mapping[str, AnyArray] | None = N
 
 def _with_views(source: Source, settings: DataSettings) -> Source:
     source.views = views_of(settings.of(ImageOptions))
+    if settings.derive:
+        source.spec = source.spec.with_derived(settings.derive)
+        derived = (Derive(name, how) for name, how in settings.derive.items())
+        source.views = (*derived, *source.views)
     return source
 
 

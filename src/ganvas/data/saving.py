@@ -15,7 +15,9 @@ from ganvas.errors import UsageError
 from ganvas.files import replacing
 
 
-def save_records(items: Items, domains: Mapping[str, Domain], out: Path) -> list[Path]:
+def save_records(
+    items: Items, domains: Mapping[str, Domain], out: Path, columns: int | None = None
+) -> list[Path]:
     """Save the main field of some records as ``out``, and the others with it or beside it.
 
     An .npz file holds all fields, a table of points all that are columns. A folder gets a
@@ -27,6 +29,7 @@ def save_records(items: Items, domains: Mapping[str, Domain], out: Path) -> list
         items: in data units.
         domains: the kind of each field.
         out: where the main field goes; its suffix says how.
+        columns: so many items stand in a row of a picture.
 
     Returns:
         All that was written, ``out`` first.
@@ -35,26 +38,27 @@ def save_records(items: Items, domains: Mapping[str, Domain], out: Path) -> list
         UsageError: the main field is not written in such a way.
     """
     others = [name for name in items if name != items.main]
-    columns: dict[str, AnyArray] = {}
+    told: dict[str, AnyArray] = {}
     for name in others:
-        columns |= domains[name].columns(name, items[name])
+        told |= domains[name].columns(name, items[name])
     apart = {name: items[name] for name in others if not domains[name].columns(name, items[name])}
     if out.suffix.lower() == ".npz" and others:
         with replacing(out) as file:
-            whole = {domains[items.main].named: items.x, **apart, **columns}
+            whole = {domains[items.main].named: items.x, **apart, **told}
             np.savez_compressed(file, allow_pickle=False, **whole)
         return [out]
     own = domains[items.main].table(items.x)
     together = is_table(out) and bool(own)
     if together:
-        save_table(out, {**own, **columns})
+        save_table(out, {**own, **told})
     else:
-        domains[items.main].save(items.x, out)
+        domains[items.main].save(items.x, out, columns)
     written = [out]
-    if columns and not together:
-        written.append(_save_columns(columns, out))
+    if told and not together:
+        written.append(_save_columns(told, out))
     for name, array in apart.items():
-        written.append(_save_beside(domains[name], array, out.with_name(f"{out.stem}-{name}"), out))
+        place = out.with_name(f"{out.stem}-{name}")
+        written.append(_save_beside(domains[name], array, place, out, columns))
     return written
 
 
@@ -68,11 +72,13 @@ def _save_columns(columns: dict[str, AnyArray], out: Path) -> Path:
     return path
 
 
-def _save_beside(domain: Domain, array: AnyArray, path: Path, out: Path) -> Path:
+def _save_beside(
+    domain: Domain, array: AnyArray, path: Path, out: Path, columns: int | None
+) -> Path:
     """Save a field as a file of the kind of ``out``, or as .npy where it is not written so."""
     try:
         like = path.with_name(f"{path.name}{out.suffix}")
-        domain.save(array, like)
+        domain.save(array, like, columns)
     except UsageError:
         like = path.with_name(f"{path.name}.npy")
         domain.save(array, like)

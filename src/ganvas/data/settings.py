@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from pydantic import Field, create_model
 
 from ganvas.config import Settings
+from ganvas.data.derived import AnyDerivation
 from ganvas.data.domain import Domain
 from ganvas.data.domains import all_domains, find_domain, kinds
 from ganvas.data.domains.points import PointOptions
@@ -46,12 +47,15 @@ class CommonSettings(Settings):
         hold_out: fraction of the items kept out of training as split "test", where the source
             brings no test split of its own. Of a graph: of its links, and half as many more for
             validation.
+        derive: fields that are worked out of each item on its way, by name: conditions such as a
+            copy with a part hidden, or a coarser one.
         affine: affine digits only: turns and shifts. None: those of the paper.
     """
 
     source: str = Field(min_length=1)
     labels: bool = True
     hold_out: float = Field(default=0.0, ge=0, lt=1)
+    derive: dict[str, AnyDerivation] = Field(default={})
     affine: AffineSettings | None = None
 
     def of(self, options: type[Asked]) -> Asked:

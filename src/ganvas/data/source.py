@@ -28,7 +28,7 @@ from ganvas.data.readers.streamed import StreamedImages
 from ganvas.data.records import LABEL, MAIN
 from ganvas.data.settings import DataSettings
 from ganvas.data.spec import DataSpec, spec_of
-from ganvas.data.views import View
+from ganvas.data.views import Derive, View
 from ganvas.errors import UsageError, did_you_mean
 
 REFERENCE = "reference"
@@ -101,10 +101,18 @@ class Source(ABC):
         """Be told of rows that will be taken soon, so that they can be on their way."""
 
     def batch(self, items: Items) -> Batch:
-        """Return items in data units as a batch in network units, on the CPU."""
+        """Return items in data units as a batch in network units, on the CPU.
+
+        Fields that are worked out of them are, by the same chances each time.
+        """
         known = {name: d for name, d in self.spec.fields.items() if name in items}
         fields = {name: domain.encode(items[name]) for name, domain in known.items()}
-        return Batch(fields, main=items.main, loose=items.loose)
+        batch = Batch(fields, main=items.main, loose=items.loose)
+        chance = np.random.Generator(np.random.PCG64(REFERENCE_SEED))
+        for view in self.views:
+            if isinstance(view, Derive):
+                batch = view(batch, view.draw(chance, len(batch)), self.spec)
+        return batch
 
     def content(self) -> Mapping[str, Items]:
         """Return the items that the data are made of, by split; none of data drawn by a formula."""

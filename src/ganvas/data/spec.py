@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from ganvas.config import Settings
+from ganvas.data.derived import AnyDerivation, Derivation
 from ganvas.data.domain import AnyArray, Domain, Size
 from ganvas.data.domains import AnyDomain
 from ganvas.data.records import LABEL, MAIN
+from ganvas.errors import UsageError
 
 __all__ = ["AnyArray", "DataSpec", "spec_of"]
 
@@ -22,12 +25,14 @@ class DataSpec(Settings):
         fields: kind, shape and units of each field.
         main: the field that is generated; the others go with it.
         size: number of training records; None: endless.
+        derived: how fields are worked out of the main one that no file holds, by name.
     """
 
     name: str
     fields: dict[str, AnyDomain]
     main: str = MAIN
     size: int | None = Field(default=None, ge=0)
+    derived: dict[str, AnyDerivation] = Field(default={})
 
     @model_validator(mode="after")
     def _has_main(self) -> Self:
@@ -69,6 +74,19 @@ class DataSpec(Settings):
     def class_names(self) -> list[str]:
         """Their names in index order, or nothing."""
         return next((list(d.names) for d in self.conditions.values() if d.classes), list[str]())
+
+    def with_derived(self, derived: Mapping[str, Derivation]) -> Self:
+        """Return the spec with fields that are worked out of the main one.
+
+        Raises:
+            UsageError: a name is taken, or a field cannot be worked out of such items.
+        """
+        for name in derived:
+            if name in self.fields:
+                raise UsageError(f"data.derive names '{name}', which {self.name} has already")
+        made = {name: how.domain(self.domain) for name, how in derived.items()}
+        changes = {"fields": {**self.fields, **made}, "derived": dict(derived)}
+        return self.model_copy(update=changes)
 
     def with_main(self, domain: Domain) -> Self:
         """Return the spec with another domain of the main field."""

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ganvas.data.batch import Batch
+from ganvas.data.derived import Derivation
 from ganvas.data.domain import Size
 from ganvas.data.spec import DataSpec
 
@@ -86,6 +87,34 @@ class Dequantise:
 
     def __repr__(self) -> str:
         return "dequantise"
+
+
+class Derive:
+    """A field worked out of the main one, beside it.
+
+    Args:
+        name: of the field.
+        how: it is worked out.
+    """
+
+    chances = True
+
+    def __init__(self, name: str, how: Derivation) -> None:
+        self.name, self.how = name, how
+
+    def draw(self, rng: np.random.Generator, n: int) -> Tensor:
+        """Return what chance there is in it for n rows, (n, chances) in [0, 1)."""
+        return torch.from_numpy(rng.random((n, self.how.chances), dtype=np.float32))
+
+    def __call__(self, batch: Batch, chances: Tensor | None, spec: DataSpec) -> Batch:
+        """Return the batch with the field; if it is there, as it is."""
+        assert chances is not None
+        if self.name in batch:
+            return batch
+        return batch.replace(**{self.name: self.how.work_out(batch.x, chances)})
+
+    def __repr__(self) -> str:
+        return f"{self.name}: {self.how!r}"
 
 
 class AtSize:

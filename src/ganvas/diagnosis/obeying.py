@@ -41,13 +41,9 @@ class Obeying:
 
     def __init__(self, train: Items, held_out: Items | None, classes: int, domain: Domain) -> None:
         self._plain, self._classes = partial(plain, domain), classes
-        order = places(len(train), KNOWN + ASKED)
-        apart = min(ASKED, len(order) // 4) if held_out is None else 0
-        fresh = train.rows(order[:apart]) if held_out is None else held_out
-        known = train.rows(order[apart:][:KNOWN])
+        known, fresh = apart(train, held_out)
         self._known, self._labels = self._plain(known.x), torch.from_numpy(known[LABEL])
         self.known = len(self._labels)
-        fresh = fresh.rows(places(len(fresh), ASKED))
         self._fresh = self._of(self._plain(fresh.x), torch.from_numpy(fresh[LABEL]))
 
     def __call__(self, samples: AnyArray, asked: NDArray[Any]) -> dict[str, float]:
@@ -63,6 +59,17 @@ class Obeying:
 
     def _of(self, x: Tensor, asked: Tensor) -> Obedience:
         return obedience(x, asked, self._known, self._labels, self._classes)
+
+
+def apart(train: Items, held_out: Items | None) -> tuple[Items, Items]:
+    """Return training items that tell what a sample shows, and fresh ones of which it is told, too.
+
+    Where none were held out, these are training items that the others do without.
+    """
+    order = places(len(train), KNOWN + ASKED)
+    few = min(ASKED, len(order) // 4) if held_out is None else 0
+    fresh = train.rows(order[:few]) if held_out is None else held_out
+    return train.rows(order[few:][:KNOWN]), fresh.rows(places(len(fresh), ASKED))
 
 
 def obeying_of(source: Source, known: Mapping[str, Items]) -> Obeying | None:

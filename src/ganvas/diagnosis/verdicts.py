@@ -14,6 +14,7 @@ from typing import Any
 
 from ganvas.config import Schedule
 from ganvas.data.spec import DataSpec
+from ganvas.diagnosis.following import KAPPA, LATENTS
 from ganvas.diagnosis.remedies import Causes, remedies
 from ganvas.diagnosis.signs import STARVED, Case, Row, State, case_of, latest, usual
 from ganvas.metrics.copies import Copies
@@ -50,6 +51,8 @@ ONE_CLASS = 0.3
 """Collapsed: entropy of the classes, in units of that of equal shares."""
 ALIKE = 0.1
 """Latents have no effect: the variance within classes, in units of that of real items, is less."""
+STILL = 1e-3
+"""The same: samples under equal conditions differ by less of the variance of real items."""
 TELLING = 0.2
 """Labels are judged where those of fresh items can be told so far beyond chance (Cohen's κ),"""
 OBEYED = 0.5
@@ -224,7 +227,13 @@ def collapsed(case: Case) -> list[str]:
 
 
 def same_of_each(now: State) -> list[str]:
-    """Samples of a class that are all alike, though their classes are not."""
+    """Samples of a class, or under equal conditions, that are all alike, though others are not."""
+    effect = now.get(f"coverage/{LATENTS}")
+    if effect is not None and effect < STILL and not disobedient(now):
+        return [
+            f"samples under the same conditions differ by {effect:.2g} of the variance of real "
+            "items: the generator draws one thing for all latents"
+        ]
     within, obeyed = now.get("coverage/label_variance"), _obeyed(now)
     if within is None or within >= ALIKE or obeyed is None or obeyed < OBEYED:
         return []
@@ -236,6 +245,12 @@ def same_of_each(now: State) -> list[str]:
 
 def disobedient(now: State) -> list[str]:
     """Samples that do not show what they were asked for."""
+    deaf = {name: share for name, share in _followed(now).items() if share < OBEYED}
+    if deaf:
+        return [
+            f"samples follow '{name}' {share:.0%} as far as fresh items do, beyond chance"
+            for name, share in deaf.items()
+        ]
     obeyed, share = _obeyed(now), now.get("coverage/label_agreement")
     if obeyed is None or obeyed >= OBEYED or share is None:
         return []
@@ -257,6 +272,16 @@ def _obeyed(now: State) -> float | None:
     """Return how far samples follow their labels, in units of fresh items; None: not to be told."""
     found, fresh = (now.get(f"coverage/label_kappa{n}") for n in ("", "_fresh"))
     return None if found is None or fresh is None or fresh < TELLING else max(found / fresh, 0.0)
+
+
+def _followed(now: State) -> dict[str, float]:
+    """Return the same of conditions that are no single class, by field."""
+    start, end, found = f"coverage/{KAPPA}_", "_fresh", dict[str, float]()
+    for name, fresh in now.numbers.items():
+        if name.startswith(start) and name.endswith(end) and fresh >= TELLING:
+            field = name.removeprefix(start).removesuffix(end)
+            found[field] = max(now.numbers.get(f"{start}{field}", 0.0) / fresh, 0.0)
+    return found
 
 
 def memorising(case: Case) -> list[str]:

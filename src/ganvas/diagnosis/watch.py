@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,6 +14,7 @@ from ganvas.data.items import Items
 from ganvas.data.source import Source
 from ganvas.diagnosis.copying import ASKED, Copying, copying_of
 from ganvas.diagnosis.finding import Finding
+from ganvas.diagnosis.following import Following, conditions_like, following_of
 from ganvas.diagnosis.look import Numbers, known_items, named, preference
 from ganvas.diagnosis.obeying import ASKED as JUDGED
 from ganvas.diagnosis.obeying import Obeying, obeying_of
@@ -22,6 +22,7 @@ from ganvas.diagnosis.verdicts import COLLAPSES, Diagnosis, diagnose
 from ganvas.metrics.kind import Probe
 from ganvas.metrics.of import measures_of
 from ganvas.networks.conditions import Given, at
+from ganvas.nn import drawing
 from ganvas.play import Game, Noise, global_seed, has
 from ganvas.play.abilities import CanSample, CanScore
 from ganvas.play.shipped import Shipped
@@ -63,6 +64,7 @@ class Watch:
         self._probe: Probe | None = None
         self._copying: Copying | None = None
         self._obeying: Obeying | None = None
+        self._following: Following | None = None
         self._known: dict[str, Items] = {}
 
     def __call__(self, game: Game) -> Finding:
@@ -81,26 +83,30 @@ class Watch:
         device = next((p.device for p in game.parameters()), torch.device("cpu"))
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(global_seed(WATCH_SEED + self._seed))
-            return self._look(game, device)
+            noise = Noise(WATCH_SEED + self._seed, device)
+            with drawing(game, noise.branch("layers")):
+                return self._look(game, noise)
 
-    def _look(self, game: Game, device: torch.device) -> Numbers:
+    def _look(self, game: Game, noise: Noise) -> Numbers:
+        device = noise.device
         if self._probe is None:
             self._known = known_items(self._source)
             self._probe = measures_of(self._source, device).probe(self._real)
             self._copying = copying_of(self._source, self._known)
-            if game.conditions.classes:
+            if game.conditions.labelled:
                 self._obeying = obeying_of(self._source, self._known)
-        noise = Noise(WATCH_SEED + self._seed, device)
+            elif game.conditions:
+                self._following = following_of(self._source, self._known, game.conditions)
         n = self._probe.samples
         assert has(game, CanSample)
         z = game.prior(n, noise)
-        asked = None
-        if game.conditions.classes or not game.conditions:
+        asked, told = None, None
+        if game.conditions.labelled or not game.conditions:
             asked = self._source.classes_like(self._real, n) if game.conditions else None
             y = None if asked is None else torch.from_numpy(asked).to(device)
         else:  # conditions as the data have them, repeated
-            rows = np.resize(np.arange(len(self._real)), n)
-            y = at(conditions_of(game, self._source, self._real.rows(rows)), slice(n), device)
+            told = conditions_like(game.conditions, self._source, self._real, n)
+            y = at(game.conditions.of(told), slice(n), device)
         fake = _in_parts(game.sample, z, y)
         finite = fake.flatten(1).isfinite().all(1)
         if not finite.all():
@@ -111,6 +117,10 @@ class Watch:
             numbers |= named("coverage", self._copying(decode(fake[:ASKED])))
         if self._obeying is not None and asked is not None:
             numbers |= named("coverage", self._obeying(decode(fake[:JUDGED]), asked[:JUDGED]))
+        if self._following is not None and told is not None:
+            few = told.rows(slice(JUDGED))
+            again = _in_parts(game.sample, game.prior(len(few), noise), at(y, slice(JUDGED)))
+            numbers |= named("coverage", self._following(fake[:JUDGED], again, few))
         judged = game.scores_are == "judgements" and "score" not in game.reads
         if judged and has(game, CanScore):
             first = slice(0, len(self._real))

@@ -1,67 +1,97 @@
-"""Classes as users name them, turned into what networks take."""
+"""Classes as users name them, or mixtures of them, turned into what networks take."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ganvas.data.spec import DataSpec
-from ganvas.errors import UsageError, did_you_mean
+from ganvas.data.domain import Domain, Shares
+from ganvas.errors import UsageError
+from ganvas.latent.interpolation import line, square
 
-Label = int | str
+NAMED = 20
+"""How many names a message lists."""
+
+Label = int | str | Shares
+"""A class by index or name, or a mixture: ``{3: 1, 8: 1}``, as a word ``3:1,8:1``."""
 Labels = Label | Sequence[Label] | None
+Fields = Mapping[str, Domain]
+"""A model's conditions."""
 
 
-def class_indices(label: Label | Sequence[Label], n: int, spec: DataSpec) -> Tensor:
-    """Return the classes of n samples, int64 (n,), from one name or index, or one for each.
+def class_field(conditions: Fields) -> str:
+    """Return the name of the field that labels are of: the first of classes.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for name, domain in conditions.items():
+        if domain.classes:
+            return name
+    there = " ".join(f"--given {name}=VALUE" for name in conditions)
+    raise UsageError(f"this model has no classes that a label could name; it has: {there}")
+
+
+def classes_of(conditions: Fields) -> Domain:
+    """Return the classes that labels are of.
+
+    Raises:
+        UsageError: there are none.
+    """
+    return conditions[class_field(conditions)]
+
+
+def class_indices(label: Label | Sequence[Label], n: int, conditions: Fields) -> Tensor:
+    """Return the classes of n samples from one label, or one for each.
+
+    They are int64 (n,), or with a mixture among them weights (n, K).
 
     Raises:
         UsageError: there is no such class, or another number of labels than samples.
     """
-    if isinstance(label, int | str):
-        return torch.full((n,), class_index(label, spec))
-    if len(label) != n:
-        raise UsageError(f"expected {n} labels, one for each sample, got {len(label)}")
-    return torch.tensor([class_index(one, spec) for one in label])
+    classes = classes_of(conditions)
+    several = [label] * n if isinstance(label, int | str | Mapping) else label
+    if len(several) != n:
+        raise UsageError(f"expected {n} labels, one for each sample, got {len(several)}")
+    known = {str(one): classes.label(one) for one in several}
+    if any(told.ndim for told in known.values()):
+        known = {str(one): classes.weights(one) for one in several}
+    return torch.from_numpy(np.stack([known[str(one)] for one in several]))
 
 
-def class_index(label: Label, spec: DataSpec) -> int:
-    """Return the index of one class, by name or index.
-
-    Raises:
-        UsageError: there is no such class.
-    """
-    names = spec.class_names
-    if isinstance(label, str) and label in names:
-        return names.index(label)
-    try:
-        index = int(label)
-    except (ValueError, OverflowError):
-        index = -1
-    if not 0 <= index < spec.classes:
-        hint = did_you_mean(str(label), names)
-        raise UsageError(f"there is no class '{label}': {advice(spec)}.{hint}")
-    return index
-
-
-def morph(label: Labels, to_label: Label, steps: int, spec: DataSpec) -> Tensor:
-    """Return weights (steps, K) that pass from one class to another in equal steps.
+def morph(label: Labels, to_label: Label, steps: int, conditions: Fields) -> Tensor:
+    """Return weights (steps, K) that pass from one class or mixture to another in equal steps.
 
     Raises:
         UsageError: the way does not begin with one class, or there is no such class.
     """
-    if not isinstance(label, int | str):
+    if not isinstance(label, int | str | Mapping):
         raise UsageError("a way to another class needs the one class it begins with: label")
-    ends = torch.tensor([class_index(label, spec), class_index(to_label, spec)])
-    first, last = F.one_hot(ends, spec.classes).float()
-    return torch.lerp(first, last, torch.linspace(0, 1, steps).unsqueeze(1))
+    return line(_weights((label, to_label), conditions), steps, "lerp")
 
 
-def advice(spec: DataSpec) -> str:
+def between_four(labels: Sequence[Label], side: int, conditions: Fields) -> Tensor:
+    """Return weights (side², K) that pass bilinearly between the classes of four corners.
+
+    Raises:
+        UsageError: they are not four, or there is no such class.
+    """
+    if isinstance(labels, str) or len(labels) != 4:
+        raise UsageError("a square has four corners: give four classes, such as 1,4,7,9")
+    return square(_weights(labels, conditions), side, "lerp")
+
+
+def advice(conditions: Fields) -> str:
     """Return which labels there are, in words."""
-    names = ", ".join(spec.class_names[:20])
+    classes = classes_of(conditions)
+    names = ", ".join(classes.names[:NAMED])
     known = f", or one of {names}" if names else ""
-    return f"expected label 0 to {spec.classes - 1}{known}"
+    return f"expected label 0 to {classes.classes - 1}{known}"
+
+
+def _weights(labels: Sequence[Label], conditions: Fields) -> Tensor:
+    classes = classes_of(conditions)
+    return torch.stack([torch.from_numpy(classes.weights(label)) for label in labels])

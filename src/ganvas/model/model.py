@@ -14,7 +14,7 @@ from ganvas.data.items import Items
 from ganvas.errors import UsageError
 from ganvas.latent.interpolation import line, square
 from ganvas.latent.inversion import invert
-from ganvas.model.labels import Label, Labels, advice, morph
+from ganvas.model.labels import Label, Labels, advice, between_four, morph
 from ganvas.model.slots import Slots
 from ganvas.model.trained import BLOCK, Array, Trained, block_seed
 from ganvas.play import Noise, has
@@ -57,7 +57,8 @@ class Model(Trained):
             n: how many.
             seed: the same seed gives the same samples, whatever ``n`` and ``batch``, up to the last
                 bits of floating-point sums.
-            label: a class by index or name, or one for each sample; None draws classes uniformly.
+            label: a class by index or name, a mixture such as ``{3: 0.5, 8: 0.5}``, or one for each
+                sample; None draws classes uniformly.
             given: conditions by field, each one for all samples or one for each: words as on the
                 command line, or arrays in data units.
             batch: how many go through the network at once.
@@ -112,7 +113,8 @@ class Model(Trained):
         say = self.asked(CanScore).score
         if label is None and self.conditional:
             self.read_by("score").check(x)
-            raise UsageError(f"this model scores samples with their class: {advice(self.spec)}")
+            known = self.game.conditions
+            raise UsageError(f"this model scores samples with their class: {advice(known)}")
         return numbers(self._each("score", say, x, label, batch))
 
     @torch.inference_mode()
@@ -163,7 +165,7 @@ class Model(Trained):
             raise UsageError(f"expected latents of shape (n, {', '.join(map(str, wanted))})")
         y = self._labels(label, len(given))
         if y is None and self.conditional:
-            raise UsageError(f"this model's samples have a class: {advice(self.spec)}")
+            raise UsageError(f"this model's samples have a class: {advice(self.game.conditions)}")
         return self.answer(given, self._given(y, None, len(given)), batch)
 
     @torch.inference_mode()
@@ -287,7 +289,7 @@ class Model(Trained):
             if to_label is None:
                 return self.in_one_class(z, drawn, label, batch)
             self._labels(to_label, 1)  # complains of a model without classes
-            y = morph(label, to_label, steps, self.spec)
+            y = morph(label, to_label, steps, self.game.conditions)
             return self.generate(self.game.settle(z.to(self.device)), y, batch)
 
     @torch.inference_mode()
@@ -298,6 +300,7 @@ class Model(Trained):
         how: str = "lerp",
         *,
         label: Labels = None,
+        corner_labels: Sequence[Label] | None = None,
         batch: int = 256,
         **options: Any,
     ) -> Array:
@@ -308,6 +311,7 @@ class Model(Trained):
             side: samples along an edge, at least 2.
             how: the way between latents; "lerp" makes it bilinear.
             label: as for `sample`; by default one class for all, that of the first corner.
+            corner_labels: the classes of the four corners, mixed in between (bilinearly).
             batch: as for `sample`.
             options: of samples, as for `sample`.
 
@@ -318,7 +322,11 @@ class Model(Trained):
         ends = [self._end(corner, options) for corner in corners]
         z = square(torch.stack([z for z, _ in ends]), side, how)
         with self.posed(**options):
-            return self.in_one_class(z, ends[0][1], label, batch)
+            if corner_labels is None:
+                return self.in_one_class(z, ends[0][1], label, batch)
+            self._labels(corner_labels[0], 1)  # complains of a model without classes
+            y = between_four(corner_labels, side, self.game.conditions)
+            return self.generate(self.game.settle(z.to(self.device)), y, batch)
 
     @torch.inference_mode()
     def between(self, x: Array, steps: int = 8, how: str = "lerp") -> Array:

@@ -17,12 +17,11 @@ from ganvas.data.batch import Batch
 from ganvas.data.domain import Domain
 from ganvas.data.graphs import tidy
 from ganvas.data.items import Items
-from ganvas.data.records import LABEL
 from ganvas.data.spec import DataSpec
 from ganvas.errors import GanvasError, UsageError, did_you_mean
 from ganvas.model.card import Provenance
 from ganvas.model.drawing import OfSamples
-from ganvas.model.labels import Labels, class_indices
+from ganvas.model.labels import Labels, class_field, class_indices
 from ganvas.model.normalising import Normalising
 from ganvas.networks.conditions import Given, at
 from ganvas.nn import arrange, choose, drawing, hold_still
@@ -277,7 +276,7 @@ class Trained:
         """
         known = self.game.conditions
         if given or (known and (y is None or not known.classes)):
-            label = {} if y is None else {LABEL: y}
+            label = {} if y is None else {class_field(known): y}
             return self._conditions({**label, **(given or {})}, n)
         name = next(iter(known), None)
         return None if name is None or y is None else Items({name: y.numpy()}, main=name)
@@ -304,12 +303,12 @@ class Trained:
         for name, value in given.items():
             domain = known[name]
             array = domain.parse(value) if isinstance(value, str) else np.asarray(value)
-            if array.shape == domain.array_shape:
+            weighed = domain.classes > 0 and array.dtype.kind == "f"  # a mixture
+            shape = (domain.classes,) if weighed else domain.array_shape
+            if array.shape == shape:
                 array = np.repeat(array[None], n, axis=0)
-            if array.shape != (n, *domain.array_shape):
-                raise UsageError(
-                    f"{name}: expected one or {n} of shape {domain.array_shape}, got {array.shape}"
-                )
+            if array.shape != (n, *shape):
+                raise UsageError(f"{name}: expected one or {n} of shape {shape}, got {array.shape}")
             fields[name] = array
         return Items(fields, main=next(iter(fields)))
 
@@ -318,7 +317,7 @@ class Trained:
             return None
         if not self.conditional:
             raise UsageError("this model was trained without classes; leave the label out")
-        return class_indices(label, n, self.spec)
+        return class_indices(label, n, self.game.conditions)
 
     # ---- calls into the game --------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ganvas.config import Settings
 from ganvas.errors import UsageError
-from ganvas.networks.conditions import NONE, Conditions
+from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.nn import (
     Memory,
     MinibatchDeviation,
@@ -80,60 +80,95 @@ def labels_of(y: Tensor | None, classes: int) -> Tensor:
     return y
 
 
-class Generator(nn.Module):
+class Conditional(nn.Module):
+    """A network that is given conditions beside what it sees.
+
+    Args:
+        conditions: their fields.
+
+    Attributes:
+        classes: how many numbers they are in a row: K of a single field of K classes; 0 without.
+    """
+
+    def __init__(self, conditions: Conditions) -> None:
+        super().__init__()
+        self.conditions = conditions
+        self.classes = conditions.width
+
+    def flat(self, y: Given) -> Tensor:
+        """Return all conditions as labels (N,) or rows (N, classes).
+
+        Raises:
+            UsageError: there are none.
+        """
+        return labels_of(self.conditions.flat(y), self.classes)
+
+    def vector(self, y: Given) -> Tensor | None:
+        """Return the conditions that are vectors as labels (N,) or rows; None if there are none.
+
+        Raises:
+            UsageError: the network has some, and they are not given.
+        """
+        vectors = self.conditions.vectors
+        return labels_of(self.conditions.vector(y), vectors.width) if vectors else None
+
+    def beside(self, x: Tensor, y: Given) -> Tensor:
+        """Return maps x (N, C, …) with the conditions that lie in space beside them, if any."""
+        if not self.conditions.maps:
+            return x
+        laid = self.conditions.laid(y, tuple(x.shape[2:]))
+        return torch.cat([x, laid.to(x.dtype)], dim=1)
+
+
+class Generator(Conditional):
     """Draws samples: ``forward(z, y)`` maps (N, latent) to (N, *shape) in network units.
 
-    Labels y are (N,) int64 or weights (N, K); ignored if the network was built without classes.
+    Labels y are (N,) int64 or weights (N, K), or other conditions; ignored if the network was built
+    without.
 
     Args:
         latent: width of z.
-        classes: K, or 0.
+        conditions: what it is given beside z.
         shape: of one sample.
     """
 
-    def __init__(self, latent: int, classes: int, shape: tuple[int, ...]) -> None:
-        super().__init__()
+    def __init__(self, latent: int, conditions: Conditions, shape: tuple[int, ...]) -> None:
+        super().__init__(conditions)
         self.latent = latent
-        self.classes = classes
         self.shape = shape
 
-    def condition(self, y: Tensor | None) -> Tensor | None:
-        """Return the labels if the network uses any, else None.
+    def with_one_hot(self, z: Tensor, y: Given) -> Tensor:
+        """Return z (N, latent) followed by all conditions: (N, latent + K)."""
+        return _joined(z, self.flat(y), self.classes) if self.classes else z
 
-        Raises:
-            UsageError: it does, and there are none.
-        """
-        return labels_of(y, self.classes) if self.classes else None
-
-    def with_one_hot(self, z: Tensor, y: Tensor | None) -> Tensor:
-        """Return z (N, latent) followed by the labels' weights: (N, latent + K)."""
-        y = self.condition(y)
-        return z if y is None else torch.cat([z, one_hot(y, self.classes, z.dtype)], dim=1)
+    def with_vector(self, z: Tensor, y: Given) -> Tensor:
+        """Return z (N, latent) followed by the conditions that are vectors."""
+        vector = self.vector(y)
+        return z if vector is None else _joined(z, vector, self.conditions.vectors.width)
 
 
-class Discriminator(nn.Module):
+class Discriminator(Conditional):
     """Scores samples: ``forward(x, y) == head(features(x, y), y)``, unbounded logits (N,).
 
-    Labels y are (N,) int64 or weights (N, K); ignored if the network does not use any.
-    Subclasses define `features` and ``head``.
+    Labels y are (N,) int64 or weights (N, K), or other conditions; ignored if the network does not
+    use any. Subclasses define `features` and ``head``.
 
     Args:
-        classes: K, or 0.
-        labels: how labels are used; "none" whenever there are no classes.
+        conditions: what it is given beside samples.
+        labels: how they are used; "none" whenever there are none.
     """
 
     head: Head | BatchHead | MemoryHead
 
-    def __init__(self, classes: int, labels: LabelUse) -> None:
-        super().__init__()
-        self.classes = classes
-        self.labels: LabelUse = labels if classes else "none"
+    def __init__(self, conditions: Conditions, labels: LabelUse) -> None:
+        super().__init__(conditions)
+        self.labels: LabelUse = labels if conditions else "none"
 
-    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return (N, F), the last hidden layer. LabelUse count only if they are concatenated."""
+    def features(self, x: Tensor, y: Given = None) -> Tensor:
+        """Return (N, F), the last hidden layer. Conditions count only if they are concatenated."""
         raise NotImplementedError(f"{type(self).__name__} must define features(x, y)")
 
-    def judge(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def judge(self, x: Tensor, y: Given = None) -> tuple[Tensor, Tensor]:
         """Return logits (N,), and the features (N, F) of the same pass.
 
         The head computes in single precision at least: differences of rounded logits are coarse,
@@ -141,9 +176,9 @@ class Discriminator(nn.Module):
         """
         h = widen(self.features(x, y))
         with unrounded(h):
-            return self.head(h, y), h
+            return self.head(h, self.conditions.flat(y)), h
 
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, y: Given = None) -> Tensor:
         """Return logits (N,) for samples (N, *shape)."""
         return self.judge(x, y)[0]
 
@@ -156,18 +191,32 @@ class Discriminator(nn.Module):
         """Return K with |f(x, y) − f(x', y)| ≤ K‖x − x'‖ for every label y; infinite if unknown."""
         return math.inf
 
-    def with_label_maps(self, x: Tensor, y: Tensor | None) -> Tensor:
-        """Return x (N, C, …) followed by K constant maps with the labels' weights."""
+    def with_label_maps(self, x: Tensor, y: Given) -> Tensor:
+        """Return x (N, C, H, W) followed by constant maps of vectors, and conditions that are maps.
+
+        Of x (N, F) without space it returns x followed by all conditions in a row.
+        """
         if self.labels != "concat":
             return x
-        weights = one_hot(labels_of(y, self.classes), self.classes, x.dtype)
-        maps = weights.view(*weights.shape, *[1] * (x.dim() - 2))
-        return torch.cat([x, maps.expand(-1, -1, *x.shape[2:])], dim=1)
+        if x.dim() == 2:
+            return _joined(x, self.flat(y), self.classes)
+        vector = self.vector(y)
+        if vector is not None:
+            weights = one_hot(vector, self.conditions.vectors.width, x.dtype)
+            maps = weights.view(*weights.shape, *[1] * (x.dim() - 2))
+            x = torch.cat([x, maps.expand(-1, -1, *x.shape[2:])], dim=1)
+        return self.beside(x, y)
 
     @property
     def label_maps(self) -> int:
-        """How many maps `with_label_maps` adds."""
-        return self.classes if self.labels == "concat" else 0
+        """How many maps `with_label_maps` adds to what lies in space."""
+        conditions = self.conditions
+        return conditions.vectors.width + conditions.planes if self.labels == "concat" else 0
+
+
+def _joined(x: Tensor, y: Tensor, width: int) -> Tensor:
+    """Return rows (N, F) followed by labels (N,), as weights, or rows (N, width)."""
+    return torch.cat([x, one_hot(y, width, x.dtype)], dim=1)
 
 
 class Head(nn.Module):

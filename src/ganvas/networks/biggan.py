@@ -29,7 +29,7 @@ from ganvas.networks.base import (
     LabelUse,
     Presets,
 )
-from ganvas.networks.conditions import NONE, Conditions
+from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.networks.convolutional import Size, image_shape
 from ganvas.networks.progressive import halvings_of
 from ganvas.nn import (
@@ -41,6 +41,7 @@ from ganvas.nn import (
     downsample_average,
     initialise,
     lookup,
+    one_hot,
     sn,
     upsample_nearest,
 )
@@ -185,7 +186,7 @@ class BigGANGenerator(Conditioned, GeneratorSettings):
             UsageError: the data are not images of a fitting size, or z does not cut into chunks.
         """
         shape = image_shape(domain, "biggan")
-        return BigGANGeneratorNet(self, shape, latent, conditions.width)
+        return BigGANGeneratorNet(self, shape, latent, conditions)
 
 
 class Judging(Sized):
@@ -217,7 +218,7 @@ class BigGANDiscriminator(Judging, DiscriminatorSettings):
         Raises:
             UsageError: the data are not images of a fitting size.
         """
-        return BigGANDiscriminatorNet(self, image_shape(domain, "biggan"), conditions.width)
+        return BigGANDiscriminatorNet(self, image_shape(domain, "biggan"), conditions)
 
     def plan(self, size: Size) -> tuple[list[int], int]:
         """Return the multiples of all blocks, and how many of them halve."""
@@ -329,11 +330,12 @@ class SkipGenerator(Generator):
         config: Conditioned,
         shape: tuple[int, int, int],
         latent: int,
-        classes: int,
+        conditions: Conditions,
         doublings: int,
         blocks: int,
     ) -> None:
-        super().__init__(latent, classes, shape)
+        super().__init__(latent, conditions, shape)
+        classes = self.classes
         self.skip_z, self.parts = config.skip_z, 1 + blocks
         if config.skip_z == "chunks" and latent % self.parts:
             least, chunk = self.parts, max(round(latent / self.parts), 1)
@@ -344,8 +346,8 @@ class SkipGenerator(Generator):
         self.chunk = latent // self.parts if config.skip_z == "chunks" else latent
         shared = config.shared if classes else None
         self.embedding = nn.Embedding(classes, shared) if shared else None
-        self.told = shared or 0
-        self.tables = classes if classes and not shared else 0
+        self.tables = 0 if shared else conditions.classes
+        self.told = shared or classes - self.tables
         self.size = (shape[1] >> doublings, shape[2] >> doublings)
 
     def norm(self, channels: int) -> GivenNorm:
@@ -354,14 +356,18 @@ class SkipGenerator(Generator):
         features = 0 if self.tables else self.told + skipped
         return GivenNorm(channels, features, self.tables)
 
-    def embed(self, y: Tensor | None) -> Tensor | None:
-        """Return conditions as blocks are given them: c (N, shared), or labels for tables.
+    def embed(self, y: Given) -> Tensor | None:
+        """Return conditions as blocks are given them: c (N, shared), rows, or labels for tables.
 
         Raises:
             UsageError: the network needs labels, and there are none.
         """
-        y = self.condition(y)
-        return y if self.embedding is None or y is None else lookup(self.embedding.weight, y)
+        if not self.classes:
+            return None
+        told = self.flat(y)
+        if self.embedding is not None:
+            return lookup(self.embedding.weight, told)
+        return told if self.tables else one_hot(told, self.classes)
 
     def split(self, z: Tensor, c: Tensor | None) -> list[Any]:
         """Return what the first layer is given, and then each block: z and conditions."""
@@ -373,7 +379,7 @@ class SkipGenerator(Generator):
         joined = [torch.cat([c, chunk], 1) for chunk in chunks]
         return [chunks[0] if self.skip_z == "chunks" else joined[0], *joined[1:]]
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, y: Given = None) -> Tensor:
         """Return images (N, C, H, W) for z (N, latent) and labels (N,) or (N, K)."""
         return self.synthesise(z, self.embed(y))
 
@@ -390,10 +396,14 @@ class BigGANGeneratorNet(SkipGenerator):
     """A chunk of z → linear → up blocks, given the others and c → image."""
 
     def __init__(
-        self, config: BigGANGenerator, shape: tuple[int, int, int], latent: int, classes: int
+        self,
+        config: BigGANGenerator,
+        shape: tuple[int, int, int],
+        latent: int,
+        conditions: Conditions,
     ) -> None:
         doublings = config.doublings(shape[1:])
-        super().__init__(config, shape, latent, classes, doublings, doublings)
+        super().__init__(config, shape, latent, conditions, doublings, doublings)
         widths = config.told(widths_of(doublings), "game.generator")
         heights = [self.size[0] << level for level in range(1, doublings + 1)]
         attended = config.attended(heights, ATTENDED.get(doublings, (0, 0))[0], "game.generator")
@@ -418,8 +428,8 @@ class SummedDiscriminator(Discriminator):
     blocks: nn.ModuleList
     attention: nn.ModuleList
 
-    def __init__(self, config: Judging, classes: int) -> None:
-        super().__init__(classes, config.labels)
+    def __init__(self, config: Judging, conditions: Conditions) -> None:
+        super().__init__(conditions, config.labels)
         if self.labels == "concat":
             raise UsageError(
                 "a biggan discriminator takes no labels beside the image: set "
@@ -427,7 +437,7 @@ class SummedDiscriminator(Discriminator):
             )
         self.dropout = Dropout(config.dropout)
 
-    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def features(self, x: Tensor, y: Given = None) -> Tensor:
         """Return (N, F), the rectified last maps summed over their places."""
         for block, attend in zip(self.blocks, self.attention, strict=True):
             x = attend(block(x))
@@ -438,9 +448,9 @@ class BigGANDiscriminatorNet(SummedDiscriminator):
     """Image → down blocks → plain blocks → sum → score."""
 
     def __init__(
-        self, config: BigGANDiscriminator, shape: tuple[int, int, int], classes: int
+        self, config: BigGANDiscriminator, shape: tuple[int, int, int], conditions: Conditions
     ) -> None:
-        super().__init__(config, classes)
+        super().__init__(config, conditions)
         size = shape[1:]
         usual, halving = config.plan(size)
         widths = config.told(usual, "game.discriminator")

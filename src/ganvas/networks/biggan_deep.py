@@ -25,7 +25,7 @@ from ganvas.networks.biggan import (
     SummedDiscriminator,
     widths_of,
 )
-from ganvas.networks.conditions import NONE, Conditions
+from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.networks.convolutional import image_shape
 from ganvas.nn import BatchNorm, SelfAttention, downsample_average, upsample_nearest
 
@@ -55,7 +55,7 @@ class BigGANDeepGenerator(Conditioned, GeneratorSettings):
             UsageError: the data are not images of a fitting size, or z does not cut into chunks.
         """
         shape = image_shape(domain, "biggan_deep")
-        return BigGANDeepGeneratorNet(self, shape, latent, conditions.width)
+        return BigGANDeepGeneratorNet(self, shape, latent, conditions)
 
 
 class BigGANDeepDiscriminator(Judging, DiscriminatorSettings):
@@ -71,7 +71,7 @@ class BigGANDeepDiscriminator(Judging, DiscriminatorSettings):
             UsageError: the data are not images of a fitting size.
         """
         shape = image_shape(domain, "biggan_deep")
-        return BigGANDeepDiscriminatorNet(self, shape, conditions.width)
+        return BigGANDeepDiscriminatorNet(self, shape, conditions)
 
 
 class DeepUpBlock(nn.Module):
@@ -145,10 +145,14 @@ class BigGANDeepGeneratorNet(SkipGenerator):
     """z and c → linear → for each size a plain and an up block → image."""
 
     def __init__(
-        self, config: BigGANDeepGenerator, shape: tuple[int, int, int], latent: int, classes: int
+        self,
+        config: BigGANDeepGenerator,
+        shape: tuple[int, int, int],
+        latent: int,
+        conditions: Conditions,
     ) -> None:
         doublings = config.doublings(shape[1:])
-        super().__init__(config, shape, latent, classes, doublings, 2 * doublings)
+        super().__init__(config, shape, latent, conditions, doublings, 2 * doublings)
         widths = config.told(widths_of(doublings), "game.generator")
         heights = [self.size[0] << level for level in range(1, doublings + 1)]
         at = ATTENDED.get(doublings, (0, 0))[0]
@@ -172,9 +176,9 @@ class BigGANDeepDiscriminatorNet(SummedDiscriminator):
     """Image → conv3×3 → for each size a down and a plain block → sum → score."""
 
     def __init__(
-        self, config: BigGANDeepDiscriminator, shape: tuple[int, int, int], classes: int
+        self, config: BigGANDeepDiscriminator, shape: tuple[int, int, int], conditions: Conditions
     ) -> None:
-        super().__init__(config, classes)
+        super().__init__(config, conditions)
         doublings = config.doublings(shape[1:])
         widths = config.told(widths_of(doublings)[::-1], "game.discriminator")
         heights = [shape[1] >> number for number in range(1, doublings + 1)]
@@ -191,7 +195,7 @@ class BigGANDeepDiscriminatorNet(SummedDiscriminator):
         self.head = Head(widths[-1], self.classes, self.labels)
         config.finish(self)
 
-    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def features(self, x: Tensor, y: Given = None) -> Tensor:
         """Return (N, F), the rectified last maps summed over their places."""
         return super().features(self.stem(x), y)
 

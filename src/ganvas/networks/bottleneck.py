@@ -24,7 +24,7 @@ from ganvas.networks.base import (
     LabelUse,
     Presets,
 )
-from ganvas.networks.conditions import NONE, Conditions
+from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.networks.convolutional import Norm, halvings, image_shape, norm
 from ganvas.networks.upsampling import Growing, Upsampling, deconvolution, resize_convolution
 from ganvas.nn import initialise, sn
@@ -71,9 +71,7 @@ class BottleneckGenerator(_Bottleneck, Upsampling, GeneratorSettings):
         Raises:
             UsageError: the data are not images of a fitting size.
         """
-        return BottleneckGeneratorNet(
-            self, image_shape(domain, "bottleneck"), latent, conditions.width
-        )
+        return BottleneckGeneratorNet(self, image_shape(domain, "bottleneck"), latent, conditions)
 
 
 class BottleneckDiscriminator(_Bottleneck, DiscriminatorSettings):
@@ -94,7 +92,7 @@ class BottleneckDiscriminator(_Bottleneck, DiscriminatorSettings):
         Raises:
             UsageError: the data are not images of a fitting size.
         """
-        return BottleneckDiscriminatorNet(self, image_shape(domain, "bottleneck"), conditions.width)
+        return BottleneckDiscriminatorNet(self, image_shape(domain, "bottleneck"), conditions)
 
 
 class BottleneckBlock(nn.Module):
@@ -145,12 +143,16 @@ class BottleneckGeneratorNet(Generator):
     """z [, labels] → linear → 4×4 blocks → (up, blocks)… → 1×1 → tanh(x/5)."""
 
     def __init__(
-        self, config: BottleneckGenerator, shape: tuple[int, int, int], latent: int, classes: int
+        self,
+        config: BottleneckGenerator,
+        shape: tuple[int, int, int],
+        latent: int,
+        conditions: Conditions,
     ) -> None:
-        super().__init__(latent, classes, shape)
+        super().__init__(latent, conditions, shape)
         top = halvings(shape, 4)
         self.start = (config.channels(top), shape[1] >> top, shape[2] >> top)
-        self.project = nn.Linear(latent + classes, math.prod(self.start))
+        self.project = nn.Linear(latent + self.classes, math.prod(self.start))
         blocks = config.stage(top)
         growing = config.growing(top, deconvolution)[::-1]  # to each level
         for level in range(top - 1, -1, -1):
@@ -162,7 +164,7 @@ class BottleneckGeneratorNet(Generator):
         initialise(self.project, "glorot")
         initialise(self.last, "glorot")
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, y: Given = None) -> Tensor:
         """Return images (N, C, H, W) for z (N, latent) and labels (N,) or (N, K)."""
         x = self.project(self.with_one_hot(z, y)).unflatten(1, self.start)
         return torch.tanh(self.last(self.blocks(x)) / 5)
@@ -172,9 +174,9 @@ class BottleneckDiscriminatorNet(Discriminator):
     """Image → 1×1 → blocks → (down, blocks)… → flatten → score/5."""
 
     def __init__(
-        self, config: BottleneckDiscriminator, shape: tuple[int, int, int], classes: int
+        self, config: BottleneckDiscriminator, shape: tuple[int, int, int], conditions: Conditions
     ) -> None:
-        super().__init__(classes, config.labels)
+        super().__init__(conditions, config.labels)
         top = halvings(shape, 4)
         self.first = nn.Conv2d(shape[0] + self.label_maps, config.channels(0), 1)
         blocks = config.stage(0)
@@ -188,7 +190,7 @@ class BottleneckDiscriminatorNet(Discriminator):
         initialise(self.head, "glorot")
         sn(self, config.spectral)
 
-    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def features(self, x: Tensor, y: Given = None) -> Tensor:
         """Return the last maps, flattened."""
         return self.blocks(self.first(self.with_label_maps(x, y))).flatten(1)
 

@@ -22,10 +22,9 @@ from ganvas.networks.base import (
     Output,
     OutputUnit,
     Presets,
-    labels_of,
 )
-from ganvas.networks.conditions import NONE, Conditions
-from ganvas.nn import Dropout, MaxOut, initialise, one_hot
+from ganvas.networks.conditions import NONE, Conditions, Given
+from ganvas.nn import Dropout, MaxOut, dropouts, initialise, one_hot
 
 if TYPE_CHECKING:
     from ganvas.data.domain import Domain
@@ -43,6 +42,8 @@ class CganMLPGenerator(GeneratorSettings):
         widths: rectified hidden layers after the two have met.
         output: last non-linearity.
         dropout: after every hidden layer, in training.
+        dropout_awake: in samples, too. A generator that trains with dropout takes much of its
+            variety from it: asleep, it may draw one thing for each condition.
         init: "pylearn2" is U(−0.05, 0.05), and an output bias that `CganMLPGeneratorNet.centre`
             sets.
     """
@@ -53,13 +54,14 @@ class CganMLPGenerator(GeneratorSettings):
     widths: tuple[PositiveInt, ...] = (1200,)
     output: Output = "sigmoid"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    dropout_awake: bool = False
     init: CganInit = "pylearn2"
 
     def build(
         self, domain: Domain, latent: int, conditions: Conditions = NONE
     ) -> CganMLPGeneratorNet:
         """Return the network for a kind of data, latents of a width, and conditions."""
-        return CganMLPGeneratorNet(self, domain.shape, latent, conditions.width)
+        return CganMLPGeneratorNet(self, domain.shape, latent, conditions)
 
 
 class CganMLPDiscriminator(DiscriminatorSettings):
@@ -89,7 +91,7 @@ class CganMLPDiscriminator(DiscriminatorSettings):
 
     def build(self, domain: Domain, conditions: Conditions = NONE) -> CganMLPDiscriminatorNet:
         """Return the network for a kind of data and conditions."""
-        return CganMLPDiscriminatorNet(self, domain.shape, bool(domain.grid), conditions.width)
+        return CganMLPDiscriminatorNet(self, domain.shape, bool(domain.grid), conditions)
 
 
 class CganMLPGeneratorNet(Generator):
@@ -100,9 +102,10 @@ class CganMLPGeneratorNet(Generator):
         config: CganMLPGenerator,
         shape: tuple[int, ...],
         latent: int,
-        classes: int,
+        conditions: Conditions,
     ) -> None:
-        super().__init__(latent, classes, shape)
+        super().__init__(latent, conditions, shape)
+        classes = self.classes
         self.centred = config.init == "pylearn2"
         self.from_z = _unit(latent, config.z_width, 1, config.dropout)
         self.from_y = _unit(classes, config.y_width, 1, config.dropout) if classes else None
@@ -110,6 +113,8 @@ class CganMLPGeneratorNet(Generator):
         self.joint = _units(joint, config.widths, 1, config.dropout)
         self.last = nn.Linear(config.widths[-1] if config.widths else joint, math.prod(shape))
         self.output = OutputUnit(config.output)
+        for layer in dropouts(self):
+            layer.awake = config.dropout_awake
         if config.init == "pylearn2":
             initialise(self, "uniform", 0.05 / math.sqrt(3))
 
@@ -118,11 +123,11 @@ class CganMLPGeneratorNet(Generator):
         """Set the output bias so that, with all else zero, samples are the mean item (*shape)."""
         self.last.bias.copy_(self.output.inverse(mean.flatten()))
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, y: Given = None) -> Tensor:
         """Return samples (N, *shape) for z (N, latent) and conditions (N,) or (N, K)."""
         h = self.from_z(z)
         if self.from_y is not None:
-            condition = one_hot(labels_of(y, self.classes), self.classes, z.dtype)
+            condition = one_hot(self.flat(y), self.classes, z.dtype)
             h = torch.cat([h, self.from_y(condition)], dim=1)
         return self.output(self.last(self.joint(h))).unflatten(1, self.shape)
 
@@ -131,9 +136,14 @@ class CganMLPDiscriminatorNet(Discriminator):
     """D(x|y)."""
 
     def __init__(
-        self, config: CganMLPDiscriminator, shape: tuple[int, ...], pixels: bool, classes: int
+        self,
+        config: CganMLPDiscriminator,
+        shape: tuple[int, ...],
+        pixels: bool,
+        conditions: Conditions,
     ) -> None:
-        super().__init__(classes, "concat")
+        super().__init__(conditions, "concat")
+        classes = self.classes
         self.pixels = pixels
         self.input_dropout = Dropout(config.input_dropout)
         self.from_x = _unit(math.prod(shape), config.x_width, config.x_pieces, config.dropout)
@@ -146,12 +156,12 @@ class CganMLPDiscriminatorNet(Discriminator):
         if config.init == "pylearn2":
             initialise(self, "uniform", 0.005 / math.sqrt(3))
 
-    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def features(self, x: Tensor, y: Given = None) -> Tensor:
         """Return (N, widths[-1])."""
         x = x.flatten(1)
         h = self.from_x(self.input_dropout((x + 1) / 2 if self.pixels else x))
         if self.from_y is not None:
-            condition = one_hot(labels_of(y, self.classes), self.classes, x.dtype)
+            condition = one_hot(self.flat(y), self.classes, x.dtype)
             h = torch.cat([h, self.from_y(condition)], dim=1)
         return self.joint(h)
 
@@ -170,7 +180,7 @@ def _units(inputs: int, widths: tuple[int, ...], pieces: int, dropout: float) ->
 
 PRESETS: Presets = {
     # cGAN system A (28×28, latent 100, 10 classes): 2,413,984 and 1,224,351.
-    "cgan": (CganMLPGenerator(), CganMLPDiscriminator()),
+    "cgan": (CganMLPGenerator(dropout_awake=True), CganMLPDiscriminator()),
     # cGAN system B (word vectors of 200, latent 100, condition 4096): 8,744,700 and 10,120,901.
     "cganB": (
         CganMLPGenerator(z_width=500, y_width=2000, widths=(), output="none"),

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from ganvas.data.records import LABEL
 from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
     from ganvas.data.batch import Batch
-    from ganvas.data.domain import Domain, Draws
+    from ganvas.data.domain import Domain, Draws, Size
 
 Given = Tensor | Mapping[str, Tensor] | None
-"""Conditions of N items: classes (N,) int64 or numbers (N, width), of all fields that are vectors
-side by side; by name where some are none, such as maps."""
+"""Conditions of N items: a single field as it is, or numbers (N, width) of several that are vectors
+side by side; by name where some are none: maps, which lie in space as items do."""
 
 
 class Conditions(Mapping[str, "Domain"]):
@@ -39,19 +41,24 @@ class Conditions(Mapping[str, "Domain"]):
         return len(self._fields)
 
     @property
-    def width(self) -> int:
-        """How many numbers all of them are as one vector: K of a single field of K classes.
+    def vectors(self) -> Conditions:
+        """Those that are vectors, such as classes, tags and numbers."""
+        return Conditions({name: d for name, d in self._fields.items() if d.numbers})
 
-        Raises:
-            UsageError: one of them is no vector.
-        """
-        for name, domain in self._fields.items():
-            if not domain.numbers:
-                raise UsageError(
-                    f"the condition '{name}' holds {domain.plural}, which this network does not "
-                    "take; name the others: game.conditional=[label]"
-                )
-        return sum(domain.numbers for domain in self._fields.values())
+    @property
+    def maps(self) -> Conditions:
+        """The others, which lie in space as items do, such as a coarser copy or a label map."""
+        return Conditions({name: d for name, d in self._fields.items() if not d.numbers})
+
+    @property
+    def width(self) -> int:
+        """How many numbers all of them are in one row: K of a single field of K classes."""
+        return sum(d.numbers or math.prod(d.shape) for d in self._fields.values())
+
+    @property
+    def planes(self) -> int:
+        """How many planes maps are beside one another."""
+        return sum(domain.planes for domain in self.maps.values())
 
     @property
     def classes(self) -> int:
@@ -59,21 +66,70 @@ class Conditions(Mapping[str, "Domain"]):
         single = len(self._fields) == 1
         return next(iter(self._fields.values())).classes if single else 0
 
+    @property
+    def labelled(self) -> bool:
+        """Whether they are the class of each item alone, which measures know as its label."""
+        return self.classes > 0 and LABEL in self._fields
+
+    def refuse_maps(self, family: str) -> None:
+        """Refuse conditions that lie in space, for a family of networks that takes none.
+
+        Raises:
+            UsageError: there are some.
+        """
+        for name, domain in self.maps.items():
+            raise UsageError(
+                f"the condition '{name}' holds {domain.plural}, which {family} networks do not "
+                "take; mlp, cgan_mlp, dcgan, resnet, r3 and bottleneck networks do"
+            )
+
     def of(self, batch: Batch) -> Given:
         """Return a batch's conditions as networks take them; None if there are none."""
         if not self._fields:
             return None
         if len(self._fields) == 1:
             return batch[next(iter(self._fields))]
-        if all(domain.numbers for domain in self._fields.values()):
-            return torch.cat([d.vector(batch[name]) for name, d in self._fields.items()], dim=1)
-        return {name: batch[name] for name in self._fields}
+        if self.maps:
+            return {name: batch[name] for name in self._fields}
+        return torch.cat([d.vector(batch[name]) for name, d in self._fields.items()], dim=1)
+
+    def flat(self, given: Given) -> Tensor | None:
+        """Return conditions as networks of vectors take them: classes (N,), or rows (N, width)."""
+        if given is None or (isinstance(given, Tensor) and not self.maps):
+            return given
+        told = self._by_name(given)
+        return torch.cat([d.vector(told[name]) for name, d in self._fields.items()], dim=1)
+
+    def vector(self, given: Given) -> Tensor | None:
+        """Return what `flat` does of those that are vectors alone; None without any."""
+        if isinstance(given, Tensor) or given is None:
+            return None if self.maps else given
+        vectors = self.vectors
+        first = next(iter(vectors), None)
+        if first is None:
+            return None
+        return given[first] if len(vectors) == 1 else vectors.flat(given)
+
+    def laid(self, given: Given, size: Size) -> Tensor:
+        """Return maps beside one another, (N, planes, *size), brought to a size in space."""
+        told = self._by_name(given)
+        return torch.cat([d.laid(d.resized(told[name], size)) for name, d in self.maps.items()], 1)
+
+    def _by_name(self, given: Given) -> Mapping[str, Tensor]:
+        """Return conditions by their fields.
+
+        Raises:
+            UsageError: there are none.
+        """
+        if given is None:
+            raise UsageError(f"this network needs conditions: {', '.join(self._fields)}")
+        return given if isinstance(given, Mapping) else {next(iter(self._fields)): given}
 
     def mismatch(self, guess: Tensor, batch: Batch) -> Tensor:
         """Return −log p of a batch's conditions by a network's guess (N, width), the mean."""
         found, start = list[Tensor](), 0
         for name, domain in self._fields.items():
-            stop = start + domain.numbers
+            stop = start + (domain.numbers or math.prod(domain.shape))
             found.append(domain.mismatch(guess[:, start:stop], batch[name]))
             start = stop
         return torch.stack(found).sum()

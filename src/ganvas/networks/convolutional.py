@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ganvas.data.domain import PLANE
 from ganvas.errors import UsageError
+from ganvas.networks.conditions import NONE, Conditions
 from ganvas.networks.upsampling import Growing, deconvolution
 from ganvas.nn import BatchNorm, ConditionalBatchNorm, LayerNorm, downsample_average, lipschitz
 
@@ -37,17 +38,23 @@ def image_shape(domain: Domain, family: str) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def norm(name: Norm, channels: int, classes: int = 0) -> nn.Module:
-    """Return a normalisation layer; batch norms with classes are conditional on labels."""
+def norm(name: Norm, channels: int, conditions: Conditions = NONE) -> nn.Module:
+    """Return a normalisation layer; batch norms with conditions depend on them.
+
+    A single field of classes chooses gains and offsets from tables; of anything else, or of several
+    fields side by side, they are linear functions: 1 + A h and B h.
+    """
     match name:
         case "none":
             return nn.Identity()
         case "layer":
             return LayerNorm(channels)
         case "batch":
-            return (
-                ConditionalBatchNorm(channels, classes=classes) if classes else BatchNorm(channels)
-            )
+            if not conditions:
+                return BatchNorm(channels)
+            if conditions.classes:
+                return ConditionalBatchNorm(channels, classes=conditions.classes)
+            return ConditionalBatchNorm(channels, features=conditions.width)
 
 
 def normalise(layer: nn.Module, x: Tensor, y: Tensor | None) -> Tensor:

@@ -26,7 +26,7 @@ from ganvas.networks.base import (
     OutputUnit,
     Presets,
 )
-from ganvas.networks.conditions import NONE, Conditions
+from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.networks.convolutional import (
     Block,
     Down,
@@ -125,9 +125,11 @@ class _Ladder(Settings):
             return [self.channels(towards)] if 0 < level < last else []
         return [self.channels(level)] * (self.extra if level else self.full_extra)
 
-    def block(self, conv: nn.Module, channels: int, norm_name: Norm, classes: int = 0) -> Block:
+    def block(
+        self, conv: nn.Module, channels: int, norm_name: Norm, conditions: Conditions = NONE
+    ) -> Block:
         """Return a block around a convolution to ``channels · fan`` maps."""
-        normed = norm(norm_name, channels * fan(self.activation), classes)
+        normed = norm(norm_name, channels * fan(self.activation), conditions)
         return Block(conv, normed, activation(self.activation, self.slope))
 
     def same(self, inputs: int, outputs: int) -> nn.Conv2d:
@@ -141,7 +143,8 @@ class DCGANGenerator(_Ladder, Upsampling, GeneratorSettings):
     Attributes:
         projection_norm: batch norm of the projected z by "channel", or by "unit" before it is
             reshaped (the "newmu" code).
-        labels: labels join z as one-hot weights, or choose the gains of the batch norms.
+        labels: labels join z as one-hot weights, or choose the gains of the batch norms. Conditions
+            that lie in space stand beside the maps of every level.
         output: last non-linearity.
     """
 
@@ -165,7 +168,7 @@ class DCGANGenerator(_Ladder, Upsampling, GeneratorSettings):
         Raises:
             UsageError: the data are not images.
         """
-        return DCGANGeneratorNet(self, image_shape(domain, "dcgan"), latent, conditions.width)
+        return DCGANGeneratorNet(self, image_shape(domain, "dcgan"), latent, conditions)
 
 
 class DCGANCritic(_Ladder):
@@ -197,24 +200,29 @@ class DCGANDiscriminator(DCGANCritic, DiscriminatorSettings):
         Raises:
             UsageError: the data are not images.
         """
-        return DCGANDiscriminatorNet(self, image_shape(domain, "dcgan"), conditions.width)
+        return DCGANDiscriminatorNet(self, image_shape(domain, "dcgan"), conditions)
 
 
 class DCGANGeneratorNet(Generator):
     """z [, labels] → linear → level S → … → level 1 (or 0) → image."""
 
     def __init__(
-        self, config: DCGANGenerator, shape: tuple[int, int, int], latent: int, classes: int
+        self,
+        config: DCGANGenerator,
+        shape: tuple[int, int, int],
+        latent: int,
+        conditions: Conditions,
     ) -> None:
-        super().__init__(latent, classes, shape)
+        super().__init__(latent, conditions, shape)
         self.joined = config.labels == "concat"
+        vectors, planes = conditions.vectors, conditions.planes
         sizes = config.sizes(shape[1:])
         doubled = fan(config.activation)
-        tables = 0 if self.joined else classes
+        tables = NONE if self.joined else vectors
         top, channels = len(sizes) - 1, config.channels(len(sizes) - 1)
         self.start = (channels * doubled, *sizes[top])
         units = channels * doubled * sizes[top][0] * sizes[top][1]
-        self.project = nn.Linear(latent + (classes if self.joined else 0), units, config.biased)
+        self.project = nn.Linear(latent + self.joined * vectors.width, units, config.biased)
         self.by_unit = config.projection_norm == "unit"
         self.project_norm = norm(config.norm, units if self.by_unit else self.start[0], tables)
         self.act = activation(config.activation, config.slope)
@@ -224,41 +232,43 @@ class DCGANGeneratorNet(Generator):
             if level < top:
                 width = config.resized(channels, level)
                 to, maps = sizes[level], width * doubled
-                up = Up(channels, maps, config.kernel, to, config.biased, grow[level])
+                up = Up(channels + planes, maps, config.kernel, to, config.biased, grow[level])
                 blocks.append(config.block(up, width, config.norm, tables))
                 channels = width
             for width in config.plain(level, top, level - 1):
-                same = config.same(channels, width * doubled)
+                same = config.same(channels + planes, width * doubled)
                 blocks.append(config.block(same, width, config.norm, tables))
                 channels = width
         self.blocks = nn.ModuleList(blocks)
         self.last = (
-            config.same(channels, shape[0])
+            config.same(channels + planes, shape[0])
             if config.full_resolution
-            else Up(channels, shape[0], config.kernel, sizes[0], config.biased, grow[0])
+            else Up(channels + planes, shape[0], config.kernel, sizes[0], config.biased, grow[0])
         )
         self.output = OutputUnit(config.output)
         initialise(self, config.init, config.init_scale)
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return images (N, C, H, W) for z (N, latent) and labels (N,) or (N, K)."""
-        y = self.condition(y)
-        x: Tensor = self.project(self.with_one_hot(z, y) if self.joined else z)
+    def forward(self, z: Tensor, y: Given = None) -> Tensor:
+        """Return images (N, C, H, W) for z (N, latent) and conditions, such as labels (N,)."""
+        label = self.vector(y)
+        x: Tensor = self.project(self.with_vector(z, y) if self.joined else z)
         if self.by_unit:
-            x = normalise(self.project_norm, x, y).view(-1, *self.start)
+            x = normalise(self.project_norm, x, label).view(-1, *self.start)
         else:
-            x = normalise(self.project_norm, x.view(-1, *self.start), y)
+            x = normalise(self.project_norm, x.view(-1, *self.start), label)
         x = self.act(x)
         for block in self.blocks:
-            x = block(x, y)
-        return self.output(self.last(x))
+            x = block(self.beside(x, y), label)
+        return self.output(self.last(self.beside(x, y)))
 
 
 class DCGANDiscriminatorNet(Discriminator):
     """Image [, label maps] → level 1 → … → level S → flatten → score."""
 
-    def __init__(self, config: DCGANCritic, shape: tuple[int, int, int], classes: int) -> None:
-        super().__init__(classes, config.labels)
+    def __init__(
+        self, config: DCGANCritic, shape: tuple[int, int, int], conditions: Conditions
+    ) -> None:
+        super().__init__(conditions, config.labels)
         sizes = config.sizes(shape[1:])
         doubled = fan(config.activation)
         channels = shape[0] + self.label_maps
@@ -287,7 +297,7 @@ class DCGANDiscriminatorNet(Discriminator):
         initialise(self, config.init, config.init_scale)
         sn(self, config.spectral)
 
-    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def features(self, x: Tensor, y: Given = None) -> Tensor:
         """Return the last maps, flattened: (N, channels · height · width of level S)."""
         return self.blocks(self.with_label_maps(x, y)).flatten(1)
 

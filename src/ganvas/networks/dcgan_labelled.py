@@ -24,9 +24,8 @@ from ganvas.networks.base import (
     Output,
     OutputUnit,
     Presets,
-    labels_of,
 )
-from ganvas.networks.conditions import NONE, Conditions
+from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.networks.convolutional import Down, Size, Up, image_shape, ladder
 from ganvas.networks.upsampling import Upsampling, deconvolution
 from ganvas.nn import BatchNorm, Init, initialise, one_hot
@@ -80,10 +79,11 @@ class LabelledGenerator(_Labelled, Upsampling, GeneratorSettings):
         """Return the network.
 
         Raises:
-            UsageError: the data are not images.
+            UsageError: the data are not images, or a condition lies in space.
         """
         shape = image_shape(domain, "dcgan_labelled")
-        return LabelledGeneratorNet(self, shape, latent, conditions.width)
+        conditions.refuse_maps("dcgan_labelled")
+        return LabelledGeneratorNet(self, shape, latent, conditions)
 
 
 class LabelledDiscriminator(_Labelled, DiscriminatorSettings):
@@ -93,10 +93,11 @@ class LabelledDiscriminator(_Labelled, DiscriminatorSettings):
         """Return the network.
 
         Raises:
-            UsageError: the data are not images.
+            UsageError: the data are not images, or a condition lies in space.
         """
         shape = image_shape(domain, "dcgan_labelled")
-        return LabelledDiscriminatorNet(self, shape, conditions.width)
+        conditions.refuse_maps("dcgan_labelled")
+        return LabelledDiscriminatorNet(self, shape, conditions)
 
 
 class Beside(nn.Module):
@@ -127,9 +128,14 @@ class LabelledGeneratorNet(Generator):
     """[z, y] → hidden → [+ y] level S → … → [+ y] image."""
 
     def __init__(
-        self, config: LabelledGenerator, shape: tuple[int, int, int], latent: int, classes: int
+        self,
+        config: LabelledGenerator,
+        shape: tuple[int, int, int],
+        latent: int,
+        conditions: Conditions,
     ) -> None:
-        super().__init__(latent, classes, shape)
+        super().__init__(latent, conditions, shape)
+        classes = self.classes
         sizes = config.sizes(shape[1:])
         top = config.channels(config.stages)
         self.start = (top, *sizes[-1])
@@ -150,10 +156,9 @@ class LabelledGeneratorNet(Generator):
         self.output = OutputUnit(config.output)
         initialise(self, config.init, config.init_scale)
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, y: Given = None) -> Tensor:
         """Return images (N, C, H, W) for z (N, latent) and labels (N,) or (N, K)."""
-        y = self.condition(y)
-        weights = None if y is None else one_hot(y, self.classes, z.dtype)
+        weights = one_hot(self.flat(y), self.classes, z.dtype) if self.classes else None
         x = self.project(self.hidden(z, weights), weights).view(-1, *self.start)
         for block in self.blocks:
             x = block(x, weights)
@@ -164,9 +169,10 @@ class LabelledDiscriminatorNet(Discriminator):
     """[image, y] → level 1 → [+ y] … → level S → [+ y] hidden → [+ y] score."""
 
     def __init__(
-        self, config: LabelledDiscriminator, shape: tuple[int, int, int], classes: int
+        self, config: LabelledDiscriminator, shape: tuple[int, int, int], conditions: Conditions
     ) -> None:
-        super().__init__(classes, "concat")
+        super().__init__(conditions, "concat")
+        classes = self.classes
         sizes = config.sizes(shape[1:])
         channels, blocks = shape[0], list[nn.Module]()
         for level in range(1, config.stages + 1):
@@ -183,11 +189,9 @@ class LabelledDiscriminatorNet(Discriminator):
         self.head = Head(config.hidden + classes, bias=False)
         initialise(self, config.init, config.init_scale)
 
-    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def features(self, x: Tensor, y: Given = None) -> Tensor:
         """Return (N, hidden + K): the fully connected layer and the labels beside it."""
-        weights = None
-        if self.classes:
-            weights = one_hot(labels_of(y, self.classes), self.classes, x.dtype)
+        weights = one_hot(self.flat(y), self.classes, x.dtype) if self.classes else None
         for block in self.blocks:
             x = block(x, weights)
         return beside(self.hidden(x.flatten(1), weights), weights)

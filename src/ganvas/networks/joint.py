@@ -15,6 +15,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from ganvas.config import Settings
+from ganvas.networks.conditions import NONE
 from ganvas.networks.convolutional import image_shape
 from ganvas.networks.dcgan import DCGANCritic, DCGANDiscriminatorNet
 from ganvas.networks.mlp import MLPBody
@@ -129,7 +130,7 @@ class DCGANEncoder(DCGANCritic, EncoderSettings):
         Raises:
             UsageError: the data are not images.
         """
-        inner = DCGANDiscriminatorNet(self, image_shape(domain, "dcgan"), 0)
+        inner = DCGANDiscriminatorNet(self, image_shape(domain, "dcgan"), NONE)
         network = Encoder(
             nn.Sequential(inner.blocks, nn.Flatten()),
             inner.width,
@@ -180,7 +181,7 @@ class DCGANJoint(DCGANCritic, JointSettings):
         Raises:
             UsageError: the data are not images.
         """
-        inner = DCGANDiscriminatorNet(self, image_shape(domain, "dcgan"), 0)
+        inner = DCGANDiscriminatorNet(self, image_shape(domain, "dcgan"), NONE)
         features = inner.width
         z_layers: list[nn.Module] = []
         width = latent

@@ -23,7 +23,7 @@ from ganvas.networks.base import (
     OutputUnit,
     Presets,
 )
-from ganvas.networks.conditions import NONE, Conditions
+from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.networks.convolutional import Down, Halving, Size, Up, image_shape, ladder
 from ganvas.networks.upsampling import Upsampling, deconvolution
 from ganvas.nn import BatchNorm, initialise
@@ -159,7 +159,7 @@ class MemoryDCGANGeneratorNet(Generator):
     def __init__(
         self, config: MemoryDCGANGenerator, shape: tuple[int, int, int], latent: int
     ) -> None:
-        super().__init__(latent, 0, shape)
+        super().__init__(latent, NONE, shape)
         sizes = config.sizes(shape[1:])
         top = len(sizes) - 1
         channels = config.channels(top)
@@ -193,7 +193,7 @@ class MemoryDCGANDiscriminatorNet(Discriminator):
     """Image → level 1, without a norm → … → level S [→ query] → score."""
 
     def __init__(self, config: MemoryDCGANDiscriminator, shape: tuple[int, int, int]) -> None:
-        super().__init__(0, "none")
+        super().__init__(NONE, "none")
         sizes = config.sizes(shape[1:])
         act = nn.LeakyReLU(config.slope)
         channels = config.channels(1)
@@ -216,7 +216,7 @@ class MemoryDCGANDiscriminatorNet(Discriminator):
         self.head = Head(units)
         initialise(self, "truncated")
 
-    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def features(self, x: Tensor, y: Given = None) -> Tensor:
         """Return queries of any length (N, M), or the last maps, flattened."""
         return self.layers(x)
 

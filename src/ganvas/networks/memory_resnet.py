@@ -22,7 +22,7 @@ from ganvas.networks.base import (
     Head,
     Presets,
 )
-from ganvas.networks.conditions import NONE, Conditions
+from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.networks.convolutional import halvings, image_shape
 from ganvas.networks.memory_dcgan import SlimNorm
 from ganvas.networks.upsampling import Growing, Upsampling, resize_convolution
@@ -142,7 +142,7 @@ class MemoryResNetGeneratorNet(Generator):
     def __init__(
         self, config: MemoryResNetGenerator, shape: tuple[int, int, int], latent: int
     ) -> None:
-        super().__init__(latent, 0, shape)
+        super().__init__(latent, NONE, shape)
         ups, width = halvings(shape, 4), config.width
         self.start = (width, shape[1] >> ups, shape[2] >> ups)
         units = width * self.start[1] * self.start[2]
@@ -167,7 +167,7 @@ class MemoryResNetDiscriminatorNet(Discriminator):
     """Image → halving blocks down to 8×8 → two plain blocks → 4×4 → mean → score."""
 
     def __init__(self, config: MemoryResNetDiscriminator, shape: tuple[int, int, int]) -> None:
-        super().__init__(0, "none")
+        super().__init__(NONE, "none")
         width, style, momentum = config.width, config.style, config.momentum
         downs = halvings(shape, min(8, min(shape[1:]) // 2))
         stem = SummedBlock(shape[0], width, "down", momentum, style, normed=style == "batch")
@@ -181,7 +181,7 @@ class MemoryResNetDiscriminatorNet(Discriminator):
         self.head = Head(outputs)
         initialise(self, "truncated")
 
-    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def features(self, x: Tensor, y: Given = None) -> Tensor:
         """Return queries of any length (N, M), or the last maps' means (N, width)."""
         return self.layers(x).mean((2, 3))
 

@@ -22,7 +22,7 @@ from ganvas.networks.base import (
     OutputUnit,
     Presets,
 )
-from ganvas.networks.conditions import NONE, Conditions
+from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.nn import (
     Activation,
     BatchNorm,
@@ -103,7 +103,7 @@ class MLPGenerator(MLPBody, GeneratorSettings):
 
     def build(self, domain: Domain, latent: int, conditions: Conditions = NONE) -> MLPGeneratorNet:
         """Return the network for a kind of data."""
-        return MLPGeneratorNet(self, domain.shape, latent, conditions.width)
+        return MLPGeneratorNet(self, domain.shape, latent, conditions)
 
 
 class MLPDiscriminator(MLPBody, DiscriminatorSettings):
@@ -128,16 +128,16 @@ class MLPDiscriminator(MLPBody, DiscriminatorSettings):
 
     def build(self, domain: Domain, conditions: Conditions = NONE) -> MLPDiscriminatorNet:
         """Return the network for a kind of data."""
-        return MLPDiscriminatorNet(self, domain.shape, conditions.width)
+        return MLPDiscriminatorNet(self, domain.shape, conditions)
 
 
 class MLPGeneratorNet(Generator):
     """(N, latent) [, labels] → hidden layers → (N, *shape)."""
 
     def __init__(
-        self, config: MLPGenerator, shape: tuple[int, ...], latent: int, classes: int
+        self, config: MLPGenerator, shape: tuple[int, ...], latent: int, conditions: Conditions
     ) -> None:
-        super().__init__(latent, classes, shape)
+        super().__init__(latent, conditions, shape)
         outputs = math.prod(shape)
         self.noise = None
         self.inputs = latent
@@ -150,12 +150,12 @@ class MLPGeneratorNet(Generator):
                     f"coordinates takes a number of z for itself, so z needs more than "
                     f"{outputs:,}. Try: game.latent.dim={outputs + 2}"
                 )
-        self.hidden = config.layers(self.inputs + classes)
+        self.hidden = config.layers(self.inputs + self.classes)
         self.last = nn.Linear(config.widths[-1], outputs)
         self.output = OutputUnit(config.output, config.output_scale)
         config.initialise(self.hidden, self.last)
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, y: Given = None) -> Tensor:
         """Return samples (N, *shape) for latent vectors (N, latent)."""
         x = self.output(self.last(self.hidden(self.with_one_hot(z[:, : self.inputs], y))))
         if self.noise is not None:
@@ -166,20 +166,23 @@ class MLPGeneratorNet(Generator):
 class MLPDiscriminatorNet(Discriminator):
     """(N, *shape) flattened [, Fourier features] [, labels] → hidden layers → score."""
 
-    def __init__(self, config: MLPDiscriminator, shape: tuple[int, ...], classes: int) -> None:
-        super().__init__(classes, config.labels)
+    def __init__(
+        self, config: MLPDiscriminator, shape: tuple[int, ...], conditions: Conditions
+    ) -> None:
+        super().__init__(conditions, config.labels)
         inputs = math.prod(shape)
         self.input_scale = config.input_scale
         self.waves = None
         if config.fourier:
             self.waves = FourierFeatures(inputs, config.fourier, config.fourier_scale)
             inputs = self.waves.outputs
-        self.hidden = config.layers(inputs + self.label_maps)
+        told = self.classes if self.labels == "concat" else 0
+        self.hidden = config.layers(inputs + told)
         self.head = Head(config.widths[-1], self.classes, self.labels, bias=config.head_bias)
         config.initialise(self.hidden, self.head)
         sn(self, config.spectral)
 
-    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def features(self, x: Tensor, y: Given = None) -> Tensor:
         """Return (N, widths[-1])."""
         h = x.flatten(1) * self.input_scale
         if self.waves is not None:

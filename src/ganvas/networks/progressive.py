@@ -27,7 +27,7 @@ from ganvas.networks.base import (
     LabelUse,
     Presets,
 )
-from ganvas.networks.conditions import NONE, Conditions
+from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.networks.convolutional import Size, image_shape
 from ganvas.networks.upsampling import Upsampling, resize_convolution
 from ganvas.nn import (
@@ -127,7 +127,8 @@ class ProgressiveGenerator(_Progressive, Upsampling, GeneratorSettings):
             UsageError: the data are not images, or their sides cannot be halved.
         """
         shape = image_shape(domain, "progressive")
-        return ProgressiveGeneratorNet(self, shape, latent, conditions.width)
+        conditions.refuse_maps("progressive")
+        return ProgressiveGeneratorNet(self, shape, latent, conditions)
 
 
 class ProgressiveDiscriminator(_Progressive, DiscriminatorSettings):
@@ -152,7 +153,7 @@ class ProgressiveDiscriminator(_Progressive, DiscriminatorSettings):
             UsageError: the data are not images, or their sides cannot be halved.
         """
         shape = image_shape(domain, "progressive")
-        return ProgressiveDiscriminatorNet(self, shape, conditions.width)
+        return ProgressiveDiscriminatorNet(self, shape, conditions)
 
 
 class ProgressiveGeneratorNet(Generator):
@@ -168,9 +169,9 @@ class ProgressiveGeneratorNet(Generator):
         config: ProgressiveGenerator,
         shape: tuple[int, int, int],
         latent: int,
-        classes: int,
+        conditions: Conditions,
     ) -> None:
-        super().__init__(latent, classes, shape)
+        super().__init__(latent, conditions, shape)
         self.sizes = config.sizes(shape[1:])
         widths = config.widths(len(self.sizes))
 
@@ -179,7 +180,7 @@ class ProgressiveGeneratorNet(Generator):
             return [conv, nn.LeakyReLU(config.slope), *norm]
 
         # The published 4×4 convolution of a padded pixel.
-        spread = nn.ConvTranspose2d(latent + classes, widths[0], self.sizes[0])
+        spread = nn.ConvTranspose2d(latent + self.classes, widths[0], self.sizes[0])
         self.normalise = PixelNorm() if config.pixel_norm else nn.Identity()
         self.first = nn.Sequential(
             *convolution(spread), *convolution(nn.Conv2d(widths[0], widths[0], 3, padding=1))
@@ -196,7 +197,7 @@ class ProgressiveGeneratorNet(Generator):
         self.growth = Growth()
         config.finish(self, self.to_image)
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, y: Given = None) -> Tensor:
         """Return images (N, C, h, w) of the level, unbounded, for z (N, latent) and labels."""
         level, alpha = self.growth.now
         h = self.first(self.normalise(self.with_one_hot(z, y))[:, :, None, None])
@@ -218,9 +219,9 @@ class ProgressiveDiscriminatorNet(Discriminator):
     """
 
     def __init__(
-        self, config: ProgressiveDiscriminator, shape: tuple[int, int, int], classes: int
+        self, config: ProgressiveDiscriminator, shape: tuple[int, int, int], conditions: Conditions
     ) -> None:
-        super().__init__(classes, config.labels)
+        super().__init__(conditions, config.labels)
         self.sizes = config.sizes(shape[1:])
         widths = config.widths(len(self.sizes))
 
@@ -254,7 +255,7 @@ class ProgressiveDiscriminatorNet(Discriminator):
         self.growth = Growth()
         config.finish(self, self.head)
 
-    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def features(self, x: Tensor, y: Given = None) -> Tensor:
         """Return (N, maps of level 0) for images (N, C, h, w) of the level."""
         level, alpha = self.growth.now
         x = self.with_label_maps(x, y)

@@ -32,9 +32,8 @@ from ganvas.networks.base import (
     Head,
     LabelUse,
     Presets,
-    labels_of,
 )
-from ganvas.networks.conditions import NONE, Conditions
+from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.networks.convolutional import Size, image_shape, ladder
 from ganvas.networks.upsampling import Growing, Upsampling
 from ganvas.nn import BilinearDown, BilinearUp, initialise, lipschitz, lookup
@@ -114,7 +113,7 @@ class R3Generator(_R3, Upsampling, GeneratorSettings):
         Raises:
             UsageError: the data are not images, or ``width`` does not fit them.
         """
-        return R3GeneratorNet(self, image_shape(domain, "r3"), latent, conditions.width)
+        return R3GeneratorNet(self, image_shape(domain, "r3"), latent, conditions)
 
 
 class R3Discriminator(_R3, DiscriminatorSettings):
@@ -132,7 +131,7 @@ class R3Discriminator(_R3, DiscriminatorSettings):
         Raises:
             UsageError: the data are not images, or ``width`` does not fit them.
         """
-        return R3DiscriminatorNet(self, image_shape(domain, "r3"), conditions.width)
+        return R3DiscriminatorNet(self, image_shape(domain, "r3"), conditions)
 
 
 class R3Block(nn.Module):
@@ -162,9 +161,14 @@ class R3GeneratorNet(Generator):
     """z [, label embedding] → basis ⊙ linear → levels, each doubled bilinearly → 1×1 → crop."""
 
     def __init__(
-        self, config: R3Generator, shape: tuple[int, int, int], latent: int, classes: int
+        self,
+        config: R3Generator,
+        shape: tuple[int, int, int],
+        latent: int,
+        conditions: Conditions,
     ) -> None:
-        super().__init__(latent, classes, shape)
+        super().__init__(latent, conditions, shape)
+        classes = self.classes
         start, widths = config.start(shape[1:])
         self.embedding = nn.Embedding(classes, config.embedding) if classes else None
         self.weigh = _linear(latent + (config.embedding if classes else 0), widths[0])
@@ -176,10 +180,10 @@ class R3GeneratorNet(Generator):
         self.levels = nn.Sequential(*levels)
         self.last = _conv(widths[-1], shape[0], 1)
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, y: Given = None) -> Tensor:
         """Return images (N, C, H, W), unbounded, for z (N, latent) and labels (N,) or (N, K)."""
         if self.embedding is not None:
-            rows = lookup(self.embedding.weight, labels_of(y, self.classes))
+            rows = lookup(self.embedding.weight, self.flat(y))
             z = torch.cat([z, rows], dim=1)
         x = self.last(self.levels(self.basis * self.weigh(z)[:, :, None, None]))
         _, height, width = self.shape
@@ -190,8 +194,10 @@ class R3GeneratorNet(Generator):
 class R3DiscriminatorNet(Discriminator):
     """Pad → 1×1 → levels, each halved bilinearly → depthwise conv over all of it → score."""
 
-    def __init__(self, config: R3Discriminator, shape: tuple[int, int, int], classes: int) -> None:
-        super().__init__(classes, config.labels)
+    def __init__(
+        self, config: R3Discriminator, shape: tuple[int, int, int], conditions: Conditions
+    ) -> None:
+        super().__init__(conditions, config.labels)
         start, widths = config.start(shape[1:])
         doublings = len(widths) - 1
         rows = (start[0] << doublings) - shape[1]
@@ -206,7 +212,7 @@ class R3DiscriminatorNet(Discriminator):
         self.head = Head(widths[0], self.classes, self.labels, bias=False)
         nn.init.normal_(self.head.score.weight, std=widths[0] ** -0.5)
 
-    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def features(self, x: Tensor, y: Given = None) -> Tensor:
         """Return (N, channels of the coarsest level)."""
         if any(self.padding):
             x = F.pad(x, self.padding)

@@ -29,7 +29,7 @@ from ganvas.networks.base import (
     Presets,
     labels_of,
 )
-from ganvas.networks.conditions import NONE, Conditions
+from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.networks.convolutional import Norm, halvings, image_shape, norm, normalise
 from ganvas.networks.upsampling import Growing, Upsampling, resize_convolution
 from ganvas.nn import downsample_average, initialise, lipschitz, lookup, sn, upsample_nearest
@@ -99,9 +99,9 @@ class ResNetGenerator(_Residual, Upsampling, GeneratorSettings):
             UsageError: the data are not images of a fitting size, or have labels that a network
                 without batch norm cannot use.
         """
-        if conditions and self.norm != "batch":
+        if conditions.vectors and self.norm != "batch":
             raise UsageError("A resnet generator takes labels through batch norm: set norm: batch.")
-        return ResNetGeneratorNet(self, image_shape(domain, "resnet"), latent, conditions.width)
+        return ResNetGeneratorNet(self, image_shape(domain, "resnet"), latent, conditions)
 
 
 class ResNetDiscriminator(_Residual, DiscriminatorSettings):
@@ -116,7 +116,7 @@ class ResNetDiscriminator(_Residual, DiscriminatorSettings):
             just flattened.
         head_bias: whether the score has a bias.
         labels: how labels enter, if there are any; "concat" as an embedding beside the maps after
-            the third block.
+            the third block, and conditions that lie in space beside the image.
         embedding: width of that embedding.
         spectral: spectral normalisation of all layers.
     """
@@ -137,7 +137,7 @@ class ResNetDiscriminator(_Residual, DiscriminatorSettings):
         Raises:
             UsageError: the data are not images of a fitting size.
         """
-        return ResNetDiscriminatorNet(self, image_shape(domain, "resnet"), conditions.width)
+        return ResNetDiscriminatorNet(self, image_shape(domain, "resnet"), conditions)
 
 
 class ResidualBlock(nn.Module):
@@ -150,7 +150,8 @@ class ResidualBlock(nn.Module):
             doubles or sees the image, else ``inputs``.
         resample: doubling before the first convolution, or halving after the second.
         norm_name: normalisation.
-        classes: of conditional batch norms.
+        conditions: of conditional batch norms.
+        planes: of conditions that lie in space, which stand beside x.
         first_bias: whether the first convolution has a bias.
         raw: leave out the first norm and ReLU: the block that sees the image.
         grow: what doubles together with the first convolution; the shortcut's pixels are repeated.
@@ -163,25 +164,27 @@ class ResidualBlock(nn.Module):
         resample: Resample,
         *,
         norm_name: Norm = "none",
-        classes: int = 0,
+        conditions: Conditions = NONE,
+        planes: int = 0,
         first_bias: bool = True,
         raw: bool = False,
         grow: Growing = resize_convolution,
     ) -> None:
         super().__init__()
+        changes = inputs != outputs or resample != "none"
         self.resample: Resample = resample
         self.raw = raw
         hidden = outputs if raw or resample == "up" else inputs
-        self.norm1 = norm("none" if raw else norm_name, inputs, classes)
+        inputs = inputs + planes
+        self.norm1 = norm("none" if raw else norm_name, inputs, conditions)
         self.conv1 = (
             grow(inputs, hidden, 3, bias=first_bias)
             if resample == "up"
             else nn.Conv2d(inputs, hidden, 3, padding=1, bias=first_bias)
         )
-        self.norm2 = norm(norm_name, hidden, classes)
+        self.norm2 = norm(norm_name, hidden, conditions)
         self.conv2 = nn.Conv2d(hidden, outputs, 3, padding=1)
-        changes = inputs != outputs or resample != "none"
-        self.shortcut = nn.Conv2d(inputs, outputs, 1) if changes else None
+        self.shortcut = nn.Conv2d(inputs, outputs, 1) if changes or planes else None
         # Both codes: gain √2 in the branch, 1 in the shortcut and outside of blocks.
         for conv in (self.conv1, self.conv2):
             initialise(conv, "glorot", math.sqrt(2))
@@ -215,9 +218,14 @@ class ResNetGeneratorNet(Generator):
     """z → linear → 4×4 → up blocks → BN ReLU conv tanh."""
 
     def __init__(
-        self, config: ResNetGenerator, shape: tuple[int, int, int], latent: int, classes: int
+        self,
+        config: ResNetGenerator,
+        shape: tuple[int, int, int],
+        latent: int,
+        conditions: Conditions,
     ) -> None:
-        super().__init__(latent, classes, shape)
+        super().__init__(latent, conditions, shape)
+        planes = conditions.planes
         ups = halvings(shape, 4)
         widths = config.given(ups + 1) if config.widths else config.channels(ups + 1)[::-1]
         self.start = (widths[0], shape[1] >> ups, shape[2] >> ups)
@@ -229,48 +237,51 @@ class ResNetGeneratorNet(Generator):
                 outputs,
                 "up",
                 norm_name=config.norm,
-                classes=classes,
+                conditions=conditions.vectors,
+                planes=planes,
                 first_bias=config.first_bias,
                 grow=grow,
             )
             for (inputs, outputs), grow in zip(pairwise(widths), growing, strict=True)
         )
         self.norm = norm(config.norm, widths[-1])
-        self.last = nn.Conv2d(widths[-1], shape[0], 3, padding=1)
+        self.last = nn.Conv2d(widths[-1] + planes, shape[0], 3, padding=1)
         initialise(self.project, "glorot")
         initialise(self.last, "glorot")
         sn(self, config.spectral)
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return images (N, C, H, W) for z (N, latent) and labels (N,) or (N, K)."""
-        y = self.condition(y)
+    def forward(self, z: Tensor, y: Given = None) -> Tensor:
+        """Return images (N, C, H, W) for z (N, latent) and conditions, such as labels (N,)."""
+        label = self.vector(y)
         x = self.project(z).unflatten(1, self.start)
         for block in self.blocks:
-            x = block(x, y)
-        return torch.tanh(self.last(F.relu(self.norm(x))))
+            x = block(self.beside(x, y), label)
+        return torch.tanh(self.last(self.beside(F.relu(self.norm(x)), y)))
 
 
 class ResNetDiscriminatorNet(Discriminator):
     """Image → stem → down blocks → plain blocks → pool → score."""
 
     def __init__(
-        self, config: ResNetDiscriminator, shape: tuple[int, int, int], classes: int
+        self, config: ResNetDiscriminator, shape: tuple[int, int, int], conditions: Conditions
     ) -> None:
-        super().__init__(classes, config.labels)
+        super().__init__(conditions, config.labels)
+        concatenated = self.labels == "concat"
+        seen = shape[0] + concatenated * conditions.planes
         stemmed = config.stem == "conv"
         downs = halvings(shape, min(config.bottom, min(shape[1:]) // 2))
         levels = downs + stemmed
         widths = config.given(levels) if config.widths else config.channels(levels)
-        self.stem = nn.Conv2d(shape[0], widths[0], 3, padding=1) if stemmed else nn.Identity()
+        self.stem = nn.Conv2d(seen, widths[0], 3, padding=1) if stemmed else nn.Identity()
         # (inputs, outputs, resampling) of each block
         plan: list[tuple[int, int, Resample]] = []
         if not stemmed:
-            plan.append((shape[0], widths[0], "down"))
+            plan.append((seen, widths[0], "down"))
         plan.extend((wide, wider, "down") for wide, wider in pairwise(widths))
         plan.extend((widths[-1], widths[-1], "none") for _ in range(config.plain))
         self.embedding, self.embedded_before = None, min(3, len(plan) - 1)
-        if self.labels == "concat":
-            self.embedding = nn.Embedding(classes, config.embedding)
+        if concatenated and conditions.vectors:
+            self.embedding = nn.Embedding(conditions.vectors.width, config.embedding)
             inputs, outputs, resample = plan[self.embedded_before]
             plan[self.embedded_before] = (inputs + config.embedding, outputs, resample)
         self.blocks = nn.ModuleList(
@@ -292,12 +303,13 @@ class ResNetDiscriminatorNet(Discriminator):
         initialise(self.head, "glorot")
         sn(self, config.spectral)
 
-    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def features(self, x: Tensor, y: Given = None) -> Tensor:
         """Return (N, F), the pooled last maps."""
-        x = self.stem(x)
+        x = self.stem(self.beside(x, y) if self.labels == "concat" else x)
         for index, block in enumerate(self.blocks):
             if self.embedding is not None and index == self.embedded_before:
-                rows = lookup(self.embedding.weight, labels_of(y, self.classes))
+                label = labels_of(self.vector(y), self.conditions.vectors.width)
+                rows = lookup(self.embedding.weight, label)
                 maps = rows[:, :, None, None].expand(-1, -1, *x.shape[2:])
                 x = torch.cat([x, maps], dim=1)
             x = block(x)

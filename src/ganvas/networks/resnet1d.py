@@ -24,7 +24,7 @@ from ganvas.networks.base import (
     LabelUse,
     Presets,
 )
-from ganvas.networks.conditions import NONE, Conditions
+from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.nn import Init, initialise, lipschitz, sn
 
 if TYPE_CHECKING:
@@ -82,9 +82,10 @@ class SequenceGenerator(_Chain, GeneratorSettings):
         """Return the network.
 
         Raises:
-            UsageError: the data are no sequences.
+            UsageError: the data are no sequences, or a condition lies in space.
         """
-        return SequenceGeneratorNet(self, sequence_shape(domain), latent, conditions.width)
+        conditions.refuse_maps("resnet1d")
+        return SequenceGeneratorNet(self, sequence_shape(domain), latent, conditions)
 
 
 class SequenceDiscriminator(_Chain, DiscriminatorSettings):
@@ -104,9 +105,10 @@ class SequenceDiscriminator(_Chain, DiscriminatorSettings):
         """Return the network.
 
         Raises:
-            UsageError: the data are no sequences.
+            UsageError: the data are no sequences, or a condition lies in space.
         """
-        return SequenceDiscriminatorNet(self, sequence_shape(domain), conditions.width)
+        conditions.refuse_maps("resnet1d")
+        return SequenceDiscriminatorNet(self, sequence_shape(domain), conditions)
 
 
 def sequence_shape(domain: Domain) -> tuple[int, int]:
@@ -146,18 +148,18 @@ class SequenceGeneratorNet(Generator):
     """z [, labels] → linear → (width, length) → blocks → 1×1 → shares of the channels."""
 
     def __init__(
-        self, config: SequenceGenerator, shape: tuple[int, int], latent: int, classes: int
+        self, config: SequenceGenerator, shape: tuple[int, int], latent: int, conditions: Conditions
     ) -> None:
-        super().__init__(latent, classes, shape)
+        super().__init__(latent, conditions, shape)
         channels, length = shape
         self.start = (config.width, length)
-        self.project = nn.Linear(latent + classes, config.width * length)
+        self.project = nn.Linear(latent + self.classes, config.width * length)
         self.blocks = config.chain()
         self.last = nn.Conv1d(config.width, channels, 1)
         self.output: Shares = config.output
         initialise(self, config.init, config.init_scale)
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, y: Given = None) -> Tensor:
         """Return sequences (N, channels, length) for z (N, latent) and labels (N,) or (N, K)."""
         x = self.last(self.blocks(self.project(self.with_one_hot(z, y)).unflatten(1, self.start)))
         match self.output:
@@ -172,8 +174,10 @@ class SequenceGeneratorNet(Generator):
 class SequenceDiscriminatorNet(Discriminator):
     """Sequence [, label channels] → 1×1 → blocks → flatten → score."""
 
-    def __init__(self, config: SequenceDiscriminator, shape: tuple[int, int], classes: int) -> None:
-        super().__init__(classes, config.labels)
+    def __init__(
+        self, config: SequenceDiscriminator, shape: tuple[int, int], conditions: Conditions
+    ) -> None:
+        super().__init__(conditions, config.labels)
         channels, length = shape
         self.first = nn.Conv1d(channels + self.label_maps, config.width, 1)
         self.blocks = config.chain()
@@ -181,7 +185,7 @@ class SequenceDiscriminatorNet(Discriminator):
         initialise(self, config.init, config.init_scale)
         sn(self, config.spectral)
 
-    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def features(self, x: Tensor, y: Given = None) -> Tensor:
         """Return the last maps, flattened: (N, width · length)."""
         return self.blocks(self.first(self.with_label_maps(x, y))).flatten(1)
 

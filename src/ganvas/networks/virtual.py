@@ -36,7 +36,7 @@ class VirtuallyNormalised(Generator):
         reference_y: Tensor | None = None,
         include_self: bool = True,
     ) -> None:
-        super().__init__(inner.latent, inner.classes, inner.shape)
+        super().__init__(inner.latent, inner.conditions, inner.shape)
         self.inner = inner
         self.register_buffer("reference_z", reference_z)
         self.register_buffer("reference_y", reference_y)

@@ -17,10 +17,12 @@ from ganvas.nn.drawing import (
     Dropout,
     OvershootNoise,
     Source,
+    awakened,
     bind,
     drawing,
     drawing_whole,
     draws_from,
+    dropouts,
     hold_still,
 )
 from ganvas.nn.equalised import Equalised, equalised
@@ -145,6 +147,7 @@ __all__ = [
     "arrange",
     "as_transposed",
     "averaged_buffers",
+    "awakened",
     "bind",
     "blend",
     "box_kernel",
@@ -154,6 +157,7 @@ __all__ = [
     "drawing",
     "drawing_whole",
     "draws_from",
+    "dropouts",
     "dropped",
     "equalised",
     "estimated",

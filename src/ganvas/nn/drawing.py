@@ -15,6 +15,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from ganvas.errors import UsageError
+
 
 class Draws(Protocol):
     """A source of random numbers whose first dimension counts samples, such as the loop's noise."""
@@ -123,12 +125,14 @@ class Dropout(Drawing):
     Args:
         p: the probability.
         maps: leave out whole maps (N, C, …), as torch's ``Dropout2d`` does.
+        awake: in evaluation, too: what is drawn is then a part of what the network makes.
     """
 
-    def __init__(self, p: float = 0.5, maps: bool = False) -> None:
+    def __init__(self, p: float = 0.5, maps: bool = False, awake: bool = False) -> None:
         super().__init__()
         self.p = p
         self.maps = maps
+        self.awake = awake
 
     @property
     def draws(self) -> bool:
@@ -137,7 +141,7 @@ class Dropout(Drawing):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a tensor of the same shape."""
-        if not (self.training and self.p):
+        if not ((self.training or self.awake) and self.p):
             return x
         shape = (*x.shape[1:2], *[1] * (x.dim() - 2)) if self.maps else x.shape[1:]
         kept = self.uniform(x, *shape) >= self.p
@@ -145,7 +149,7 @@ class Dropout(Drawing):
 
     def extra_repr(self) -> str:
         """Return the settings, for printing."""
-        return f"p={self.p}" + (", maps" if self.maps else "")
+        return f"p={self.p}" + ", maps" * self.maps + ", awake" * self.awake
 
 
 class OvershootNoise(Drawing):
@@ -194,6 +198,31 @@ def bind(module: nn.Module, source: Source) -> None:
     """Let every layer inside ``module`` draw from ``source`` from now on."""
     for layer in drawing_layers(module):
         layer.source = source
+
+
+def dropouts(module: nn.Module) -> list[Dropout]:
+    """Return the layers inside ``module`` that leave numbers out."""
+    return [layer for layer in drawing_layers(module) if isinstance(layer, Dropout) and layer.p]
+
+
+@contextmanager
+def awakened(module: nn.Module, awake: bool) -> Generator[None]:
+    """Let dropout inside ``module`` be awake in evaluation, or asleep, for the length of a block.
+
+    Raises:
+        UsageError: there is none.
+    """
+    layers = dropouts(module)
+    if not layers:
+        raise UsageError(f"dropout={str(awake).lower()}: this model's generator has no dropout")
+    before = [layer.awake for layer in layers]
+    for layer in layers:
+        layer.awake = awake
+    try:
+        yield
+    finally:
+        for layer, was in zip(layers, before, strict=True):
+            layer.awake = was
 
 
 def hold_still(module: nn.Module) -> None:

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
 import yaml
 from rich.console import Console
 from torch import Tensor
 
+from ganvas.data.batch import Batch
 from ganvas.data.choice import places
 from ganvas.data.domain import Domain
 from ganvas.data.source import Source
-from ganvas.diagnosis.watch import Watch, conditions_of
+from ganvas.data.spec import DataSpec
+from ganvas.diagnosis.following import conditions_like
+from ganvas.diagnosis.watch import Watch
 from ganvas.files import write_whole
 from ganvas.model import Provenance, save_model
 from ganvas.networks.conditions import Given, at
@@ -105,11 +107,26 @@ class Pictures:
     @torch.no_grad()
     def answers(self, game: Game) -> dict[str, Tensor]:
         """Return the samples of a picture with all their parts, by field."""
+        if derived := [name for name in game.conditions if name in game.spec.derived]:
+            return {game.spec.main: self._beside(game, derived[0])}
         z, y = self._asked(game)
         if has(game, CanSampleParts):
             return game.sample_parts(z, y).fields
         assert has(game, CanSample)
         return {game.spec.main: game.sample(z, y)}
+
+    def _beside(self, game: Game, name: str) -> Tensor:
+        """Return samples of some items' conditions: each row a derived field, and what is made."""
+        device = next((p.device for p in game.parameters()), torch.device("cpu"))
+        noise = Noise(PICTURE_SEED + self._seed, device)
+        assert has(game, CanSample)
+        rows, columns = game.spec.domain.sheet(0)
+        told = self._known(game, rows)
+        shown = shown_beside(game.spec, name, told[name]).to(device)
+        again = told.rows(torch.arange(rows).repeat_interleave(columns - 1))
+        y = at(game.conditions.of(again), slice(None), device)
+        made = game.sample(game.prior(rows * (columns - 1), noise), y)
+        return torch.cat([shown[:, None], made.unflatten(0, (rows, -1))], 1).flatten(0, 1)
 
     def _asked(self, game: Game) -> tuple[Tensor, Given]:
         """Return the latents and conditions of a picture, row by row."""
@@ -120,7 +137,8 @@ class Pictures:
         rows, columns = game.spec.domain.sheet(classes)
         if game.conditions and not classes:
             n = max(rows, 1) * columns
-            return game.prior(n, noise), at(self._known(game, n), slice(n), device)
+            y = game.conditions.of(self._known(game, n))
+            return game.prior(n, noise), at(y, slice(n), device)
         if not rows:
             z = game.prior(columns, noise)
             return z, noise.integers(columns, classes) if classes else None
@@ -130,11 +148,18 @@ class Pictures:
         z = z.expand(rows, *z.shape).flatten(0, 1)
         return z, torch.arange(rows, device=device).repeat_interleave(columns)
 
-    def _known(self, game: Game, n: int) -> Given:
+    def _known(self, game: Game, n: int) -> Batch:
         """Return the conditions of n records of the data, the same in every picture."""
         assert self._source is not None, "conditions that are no class come from data"
         items = self._source.items(self._source.splits[-1])
-        return conditions_of(game, self._source, items.rows(np.resize(places(len(items)), n)))
+        chosen = items.rows(places(len(items), n))
+        return conditions_like(game.conditions, self._source, chosen, n)
+
+
+def shown_beside(spec: DataSpec, name: str, field: Tensor) -> Tensor:
+    """Return a derived field as items of the main one, which people see, in network units."""
+    shown = spec.derived[name].shown(spec.fields[name].decode(field), spec.domain)
+    return spec.domain.encode(shown)
 
 
 def config_of(folder: RunFolder, game: Game, settings: TrainSettings) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
 from ganvas.networks.base import Generator
+from ganvas.networks.conditions import NONE
 from ganvas.networks.virtual import VirtuallyNormalised
 from ganvas.nn import BatchNorm, Drawing
 from ganvas.play import Adam, Player, Turns
@@ -26,7 +27,7 @@ class Speckle(Drawing):
 
 class Inner(Generator):
     def __init__(self) -> None:
-        super().__init__(2, 0, (2,))
+        super().__init__(2, NONE, (2,))
         layers = nn.Linear(2, 8), nn.Dropout(0.4), BatchNorm(8), Speckle(), nn.Linear(8, 2)
         self.layers = nn.Sequential(*layers)
 

@@ -140,6 +140,19 @@ class Images(Domain):
         levels = tensor.detach().float().add(1).mul(127.5).round().clamp(0, 255)
         return levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
+    @property
+    def planes(self) -> int:
+        """One for each channel."""
+        return self.channels
+
+    def vector(self, y: Tensor) -> Tensor:
+        """Return all pixels in a row, (N, C·H·W)."""
+        return y.flatten(1)
+
+    def mismatch(self, guess: Tensor, y: Tensor) -> Tensor:
+        """Return ½‖y − guess‖² over all pixels: normal with variance 1, but for a constant."""
+        return 0.5 * (y.flatten(1) - guess).square().sum(1).mean()
+
     def mirrored(self, x: Tensor) -> Tensor:
         """Return the images flipped left to right."""
         return x.flip(-1)

@@ -8,7 +8,9 @@ who steps when.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Literal
+from collections.abc import Generator as Yields
+from contextlib import ExitStack, contextmanager
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -35,7 +37,8 @@ from ganvas.games.parts.views import InstanceNoise, Pack, UnitPixels, pack_aroun
 from ganvas.networks import Conditions, DiscriminatorConfig, GeneratorConfig
 from ganvas.networks.base import Discriminator, Generator
 from ganvas.networks.conditions import Given
-from ganvas.play import Adam, Game, Noise, OptimiserConfig, Player, Turns
+from ganvas.nn import awakened
+from ganvas.play import Adam, Game, Noise, OptimiserConfig, Player, Sampling, Turns
 from ganvas.play.advice import Proposal
 
 Rule = Literal["batch", "uniform"]
@@ -61,6 +64,18 @@ class Labels(Settings):
     real_weight: float = Field(default=1.0, ge=0)
     fake_weight: float = Field(default=0.1, ge=0)
     own_fake_weight: float = Field(default=0.0, ge=0)
+
+
+class OfGenerators(Sampling):
+    """Options of samples that concern what is in generators.
+
+    Attributes:
+        dropout: awake or asleep; None: as the network says (``dropout_awake``).
+    """
+
+    posing: ClassVar[frozenset[str]] = Sampling.posing | {"dropout"}
+
+    dropout: bool | None = None
 
 
 class AdversarialConfig(Settings):
@@ -152,6 +167,7 @@ class Adversarial(Game[C]):
         history: past weights of each player, with historical averaging.
     """
 
+    Sampling = OfGenerators
     advice: ClassVar[Mapping[str, Proposal]] = ADVICE
     measured: ClassVar[Mapping[str, Proposal]] = MEASURED
 
@@ -222,6 +238,11 @@ class Adversarial(Game[C]):
         """Return what is done to all that the judge is shown, in this order."""
         config, found = self.config, list[Seen]()
         if config.augment is not None:
+            if maps := list(self.conditions.maps):
+                raise UsageError(
+                    f"game.augment moves images, but not the condition '{maps[0]}' that lies on "
+                    "them: leave one of both out"
+                )
             found.append(config.augment.view(self.spec))
         if config.instance_noise:
             found.append(InstanceNoise(config.instance_noise))
@@ -315,6 +336,18 @@ class Adversarial(Game[C]):
         z = self.latent.draw(n, noise, progress)
         middle = self.latent.centre
         return z if truncation == 1 else middle + truncation * (z - middle)
+
+    @contextmanager
+    def posed(self, options: Mapping[str, Any]) -> Yields[None]:
+        """Have samples made with dropout awake or asleep as options say, for a block.
+
+        Raises:
+            UsageError: the generator has none.
+        """
+        with ExitStack() as stack:
+            if (awake := options.get("dropout")) is not None:
+                stack.enter_context(awakened(self.generator, awake))
+            yield
 
     def sample(self, z: Tensor, y: Given = None) -> Tensor:
         """Return samples (N, *shape) in network units for latents, and conditions if there are any.
