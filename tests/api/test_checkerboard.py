@@ -109,9 +109,9 @@ def test_a_converted_model_keeps_all_else_and_trains_on(run: Path, tmp_path: Pat
 
 
 def _layers(path: Path):
-    from ganvas.api.checkerboard import layers_of
+    from ganvas.api.checkerboard import enlarging_layers
 
-    return layers_of(load(path).game)
+    return enlarging_layers(load(path).game)
 
 
 def test_a_dry_run_warns_of_uneven_layers():

@@ -277,7 +277,7 @@ def _of_model(
         source = open_data(recipe.data)
         _add_untrained(found, recipe, source)
         _add_real(found, source, samples)
-    found.layers = list(layers_of(model.game))
+    found.layers = list(enlarging_layers(model.game))
     found.notes += uneven_layers(model.game)
     _add_discriminator(found, model, _units(made[:EACH]))
     own = flag(recipe.system) if recipe else ""
@@ -303,7 +303,7 @@ def _of_recipe(recipe: Recipe, samples: int) -> Checkerboard:
     found = Checkerboard(f"{recipe.name}, untrained")
     game = _add_untrained(found, recipe, source)
     _add_real(found, source, samples)
-    found.layers = list(layers_of(game))
+    found.layers = list(enlarging_layers(game))
     found.notes += uneven_layers(game)
     if found.periods:
         found.remedies += [
@@ -394,7 +394,7 @@ def _add_discriminator(found: Checkerboard, model: Model, images: Tensor) -> Non
 
 
 @torch.no_grad()
-def layers_of(network: nn.Module) -> Iterator[Layer]:
+def enlarging_layers(network: nn.Module) -> Iterator[Layer]:
     """Yield the layers of a network that enlarge images, with what each makes of a constant."""
     for name, layer in cast(Iterator[tuple[str, nn.Module]], network.named_modules()):
         scale = _scale(layer)
