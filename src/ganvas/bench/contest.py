@@ -153,7 +153,7 @@ class Match(Trial):
             "train": train | {"log_every": max(self.budget.rounds // 20, 1)},
             "seed": self.seed,
         }
-        quiet = {**QUIET, "train.watch_every": 0, "train.checkpoint_every": self.budget.rounds}
+        quiet = {**QUIET, "train.watch_every": 0}
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "recipe.yaml"
             path.write_text(yaml.safe_dump(tree), "utf-8")

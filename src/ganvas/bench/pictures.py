@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ganvas.recipes import Recipe
+
+if TYPE_CHECKING:
+    from ganvas.metrics.extractor import Extractor
 
 Tree = dict[str, Any]
 
@@ -60,20 +64,35 @@ def inception(folder: Path, recipe: Recipe, samples: int) -> tuple[float, float]
 
     Between 1 and the number of classes.
     """
-    from ganvas.data.choice import at_most
-    from ganvas.data.open import open_data
-    from ganvas.metrics.extractor import extract
-    from ganvas.metrics.extractors import default_extractor
-    from ganvas.metrics.inception_score import inception_score
     from ganvas.model import load
 
-    model, source = load(folder), open_data(recipe.data)
+    extractor, real = _truth(recipe.data.model_dump_json(), samples)
+    drawn = load(folder).sample(samples, seed=SEED + recipe.seed).x
+    return _score(extractor, drawn), real
+
+
+@lru_cache(maxsize=4)
+def _truth(told: str, samples: int) -> tuple[Extractor, float]:
+    """Return what looks at pictures of a data set, and the score of so many of its items.
+
+    Args:
+        told: the settings of the data, as JSON.
+        samples: how many.
+    """
+    from ganvas.data.choice import at_most
+    from ganvas.data.open import open_data
+    from ganvas.data.settings import DataSettings
+    from ganvas.metrics.extractors import default_extractor
+
+    source = open_data(DataSettings.model_validate_json(told))
     extractor = default_extractor(source.spec.name, channels=source.spec.shape[0])
+    return extractor, _score(extractor, at_most(source.items("train").x, samples))
 
-    def of(images: Any) -> float:
-        probabilities = extract(extractor, images).probabilities
-        assert probabilities is not None, f"there is no classifier for {source.spec.name}"
-        return inception_score(probabilities, SPLITS).value
 
-    drawn = model.sample(samples, seed=SEED + recipe.seed).x
-    return of(drawn), of(at_most(source.items("train").x, samples))
+def _score(extractor: Extractor, images: Any) -> float:
+    from ganvas.metrics.extractor import extract
+    from ganvas.metrics.inception_score import inception_score
+
+    probabilities = extract(extractor, images).probabilities
+    assert probabilities is not None, f"{extractor.name} classifies nothing"
+    return inception_score(probabilities, SPLITS).value

@@ -12,8 +12,8 @@ UNIT = "modes of the ring that samples of high quality are near"
 PAIRS = (("SN", "none"), ("SN", "clipping"), ("SN", "GP"))
 TIERS = {
     "smoke": Budget(rounds=5, batch=32, samples=500, seeds=1),
-    "cpu": Budget(rounds=1000, batch=256, samples=2500, seeds=3),
-    "paper": Budget(rounds=50_000, batch=256, samples=2500, seeds=3),
+    "cpu": Budget(rounds=1000, batch=64, samples=2500, seeds=3),
+    "paper": Budget(rounds=50_000, batch=64, samples=2500, seeds=3),
 }
 SETTINGS = {
     "A": (1e-4, 0.5, 0.9, 5),
