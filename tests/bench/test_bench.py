@@ -24,7 +24,10 @@ from ganvas.bench.tables import PUBLISHED, Tier, default_preset
 from ganvas.cli.app import run as cli
 from ganvas.data.domains.points import Points
 from ganvas.data.open import open_data
+from ganvas.data.settings import DataSettings
 from ganvas.errors import GanvasError, UsageError
+from ganvas.metrics.of import measures_of
+from ganvas.metrics.of.law import LawMeasures
 from ganvas.play import build
 from ganvas.training.folder import RunFolder
 from ganvas.training.lock import LOCK, Holder
@@ -35,7 +38,9 @@ TINY = Tier(points=20, stacked=10, seeds=2)
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tier of few rounds, measured by few samples: exact transport takes their cube."""
     monkeypatch.setitem(bench_tables.TIERS, "tiny", TINY)
+    monkeypatch.setattr(LawMeasures, "customary", (200, 300))
 
 
 def present() -> list[str]:
@@ -58,11 +63,11 @@ def test_a_finished_run_is_a_row_and_is_not_repeated(tmp_path: Path) -> None:
     assert [row["method"] for row in fresh] == ["nsgan", "pacgan"]
     row = read_rows([results])[0]
     assert row["rounds"] == 20
-    assert row["samples"] == [2500, 10000]
+    assert row["samples"] == [200, 300]
     assert row["sample_seed"] == 777
     assert len(row["histogram"]) == 8
-    assert sum(row["histogram"]) == round(row["scores"]["10000"]["hq"] * 100)
-    assert set(row["scores"]["2500"]) >= {"modes_strict", "kl_modes", "jsd_grid", "w1_excess"}
+    assert sum(row["histogram"]) == round(row["scores"]["300"]["hq"] * 3)
+    assert set(row["scores"]["200"]) >= {"modes_strict", "kl_modes", "jsd_grid", "w1_excess"}
     assert row["commit"]
     assert row["machine"] == machine()
     assert bench.run(jobs, results, tmp_path / "runs", say=said.append) == []
@@ -286,6 +291,10 @@ def test_plans_go_seed_by_seed_and_know_their_names() -> None:
         plan(["ring8"], ["nsgn"], [], "cpu", 1)
     with pytest.raises(UsageError, match="no preset 'toyX'"):
         plan(["ring8"], ["gan"], ["toyX"], "cpu", 1)
+
+
+def test_laws_are_measured_by_the_numbers_of_samples_of_the_papers() -> None:
+    assert measures_of(open_data(DataSettings(source="ring8"))).customary == (2500, 10_000)
 
 
 def test_what_was_watched_becomes_curve_best_and_date_of_full_coverage() -> None:

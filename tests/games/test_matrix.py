@@ -64,12 +64,12 @@ BARRED = {
 
 
 def outcome(system: str, **changes: Any) -> Tensor:
-    """Return all weights and the next random number after four rounds of the main stage."""
+    """Return all weights and the next random number after two rounds of the main stage."""
     game, feed, table = play(system, batch=16, **{**PLAIN.get(system, {}), **changes})
     stages = game.stages()
     for stage in stages[:-1]:
         stage.play(feed, table)
-    for _ in range(4):
+    for _ in range(2):
         stages[-1].play(feed, table)
         table.round += 1
     weights = [p.detach().flatten() for p in game.parameters()]

@@ -66,8 +66,8 @@ def test_every_pass_of_a_training_step_iterates_and_no_evaluation_does():
 
 
 def test_monitor_stays_close_to_one():
-    game, feed, table = play("sngan", monitor_every=50)
-    rounds(game, feed, table, 101)
+    game, feed, table = play("sngan", monitor_every=20)
+    rounds(game, feed, table, 41)
     logged = {k: v[-1] for k, v in table.statistics.items() if k.startswith("sigma/")}
     assert len(logged) == 3
     assert all(1 - 1e-5 <= value <= 1.1 for value in logged.values())

@@ -166,7 +166,7 @@ def test_accuracy_is_measured_and_grows() -> None:
         Turns(one.players, Noise(0)),
     )
     turns.hold()
-    for number in range(250):
+    for number in range(100):
         turns.round = number
         one.round(feed, turns)
     after = one.measures(DIGITS, 0)["accuracy"]

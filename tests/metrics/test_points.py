@@ -30,7 +30,7 @@ LAW_SCORES = {
 
 def test_true_samples_reach_their_floors():
     truth = law("grid25")
-    points, _ = truth.sample(2500, np.random.Generator(np.random.PCG64(777)))
+    points, _ = truth.sample(1000, np.random.Generator(np.random.PCG64(777)))
     scores = evaluate_points(points, truth, seed=777)
     assert set(scores) == LAW_SCORES
     assert all(score.floor is not None for score in scores.values())
@@ -53,12 +53,15 @@ def test_a_collapsed_generator_is_seen():
     assert scores["w1"].value == pytest.approx(travelled, rel=0.05)
 
 
-def test_protocol_states_counts_reference_and_seed():
+def test_protocol_states_counts_reference_and_seed(monkeypatch: pytest.MonkeyPatch):
+    assert measures.TRANSPORT_SAMPLES == 2000
+    for module in (measures, sets):
+        monkeypatch.setattr(module, "TRANSPORT_SAMPLES", 400)
     truth = law("grid25")
     points, _ = truth.reference(2500)
     scores = evaluate_points(points, truth, seed=5)
     assert scores["hq"].protocol.samples == 2500
-    assert scores["w1"].protocol.samples == scores["w1"].protocol.reference_samples == 2000
+    assert scores["w1"].protocol.samples == scores["w1"].protocol.reference_samples == 400
     assert scores["w1"].protocol.reference == "grid25, seed 424242"
     assert scores["jsd_grid"].protocol.reference_samples == 10_000
     with pytest.raises(UsageError, match="samples"):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
@@ -62,8 +63,10 @@ def worker(rank: int, folder: str) -> None:
     dist.destroy_process_group()
 
 
+@pytest.mark.usefixtures("pair")  # its server of processes has imported torch
 def test_two_processes_equal_one(tmp_path: Path) -> None:
-    mp.spawn(worker, (str(tmp_path),), nprocs=2)
+    method = "forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn"
+    mp.start_processes(worker, (str(tmp_path),), nprocs=2, start_method=method)
     halves = [torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1)]
     x, labels = batch()
     alone = [play(BatchNorm(3, synchronised=False), half) for half in x.chunk(2)]
