@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ganvas.api.run_items import training_items, training_records
 from ganvas.cli.app import run
 from tests.cli.conftest import TINY, Ganvas
 
@@ -56,9 +57,26 @@ def test_a_curve_has_untruncated_samples_first_and_names_its_points(
     assert found["operating_points"]["untruncated"] is None
     within = [point["within"] for point in found["points"]]
     assert within[2] < within[0]
-    page = tmp_path / "curve.html"
-    assert ganvas("tradeoff", big, "truncation=0.5", "--count", 100, "--out", page).code == 0
+    page, words = tmp_path / "curve.html", ("truncation=0.5", "statistics=pooled", "--count", 100)
+    assert ganvas("tradeoff", big, *words, "--out", page).code == 0
     assert "<svg" in page.read_text("utf-8")
+
+
+def test_nearest_items_of_a_class_are_of_that_class(
+    ganvas: Ganvas, big: Path, tmp_path: Path
+) -> None:
+    labels, x = training_records(big)["label"], training_items(big)
+    some, out = tmp_path / "some.npy", tmp_path / "near.json"
+    of_seven = np.flatnonzero(labels == 7)
+    np.save(some, x[of_seven[[2, 5]]])
+    for by in ("items", "features"):
+        words = ("--label", 7, "--by", by, "--neighbours", 3, "--out", out)
+        assert ganvas("nearest", big, some, *words).code == 0
+        found = json.loads(out.read_text())
+        assert [row[0] for row in found["index"]] == of_seven[[2, 5]].tolist()
+        assert set(labels[np.array(found["index"])].flatten()) == {7}
+    assert ganvas("nearest", big, "--label", 3, "--count", 2, "--out", tmp_path / "n.png").code == 0
+    assert "leave --data out" in ganvas("nearest", big, "--label", 3, "--data", some).error
 
 
 def test_misspelt_options_and_models_without_classes(

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.utils import parametrize
 
+from ganvas.data.domains.tags import Tags
+from ganvas.data.feed import Feed
+from ganvas.data.items import Collection, Items
+from ganvas.data.source import ArraySource
 from ganvas.errors import UsageError
 from ganvas.games.biggan import EXPLODED, BigGAN, Truncated
 from ganvas.nn import SpectralNorm, raw_matrices
-from ganvas.play import Noise
+from ganvas.play import Noise, Turns, build
 from tests.games.tables import play, rounds
 
 BIG: dict[str, Any] = {"kind": "biggan", "width": 1}
@@ -189,3 +194,36 @@ def test_tables_of_their_own_train_too_and_dropout_leaves_features_out() -> None
     assert (h == 0).any()
     game.eval()
     assert torch.equal(game.discriminator(x, y), game.discriminator(x, y))
+
+
+def test_of_several_tags_one_is_served_at_each_look() -> None:
+    kinds = np.array([[1, 0, 0], [1, 1, 0], [1, 1, 1], [0, 0, 0]], np.uint8)
+    tags = np.tile(kinds, (50, 1))
+    x = np.tile(np.arange(4, dtype=np.uint8) * 85, 50).repeat(64).reshape(200, 8, 8, 1)
+    domains = {"tags": Tags(called=["a", "b", "c"])}
+    items = Items({"x": x, "tags": tags})
+    source = ArraySource(Collection("own", {"train": items}, domains=domains))
+    config = BigGAN.Config.model_validate(
+        {
+            "generator": BIG,
+            "discriminator": BIG,
+            "latent": {"kind": "normal", "dim": 4},
+            "labels": {"fakes": "batch", "generator": "batch"},
+        }
+    )
+    game = build(BigGAN, config, source.spec, 0).train()
+    feed = Feed(source, batch=100, seed=0, streams=game.streams())
+    seen = [feed.next() for _ in range(40)]
+    shown = torch.cat([batch.x[:, 0, 0, 0] for batch in seen])
+    of_kind = ((shown + 1) * 1.5).round().long()  # brightness tells which tags an item has
+    found = torch.cat([batch["tags"] for batch in seen])
+    for kind, tags_of in enumerate(torch.from_numpy(kinds).float()):
+        looks = found[of_kind == kind]
+        assert (looks.sum(1) == tags_of.sum().clamp_max(1)).all()
+        share = tags_of / tags_of.sum().clamp_min(1)
+        torch.testing.assert_close(looks.mean(0), share, atol=0.05, rtol=0)
+    table = Turns(game.players, Noise(0))
+    table.hold()
+    rounds(game, feed, table, 1)
+    plain = build(BigGAN, config.model_copy(update={"one_label": False}), source.spec, 0)
+    assert plain.streams() == {}

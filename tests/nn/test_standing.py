@@ -46,6 +46,18 @@ def test_estimates_are_means_of_the_batches_means_and_variances():
     assert not any(m.training for m in net.modules())
 
 
+def test_pooled_estimates_are_those_of_all_batches_as_one():
+    net, batches = network(), [torch.randn(5, 2, 6, 6) + i for i in range(4)]
+    together = net[0](torch.cat(batches)).transpose(0, 1).flatten(1)
+    found = estimated(net, passes(net, batches), pooled=True)[net[1]]
+    torch.testing.assert_close(found["running_mean"], together.mean(1))
+    # within batches n − 1 stands in the place of n
+    within = torch.stack([net[0](x).transpose(0, 1).flatten(1).var(1) for x in batches]).mean(0)
+    wanted = together.var(1, correction=0) + within / (5 * 16)
+    torch.testing.assert_close(found["running_var"], wanted)
+    assert not net[1]._forward_pre_hooks
+
+
 def test_estimates_stand_in_for_a_block():
     net, x = network(), torch.randn(4, 2, 6, 6)
     plain = net(x)

@@ -15,9 +15,10 @@ from ganvas.cli.speech import say, table
 
 if TYPE_CHECKING:
     from ganvas.model import Model
+    from ganvas.model.neighbours import Closest
     from ganvas.model.trained import Array
 
-By = Literal["codes", "items"]
+By = Literal["codes", "items", "features"]
 
 
 def nearest(
@@ -45,10 +46,14 @@ def nearest(
     by: Annotated[
         By | None,
         typer.Option(
-            help="Compare codes, by direction, or the items as they are; by default codes, of "
-            "models that have an encoder.",
+            help="Compare codes, by direction, the items as they are, or the features that they "
+            "are measured by; by default codes, of models that have an encoder.",
             show_default=False,
         ),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(help="A class, of which samples are drawn, and among whose items is looked."),
     ] = None,
     seed: Seed = 0,
     game: Game = None,
@@ -56,20 +61,37 @@ def nearest(
     """Find the training items nearest to samples, or to your own items, and tell copies.
 
     Near means a large cosine of their codes, or else a small distance of their pixels (of points:
-    coordinates). A sample is a copy if one training item is three times as near as the next.
+    coordinates) or features. A sample is a copy if one training item is three times as near as the
+    next.
 
     Example: ganvas nearest runs/digits --count 8 --out nearest.png
     """
     import numpy as np
 
-    from ganvas.api.run_items import training_items
+    from ganvas.api.run_items import looks, training_items
+    from ganvas.errors import UsageError
     from ganvas.files import disk_errors, write_whole
+    from ganvas.model.neighbours import closest, closest_vectors
 
     model = load_model(run, game)
-    x = model.sample(count, seed=seed).x if items is None else read_items(items, model)
-    known = training_items(run, game) if data is None else read_items(data, model)
+    x = model.sample(count, seed=seed, label=label).x if items is None else read_items(items, model)
+    if label is not None and data is not None:
+        raise UsageError("--label looks among training items of the class: leave --data out")
+    places: Array | None = None
+    if label is not None:
+        known, places = _of_class(run, game, model, label)
+    else:
+        known = training_items(run, game) if data is None else read_items(data, model)
     coded = "encode" in model.capabilities if by is None else by == "codes"
-    found = (_by_codes if coded else _by_items)(model, x, known, neighbours)
+    if by == "features":
+        queries, gallery = looks(run, game, x, known)
+        found = _closest(closest_vectors(queries, gallery, neighbours), known)
+    elif coded:
+        found = _by_codes(model, x, known, neighbours)
+    else:
+        found = _closest(closest(model.domain, x, known, neighbours), known)
+    if places is not None:
+        found.plain["index"] = places[found.index].tolist()
     if out is not None and out.suffix.lower() == ".json":
         write_whole(out, json.dumps(found.plain).encode())
     elif out is not None:
@@ -114,13 +136,26 @@ def _by_codes(model: Model, x: Array, known: Array, k: int) -> _Found:
     )
 
 
-def _by_items(model: Model, x: Array, known: Array, k: int) -> _Found:
-    from ganvas.model import closest
+def _of_class(run: Path, game: str | None, model: Model, label: str) -> tuple[Array, Array]:
+    """Return the training items of a class, and their places among all of them."""
+    import numpy as np
 
-    found = closest(model.domain, x, known, k)
+    from ganvas.api.run_items import training_records
+    from ganvas.errors import UsageError
+    from ganvas.model.labels import class_field, class_indices
+
+    records, conditions = training_records(run, game), model.game.conditions
+    wanted = class_indices(label, 1, conditions)
+    if wanted.ndim > 1:
+        raise UsageError(f"--label {label} is a mixture, of which there are no items: name a class")
+    places = np.flatnonzero(records[class_field(conditions)] == wanted.item())
+    return records.x[places], places
+
+
+def _closest(found: Closest, known: Array) -> _Found:
     best = found.distance[:, 0]
     about = f"mean {best.mean():.4g}, smallest {best.min():.4g}"
-    copied = f"{found.copied.sum()} of {len(x)} are copies"
+    copied = f"{found.copied.sum()} of {len(best)} are copies"
     return _Found(
         found.index,
         found.distance,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganvas.cli.options import Data, Game, Run, Seed
+from ganvas.cli.options import Data, Game, Options, Run, Seed, told
 from ganvas.cli.speech import say, table
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def tradeoff(
             metavar="OPTION=V,V,…", help="An option of the system's samples, with its values."
         ),
     ] = "truncation=0.9,0.8,0.7,0.6,0.5,0.3",
+    options: Options = None,
     count: Annotated[int, typer.Option(help="Samples at each value.", min=100)] = 2_000,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A .json with all numbers, or a page .html.")
@@ -44,7 +45,7 @@ def tradeoff(
     Fréchet distance, the Inception-type score that is nearest to that of real items, and the
     highest.
 
-    Example: ganvas tradeoff runs/big threshold=2,1,0.5,0.1 --out curve.html
+    Example: ganvas tradeoff runs/big threshold=2,1,0.5 statistics=pooled --out curve.html
     """
     from ganvas.api.run_data import called_as, run_data
     from ganvas.files import write_whole
@@ -55,9 +56,12 @@ def tradeoff(
     its = run_data(run, data, game=game)
     model, source = load(its.folder.path, game=its.recipe.game_type), its.source
     called_as(model.spec, source)
-    for number in numbers:  # what is misspelt is told before anything is drawn
-        model.sampling(**{option: number})
-    points, real = _curve(model, source, option, numbers, count, seed)
+    kept = told(options)
+    swept = [{**kept, option: number} for number in numbers]
+    for these in (kept, *swept):  # what is misspelt is told before anything is drawn
+        model.sampling(**these)
+    by_value = dict(zip((None, *numbers), (kept, *swept), strict=True))
+    points, real = _curve(model, source, by_value, count, seed)
     best = operating_points(points, real)
     rows = [(*_row(p), ", ".join(n for n, q in best.items() if q is p)) for p in points]
     say(table(rows, (option, "fid", "is", "agree", "vary", "")))
@@ -67,6 +71,7 @@ def tradeoff(
         return
     plain = {
         "option": option,
+        "options": kept,
         "samples": count,
         "points": [asdict(point) for point in points],
         "operating_points": {name: point.value for name, point in best.items()},
@@ -85,9 +90,9 @@ def _parsed(words: str) -> tuple[str, list[float]]:
     """
     from ganvas.errors import UsageError
 
-    option, equals, told = words.partition("=")
+    option, equals, written = words.partition("=")
     try:
-        numbers = [float(word) for word in told.split(",")]
+        numbers = [float(word) for word in written.split(",")]
     except ValueError:
         numbers = []
     if not (option and equals and numbers):
@@ -98,9 +103,13 @@ def _parsed(words: str) -> tuple[str, list[float]]:
 
 
 def _curve(
-    model: Model, source: Source, option: str, numbers: Sequence[float], count: int, seed: int
+    model: Model,
+    source: Source,
+    by_value: Mapping[float | None, Mapping[str, Any]],
+    count: int,
+    seed: int,
 ) -> tuple[list[Point], float | None]:
-    """Return untruncated samples and those at each value, and the score of real items."""
+    """Return the point at each value, of samples with its options, and the score of real items."""
     import torch
 
     from ganvas.data.choice import places
@@ -118,11 +127,10 @@ def _curve(
     known = source.known.rows(places(len(source.known), MOST))
     real, trained = measures.look(fresh.x), measures.look(known.x)
     moments, found = moments_of(real.features), list[Point]()
-    for value in (None, *numbers):
+    for value, options in by_value.items():
         asked = source.classes_like(fresh, count) if classes else None
-        told: dict[str, Any] = {} if value is None else {option: value}
         label = None if asked is None else asked.tolist()
-        look = measures.look(model.sample(count, seed=seed, label=label, **told).x)
+        look = measures.look(model.sample(count, seed=seed, label=label, **options).x)
         score, agreement, within = None, None, None
         if look.probabilities is not None:
             score = inception_score(look.probabilities).value

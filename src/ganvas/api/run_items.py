@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from torch import Tensor
+
 from ganvas.data.items import Collection, Items
 from ganvas.data.open import open_data
 from ganvas.data.source import REFERENCE, Source
 from ganvas.data.spec import AnyArray
+from ganvas.metrics.of import measures_of
 from ganvas.play import Game
 from ganvas.recipes import load_recipe
 from ganvas.training.folder import CONFIG, RunFolder
@@ -23,8 +26,26 @@ def training_items(run: str | Path, game: Own = None) -> AnyArray:
     Raises:
         UsageError: there is no run, or its data are gone.
     """
-    source = _source(run, game)
-    return source.known.x
+    return training_records(run, game).x
+
+
+def training_records(run: str | Path, game: Own = None) -> Items:
+    """Return `training_items` with all that is known of them, such as their classes.
+
+    Raises:
+        UsageError: there is no run, or its data are gone.
+    """
+    return _source(run, game).known
+
+
+def looks(run: str | Path, game: Own, *arrays: AnyArray) -> list[Tensor]:
+    """Return what items (N, …) in data units are measured by, (N, F): of images their features.
+
+    Raises:
+        UsageError: there is no run, or its data are gone.
+    """
+    measures = measures_of(_source(run, game))
+    return [measures.look(array).features for array in arrays]
 
 
 def held_out_items(run: str | Path, game: Own = None) -> AnyArray:

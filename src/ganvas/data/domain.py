@@ -63,6 +63,7 @@ class Domain(Settings):
         array: type and shape of such an array of 16, in words.
         loose: the field has no row for each record: it belongs to all of them together.
         condition: the field can be given to networks beside latents.
+        several: whether a record may have more than one of its names at once, as tags.
         grid: how many dimensions of space and time an item has: 2 of images.
         Options: its own settings under ``data``.
     """
@@ -72,6 +73,7 @@ class Domain(Settings):
     array: ClassVar[str] = "an array (16, ...)"
     loose: ClassVar[bool] = False
     condition: ClassVar[bool] = False
+    several: ClassVar[bool] = False
     grid: ClassVar[int] = 0
     Options: ClassVar[type[DataOptions] | None] = None
 

@@ -117,6 +117,37 @@ class Derive:
         return f"{self.name}: {self.how!r}"
 
 
+class OneTag:
+    """One of each record's tags, drawn anew at each look: the others are as if they were not there.
+
+    Source: Brock et al. 2019, section 4.3, of JFT-300M. A record without tags stays without.
+
+    Args:
+        field: that of the tags.
+    """
+
+    chances = True
+
+    def __init__(self, field: str) -> None:
+        self.field = field
+
+    def draw(self, rng: np.random.Generator, n: int) -> Tensor:
+        """Return a number in [0, 1) for each row, (n,) float32."""
+        return torch.from_numpy(rng.random(n, dtype=np.float32))
+
+    def __call__(self, batch: Batch, chances: Tensor | None, spec: DataSpec) -> Batch:
+        """Return the batch with one tag a row, (n, tags) of 0 and 1."""
+        assert chances is not None
+        tags = batch[self.field]
+        place = tags.cumsum(1)  # the k-th tag of a row that is there has k
+        count = place[:, -1:]
+        chosen = (chances.to(tags.device)[:, None] * count).floor().clamp_max(count - 1) + 1
+        return batch.replace(**{self.field: tags * (place == chosen)})
+
+    def __repr__(self) -> str:
+        return f"one tag of {self.field}"
+
+
 class AtSize:
     """Every field brought to a size in space, as its kind has it: images by means of pixels.
 

@@ -8,8 +8,10 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from torch import Tensor, nn
 
-from ganvas.data.feed import Feed
+from ganvas.data.feed import MAIN, Feed
+from ganvas.data.samplers import Streaming
 from ganvas.data.spec import DataSpec
+from ganvas.data.views import OneTag
 from ganvas.errors import UsageError
 from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig, Labels
 from ganvas.games.parts.objectives import AnyObjective
@@ -43,6 +45,7 @@ class BigGANConfig(AdversarialConfig):
         sigma_penalty: on the largest singular value of each of G's weights.
         sigma_clamp: that value at most, enforced after each step of G (Eq. 4).
         monitor_every: rounds between looks at the singular values of all weights; 0 for never.
+        one_label: of items with several tags networks are given one, drawn anew at each look.
     """
 
     latent: AnyPrior = Normal(dim=120)
@@ -58,6 +61,7 @@ class BigGANConfig(AdversarialConfig):
     sigma_penalty: SigmaPenalty | None = None
     sigma_clamp: float | None = Field(default=None, gt=0)
     monitor_every: int = Field(default=1000, ge=0)
+    one_label: bool = True
 
 
 class Truncated(Sampling):
@@ -122,6 +126,13 @@ class BigGAN(Adversarial[BigGANConfig]):
         if limit is not None:
             player.afterwards.append(clamp)
         return player
+
+    def streams(self) -> dict[str, Streaming]:
+        """Return that of several tags one is served."""
+        several = [n for n, d in self.conditions.items() if d.several]
+        if not (self.config.one_label and several):
+            return {}
+        return {MAIN: Streaming(views=tuple(OneTag(name) for name in several))}
 
     def round(self, data: Feed, turn: Turns) -> None:
         """Update D n_D times, each time on images of its own, then G once."""

@@ -87,11 +87,19 @@ def closest(domain: Domain, x: npt.NDArray[Any], gallery: npt.NDArray[Any], k: i
     Raises:
         UsageError: data of another shape, or fewer than k items in the gallery.
     """
-    if not 1 <= k <= len(gallery):
-        raise UsageError(f"cannot find {k} neighbours among {len(gallery)} items")
     for items in (x, gallery):
         domain.check(items)
-    queries, known = plain(domain, x), plain(domain, gallery)
+    return closest_vectors(plain(domain, x), plain(domain, gallery), k)
+
+
+def closest_vectors(queries: torch.Tensor, known: torch.Tensor, k: int = 7) -> Closest:
+    """Return the k vectors of ``known`` (G, F) that are nearest to each query (n, F).
+
+    Raises:
+        UsageError: there are fewer than k.
+    """
+    if not 1 <= k <= len(known):
+        raise UsageError(f"cannot find {k} neighbours among {len(known)} items")
     found = [
         squares.topk(k, dim=1, largest=False)
         for _, squares in squared_distance_blocks(queries, known)

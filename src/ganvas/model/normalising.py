@@ -66,7 +66,7 @@ class Normalising:
         key = repr(sorted(told.items()))
         if key not in self._known:
             self._known[key] = self._estimated(told)
-        self._require(self._known[key], "re-estimated")
+        self._require(self._known[key], told[OPTION])
         with standing(self._known[key]):
             yield
 
@@ -80,20 +80,20 @@ class Normalising:
         """Return statistics over fresh samples, drawn as options say."""
         model = self._model
         z, y = model.latents(PASSES * self._block, SEED, **told)
-        given = self._conditions(len(z)) if y is None else y
+        given = self._conditions(len(z), told[OPTION]) if y is None else y
 
         def play() -> None:
             for _ in model.outputs(z, given, self._block, SEED):
                 pass
 
-        return estimated(model.game, play)
+        return estimated(model.game, play, pooled=told[OPTION] == "pooled")
 
-    def _conditions(self, n: int) -> Given:
+    def _conditions(self, n: int, which: str) -> Given:
         known = self._model.game.conditions
         for name, domain in known.items():
             if not domain.classes:
                 raise UsageError(
-                    f"{OPTION}=re-estimated draws conditions uniformly, and there is no such draw "
+                    f"{OPTION}={which} draws conditions uniformly, and there is no such draw "
                     f"of '{name}': use {OPTION}=batch or running"
                 )
         if not known:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.nn.norm import BatchNorm
+from ganvas.nn.precision import widen
 
 Standing = dict[BatchNorm, dict[str, Tensor]]
 """Buffers of batch norms, by their names."""
@@ -49,8 +50,13 @@ def of_each_batch(module: nn.Module) -> Generator[set[BatchNorm]]:
             norm.batch_eval = alone
 
 
+def own_mean(x: Tensor) -> Tensor:
+    """Return the mean of each channel of a batch (N, C, …), (C,), in single precision at least."""
+    return widen(x).transpose(0, 1).flatten(1).mean(1)
+
+
 @torch.no_grad()
-def estimated(module: nn.Module, play: Callable[[], object]) -> Standing:
+def estimated(module: nn.Module, play: Callable[[], object], pooled: bool = False) -> Standing:
     """Return the statistics of passes: means over them of each batch's mean and variance.
 
     The module is left as it was; its other layers compute as they do outside.
@@ -58,6 +64,8 @@ def estimated(module: nn.Module, play: Callable[[], object]) -> Standing:
     Args:
         module: whose batch norms are looked at.
         play: makes the passes, each of one batch of two items or more.
+        pooled: add the variance of the batches' means to the mean of their variances: that of all
+            passes as one batch.
 
     Returns:
         Buffers of the batch norms that something went through.
@@ -69,10 +77,23 @@ def estimated(module: nn.Module, play: Callable[[], object]) -> Standing:
         norm.restart()
         norm.train()
         norm.tracking, norm.momentum = True, None  # all batches weigh alike
+    squares = {norm: torch.zeros_like(norm.running_mean) for norm in norms}
+
+    def note(norm: nn.Module, given: tuple[Tensor, ...]) -> None:
+        own = cast(BatchNorm, norm)
+        squares[own] += own_mean(given[0]).square().to(squares[own].dtype)
+
+    hooks = [norm.register_forward_pre_hook(note) for norm in norms if pooled]
     try:
         play()
-        return _buffers([norm for norm in norms if norm.num_batches_tracked])
+        used = [norm for norm in norms if norm.num_batches_tracked]
+        for norm in used if pooled else ():
+            mean_square = squares[norm] / norm.num_batches_tracked
+            norm.running_var += (mean_square - norm.running_mean.square()).clamp_min(0)
+        return _buffers(used)
     finally:
+        for hook in hooks:
+            hook.remove()
         for norm, (training, tracking, momentum) in zip(norms, before, strict=True):
             norm.train(training)
             norm.tracking, norm.momentum = tracking, momentum

@@ -37,13 +37,14 @@ class Sampling(Settings):
             variety.
         statistics: by which batch norms normalise: those that training kept, those of the samples'
             own batch, or some estimated for the purpose, with the weights that sample and latents
-            drawn as theirs are. The model sees to it.
+            drawn as theirs are: means over batches, or pooled, those of all batches as one. The
+            model sees to it.
     """
 
     posing: ClassVar[frozenset[str]] = frozenset({"statistics"})
 
     truncation: Annotated[float, Field(ge=0)] = 1.0
-    statistics: Literal["running", "batch", "re-estimated"] = "running"
+    statistics: Literal["running", "batch", "re-estimated", "pooled"] = "running"
 
 
 OfSamples = Sampling  # a game has an attribute of that name

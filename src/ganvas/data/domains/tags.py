@@ -29,6 +29,7 @@ class Tags(Domain):
     plural: ClassVar[str] = "tags"
     named: ClassVar[str] = "tags"
     condition: ClassVar[bool] = True
+    several: ClassVar[bool] = True
 
     kind: Literal["tags"] = "tags"
     called: list[str] = Field(min_length=1)
