@@ -18,6 +18,7 @@ help:
 	@echo "make venv        create .venv with everything that development needs"
 	@echo "make lint        ruff, pyright, import-linter"
 	@echo "make data        fetch full MNIST, Fashion-MNIST, the emoji sets and a feature network"
+	@echo "                 (SETS=clipart adds clip art, 131 MB)"
 	@echo "make docs        build the documentation into site/"
 	@echo "make gpu-bundle  wheels and data for a machine with a GPU and no network"
 
@@ -59,7 +60,7 @@ lint: .venv/.dev
 	@$(BIN)/lint-imports
 
 data: .venv/.core
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/make_data.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/make_data.py $(if $(SETS),--with $(SETS))
 
 docs: .venv/.docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "site/index.html"

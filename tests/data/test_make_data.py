@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from ganvas.data.open import open_data
+from ganvas.data.settings import DataSettings
 from ganvas.data.standard import data_root
+from ganvas.errors import UsageError
 
-REPOSITORY = Path(__file__).parents[2]
+SCRIPT = Path(__file__).parents[2] / "scripts" / "make_data.py"
 
 
 def make_data(*options: str, path: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(REPOSITORY / "scripts" / "make_data.py"), *options],
+        [sys.executable, str(SCRIPT), *options],
         env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
@@ -68,3 +74,54 @@ def test_sets_that_are_there_are_left_alone() -> None:
     labels = data_root() / "mnist" / "train-labels-idx1-ubyte"
     assert labels.stat().st_mtime_ns == before
     assert np.bincount(np.fromfile(labels, np.uint8, offset=8))[5] == 5421
+
+
+def loaded(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return the script as a module."""
+    spec = importlib.util.spec_from_file_location("make_data", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "make_data", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def clipart(folder: Path, count: int) -> Path:
+    """Stand for apt-get and dpkg: they leave a package of pictures, one of them broken."""
+    package = folder / "package" / "usr" / "share" / "openclipart" / "png"
+    for number in range(count):
+        category = package / ("animals" if number % 2 else "food") / "more"
+        category.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (2, 2), (number, 0, 0)).save(category / f"{number:03d}.png")
+    (package / "food" / "broken.png").write_bytes(b"no picture")
+    (package / "food" / "link.png").symlink_to(package / "food" / "more" / "000.png")
+    tools = folder / "bin"
+    tools.mkdir()
+    (tools / "apt-get").write_text("#!/bin/sh\ntouch openclipart-png_1.deb\n")
+    (tools / "dpkg").write_text(f"#!/bin/sh\ncp -r {folder}/package unpacked\n")
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    return tools
+
+
+def test_clip_art_is_brought_when_it_is_asked_for_and_broken_files_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = loaded(monkeypatch)
+    monkeypatch.setattr(script, "CLIPART_COUNT", 5)
+    monkeypatch.setenv("PATH", f"{clipart(tmp_path, 6)}:/bin:/usr/bin")
+    root = tmp_path / "data"
+    ready, told = script.obtain(script.TASKS["clipart"], root / "clipart")
+    assert ready, told
+    assert told == "6 images in 2 categories, 1 sizes; broken and left out: food/broken.png"
+    assert "clipart" not in script.USUAL
+    assert sorted(p.name for p in (root / "clipart" / "food").iterdir()) == [
+        *("broken.png", "more_000.png", "more_002.png", "more_004.png")
+    ]
+    monkeypatch.setenv("GANVAS_DATA", str(root))
+    source = open_data(DataSettings(source="clipart"))
+    assert (source.spec.shape, source.spec.class_names) == ((3, 64, 64), ["animals", "food"])
+    assert source.items("train").x[0, 0, 0].tolist() == [255, 255, 255]  # on white
+    with pytest.raises(UsageError, match=r"food/broken.png"):
+        open_data(DataSettings(source=str(root / "clipart")))

@@ -153,6 +153,11 @@ def test_absent_sets_say_how_to_bring_them(root: Path, name: str) -> None:
         load(name)
 
 
+def test_an_absent_large_set_says_how_to_bring_it(root: Path) -> None:
+    with pytest.raises(UsageError, match=r"'clipart' is not here: .*`make data SETS=clipart`"):
+        load("clipart")
+
+
 def test_absent_cifar_says_where_its_files_go(root: Path) -> None:
     with pytest.raises(UsageError, match=r"put cifar-10-binary\.tar\.gz"):
         load("cifar10")

@@ -10,11 +10,6 @@ import typer
 from ganvas.cli.options import Game, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say, table
 
-SHARE = 3
-"""One of so many held-out items chooses the width."""
-MOST = 15_000
-"""Held-out items that are looked at."""
-
 
 def parzen(
     run: ModelFolder,
@@ -41,7 +36,7 @@ def parzen(
     from ganvas.data.choice import some
     from ganvas.errors import UsageError
     from ganvas.metrics.of import plain
-    from ganvas.metrics.parzen import WIDTHS, likelihood
+    from ganvas.metrics.parzen import MOST, SHARE, WIDTHS, likelihood
 
     model = load_model(run, game)
     if items is not None:

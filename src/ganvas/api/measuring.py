@@ -23,6 +23,7 @@ from ganvas.diagnosis.obeying import ASKED, LABELLED, obeying_of
 from ganvas.diagnosis.verdicts import diagnose as judge
 from ganvas.diagnosis.verdicts import label_faults
 from ganvas.diagnosis.watch import diagnose_run
+from ganvas.errors import UsageError
 from ganvas.files import alone
 from ganvas.metrics.gaussianity import GAUSSIANITY, KERNEL_SAMPLES, gaussianity
 from ganvas.metrics.of import measures_of
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 EVALUATION = "evaluation.json"
 AGAINST = "against"
 """Its part with the scores against other data than the run's own, by their place."""
+BEST = "best"
+"""Its part with the scores of the best model that ``train.best`` kept."""
 CODES = 10_000
 """Items whose latents are compared with the prior."""
 BATCH = 256
@@ -58,6 +61,7 @@ def evaluate(
     *,
     data: str | Path | None = None,
     against: object = None,
+    best: bool = False,
     game: str | type[Game] | None = None,
 ) -> Scores:
     """Measure a run's model, and keep the scores in its folder, report and model card.
@@ -70,6 +74,7 @@ def evaluate(
         against: other data of the same kind and shape, to be measured against on purpose: a path, a
             name, or data in memory, as for `train`. Every protocol names them; scores against data
             that lie somewhere are kept beside those against the run's own.
+        best: measure the best model that ``train.best`` kept, in place of the last iterate.
         game: the run's game, ``module:Class`` or the class, if it is one of the user's own.
 
     Returns:
@@ -81,9 +86,11 @@ def evaluate(
             be.
         GanvasError: some samples are not finite.
     """
+    if best and against is not None:
+        raise UsageError("--best measures against the run's own data: leave --against out")
     known = run_data(run, data, against, game)
     folder, recipe, source = known.folder, known.recipe, known.source
-    model = load(folder.path, game=recipe.game_type)
+    model = load(_kept_best(folder) if best else folder.path, game=recipe.game_type)
     if known.others:
         as_trained(model, source)
     else:
@@ -95,14 +102,31 @@ def evaluate(
         scores.add(found)
     scores.add(measure_own(model, source, used))
     if not known.others or isinstance(against, str | Path):
-        keep_scores(folder, model, scores, recipe.data.source if known.others else "")
+        keep_scores(folder, model, scores, recipe.data.source if known.others else "", best)
     return scores
 
 
-def keep_scores(folder: RunFolder, model: Model, scores: Scores, against: str = "") -> None:
+def _kept_best(folder: RunFolder) -> Path:
+    """Return where the best model of a run is.
+
+    Raises:
+        UsageError: it kept none.
+    """
+    if digest_of(folder.best) is None:
+        raise UsageError(
+            f"{folder.path} kept no best model: train with train.best.measure=NAME, such as parzen "
+            "or another score's name"
+        )
+    return folder.best
+
+
+def keep_scores(
+    folder: RunFolder, model: Model, scores: Scores, against: str = "", best: bool = False
+) -> None:
     """Keep scores of a model in the folder, report and card of its run.
 
-    Scores ``against`` other data than the run's own are kept beside these, and not in the card.
+    Scores ``against`` other data than the run's own are kept beside these, and not in the card; so
+    are those of the ``best`` model.
 
     The model itself is left as it is: a training may have replaced it since it was loaded. Then the
     card keeps silent about it, and scores of a newer model that are there already stay.
@@ -111,6 +135,9 @@ def keep_scores(folder: RunFolder, model: Model, scores: Scores, against: str = 
     shares = _class_shares(scores, model.spec.class_names)
     made = {"rounds": model.provenance.rounds, "sha256": model.digest}
     found = {"scores": plain, "left_out": scores.left_out, "class_shares": shares}
+    if best:
+        _keep(folder, {BEST: {**found, "model": made}})
+        return
     if against:
         others: Any = read_json(folder.path, EVALUATION).get(AGAINST) or {}
         _keep(folder, {AGAINST: {**others, against: {**found, "model": made}}})

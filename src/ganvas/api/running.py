@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 
 from ganvas.api.arithmetic import as_begun, settled
+from ganvas.api.choosing import chooser
 from ganvas.api.environment import describe_environment
 from ganvas.api.identity import Identity, refuse_other_settings
 from ganvas.api.measuring import evaluate, is_measured
@@ -177,6 +178,9 @@ def _run(
             game.vet()
         recipe, told = settled(asked, game, goes_on=start is None)
         refuse_too_large(recipe, source, game)
+        if start and recipe.train.best is not None:  # a measure that is none is told now
+            chooser(recipe.train.best, source)(game.eval())
+            game.train()
         if recipe.train.compile:
             refuse_without_compiler(device_of(recipe).type)
     except GanvasError as error:
@@ -252,6 +256,8 @@ def _played(
             quiet=quiet or not first,
             shipped=shipped(recipe),
         )
+        if recipe.train.best is not None:
+            loop.hooks.measure = chooser(recipe.train.best, source)
         if first:
             _record_notes(loop, "resume" if goes_on else "start", resumed or 0, notes)
         outcome = loop.run()
@@ -263,7 +269,10 @@ def _played(
                 samples = f"{recipe.evaluate.samples:,} samples"
                 drawn = has(game, CanSample)
                 console.print(f"measuring {samples if drawn else 'the model'}")
-            evaluate(folder.path, game=recipe.game_type if is_own(recipe.game_type) else None)
+            own = recipe.game_type if is_own(recipe.game_type) else None
+            evaluate(folder.path, game=own)
+            if recipe.train.best is not None:
+                evaluate(folder.path, best=True, game=own)
     return Ending(outcome, folder.path, loop.rounds, loop.signal)
 
 

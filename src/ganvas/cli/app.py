@@ -15,7 +15,7 @@ import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from ganvas import abilities
-from ganvas.cli import comparing, looking, measuring, showing, training
+from ganvas.cli import comparing, looking, measuring, showing, training, wording
 from ganvas.cli.benching import bench
 from ganvas.cli.speech import complain
 from ganvas.errors import GanvasError
@@ -92,6 +92,7 @@ for command in (
     *(measuring.evaluate, measuring.compare, measuring.diagnose),
     comparing.distance,
     *(looking.recipes, looking.data),
+    wording.words,
     showing.gallery,
 ):
     app.command()(command)

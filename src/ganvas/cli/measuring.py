@@ -30,6 +30,9 @@ def evaluate(
     as_json: AsJson = False,
     data: Data = None,
     against: Against = None,
+    best: Annotated[
+        bool, typer.Option("--best", help="The best model, which train.best kept, not the last.")
+    ] = False,
     game: Game = None,
 ) -> None:
     """Measure a trained model; every score comes with its protocol.
@@ -38,7 +41,7 @@ def evaluate(
     """
     from ganvas import api
 
-    scores = api.evaluate(run, count, seed, data=data, against=against, game=game)
+    scores = api.evaluate(run, count, seed, data=data, against=against, best=best, game=game)
     if as_json:
         say(json.dumps([json.loads(score.to_json()) for score in scores.values()], indent=2))
         return

@@ -28,6 +28,8 @@ from ganvas.data.readers.place import suffixes
 from ganvas.data.readers.shards import read_shards
 from ganvas.data.readers.table import Table, collected
 from ganvas.data.settings import DataSettings
+from ganvas.data.tagged import Tagged, is_tagged
+from ganvas.data.themes import themes
 from ganvas.errors import UsageError, did_you_mean
 
 
@@ -53,6 +55,9 @@ AFFINE: dict[str, Callable[[DataSettings], Collection]] = {
 }
 """Sets of digits that are turned and moved on a canvas, anew each time they are shown."""
 
+TAGGED: dict[str, Callable[[], Tagged]] = {"themes": themes}
+"""Items with tags, made from a formula."""
+
 TABLES: dict[str, Callable[[Path], Table]] = {
     **dict.fromkeys(csv_table.SUFFIXES, csv_table.CsvTable),
     parquet.SUFFIX: parquet.ParquetTable,
@@ -60,7 +65,7 @@ TABLES: dict[str, Callable[[Path], Table]] = {
 """Tables of points, by the suffixes of their files."""
 
 DATA_NAMES: tuple[str, ...] = (
-    *(*LAW_NAMES, *GRAPH_NAMES, *PACKAGED, *procedural(), *STACKS, *AFFINE),
+    *(*LAW_NAMES, *GRAPH_NAMES, *PACKAGED, *procedural(), *STACKS, *AFFINE, *TAGGED),
     *standard.STANDARD,
 )
 """Names of all data sets that are not a path or a hub id."""
@@ -102,6 +107,8 @@ def read(settings: DataSettings) -> Collection:
 def likely_kind(source: str) -> str:
     """Return the kind of data that ``source`` holds as far as its name tells, else nothing."""
     path = Path(source).expanduser()
+    if source in TAGGED or (path.is_dir() and is_tagged(source)):
+        return "words"
     if own_reader(source) is not None or source.startswith(PREFIX) or path.suffix == ".npz":
         return ""
     if source in LAW_NAMES or (path.suffix.lower() in TABLES and not is_graph(path)):

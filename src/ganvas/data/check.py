@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image
 
 from ganvas.data import pixels
-from ganvas.data.catalogue import AFFINE, DATA_NAMES, STACKS, find_path, read
+from ganvas.data.catalogue import AFFINE, DATA_NAMES, STACKS, TAGGED, find_path, read
 from ganvas.data.domains import find_domain
+from ganvas.data.domains.words import WordOptions
 from ganvas.data.graph_files import is_graph
 from ganvas.data.hub import PREFIX
 from ganvas.data.items import Collection, class_order
@@ -27,6 +28,7 @@ from ganvas.data.readers.labels_csv import LABEL, LABEL_FILE
 from ganvas.data.readers.place import LeftOut, grouped, printable
 from ganvas.data.readers.shards import find_shards, survey_shards
 from ganvas.data.settings import AffineSettings, DataSettings
+from ganvas.data.tagged import features_and_tags, is_tagged
 
 FEW = 1000
 IMBALANCE = 10
@@ -49,6 +51,7 @@ class DataReport:
         links: number of links of a graph.
         modes: number of modes of a law.
         classes: number of items of each class.
+        tags: number of items with each tag, most frequent first.
         broken: files that cannot be used, with the reason.
         columns: what else is known of each item.
         numbers: a line for each column of a table.
@@ -68,6 +71,7 @@ class DataReport:
     links: int | None = None
     modes: int | None = None
     classes: dict[str, int] = field(default_factory=dict[str, int])
+    tags: dict[str, int] = field(default_factory=dict[str, int])
     broken: list[LeftOut] = field(default_factory=list[LeftOut])
     columns: list[str] = field(default_factory=list[str])
     numbers: list[str] = field(default_factory=list[str])
@@ -88,7 +92,7 @@ class DataReport:
             lines.append(f"  {split}: {'endless' if count is None else f'{count:,}'}")
         lines += [f"  {fact}" for fact in self.facts]
         if self.dim is not None:
-            what = "coordinates" if self.links is None else "features"
+            what = "coordinates" if self.links is None and not self.tags else "features"
             lines.append(f"  {what}: {self.dim:,}")
         if self.links is not None:
             lines.append(f"  links: {self.links:,}")
@@ -98,6 +102,7 @@ class DataReport:
             ("sizes (height x width)", self.sizes),
             ("channels", self.channels),
             ("classes", self.classes),
+            ("tags", self.tags),
         ):
             lines += _counted(title, counted)
         lines += _listed("columns", self.numbers)
@@ -136,6 +141,8 @@ def check_data(source: str, *, duplicates: bool = False) -> DataReport:
         return _check_stack(source, STACKS[source].read_digits(settings))
     if source in AFFINE:
         return _check_affine(source, AFFINE[source](settings))
+    if source in TAGGED or is_tagged(source):
+        return _check_tagged(source, settings)
     if (found := find_images(source)) is not None:
         return _check_images(source, found, duplicates)
     return _check_collection(source, read(settings), duplicates)
@@ -176,6 +183,26 @@ def _check_affine(source: str, digits: Collection) -> DataReport:
     report.sizes = {pixels.show((canvas, canvas)): None}
     report.channels = {pixels.FORMS[digits.splits["train"].x.shape[-1]]: None}
     report.warnings = []
+    return report
+
+
+def _check_tagged(source: str, settings: DataSettings) -> DataReport:
+    if source in TAGGED:
+        known = TAGGED[source]()
+        features, lists = known.features, known.lists()
+    else:
+        features, told = features_and_tags(Path(source).expanduser(), settings.of(WordOptions))
+        lists = [tags for _, tags in told]
+    counts = Counter(tag for tags in lists for tag in dict.fromkeys(tags))
+    report = DataReport(
+        source,
+        "words",
+        {"train": len(features)},
+        dim=features.shape[1],
+        tags=dict(counts.most_common()),
+    )
+    if empty := sum(not tags for tags in lists):
+        report.warnings.append(f"{empty:,} items have no tag and are not trained on")
     return report
 
 

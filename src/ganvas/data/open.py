@@ -8,18 +8,21 @@ from pathlib import Path
 
 from ganvas.data.affine import AffineSource
 from ganvas.data.arrays import collect
-from ganvas.data.catalogue import AFFINE, STACKS, conformed, read
+from ganvas.data.catalogue import AFFINE, STACKS, TAGGED, conformed, read
 from ganvas.data.domains.points import PointOptions
+from ganvas.data.domains.words import WordOptions
 from ganvas.data.graph_laws import GRAPH_NAMES, graph_law
 from ganvas.data.graph_source import LINKS, GraphSource
 from ganvas.data.image_options import ImageOptions
 from ganvas.data.items import AnyArray, Collection, require_several
 from ganvas.data.laws import LAW_NAMES, law
 from ganvas.data.mapped import at_rows
+from ganvas.data.pairs import PairSource
 from ganvas.data.reader import own_reader
 from ganvas.data.settings import AffineSettings, DataSettings
 from ganvas.data.source import ArraySource, LawSource, Source, StackSource
 from ganvas.data.splits import held_out_rows
+from ganvas.data.tagged import Tagged, is_tagged, read_tagged, with_words
 from ganvas.data.views import Dequantise, Derive, Mirror, View
 from ganvas.errors import UsageError
 
@@ -73,6 +76,10 @@ def _open_plain(name: str, settings: DataSettings) -> Source:
         return LawSource(law(name), labels=settings.labels, standardise=rule)
     if name in STACKS:
         return _open_stack(name, settings)
+    if name in TAGGED:
+        return _open_pairs(with_words(TAGGED[name](), settings), settings)
+    if is_tagged(name, settings.of(WordOptions)):
+        return _open_pairs(read_tagged(settings), settings)
     return _of_collection(read(settings), settings)
 
 
@@ -91,6 +98,11 @@ def _open_stack(name: str, settings: DataSettings) -> StackSource:
     if digits.splits["train"].x.shape[-1] != 1:
         raise UsageError(f"{name} stacks grey digits: leave data.channels at auto.")
     return StackSource(name, digits, labels=settings.labels, fixed=stack.triples)
+
+
+def _open_pairs(tagged: Tagged, settings: DataSettings) -> PairSource:
+    settings.refuse_foreign("words")
+    return PairSource(tagged, settings)
 
 
 def _open_affine(name: str, settings: DataSettings) -> AffineSource:

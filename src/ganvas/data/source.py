@@ -29,6 +29,7 @@ from ganvas.data.records import LABEL, MAIN
 from ganvas.data.settings import DataSettings
 from ganvas.data.spec import DataSpec, spec_of
 from ganvas.data.views import Derive, View
+from ganvas.data.words import Vocabulary
 from ganvas.errors import UsageError, did_you_mean
 
 REFERENCE = "reference"
@@ -66,6 +67,7 @@ class Source(ABC):
         horizon: how many rows ahead of a batch `foresee` is told of; 0: none.
         views: what is done to every batch of every stream.
         law: the law that points are drawn from, where it is known.
+        vocabulary: the words whose vectors are the main field, where they are.
         measured: name of the file in `ganvas.metrics.of` that measures samples; by default that of
             the main field's kind.
     """
@@ -75,6 +77,7 @@ class Source(ABC):
     horizon: int = 0
     views: tuple[View, ...] = ()
     law: Law | None = None
+    vocabulary: Vocabulary | None = None
     measured: str = ""
 
     @abstractmethod

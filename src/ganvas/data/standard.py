@@ -46,6 +46,7 @@ CIFAR = (
     "ship",
     "truck",
 )
+CLIPART_SIZE = 64
 CIFAR_BATCHES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
 
 
@@ -111,14 +112,30 @@ def emoji_twitter(settings: DataSettings) -> Collection:
     return _emoji("emoji_twitter", settings)
 
 
+def clipart(settings: DataSettings) -> Collection:
+    """Return Open Clip Art, labelled by category, on white; 64×64 unless settings say else.
+
+    Pictures have any size: they are scaled down to fit and centred. ``data.skip_broken`` is on.
+    """
+    asked = settings.of(ImageOptions)
+    told: dict[str, object] = {"skip_broken": True}
+    if asked.size is None:
+        told |= {"size": CLIPART_SIZE, "resize": "pad"}
+    return read_images(_folder("clipart"), _on_white(settings.model_copy(update=told)))
+
+
 STANDARD: dict[str, Callable[[DataSettings], Collection]] = {
     "mnist": mnist,
     "fashion_mnist": fashion_mnist,
     "cifar10": cifar10,
     "emoji_google": emoji_google,
     "emoji_twitter": emoji_twitter,
+    "clipart": clipart,
 }
 """Sets that lie below the data root once they have been brought there."""
+
+ON_REQUEST = frozenset({"clipart"})
+"""Those that are large, and brought when somebody names them."""
 
 
 def read_idx(path: Path) -> Array8:
@@ -161,21 +178,30 @@ def _present(name: str, folder: Path, stem: str) -> Path:
 
 
 def _absent(name: str, path: Path) -> str:
+    bring = f"make data{f' SETS={name}' if name in ON_REQUEST else ''}"
     return (
-        f"The data set '{name}' is not here: {path} is missing. Bring it with `make data`, "
+        f"The data set '{name}' is not here: {path} is missing. Bring it with `{bring}`, "
         f"or set {ROOT_VARIABLE} to the folder that holds {name}/."
     )
 
 
 def _emoji(name: str, settings: DataSettings) -> Collection:
+    return read_images(_folder(name), _on_white(settings))
+
+
+def _folder(name: str) -> Path:
     folder = data_root() / name
     if not folder.is_dir():
         raise UsageError(_absent(name, folder))
+    return folder
+
+
+def _on_white(settings: DataSettings) -> DataSettings:
+    """Return settings by which transparent pictures lie on white, unless they say else."""
     asked = settings.of(ImageOptions)
-    white = {"background": "white"} if asked.background is None else {}
-    keep_alpha = asked.channels == "rgba"
-    rule = settings if keep_alpha else settings.model_copy(update=white)
-    return read_images(folder, rule)
+    if asked.background is not None or asked.channels == "rgba":
+        return settings
+    return settings.model_copy(update={"background": "white"})
 
 
 def _cifar_members(folder: Path) -> Iterator[tuple[str, bytes]]:

@@ -20,6 +20,10 @@ from ganvas.metrics.neighbours import squared_distance_blocks, vectors_of
 
 WIDTHS = tuple(float(width) for width in np.logspace(-1, 0, 10))
 """Standard deviations among which the window's is chosen, of pixels in [0, 1]."""
+SHARE = 3
+"""One of so many held-out items chooses the width."""
+MOST = 15_000
+"""Held-out items that are looked at."""
 
 
 class Likelihood(NamedTuple):

@@ -86,7 +86,7 @@ def render(run: Run) -> str:
         samples=_samples(run),
         scores=scores,
         shares=shares,
-        against=[(place, _scores(found)[0]) for place, found in _against(run.evaluation)],
+        others_measured=[(what, _scores(found)[0]) for what, found in _others(run.evaluation)],
         gaps=_overfitting(found),
         estimates=[gap.chart() for gap in found],
         events=run.events[-SHOWN_EVENTS:],
@@ -147,10 +147,15 @@ def _samples(run: Run) -> list[tuple[str, str]]:
     return shown
 
 
-def _against(evaluation: Tree) -> list[tuple[str, Tree]]:
-    """What was measured against other data than the run's own, by their place."""
-    found = _mapping(evaluation.get("against"))
-    return [(place, dict(_mapping(scores))) for place, scores in found.items()]
+def _others(evaluation: Tree) -> list[tuple[str, Tree]]:
+    """Other scores than those of the last iterate against the run's own data, and whose."""
+    found = [
+        (f"Against {place}", dict(_mapping(scores)))
+        for place, scores in _mapping(evaluation.get("against")).items()
+    ]
+    best = dict(_mapping(evaluation.get("best")))
+    rounds = _mapping(best.get("model")).get("rounds")
+    return [(f"The best model, of round {rounds}", best), *found] if best else found
 
 
 def _scores(evaluation: Tree) -> tuple[Table, list[str]]:

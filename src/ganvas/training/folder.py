@@ -36,6 +36,7 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.samples = path / "samples"
         self.model = path / "model"
+        self.best = path / "best"
         self.metrics = path / METRICS
         self._log = Log(self.metrics)
         self._lock: Lock | None = None
@@ -121,7 +122,9 @@ class RunFolder:
         if not (path / CONFIG).is_file():
             raise UsageError(f"{path} is not a run folder: it has no {CONFIG}")
         folder = cls(path)
-        refuse_links(folder.checkpoints, folder.samples, folder.model, folder.metrics)
+        refuse_links(
+            *(folder.checkpoints, folder.samples, folder.model, folder.best, folder.metrics)
+        )
         return folder
 
     # ---- one writer at a time -------------------------------------------------------------------
@@ -144,7 +147,7 @@ class RunFolder:
                     raise
                 time.sleep(min(1.0, patience))
         (self.path / CRASH).unlink(missing_ok=True)
-        for part in (self.path, self.checkpoints, self.samples, self.model):
+        for part in (self.path, self.checkpoints, self.samples, self.model, self.best):
             sweep(part)
 
     def release(self) -> None:

@@ -24,6 +24,7 @@ from ganvas.play import Game, Noise, Stage, Turns, digests, expect, global_seed,
 from ganvas.training.agreement import Poll
 from ganvas.training.arithmetic import arithmetic_of
 from ganvas.training.average import MovingAverage
+from ganvas.training.best import Champion
 from ganvas.training.checkpoint import all_finite
 from ganvas.training.compiling import stopwatch
 from ganvas.training.folder import CONFIG, DAMAGED, METRICS, RunFolder
@@ -53,12 +54,14 @@ class Hooks:
         picture: writes a picture of the game's samples to a path.
         save_model: writes the inference networks, with averaged weights in place, into a folder,
             and notes the rounds played and the kimg seen.
+        measure: returns the number by which ``train.best`` chooses, with averaged weights in place.
     """
 
     show: list[Show] = field(default_factory=list["Show"])
     watch: Callable[[Game], Finding] | None = None
     picture: Write | None = None
     save_model: Save | None = None
+    measure: Callable[[Game], float] | None = None
 
 
 class Loop:
@@ -104,6 +107,7 @@ class Loop:
         self.turns = Turns(game.players, Noise(seed, fabric.device, ranks), ranks, game.accumulate)
         self.turns.cosines = settings.cosines
         self.rest = Plateau(settings.stop_on, folder.rows) if settings.stop_on else None
+        self.best = Champion(settings.best) if settings.best else None
         self.average = MovingAverage.of(game, settings.average)
         if settings.compile:
             for network in game.children():
@@ -168,6 +172,11 @@ class Loop:
     def _stage_over(self) -> bool:
         return self.progress >= 1.0
 
+    @property
+    def _ends(self) -> bool:
+        """Whether the round that was played is the last of the horizon."""
+        return self._stage_over() and self.stage + 1 == len(self.stages)
+
     def _next_stage(self) -> None:
         self.stage += 1
         self.stage_seen = self.feed.seen
@@ -179,7 +188,7 @@ class Loop:
         settings, n = self.settings, self.rounds
         if settings.compile:
             self._tell_compiling()
-        ends = self._stage_over() and self.stage + 1 == len(self.stages)
+        ends = self._ends
         if (n % settings.log_every == 0 or ends) and self._lost_too_many_steps():
             self._roll_back("too many steps had gradients that are not finite")
             return None
@@ -299,17 +308,42 @@ class Loop:
 
     def _save(self) -> bool:
         """Write a checkpoint and the model; False, with nothing written, if they hold NaN."""
-        state = self.state_dict()
-        if not all_finite(state["game"]):
+        if not all_finite(self._weights()):
             return False
+        self._measure()
+        state = self.state_dict()
         if self._first:
             self.folder.save_checkpoint(self.rounds, state, self.settings.keep)
-            if self.hooks.save_model is not None:
-                with self._inference():
-                    seen = self.feed.seen / 1000
-                    self.hooks.save_model(self.game, self.folder.model, self.rounds, seen)
+            self._save_model(self.folder.model)
+            self._keep_best()
         self._saved = self.rounds
         return True
+
+    def _save_model(self, folder: Path) -> None:
+        if self.hooks.save_model is not None:
+            with self._inference():
+                self.hooks.save_model(self.game, folder, self.rounds, self.feed.seen / 1000)
+
+    def _measure(self) -> None:
+        """Compare this round's model with the best so far, where it is due.
+
+        Only rounds that every run of the recipe comes by count: an interruption chooses nothing.
+        """
+        due = self.rounds % self.settings.checkpoint_every == 0 or self._ends
+        if self.best is None or self.hooks.measure is None or not (due and self._first):
+            return
+        with self._inference():
+            value = self.hooks.measure(self.game)
+        if self.best.beaten(value, self.rounds):
+            self._event("best", self.best.told())
+
+    def _keep_best(self) -> None:
+        """Write this round's model as the best one if it is; after its checkpoint, which says so.
+
+        A run that was killed between the two writes it when it goes on.
+        """
+        if self.best is not None and self.best.value is not None and self.best.round == self.rounds:
+            self._save_model(self.folder.best)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that the run's continuation depends on."""
@@ -330,6 +364,7 @@ class Loop:
             "rollbacks": self.rollbacks,
             "checked": self._checked,
             "elapsed": self.elapsed,
+            "best": self.best.state_dict() if self.best else None,
         }
 
     def _weights(self) -> dict[str, torch.Tensor]:
@@ -361,6 +396,8 @@ class Loop:
         self.rounds, self.rollbacks = state["rounds"], state["rollbacks"]
         self._saved = self.rounds
         self._checked, self.elapsed = state["checked"], state["elapsed"]
+        if self.best is not None and state.get("best"):
+            self.best.load_state_dict(state["best"])
 
     def resume(self, accept: Accept = lambda state: None) -> int:
         """Go back to the newest sound checkpoint, and return its round (0: none was written).
@@ -417,6 +454,8 @@ class Loop:
             return
         self.load_state_dict(self._pending)
         self._pending = None
+        if self._first:
+            self._keep_best()
 
     # ---- when things go wrong -------------------------------------------------------------------
 

@@ -56,6 +56,41 @@ class StopOn(Settings):
     tolerance: float = Field(default=0.01, ge=0)
 
 
+HIGHER = (
+    *("hq", "modes", "modes_strict", "log_likelihood", "parzen"),
+    *("precision", "recall", "density", "coverage", "coverage_ratio", "diversity", "support"),
+    *("is", "confidence", "class_share_min", "within_class_variance", "link_auc", "link_ap"),
+    *("label_accuracy", "label_agreement", "label_kappa", "label_variance"),
+)
+"""Measures of which a higher value is better, without their feature networks; of all others a lower
+one is."""
+
+
+class Best(Settings):
+    """By which measure the best model is kept beside the last iterate.
+
+    It is measured whenever a checkpoint is written on schedule, and at the end.
+
+    Attributes:
+        measure: a score by its name, such as ``fid[digit-classifier]`` or ``parzen``.
+        better: which way it goes; None: as the measure has it.
+        samples: how many are drawn.
+        seed: with which.
+    """
+
+    measure: str = Field(min_length=1)
+    better: Literal["lower", "higher"] | None = None
+    samples: int = Field(default=2000, ge=2)
+    seed: int = Field(default=0, ge=0)
+
+    @property
+    def higher(self) -> bool:
+        """Whether a higher value is better."""
+        if self.better is not None:
+            return self.better == "higher"
+        return self.measure.partition("[")[0] in HIGHER
+
+
 class TrainSettings(Settings):
     """How long, on what, and how a game is trained.
 
@@ -78,6 +113,7 @@ class TrainSettings(Settings):
         average: the weights' moving average, or None for the last iterate.
         guard: what happens when things go wrong.
         stop_on: end the run where a number of the log stops getting better.
+        best: keep the best model by a measure, too.
         cosines: log the cosine between each player's step and its gradient: it turns negative where
             momentum destabilises a critic.
         compile: compile the networks' plain passes, which takes a C++ compiler and a minute at the
@@ -105,6 +141,7 @@ class TrainSettings(Settings):
     average: Average | None = Average()
     guard: Guard = Guard()
     stop_on: StopOn | None = None
+    best: Best | None = None
     cosines: bool = False
     compile: bool = False
     tensorboard: bool = True
