@@ -40,7 +40,7 @@ def test_words_of_one_theme_come_to_point_the_same_way() -> None:
     known = SkipGram(dim=16).learn(lists, "themes")
     assert len(known) == 3 * WORDS
     assert list(known.words) == sorted(known.words)
-    index, _ = known.nearest(known.vectors, 11)
+    index, _ = known.nearest(known.vectors, WORDS)
     theme = np.arange(3 * WORDS) // WORDS
     assert (theme[index[:, 1:]] == theme[:, None]).mean() > 0.95  # chance: 1/3
     short = SkipGram(dim=4, epochs=1)
