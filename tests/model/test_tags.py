@@ -51,7 +51,7 @@ def test_counts_are_those_of_brute_force_and_ties_are_settled() -> None:
     order = sorted(known.words, key=lambda word: (-counts[word], -near[word], word))
     found = top_tags(drawn, known)
     assert [one.word for one in found] == order[:TOP]
-    assert [one.count for one in found] == [counts[word] for word in order[:TOP]]
+    assert [one.draws for one in found] == [counts[word] for word in order[:TOP]]
     # Equal counts and cosines: by the alphabet.
     pair = Vocabulary(("b", "a"), np.ones((2, 3), np.float32))
     assert [one.word for one in top_tags(np.ones((5, 3), np.float32), pair)] == ["a", "b"]

@@ -27,7 +27,7 @@ class Tag(NamedTuple):
     """A word, and in how many draws it was among the nearest."""
 
     word: str
-    count: int
+    draws: int
 
 
 def tag(
@@ -174,5 +174,5 @@ def _table(found: Sequence[Sequence[Tag]]) -> str:
     table.writerow(("item", "tags", "counts"))
     for item, tags in enumerate(found):
         words = ";".join(one.word for one in tags)
-        table.writerow((item, words, ";".join(str(one.count) for one in tags)))
+        table.writerow((item, words, ";".join(str(one.draws) for one in tags)))
     return text.getvalue()

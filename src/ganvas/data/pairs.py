@@ -52,7 +52,7 @@ class PairSource(Source):
 
     def content(self) -> Mapping[str, Items]:
         """Return features, vectors and pairs, each as it is."""
-        parts = {FEATURES: self._tagged.features, VECTORS: self.vocabulary.vectors}
+        parts = {FEATURES: self._tagged.features, VECTORS: self._tagged.vocabulary.vectors}
         return {name: Items(array) for name, array in {**parts, **self._pairs}.items()}
 
     def pairs(self, split: str) -> npt.NDArray[np.int64]:
@@ -63,7 +63,9 @@ class PairSource(Source):
     def items(self, split: str) -> Items:
         """Return the vector of a tag and the features of its item, for each pair of a split."""
         item, word = self.pairs(split).T
-        return Items({MAIN: self.vocabulary.vectors[word], FEATURES: self._tagged.features[item]})
+        return Items(
+            {MAIN: self._tagged.vocabulary.vectors[word], FEATURES: self._tagged.features[item]}
+        )
 
     def draw(self, rng: np.random.Generator) -> Rows:
         """Return the pairs of one epoch in random order."""
@@ -73,7 +75,7 @@ class PairSource(Source):
         """Return vectors, features and pairs on ``device``; features once for each item."""
         fields = self.spec.fields
         staged = {
-            MAIN: fields[MAIN].stage(self.vocabulary.vectors),
+            MAIN: fields[MAIN].stage(self._tagged.vocabulary.vectors),
             FEATURES: fields[FEATURES].stage(self._tagged.features),
             PAIRS: torch.from_numpy(self._pairs["train"]),
         }

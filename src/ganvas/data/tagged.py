@@ -162,7 +162,7 @@ def read_tags(path: Path) -> list[tuple[str, list[str]]]:
         line = content[: error.start].count(b"\n") + 1
         raise UsageError(f"{path}, line {line}: not UTF-8; save the table as UTF-8.") from None
     reader = csv.reader(io.StringIO(text, newline=""))
-    header = [cell.strip().lower() for cell in next(reader, [])]
+    header = [cell.strip().lower() for cell in next(reader, list[str]())]
     if TAGS not in header:
         raise UsageError(
             f"{path} must begin with a header that names the column '{TAGS}'; it begins with "

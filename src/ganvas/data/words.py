@@ -87,7 +87,7 @@ class Vocabulary:
 def unit(vectors: Float32) -> Float32:
     """Return vectors (N, dim) at length 1; one of length 0 stays."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(length > 0, length, 1)
+    return (vectors / np.where(length > 0, length, 1)).astype(np.float32)
 
 
 def save_words(path: Path, known: Vocabulary) -> None:
