@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import ganvas as library
 from ganvas.cli.exemplars import places
 from ganvas.errors import UsageError
 from tests.cli.conftest import Ganvas
@@ -121,3 +122,27 @@ def test_directions_that_are_refused(
         *("edit", points, "--direction", file, "--out", tmp_path / "x.csv"), "--amounts", "a"
     )
     assert "--amounts a: expected numbers" in said.error
+
+
+def test_samples_in_the_discriminators_order(
+    ganvas: Ganvas, pictures: Path, tmp_path: Path
+) -> None:
+    out, ranked = tmp_path / "drawn.npy", tmp_path / "ranked.npy"
+    assert ganvas("sample", pictures, "--count", "9", "--seed", "4", "--out", out).code == 0
+    words = ("sample", pictures, "--count", "9", "--seed", "4", "--best-first", "--scores")
+    lines = ganvas(*words, "--out", ranked).out.splitlines()[:9]
+    names, values = zip(*(line.split("\t") for line in lines), strict=True)
+    order = [int(name.removeprefix("4:")) for name in names]
+    assert sorted(order) == list(range(9))
+    assert [*map(float, values)] == sorted(map(float, values), reverse=True)
+    assert np.array_equal(np.load(ranked), np.load(out)[order])
+    model = library.load(pictures, device="cpu")
+    wanted = model.score(np.load(out))
+    assert np.allclose([*map(float, values)], wanted[order], rtol=1e-4)
+
+
+def test_samples_of_classes_are_judged_under_their_classes(tmp_path: Path) -> None:
+    model = saved(tmp_path, "classes")
+    drawn = model.sample(7)
+    wanted = model.score(drawn.x, label=drawn["label"].tolist())
+    assert np.allclose(model.score(drawn), wanted)

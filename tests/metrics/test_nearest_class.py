@@ -8,11 +8,12 @@ import pytest
 import torch
 from sklearn.neighbors import KNeighborsClassifier
 
-from ganvas.api import train
+from ganvas.abilities.knn import errors
 from ganvas.cli.app import run as main
 from ganvas.errors import UsageError
 from ganvas.metrics.nearest_class import NearestClass
-from ganvas.recipes import load_recipe
+from ganvas.metrics.of import plain
+from tests.model.conftest import saved
 
 
 def sets(seed: int = 0) -> tuple[torch.Tensor, ...]:
@@ -59,15 +60,21 @@ def test_the_items_themselves_make_no_error():
     assert nearest.distance() == pytest.approx(0, abs=1e-6)
 
 
-def test_the_command_of_a_conditional_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    changes = ["train.rounds=1", "train.batch=8", "evaluate.at_end=false"]
-    small = ["game.generator.widths=[8]", "game.generator.y_width=4", "train.tensorboard=false"]
-    data = ["data.source=digits8", "data.hold_out=0.2"]
-    train(load_recipe("cgan/digits", [*data, *changes, *small]), tmp_path / "run", quiet=True)
-    assert main(["knn", str(tmp_path / "run"), "--count", "1200"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    rows = [line.split() for line in lines]
-    assert [row[:2] for row in rows[1:3]] == [["samples", "1,000"], ["samples", "1,200"]]
-    assert rows[4][:2] == ["training", "items"]
-    assert float(rows[4][3]) < 5  # of real training digits few go wrong
-    assert lines[-1].endswith("real items, held out")
+def test_samples_and_training_items_as_references(tmp_path: Path):
+    model = saved(tmp_path, "classes")
+    drawn = model.sample(1500, seed=9)
+    known, asked = drawn.rows(slice(0, 1100)), drawn.rows(slice(1100, 1500))
+    found = list(errors(model, known, asked, 1200))
+    sizes = [(one.name, one.size) for one in found]
+    # in decades, and real ones as many as samples, or all there are
+    assert sizes == [("samples", 1000), ("samples", 1200), ("training items", 1100)]
+    nearest = NearestClass(plain(model.domain, asked.x))
+    nearest.see(plain(model.domain, known.x), torch.from_numpy(known["label"]))
+    assert found[2].error == nearest.error(torch.from_numpy(asked["label"]))
+    assert found[1].distance <= found[0].distance
+
+
+def test_the_command_wants_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    saved(tmp_path, "points")
+    assert main(["knn", str(tmp_path)]) == 2
+    assert "train one with game.conditional=true" in capsys.readouterr().err

@@ -31,6 +31,16 @@ def sample(
             help="A condition: a word, numbers with commas, or a file; may be repeated.",
         ),
     ] = None,
+    best_first: Annotated[
+        bool,
+        typer.Option(
+            "--best-first", help="In the discriminator's order: most like real data first."
+        ),
+    ] = False,
+    scores: Annotated[
+        bool,
+        typer.Option("--scores", help="Print each sample's name, as SEED:NUMBER, and its score."),
+    ] = False,
     options: Options = None,
     game: Game = None,
 ) -> None:
@@ -52,6 +62,15 @@ def sample(
     samples = model.sample(
         n, seed=seed, label=labels, given=conditions(given or []), **told(options)
     )
+    numbers = list(range(len(samples)))
+    if best_first or scores:
+        judged = model.score(samples).tolist()
+        if best_first:
+            row = columns or n  # of each class, in its own row
+            numbers.sort(key=lambda number: (number // row, -judged[number]))
+            samples = samples.rows(numbers)
+        for number in numbers if scores else ():
+            say(f"{seed}:{number}\t{judged[number]:.6g}")
     with disk_errors(out):
         _, *others = save_records(samples, model.fields, out, columns)
     say(f"{n} samples: {out}")

@@ -73,38 +73,40 @@ def _perpendicular(unit: Tensor) -> Tensor:
 
 
 def line(ends: Tensor, steps: int, how: str = "slerp") -> Tensor:
-    """Return ``steps`` latents between two, (2, Z), both among them: (steps, Z).
+    """Return ``steps`` latents between two, (2, …), both among them: (steps, …).
 
     Raises:
         UsageError: there are not two ends, or fewer than two steps.
     """
-    if ends.ndim != 2 or len(ends) != 2:
+    if ends.ndim < 2 or len(ends) != 2:
         raise UsageError(f"a line has two ends, (2, Z), got {tuple(ends.shape)}")
     if steps < 2:
         raise UsageError(f"an interpolation needs at least 2 steps, not {steps}")
     share = torch.linspace(0, 1, steps, dtype=ends.dtype, device=ends.device).unsqueeze(1)
-    return blend(how)(ends[0], ends[1], share)
+    start, end = ends.flatten(1)
+    return blend(how)(start, end, share).view(-1, *ends.shape[1:])
 
 
 def square(corners: Tensor, side: int, how: str = "lerp") -> Tensor:
-    """Return side × side latents between four, row by row, (side², Z); bilinear for "lerp".
+    """Return side × side latents between four, row by row, (side², …); bilinear for "lerp".
 
     Args:
-        corners: (4, Z): top left, top right, bottom left, bottom right.
+        corners: (4, …): top left, top right, bottom left, bottom right.
         side: latents along each edge, both corners included.
         how: the way between two latents, along the edges and across.
 
     Raises:
         UsageError: there are not four corners, or no edge between them.
     """
-    if corners.ndim != 2 or len(corners) != 4:
+    if corners.ndim < 2 or len(corners) != 4:
         raise UsageError(f"a square has four corners, (4, Z), got {tuple(corners.shape)}")
     if side < 2:
         raise UsageError(f"a square needs at least 2 latents along an edge, not {side}")
     between = blend(how)
     share = torch.linspace(0, 1, side, dtype=corners.dtype, device=corners.device).unsqueeze(1)
-    left, right = (between(corners[i], corners[i + 2], share).unsqueeze(1) for i in (0, 1))
-    return between(left, right, share).flatten(0, 1)
+    flat = corners.flatten(1)
+    left, right = (between(flat[i], flat[i + 2], share).unsqueeze(1) for i in (0, 1))
+    return between(left, right, share).view(-1, *corners.shape[1:])
 
 
 BLENDS: Final[dict[str, Blend]] = {"lerp": lerp, "slerp": slerp}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ganvas.latent.inversion import invert
 from ganvas.model.labels import Label, Labels, advice, between_four, morph
 from ganvas.model.slots import Slots
 from ganvas.model.trained import BLOCK, Array, Trained, block_seed
+from ganvas.networks.conditions import Given, at
 from ganvas.play import Noise, has
 from ganvas.play.abilities import (
     CanAssign,
@@ -95,14 +96,15 @@ class Model(Trained):
             return self.answer(z, given, BLOCK, seed).rows(np.arange(n))
 
     @torch.inference_mode()
-    def score(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
+    def score(self, x: Array | Items, *, label: Labels = None, batch: int = 256) -> Array:
         """Return the score of each of ``x``, (n,) float32: higher is more like real data.
 
         It is the discriminator's logit, or what the system's page says.
 
         Args:
             x: points (n, dim) or images (n, H, W, C) uint8, in data units; or items of the field
-                that the game reads for it (`Game.reads`).
+                that the game reads for it (`Game.reads`); or samples as `sample` gives them, which
+                are judged under the conditions that they were drawn for.
             label: their classes, for a model that was trained with classes.
             batch: how many go through the network at once.
 
@@ -111,11 +113,22 @@ class Model(Trained):
             CannotError: the system has no scores.
         """
         say = self.asked(CanScore).score
+        if isinstance(x, Items):
+            return numbers(self._judged(say, x, batch))
         if label is None and self.conditional:
             self.read_by("score").check(x)
             known = self.game.conditions
             raise UsageError(f"this model scores samples with their class: {advice(known)}")
         return numbers(self._each("score", say, x, label, batch))
+
+    def _judged(
+        self, say: Callable[[Tensor, Given], Tensor], samples: Items, batch: int
+    ) -> Iterator[Tensor]:
+        """Give what the game says of samples under their own conditions, by batches."""
+        domain, y = self.read_by("score"), self.conditions_of(samples)
+        domain.check(samples.x)
+        for part in slices(len(samples), batch):
+            yield say(domain.encode(samples.x[part]).to(self.device), at(y, part, self.device))
 
     @torch.inference_mode()
     def encode(

@@ -198,12 +198,16 @@ class Trained:
             batch: how many go through the network at once.
             seed: as for `generate`.
         """
-        y: Given = None
-        if given is not None:
-            told = {name: self.fields[name].encode(given[name]) for name in given}
-            y = self.game.conditions.of(Batch(told, main=given.main))
-        made = self._made(z, y, batch, seed)
+        made = self._made(z, self.conditions_of(given), batch, seed)
         return Items({**made, **(given.fields if given is not None else {})}, main=self.spec.main)
+
+    def conditions_of(self, given: Items | None) -> Given:
+        """Return the conditions among some records, in data units, as networks take them."""
+        known = self.game.conditions
+        if given is None or not known:
+            return None
+        told = {name: self.fields[name].encode(given[name]) for name in known}
+        return known.of(Batch(told, main=next(iter(told))))
 
     @torch.inference_mode()
     def generate(

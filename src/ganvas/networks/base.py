@@ -137,6 +137,11 @@ class Generator(Conditional):
         self.latent = latent
         self.shape = shape
 
+    @property
+    def extends(self) -> bool:
+        """Whether latents may lie in space, (N, latent, a, b), for larger samples."""
+        return False
+
     def with_one_hot(self, z: Tensor, y: Given) -> Tensor:
         """Return z (N, latent) followed by all conditions: (N, latent + K)."""
         return _joined(z, self.flat(y), self.classes) if self.classes else z

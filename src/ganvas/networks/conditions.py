@@ -177,3 +177,12 @@ def at(given: Given, rows: slice, device: torch.device | str | None = None) -> G
         return given[rows] if device is None else given[rows].to(device)
     parts = {name: values[rows] for name, values in given.items()}
     return parts if device is None else {name: v.to(device) for name, v in parts.items()}
+
+
+def repeated(given: Given, times: int) -> Given:
+    """Return the conditions of N items with each of them so many times, one after the other."""
+    if given is None:
+        return None
+    if isinstance(given, Tensor):
+        return given.repeat_interleave(times, 0)
+    return {name: values.repeat_interleave(times, 0) for name, values in given.items()}

@@ -62,6 +62,22 @@ def normalise(layer: nn.Module, x: Tensor, y: Tensor | None) -> Tensor:
     return layer(x, y) if isinstance(layer, ConditionalBatchNorm) else layer(x)
 
 
+def overlapped(units: Tensor, shape: tuple[int, int, int], extent: Size) -> Tensor:
+    """Return the maps of latents that lie in space, (N, C, H + a − 1, W + b − 1).
+
+    Each latent's maps lie one place further than those of the one before, and are added where they
+    overlap: a linear layer from one latent is a transposed convolution from many.
+
+    Args:
+        units: what a linear layer makes of each latent, row by row: (N · a · b, C · H · W).
+        shape: (C, H, W).
+        extent: how many latents lie below and beside one another, (a, b).
+    """
+    _, height, width = shape
+    columns = units.view(-1, extent[0] * extent[1], units.shape[1]).transpose(1, 2)
+    return F.fold(columns, (height + extent[0] - 1, width + extent[1] - 1), (height, width))
+
+
 def halved(size: Size) -> Size:
     """Return half of each side, rounded up."""
     return (size[0] + 1) // 2, (size[1] + 1) // 2
@@ -131,7 +147,10 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """An up-sampler to exactly ``size``: what overshoots by doubling is cropped."""
+    """An up-sampler to exactly ``size``: what overshoots by doubling is cropped.
+
+    Of larger maps, as latents in space give them, the same is cropped.
+    """
 
     def __init__(
         self,
@@ -143,12 +162,13 @@ class Up(nn.Module):
         grow: Growing = deconvolution,
     ) -> None:
         super().__init__()
-        self.size = size
+        self.over = (size[0] % 2, size[1] % 2)
         self.conv = grow(inputs, outputs, kernel, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, outputs, *size)."""
-        return self.conv(x)[..., : self.size[0], : self.size[1]]
+        x = self.conv(x)
+        return x[..., : x.shape[-2] - self.over[0], : x.shape[-1] - self.over[1]]
 
 
 class Block(nn.Module):

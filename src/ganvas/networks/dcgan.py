@@ -26,7 +26,7 @@ from ganvas.networks.base import (
     OutputUnit,
     Presets,
 )
-from ganvas.networks.conditions import NONE, Conditions, Given
+from ganvas.networks.conditions import NONE, Conditions, Given, repeated
 from ganvas.networks.convolutional import (
     Block,
     Down,
@@ -38,6 +38,7 @@ from ganvas.networks.convolutional import (
     ladder,
     norm,
     normalise,
+    overlapped,
 )
 from ganvas.networks.upsampling import Upsampling, deconvolution
 from ganvas.nn import Activation, Init, activation, fan, initialise, lipschitz, sn
@@ -248,18 +249,37 @@ class DCGANGeneratorNet(Generator):
         self.output = OutputUnit(config.output)
         initialise(self, config.init, config.init_scale)
 
+    @property
+    def extends(self) -> bool:
+        """Whether latents may lie in space: not where units of the projection have statistics."""
+        return not self.by_unit
+
     def forward(self, z: Tensor, y: Given = None) -> Tensor:
-        """Return images (N, C, H, W) for z (N, latent) and conditions, such as labels (N,)."""
+        """Return images (N, C, H, W) for z (N, latent) and conditions, such as labels (N,).
+
+        Of z (N, latent, a, b) they are larger, by 2^S for each latent more (`overlapped`).
+        """
         label = self.vector(y)
-        x: Tensor = self.project(self.with_vector(z, y) if self.joined else z)
         if self.by_unit:
-            x = normalise(self.project_norm, x, label).view(-1, *self.start)
+            x = normalise(self.project_norm, self.projected(z, y), label).view(-1, *self.start)
         else:
-            x = normalise(self.project_norm, x.view(-1, *self.start), label)
+            x = normalise(self.project_norm, self.maps(z, y), label)
         x = self.act(x)
         for block in self.blocks:
             x = block(self.beside(x, y), label)
         return self.output(self.last(self.beside(x, y)))
+
+    def projected(self, z: Tensor, y: Given) -> Tensor:
+        """Return the units of latents (N, latent), with labels beside them if they are joined."""
+        return self.project(self.with_vector(z, y) if self.joined else z)
+
+    def maps(self, z: Tensor, y: Given) -> Tensor:
+        """Return the first maps (N, C, …) of latents, which may lie in space."""
+        if z.dim() == 2:
+            return self.projected(z, y).view(-1, *self.start)
+        extent = (z.shape[2], z.shape[3])
+        each = repeated(y, extent[0] * extent[1])
+        return overlapped(self.projected(z.movedim(1, -1).flatten(0, 2), each), self.start, extent)
 
 
 class DCGANDiscriminatorNet(Discriminator):

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 from typing_extensions import TypeVar
 
@@ -42,6 +42,7 @@ from ganvas.play import Adam, Game, Noise, OptimiserConfig, Player, Sampling, Tu
 from ganvas.play.advice import Proposal
 
 Rule = Literal["batch", "uniform"]
+Extent = PositiveInt | tuple[PositiveInt, PositiveInt]
 LATENT = "z"
 """The main field of a batch of latents; its others are conditions."""
 
@@ -71,11 +72,35 @@ class OfGenerators(Sampling):
 
     Attributes:
         dropout: awake or asleep; None: as the network says (``dropout_awake``).
+        extent: how many latents lie below and beside one another: larger pictures of generators
+            that are convolutions throughout.
     """
 
     posing: ClassVar[frozenset[str]] = Sampling.posing | {"dropout"}
 
     dropout: bool | None = None
+    extent: Extent = 1
+
+
+def sides(extent: Extent) -> tuple[int, int]:
+    """Return how many latents lie below and beside one another."""
+    return (extent, extent) if isinstance(extent, int) else extent
+
+
+def area(extent: Extent, generator: Generator) -> int:
+    """Return how many latents one sample of a generator is made of.
+
+    Raises:
+        UsageError: it takes one only.
+    """
+    rows, columns = sides(extent)
+    if rows * columns > 1 and not generator.extends:
+        raise UsageError(
+            f"extent={rows}x{columns}: this generator makes samples of one size only; those that "
+            "are convolutions throughout take several latents: game.generator.kind=dcgan, with "
+            "projection_norm=channel"
+        )
+    return rows * columns
 
 
 class AdversarialConfig(Settings):
@@ -330,10 +355,24 @@ class Adversarial(Game[C]):
     # ---- what a trained model can do ------------------------------------------------------------
 
     def prior(
-        self, n: int, noise: Noise, truncation: float = 1.0, *, progress: float = 1.0
+        self,
+        n: int,
+        noise: Noise,
+        truncation: float = 1.0,
+        extent: Extent = 1,
+        *,
+        progress: float = 1.0,
     ) -> Tensor:
-        """Return n latents; below 1, ``truncation`` draws them towards the middle of the prior."""
-        z = self.latent.draw(n, noise, progress)
+        """Return n latents; below 1, ``truncation`` draws them towards the middle of the prior.
+
+        With an ``extent`` they lie in space, (n, dim, a, b).
+
+        Raises:
+            UsageError: this generator makes samples of one size only.
+        """
+        z = self.latent.draw(n * area(extent, self.generator), noise, progress)
+        if extent != 1:
+            z = z.view(n, *sides(extent), -1).movedim(-1, 1)
         middle = self.latent.centre
         return z if truncation == 1 else middle + truncation * (z - middle)
 
