@@ -14,7 +14,7 @@ from ganvas.data.choice import at_most
 from ganvas.metrics.probe import draws_of
 from ganvas.model.features import Features
 
-MINUTES = 12
+MINUTES = 16
 ROUNDS = 1200
 WIDTH = 16
 PER_CLASS, DRAWS = 10, 10

@@ -33,6 +33,8 @@ from ganvas.slices import slices
 BATCH = 64
 SECOND = 2
 """Counted from the picture, the hidden layer of the paper."""
+ROW = 16
+"""Samples in a row of the picture."""
 
 
 def forget(
@@ -110,10 +112,6 @@ def forget(
     ]
     say(table(rows))
     say(f"{count} samples with all maps and without: {out}")
-
-
-ROW = 16
-"""Samples in a row of the picture."""
 
 
 def read_regions(path: Path, model: Model) -> list[Region]:
