@@ -198,7 +198,7 @@ def learn_object(
     """
     count = 1 + max(region.sample for region in regions)
     z, drawn = model.latents(count, seed)
-    y = drawn if label is None else class_indices(label, count, model.spec)
+    y = drawn if label is None else class_indices(label, count, model.game.conditions)
     maps = [
         _maps(model, z[part], at(y, part))[layer.name].float().cpu()
         for part in slices(count, BATCH)
