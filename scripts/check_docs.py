@@ -18,6 +18,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -109,7 +110,7 @@ def test_exists(root: Path, name: str) -> bool:
     file, *parts = name.split("::")
     if not (root / file).is_file():
         return False
-    body = ast.parse((root / file).read_text("utf-8")).body
+    body = _body(root / file)
     for part in parts:
         kinds = (ast.FunctionDef, ast.ClassDef)
         found = next((node for node in body if isinstance(node, kinds) and node.name == part), None)
@@ -117,6 +118,11 @@ def test_exists(root: Path, name: str) -> bool:
             return False
         body = found.body
     return True
+
+
+@cache
+def _body(file: Path) -> list[ast.stmt]:
+    return ast.parse(file.read_text("utf-8")).body
 
 
 def pages(root: Path) -> list[Path]:

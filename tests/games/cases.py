@@ -207,7 +207,10 @@ CASES: dict[str, Case] = {
     "svae-m2 both": two_latents(z1={"kind": "vmf", "dim": 4}, z2={"kind": "normal", "dim": 3}),
     "svae power spherical": autoencoder(latent={"kind": "power-spherical", "dim": 2}),
 }
-ROUNDS = {"progressive digits": 2, "progressive least squares": 2}  # of each of five stages
+ROUNDS = dict.fromkeys(("r3gan smR", "sngan resnet", "wgan-gp resnet"), 2) | {
+    **dict.fromkeys(("progressive digits", "progressive least squares"), 2)  # of five stages
+}
+"""Rounds of cases whose networks are deep, and where no turn is lazy."""
 CASES = {name: replace(case, rounds=ROUNDS.get(name, 3)) for name, case in CASES.items()}
 """Lazy turns come every second round, and in the six rounds of a resume each comes more than once.
 """

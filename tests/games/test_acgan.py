@@ -100,7 +100,7 @@ def plane() -> ArraySource:
 def followed(**labels: float) -> tuple[float, float]:
     """Train on the plane; return how often both tags are followed, and the distance's r."""
     source, kind = plane(), find_game("acgan")
-    wide, rate = {"kind": "mlp", "widths": [32, 32]}, {"kind": "adam", "lr": 3e-3, "beta1": 0.5}
+    wide, rate = {"kind": "mlp", "widths": [32, 32]}, {"kind": "adam", "lr": 5e-3, "beta1": 0.5}
     settings = {
         "latent": {"kind": "normal", "dim": 2},
         "generator": wide,
@@ -110,9 +110,9 @@ def followed(**labels: float) -> tuple[float, float]:
         "labels": {"generator": "batch", **labels},
     }
     game: Any = build(kind, kind.Config.model_validate(settings), source.spec, 0).train()
-    feed, turns = Feed(source, batch=64, seed=0), Turns(game.players, Noise(0))
+    feed, turns = Feed(source, batch=32, seed=0), Turns(game.players, Noise(0))
     turns.hold()
-    rounds(game, feed, turns, 300)
+    rounds(game, feed, turns, 150)
     real = feed.next()
     with torch.no_grad():
         x = game.generate(game.drawn(real, Noise(1), "batch")).x

@@ -41,7 +41,7 @@ def test_resume(case: Case, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["r3gan dcgan", "dcgan digits"])
 def test_two_processes_in_single_precision(name: str, pair: Pair) -> None:
-    case = replace(CASES[name], rounds=20, tolerance=1e-5)
+    case = replace(CASES[name], rounds=8, tolerance=1e-5)
     testing.check_two_processes(case, pair, double=False)
 
 

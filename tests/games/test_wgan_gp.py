@@ -76,9 +76,9 @@ def test_two_point_masses(distance):
     def judge(x, y=None):
         return critic(x)
 
-    descent = torch.optim.Adam(critic.parameters(), lr=5e-3, betas=(0.5, 0.9))
-    for step in range(1200):
-        descent.param_groups[0]["lr"] = 5e-3 * (1 - step / 1200)
+    descent = torch.optim.Adam(critic.parameters(), lr=2e-2, betas=(0.5, 0.9))
+    for step in range(300):
+        descent.param_groups[0]["lr"] = 2e-2 * (1 - step / 300)
         loss = objective.discriminator(critic(real.x), critic(fake.x))
         descent.zero_grad()
         (loss + penalise(judge, penalty, real, fake, noise, 0.0)[0]).backward()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def modules_of(requirements: list[str]) -> set[str]:
     return set[str]().union(*(MODULES_OF.get(name, {name}) for name in names))
 
 
+@cache
 def imported_modules(source: str) -> set[str]:
     """Return the top-level modules that a file imports absolutely, at whatever depth."""
     found: set[str] = set()

@@ -69,6 +69,9 @@ def test_every_value_knows_its_origin() -> None:
     assert merged.origin(("a", "y", "z")) == "line"
     assert merged.origin(("b",)) == "file"
     assert merged.origin(("a", "unknown")) == "line"  # whoever spoke last about the mapping
+    merged.add(Layer({"a": 5, "b": {"x": 6}}, "last"))
+    assert merged.origin(("a", "y", "z")) == "last"  # nothing is left of what was replaced
+    assert merged.origin(("b", "x")) == "last"
 
 
 def test_overrides_become_one_layer() -> None:

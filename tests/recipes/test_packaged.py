@@ -48,7 +48,9 @@ def stand_in(source: str, folder: Path) -> Path | None:
     return path
 
 
-SMALLER = {"diwgan": ["game.candidates=400", "game.representatives=64"]}
+SMALLER = {
+    "diwgan": ["game.candidates=100", "game.representatives=16", "game.autoencoder_batch=8"],
+}
 """Settings of how much a system reads of the data before its game: their size is no promise."""
 
 AVERAGED = {"r3gan", "memorygan", "progressive", "biggan", "biggan-deep"}
@@ -71,7 +73,7 @@ def test_recipe(name: str, tmp_path: Path) -> None:
     feed = Feed(source, batch=recipe.train.batch, seed=recipe.seed, streams=game.streams())
     turns = Turns(game.players, Noise(recipe.seed))
     turns.hold()
-    turns.round = 1000  # past any warm-up, on a round of every lazy turn
+    turns.round = 1008  # past any warm-up and outside of the next, on a round of every lazy turn
     before = {k: v.clone() for k, v in game.state_dict().items()}
     for stage in game.stages():
         for _ in range(2):
