@@ -16,8 +16,8 @@ from ganvas.metrics.extractors import default_extractor
 from ganvas.metrics.frechet import frechet_of_features
 from ganvas.model import Model
 
-MINUTES = 8
-ROUNDS = 600
+MINUTES = 4
+ROUNDS = 300
 WIDTH, HIDDEN = 16, 256
 COUNT = 5_000
 QUERIES = 1_000
@@ -49,7 +49,7 @@ def reference(work: Path) -> Row:
     known, held_out = both_records(work / "latents")
     assert held_out is not None
     asked = held_out.rows(places(len(held_out), QUERIES))
-    row: Row = {"rounds": ROUNDS}
+    row: Row = {"rounds": trained.provenance.rounds}
     for one in errors(trained, known, asked, COUNT):
         row[f"{one.size:,} {one.name}"] = f"{100 * one.error:.1f} %"
     return row
@@ -62,7 +62,7 @@ def statistics(work: Path) -> Row:
     assert held_out is not None
     look = default_extractor(trained.spec.name, channels=1)
     real = extract(look, held_out.x).features
-    row: Row = {"rounds": ROUNDS}
+    row: Row = {"rounds": trained.provenance.rounds}
     for truncation in (1.0, 0.5):
         for which in ("running", "batch", "re-estimated"):
             x = trained.sample(JUDGED, truncation=truncation, statistics=which).x
