@@ -1,0 +1,184 @@
+"""Whether conditions are obeyed: classes, tags, numbers, hidden parts and coarser copies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from common import Row
+from torch import Tensor
+
+import ganvas
+from ganvas.abilities.complete import completed, derived_field, given_of
+from ganvas.data.batch import Batch
+from ganvas.data.feed import MAIN
+from ganvas.data.items import Items
+from ganvas.data.open import open_data
+from ganvas.data.procedural.rooms import OBJECTS
+from ganvas.data.samplers import Streaming
+from ganvas.data.settings import DataSettings
+from ganvas.data.spec import DataSpec
+from ganvas.games.sngan import SNGAN
+from ganvas.metrics.classifiers import DIGITS
+from ganvas.metrics.diversity import within_class_variance_ratio
+from ganvas.metrics.rooms import find_objects
+from ganvas.model import Model
+
+MINUTES = 36
+ROUNDS = {"sngan": 1200, "acgan": 3000, "cgan": 5000}
+SHUFFLED = 600
+"""Rounds of controls: labels that are obeyed at all are by then."""
+SEEDS = (0, 1)
+COUNT = 5_000
+"""Samples of a model, as many as held-out items at most."""
+QUIET = {"threads": 1, "watch_every": 0, "sample_every": 0, "tensorboard": False}
+TOLD = {"fakes": "batch", "generator": "batch"}
+BOTH = [OBJECTS.index("lamp"), OBJECTS.index("window")]
+"""The tags that are half and half, and independent: both are right by chance in a quarter."""
+
+
+class OfAnother:
+    """Each record with the conditions of the next one in its batch."""
+
+    chances = False
+
+    def draw(self, rng: np.random.Generator, n: int) -> Tensor:
+        """Return nothing for each row."""
+        return torch.empty(n, 0)
+
+    def __call__(self, batch: Batch, chances: Tensor | None, spec: DataSpec) -> Batch:
+        """Return the batch with its conditions moved on by one."""
+        return batch.replace(**{k: batch[k].roll(1, 0) for k in spec.conditions if k in batch})
+
+    def __repr__(self) -> str:
+        return "conditions of another"
+
+
+def mixed_up(game: SNGAN) -> dict[str, Streaming]:
+    """Return the main stream of a game, real items with the conditions of others."""
+    return {MAIN: Streaming(views=(OfAnother(),))}
+
+
+def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
+    """Give classes by three systems, parts and copies of digits, tags and numbers of rooms."""
+    for system, rounds in ROUNDS.items():
+        for seed in SEEDS:
+            settings = {"seed": seed, "train.rounds": rounds}
+            yield f"{system} {seed}", partial(digits, work / f"{system}{seed}", system, settings)
+    control = {"train.rounds": SHUFFLED, "shuffled": True}
+    yield "sngan shuffled", partial(digits, work / "shuffled", "sngan", control)
+    yield "masked", partial(copies, work / "masked", "cgan/digits_masked", ROUNDS["cgan"])
+    yield "coarse", partial(copies, work / "coarse", "sngan/digits_coarse", ROUNDS["sngan"])
+    for name, played in (("tags", tags), ("number", number)):
+        yield name, partial(played, work / name, {"train.rounds": ROUNDS["sngan"]})
+        yield f"{name} shuffled", partial(played, work / f"{name}-shuffled", control)
+
+
+def trained(folder: Path, recipe: str, settings: dict[str, Any]) -> Model:
+    """Return the model in a folder; train it if there is none."""
+    told = {name: value for name, value in settings.items() if name != "shuffled"}
+    if not (folder / "model").is_dir():
+        quiet = {f"train.{name}": value for name, value in QUIET.items()}
+        changed = patch.object(SNGAN, "streams", mixed_up)
+        with changed if settings.get("shuffled") else nullcontext():
+            ganvas.train(recipe, folder, quiet=True, **{"evaluate.at_end": False, **quiet, **told})
+    return ganvas.load(folder, device="cpu")
+
+
+def digits(folder: Path, system: str, settings: dict[str, Any]) -> Row:
+    """Train on labelled digits; tell whether samples are of the class asked for, and vary."""
+    model = trained(folder, f"{system}/digits", settings)
+    asked = torch.arange(COUNT) % 10
+    samples = model.sample(COUNT, label=asked.tolist()).x
+    held_out = held()
+    right = shown(samples) == asked
+    return {
+        "rounds": settings["train.rounds"],
+        "agreement": percent(right),
+        "worst class": min(percent(right[asked == k]) for k in range(10)),
+        "variance within classes": round(varied(samples, asked, held_out), 3),
+    }
+
+
+def copies(folder: Path, recipe: str, rounds: int) -> Row:
+    """Train on hidden or coarse digits; tell whether held-out ones come back as they were."""
+    model = trained(folder, recipe, {"train.rounds": rounds})
+    held_out = held()
+    name, label = derived_field(model), torch.from_numpy(held_out["label"])
+    field = given_of(model, name, held_out.x)
+    made, again = (completed(model, name, field, seed=seed) for seed in (0, 1))
+    how, encode = model.spec.derived[name], model.domain.encode
+    told = model.spec.fields[name].encode(field)
+    apart = (how.alike(encode(made), told) - told).abs() / 2  # of pixels in [0, 1]
+    change = np.abs(made / 255 - again / 255)
+    return {
+        "rounds": rounds,
+        "recognised": percent(shown(made) == label),
+        "held-out items recognised": percent(shown(held_out.x) == label),
+        "what is given, recognised": percent(shown(how.shown(field, model.domain)) == label),
+        "from what is given, mean": round(float(apart.mean()), 4),
+        "from what is given, largest mean": round(float(apart.flatten(1).mean(1).max()), 4),
+        "between two samples": round(float(change.mean()), 4),
+    }
+
+
+def tags(folder: Path, settings: dict[str, Any]) -> Row:
+    """Train on rooms with tags; tell how often lamp and window are both as they were asked for."""
+    told = {"game.conditional": ["tags"], **rooms(settings)}
+    model = trained(folder, "sngan/digits", told)
+    asked = open_data(DataSettings(source="rooms")).items("test")["tags"]
+    found = find_objects(model.sample(len(asked), given={"tags": asked}).x).there
+    right = found == (asked > 0)
+    each = {f"{which} right": percent(right[:, i]) for i, which in enumerate(OBJECTS)}
+    return {
+        "rounds": settings["train.rounds"],
+        "both right": percent(right[:, BOTH].all(1)),
+        **each,
+    }
+
+
+def number(folder: Path, settings: dict[str, Any]) -> Row:
+    """Train on rooms with a position; tell how that of the bed goes with it, where there is one."""
+    told = {"game.conditional": ["bed_x"], **rooms(settings)}
+    model = trained(folder, "sngan/digits", told)
+    asked = open_data(DataSettings(source="rooms")).items("test")["bed_x"]
+    found = find_objects(model.sample(len(asked), given={"bed_x": asked}).x)
+    there = found.there[:, OBJECTS.index("bed")]
+    across = found.centres[there, OBJECTS.index("bed"), 0]
+    r = float(np.corrcoef(across, asked[there, 0])[0, 1]) if there.sum() > 1 else 0.0
+    return {"rounds": settings["train.rounds"], "beds": percent(there), "r": round(r, 3)}
+
+
+def rooms(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings of SN-GAN on rooms, whose conditions are those of the batch."""
+    return {"data.source": "rooms", "game.labels": TOLD, **settings}
+
+
+def held() -> Items:
+    """Return the held-out digits."""
+    return open_data(DataSettings(source="digits")).items("test")
+
+
+def shown(images: Any) -> Tensor:
+    """Return the digits that the packaged classifier sees in images, (N,)."""
+    net, _, _ = DIGITS.load()
+    x = torch.from_numpy(np.ascontiguousarray(images[..., 0])).float()[:, None] / 255
+    with torch.no_grad():
+        return torch.cat([net.head(net.hidden(part)).argmax(1) for part in x.split(500)])
+
+
+def varied(samples: Any, asked: Tensor, held_out: Items) -> float:
+    """Return the variance of pixels within classes, over that of held-out digits."""
+    x, y = (torch.from_numpy(images).flatten(1).double() / 255 for images in (samples, held_out.x))
+    return within_class_variance_ratio(x, asked, y, torch.from_numpy(held_out["label"]), 10)
+
+
+def percent(right: Any) -> float:
+    """Return the share of what is right, in per cent."""
+    return round(100 * float(np.asarray(right).mean()), 1)
