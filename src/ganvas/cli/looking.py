@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shlex
 from pathlib import Path
@@ -56,6 +58,16 @@ def data(
     duplicates: Annotated[
         bool, typer.Option("--duplicates", help="Also find images with equal pixels.")
     ] = False,
+    near_duplicates: Annotated[
+        bool,
+        typer.Option(
+            "--near-duplicates", help="Also find images that are nearly equal; takes a minute."
+        ),
+    ] = False,
+    groups: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A .csv of all near duplicates: group, file, kept."),
+    ] = None,
     shards: Annotated[
         str | None,
         typer.Option(
@@ -91,14 +103,45 @@ def data(
         return
     if size is not None:
         raise UsageError(f"--size is that of shards: ganvas data {quoted(path)} --shards OUT")
+    if groups is not None and not near_duplicates:
+        raise UsageError("--groups is the table of --near-duplicates: give both")
     report = check_data(path, duplicates=duplicates)
+    if near_duplicates and not report.sizes:
+        raise UsageError(f"{path} holds no images: near duplicates are looked for among images")
     say(report.text())
+    if near_duplicates:
+        say(_near(path, groups))
     fitting = fitting_recipes(report)
     say("  recipes that fit:" if fitting else "  no recipe fits")
     for line in fitting:
         say(f"    {line}")
     if not report.usable:
         raise typer.Exit(1)
+
+
+def _near(source: str, out: Path | None) -> str:
+    """Find near duplicates, write them where asked, and say what they are."""
+    from ganvas.data.check import SHOWN
+    from ganvas.data.near_duplicates import near_duplicates
+    from ganvas.data.readers.place import printable
+    from ganvas.files import write_whole
+
+    found = near_duplicates(source)
+    rest = sum(len(names) - 1 for names in found)
+    lines = [f"  near duplicates: {len(found):,} groups, {rest:,} images beside the kept ones"]
+    for kept, *others in found[:SHOWN]:
+        lines.append(f"    {printable(kept)} is kept: {', '.join(map(printable, others))}")
+    if len(found) > SHOWN:
+        lines.append(f"    … and {len(found) - SHOWN:,} more groups")
+    if out is not None:
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(("group", "file", "kept"))
+        for group, names in enumerate(found):
+            table.writerows((group, name, int(name == names[0])) for name in names)
+        write_whole(out, text.getvalue().encode())
+        lines.append(f"  all of them: {out}")
+    return "\n".join(lines)
 
 
 def _sharded(source: str, folder: str, size: str) -> str:
