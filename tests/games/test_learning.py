@@ -40,6 +40,14 @@ CODED: dict[str, Any] = {
 }
 FALLING = {"kind": "adam", "lr": {"start": 2e-3, "end": 1e-5}, "beta1": 0.0, "beta2": 0.99}
 STEEP = {"kind": "adam", "lr": {"start": 3e-3, "end": 0}, "beta1": 0.0, "beta2": 0.99}
+BIG: dict[str, Any] = {
+    "generator": {"kind": "biggan", "width": 4, "shared": 16},
+    "discriminator": {"kind": "biggan", "width": 4},
+    "generator_optimiser": STEEP,
+    "discriminator_optimiser": STEEP,
+    "discriminator_steps": 1,
+    "monitor_every": 0,
+}
 SHORT = {"rounds": 0, "every": 0}
 FAST = {"kind": "rmsprop", "lr": 5e-4}
 SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
@@ -136,6 +144,7 @@ SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
         },
         300,
     ),
+    "biggan": ("digits8", POINTS | BIG, 200),
     "cgan": ("ring8", POINTS | {"discriminator": MLP | {"labels": "concat"}}, 600),
     "acgan": ("ring8", POINTS | {"discriminator": MLP | {"labels": "auxiliary"}}, 600),
 }
@@ -226,11 +235,13 @@ THRESHOLDS = {
     "cgan": 0.3,
     "acgan": 0.3,
     "progressive": 6.0,
+    "biggan": 4.2,
 }
 
 
-ELSEWHERE = {"svgae"}
-"""Systems without samples, whose learning tests stand beside their others."""
+ELSEWHERE = {"svgae", "biggan-deep"}
+"""Systems without samples, whose learning tests stand beside their others; BigGAN-deep plays
+BigGAN's game by the same rules."""
 
 
 UNPROVEN = {"memorygan", "progressive"}

@@ -13,7 +13,7 @@ from ganvas.data.samplers import Streaming
 from ganvas.data.spec import DataSpec
 from ganvas.data.views import OneTag
 from ganvas.errors import UsageError
-from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig, Labels
+from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig, Extent, Labels
 from ganvas.games.parts.objectives import AnyObjective
 from ganvas.games.parts.objectives.hinge import Hinge
 from ganvas.games.parts.priors import AnyPrior
@@ -34,7 +34,7 @@ HUB = 2.0
 """Released models take samples of the normal law on [−2, 2], times their "truncation"."""
 
 EXPLODED = 100.0
-"""A singular value of G's weights that no healthy run has reached (docs/systems/biggan.md)."""
+"""Above it the largest singular value of G's weights, all of which start at 1, has exploded."""
 
 
 class BigGANConfig(AdversarialConfig):
@@ -168,6 +168,7 @@ class BigGAN(Adversarial[BigGANConfig]):
         n: int,
         noise: Noise,
         truncation: float = 1.0,
+        extent: Extent = 1,
         threshold: float | None = None,
         scaling: float | None = None,
         *,
@@ -186,4 +187,4 @@ class BigGAN(Adversarial[BigGANConfig]):
             return self.latent.within(n, noise, threshold)
         if scaling is not None:
             return scaling * self.latent.within(n, noise, HUB)
-        return super().prior(n, noise, truncation, progress=progress)
+        return super().prior(n, noise, truncation, extent, progress=progress)
