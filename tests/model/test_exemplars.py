@@ -10,13 +10,16 @@ import pytest
 import torch
 
 from ganvas.errors import GanvasError, UsageError
+from ganvas.games.gan import GAN
+from ganvas.games.parts.priors.uniform import Uniform
 from ganvas.latent.directions import Direction, between
 from ganvas.latent.walks import walk
-from ganvas.model import Model
+from ganvas.model import Model, Provenance
 from ganvas.model.directions import load_direction, read_direction, save_direction
 from ganvas.model.exemplars import arithmetic, by_legs, edited, latents_at, wander, way_of
 from ganvas.model.sealed import read_sealed, write_sealed
-from tests.model.conftest import saved
+from ganvas.play import build
+from tests.model.conftest import MLPS, POINTS, saved
 from tests.model.test_model import same
 
 A, B, C = [(3, 0), (5, 2)], [(1, 0), (4, 0), (0, 17)], [(7, 0)]
@@ -65,6 +68,8 @@ def test_a_circle_closes_after_four_quarters(model: Model) -> None:
 
 def test_the_way_follows_the_prior(tmp_path: Path) -> None:
     assert way_of(saved(tmp_path, "points")) == "slerp"
+    uniform = build(GAN, MLPS.model_copy(update={"latent": Uniform(dim=5)}), POINTS, 0)
+    assert way_of(Model(uniform, Provenance(), "cpu")) == "lerp"
 
 
 def test_walks_without_a_way_are_refused(model: Model) -> None:

@@ -43,7 +43,7 @@ def test_the_projection_of_several_is_a_transposed_convolution_of_stride_1():
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(("size", "more"), [(16, 4), (28, 4)])
+@pytest.mark.parametrize(("size", "more"), [(16, 4), (28, 4), (27, 4)])
 def test_each_further_latent_adds_two_to_the_number_of_levels(size, more):
     net = generator(size)
     assert net(torch.randn(1, LATENT, 2, 4)).shape == (1, 3, size + more, size + 3 * more)
