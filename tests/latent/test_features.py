@@ -4,25 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
 
 from ganvas.data.domains.images import Images
 from ganvas.latent.features import joined, pooled
-from ganvas.networks import DCGANDiscriminator
+from ganvas.networks import PRESETS
 from ganvas.nn import layers_of
-
-IMAGENET = [(3, 128, 1), (128, 128, 2), (128, 256, 1), (256, 256, 2), (256, 512, 1), (512, 512, 2)]
-"""Inputs, outputs and strides of the 32×32 ImageNet discriminator's 3×3 convolutions."""
-
-
-def imagenet(narrower: int = 1) -> nn.Sequential:
-    blocks = [
-        nn.Sequential(
-            nn.Conv2d(max(a // narrower, 3), b // narrower, 3, stride, 1), nn.LeakyReLU(0.2)
-        )
-        for a, b, stride in IMAGENET
-    ]
-    return nn.Sequential(*blocks)
 
 
 @pytest.mark.parametrize("side", [32, 16, 8, 4])
@@ -41,15 +27,15 @@ def test_pooling_equals_explicit_windows(side: int) -> None:
 
 def test_features_of_the_published_networks_are_so_many() -> None:
     """28,672 of the 32×32 ImageNet network, windows 8, 4, 4, 2, 2, 1; 7,168 of SVHN's."""
-    x = torch.randn(1, 3, 32, 32)
-    net = imagenet(narrower=16)
-    maps = layers_of(net, lambda: net(x))
-    assert [32 // (m.shape[2] * 1) for m in maps.values()] == [1, 2, 2, 4, 4, 8]
-    assert 16 * joined(maps.values()).shape[1] == 28_672
-    svhn = DCGANDiscriminator(kernel=5, stages=3).build(Images(channels=3, height=32, width=32))
-    found = layers_of(svhn, lambda: svhn(x))
-    assert joined(found.values()).shape == (1, 7_168)
-    assert (joined(found.values()) < 0).any()  # behind the leaky rectifier, not before
+    x, images = torch.randn(1, 3, 32, 32), Images(channels=3, height=32, width=32)
+    sides = {"newmu32": (28_672, [32, 16, 16, 8, 8, 4]), "newmuSVHN": (7_168, [16, 8, 4])}
+    for name, (width, wanted) in sides.items():
+        network = PRESETS[name][1].build(images).eval()
+        with torch.no_grad():
+            found = layers_of(network, lambda: network(x))  # noqa: B023 - called at once
+        assert [maps.shape[2] for maps in found.values()] == wanted
+        assert joined(found.values()).shape == (1, width)
+        assert (joined(found.values()) < 0).any()  # behind the leaky rectifier, not before
 
 
 def test_small_maps_and_vectors_stay_as_they_are() -> None:
