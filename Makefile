@@ -13,7 +13,7 @@ INSTALL = $(BIN)/pip install --disable-pip-version-check -q -c $(PIN) \
 .PHONY: help venv demo test test-slow lint data docs gpu-bundle clean
 help:
 	@echo "make demo        train a conditional SN-GAN on packaged digits, then say where to look"
-	@echo "make test        checks of style, architecture and behaviour (six to ten minutes on two cores)"
+	@echo "make test        checks of style, architecture and behaviour (six to eight minutes on two cores)"
 	@echo "make test-slow   types, and the tests that train for minutes"
 	@echo "make venv        create .venv with everything that development needs"
 	@echo "make lint        ruff, pyright, import-linter"

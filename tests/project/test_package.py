@@ -27,13 +27,8 @@ MODULES_OF = {  # where the name on the index is not the one name to import
     "typing-extensions": {"typing_extensions"},
 }
 
-EXTRAS = (
-    "track",
-    "export",
-    "features",
-    "hub",
-    "tables",
-)  # those that the package itself may import
+EXTRAS = ("track", "export", "features", "hub", "tables", "video")
+"""Those that the package itself may import."""
 HEAVY = {"torch", "scipy", "sklearn", "lightning_fabric", "torchmetrics", "huggingface_hub"}
 HELP = """
 import sys
