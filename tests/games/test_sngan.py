@@ -155,5 +155,7 @@ def test_defaults_are_the_networks_of_cifar(classes, generator, discriminator):
 
 
 @pytest.mark.parametrize("name", [name for name in names() if name.startswith("sngan/")])
-def test_labels_are_projected_in_every_recipe(name):
-    assert load_recipe(name).game_config.discriminator.labels == "projection"
+def test_labels_are_projected_in_every_recipe_and_copies_stand_beside_images(name):
+    recipe = load_recipe(name)
+    wanted = "concat" if recipe.data.derive else "projection"
+    assert recipe.game_config.discriminator.labels == wanted
