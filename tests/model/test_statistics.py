@@ -163,7 +163,7 @@ def test_ways_between_seeds_have_no_batch(model: Model) -> None:
 
 
 def test_an_unknown_kind_of_statistics(model: Model) -> None:
-    with pytest.raises(UsageError, match=r"statistics=standing: expected 'running', 'batch' or"):
+    with pytest.raises(UsageError, match=r"statistics=standing: expected 'running', 'batch', "):
         model.sample(1, statistics="standing")
 
 
