@@ -37,12 +37,14 @@ FAST = 30
 """By how much rates are too high."""
 SHORT: dict[str, Any] = {"sample_every": 0, "watch_every": 0, "tensorboard": False}
 
+LATER: dict[str, Any] = {"at_end": False}
+
 
 def trained(work: Path) -> Path:
     """Return a run of the recipe, trained once."""
     run = work / "biggan-digits"
     if not (run / "report.html").exists():
-        api.train("biggan/digits", run, quiet=True, overwrite=True, train=SHORT)
+        api.train("biggan/digits", run, quiet=True, overwrite=True, train=SHORT, evaluate=LATER)
     return run
 
 
@@ -88,7 +90,15 @@ def rates(work: Path) -> Row:
     }
     settings = SHORT | {"stop_at": 150, "log_every": 5, "checkpoint_every": 25}
     game = wild | {"monitor_every": 5}
-    ending = api.train("biggan/digits", run, quiet=True, overwrite=True, game=game, train=settings)
+    ending = api.train(
+        "biggan/digits",
+        run,
+        quiet=True,
+        overwrite=True,
+        game=game,
+        train=settings,
+        evaluate=LATER,
+    )
     rows = [json.loads(line) for line in (run / METRICS).read_text("utf-8").splitlines()]
     (sign,) = BigGAN.signs
     called = [row["round"] for row in rows if row.get(sign.number, 0.0) > sign.above]
