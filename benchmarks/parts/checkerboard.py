@@ -238,7 +238,7 @@ def jitter(amount: int) -> Row:
 def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     """Give each run's name and what plays it."""
     for kernel in (3, 5):
-        for name, upsample in {**LAYERS, "all": "deconv", "ICNR last": "subpixel_icnr"}.items():
+        for name, upsample in {**LAYERS, "all": "deconv", "ICNR": "subpixel_icnr"}.items():
             yield f"untrained, kernel {kernel}, {name}", partial(untrained, kernel, upsample)
     for first_layer in ("stride", "pool"):
         yield f"gradients, {first_layer}", partial(gradients, first_layer)
