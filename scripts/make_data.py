@@ -220,7 +220,7 @@ def check_clipart(folder: Path) -> str:
         return told
     names = ", ".join(one.name for one in report.broken[:NAMED])
     rest = len(report.broken) - NAMED
-    more = f" and {rest} more (ganvas data {folder.name})" if rest > 0 else ""
+    more = f" and {rest} more (ganvas data DIR/clipart names all)" if rest > 0 else ""
     return f"{told}; broken and left out: {names}{more}"
 
 
