@@ -11,11 +11,12 @@ import pytest
 from rich.console import Console
 
 from ganvas.play import Stage
+from ganvas.training.beside import Hooks
 from ganvas.training.console import Progress, memory
 from ganvas.training.folder import RunFolder
 from ganvas.training.hooks import make_hooks
 from ganvas.training.launch import launch
-from ganvas.training.loop import Hooks, Loop
+from ganvas.training.loop import Loop
 from ganvas.training.settings import TrainSettings
 from tests.contract.cases import CASES
 from tests.training.players import log

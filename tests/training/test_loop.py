@@ -13,12 +13,14 @@ import pytest
 import torch
 
 from ganvas.data.feed import Feed
+from ganvas.diagnosis.finding import Finding
 from ganvas.errors import GanvasError
 from ganvas.play import Stage, Turns
+from ganvas.training.beside import Hooks
 from ganvas.training.checkpoint import load_state, pack, save_state, unpack
 from ganvas.training.folder import RunFolder
 from ganvas.training.launch import launch
-from ganvas.training.loop import Finding, Hooks, Loop
+from ganvas.training.loop import Loop
 from ganvas.training.settings import Average, Guard, TrainSettings
 from tests.contract.cases import CASES
 from tests.contract.games.unrolled import Unrolled

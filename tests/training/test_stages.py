@@ -14,10 +14,11 @@ from ganvas.errors import GanvasError, UsageError
 from ganvas.play import Ranks, Stage, build
 from ganvas.report.page import render
 from ganvas.report.run import read_run
+from ganvas.training.beside import Hooks
 from ganvas.training.console import Progress
 from ganvas.training.folder import RunFolder
 from ganvas.training.launch import launch
-from ganvas.training.loop import Hooks, Loop
+from ganvas.training.loop import Loop
 from ganvas.training.settings import Average, TrainSettings
 from tests.contract.toys.cases import digits
 from tests.contract.toys.growing import SIZES, Growing

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ganvas.data import pixels
-from ganvas.data.catalogue import read
 from ganvas.data.check import find_images
-from ganvas.data.domains.images import Images
+from ganvas.data.domain import PLANE, Domain
 from ganvas.data.open import open_data
 from ganvas.data.readers.decode import READ_ERRORS, heads
 from ganvas.data.readers.decode import read as read_file
@@ -235,10 +234,9 @@ def images_in(path: Path, most: int) -> tuple[Array8, str]:
     """
     survey = find_images(str(path))
     if survey is None:
-        collection = read(DataSettings(source=str(path)))
-        if collection.kind != "images":
-            raise UsageError(f"{path} holds {collection.kind}: a checkerboard is one of images")
-        return collection.splits["train"].x[:most], ""
+        source = open_data(DataSettings(source=str(path)))
+        _require_images(source.spec.domain, f"{path} holds")
+        return source.items("train").x[:most], ""
     known, _ = heads(survey.place, survey.files)
     sizes = Counter(head.size for head in known if head is not None)
     if not sizes:
@@ -269,7 +267,7 @@ def _of_model(
     folder = path if (path / CONFIG).is_file() else None
     recipe = load_recipe(folder / CONFIG, data=data, game=game) if folder else None
     model = load(path, game=recipe.game_type if recipe else game)
-    _require_images(model.game, str(path))
+    _require_images(model.game.spec.domain, f"{path} makes")
     found = Checkerboard(str(path))
     made = model.sample(samples).x
     found.add("samples", _units(made), made[:16])
@@ -316,9 +314,9 @@ def _of_recipe(recipe: Recipe, samples: int) -> Checkerboard:
     return found
 
 
-def _require_images(game: Game, name: str) -> None:
-    if not isinstance(game.spec.domain, Images):
-        raise UsageError(f"{name} makes {game.spec.domain.plural}: a checkerboard is one of images")
+def _require_images(domain: Domain, who: str) -> None:
+    if domain.grid != PLANE:
+        raise UsageError(f"{who} {domain.plural}: a checkerboard is one of images")
 
 
 def _changeable(game: Game) -> list[str]:
@@ -339,7 +337,7 @@ def _add_untrained(found: Checkerboard, recipe: Recipe, source: Source) -> Game:
     game: Game | None = None
     for seed in range(SEEDS):
         game = build(recipe.game_type, recipe.game_config, source.spec, seed)
-        _require_images(game, recipe.name)
+        _require_images(game.spec.domain, f"{recipe.name} makes")
         parts.append(untrained_samples(game, EACH, seed))
     assert game is not None
     images = torch.cat(parts)

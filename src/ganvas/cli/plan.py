@@ -19,7 +19,6 @@ from ganvas.duration import duration
 from ganvas.play import Game, Player, Stage, build
 from ganvas.recipes import Recipe
 from ganvas.training.footprint import UNDER, Footprint, resident
-from ganvas.training.loop import length_of
 from ganvas.training.pace import pace
 
 PATIENCE = 3.0
@@ -75,7 +74,7 @@ def _data(source: Source) -> str:
 
 def _length(stage: Stage, taken: Footprint, recipe: Recipe) -> float:
     """Return how many rounds a stage is long."""
-    rounds, kimg = length_of(stage, recipe.train)
+    rounds, kimg = stage.length(recipe.train.rounds, recipe.train.kimg)
     if rounds is not None:
         return rounds
     assert kimg is not None

@@ -23,7 +23,7 @@ from ganvas.metrics.kind import Probe
 from ganvas.metrics.of import measures_of
 from ganvas.networks.conditions import Given, at
 from ganvas.nn import drawing
-from ganvas.play import Game, Noise, global_seed, has
+from ganvas.play import Game, Noise, global_seed, has, seeded
 from ganvas.play.abilities import CanSample, CanScore
 from ganvas.play.shipped import Shipped
 from ganvas.slices import slices
@@ -81,8 +81,7 @@ class Watch:
     def look(self, game: Game) -> Numbers:
         """Return ``coverage/…``, ``discriminator/…`` if there is one, and what the game gauges."""
         device = next((p.device for p in game.parameters()), torch.device("cpu"))
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(global_seed(WATCH_SEED + self._seed))
+        with seeded(global_seed(WATCH_SEED + self._seed), device):
             noise = Noise(WATCH_SEED + self._seed, device)
             with drawing(game, noise.branch("layers")):
                 return self._look(game, noise)

@@ -4,7 +4,7 @@ from ganvas.play.abilities import has
 from ganvas.play.frozen import digests, expect
 from ganvas.play.game import Game, Sampling, Stage, build, networks_of
 from ganvas.play.lookahead import Lookahead
-from ganvas.play.noise import Noise, global_seed
+from ganvas.play.noise import Noise, global_seed, seeded
 from ganvas.play.optim import SGD, Adam, OptimiserConfig, RMSProp, RowAdam
 from ganvas.play.player import Player
 from ganvas.play.ranks import Ranks
@@ -33,4 +33,5 @@ __all__ = [
     "global_seed",
     "has",
     "networks_of",
+    "seeded",
 ]

@@ -77,6 +77,11 @@ class Stage:
         if self.rounds is not None and self.kimg is not None:
             raise GanvasError(f"stage {self.name} has both rounds and kimg: give one of them")
 
+    def length(self, rounds: int | None, kimg: float | None) -> tuple[int | None, float | None]:
+        """Return how long it is, in rounds or in kimg: its own length, or that of the recipe."""
+        own = self.rounds is not None or self.kimg is not None
+        return (self.rounds, self.kimg) if own else (rounds, kimg)
+
     def begin(self, game: Game, data: Feed, turn: Turns) -> None:
         """Begin it: streams as it wants them, optimisers anew, its rounds counted from 0."""
         self.serve(game, data)

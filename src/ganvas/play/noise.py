@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -24,6 +25,14 @@ def global_seed(seed: int, rank: int = 0) -> int:
     process of the run.
     """
     return 1 << 63 | (seed + APART * (rank + 1)) % (1 << 32)
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Generator[None]:
+    """Give torch's own generators a seed, for a block; the caller's stay as they were."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 class Noise:

@@ -24,10 +24,10 @@ from ganvas.networks.conditions import Given, at
 from ganvas.play import Game, Noise, has
 from ganvas.play.abilities import CanSample, CanSampleParts
 from ganvas.play.shipped import Shipped
+from ganvas.training.beside import Hooks, Save
 from ganvas.training.board import Board
 from ganvas.training.console import Progress
 from ganvas.training.folder import CONFIG, RunFolder
-from ganvas.training.loop import Hooks, Save
 from ganvas.training.settings import TrainSettings
 
 PICTURE_SEED = 424_243

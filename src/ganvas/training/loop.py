@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -20,10 +20,11 @@ from ganvas.data.source import Source
 from ganvas.diagnosis.finding import Finding
 from ganvas.errors import GanvasError, quoted
 from ganvas.nn import arrange, drawing, everyones, from_first_, traffic
-from ganvas.play import Game, Noise, Stage, Turns, digests, expect, global_seed, networks_of
+from ganvas.play import Game, Noise, Turns, digests, expect, global_seed, networks_of, seeded
 from ganvas.training.agreement import Poll
 from ganvas.training.arithmetic import arithmetic_of
 from ganvas.training.average import MovingAverage
+from ganvas.training.beside import Hooks
 from ganvas.training.best import Champion
 from ganvas.training.checkpoint import all_finite
 from ganvas.training.compiling import stopwatch
@@ -38,30 +39,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["finished", "stopped", "interrupted", "collapsed", "converged"]
 
-Show = Callable[[dict[str, Any]], None]
-Write = Callable[[Game, Path], None]
-Save = Callable[[Game, Path, int, float], None]
 Accept = Callable[[dict[str, Any]], None]
-
-
-@dataclass
-class Hooks:
-    """What a run shows and watches besides its log; each is called on the first process only.
-
-    Attributes:
-        show: gets every log row and event as a dict.
-        watch: looks at the game, with averaged weights in place, and returns a `Finding`.
-        picture: writes a picture of the game's samples to a path.
-        save_model: writes the inference networks, with averaged weights in place, into a folder,
-            and notes the rounds played and the kimg seen.
-        measure: returns the number by which ``train.best`` chooses, with averaged weights in place.
-    """
-
-    show: list[Show] = field(default_factory=list["Show"])
-    watch: Callable[[Game], Finding] | None = None
-    picture: Write | None = None
-    save_model: Save | None = None
-    measure: Callable[[Game], float] | None = None
 
 
 class Loop:
@@ -134,7 +112,7 @@ class Loop:
         """Play until the horizon, ``stop_at`` or a signal; the run folder is then up to date."""
         self.game.train()
         self.turns.hold()
-        with self._seeded(), caught(self._noted):
+        with seeded(self._global_seed, self.fabric.device), caught(self._noted):
             self._load_pending()
             started = time.monotonic() - self.elapsed
             self._set_mark()
@@ -163,7 +141,7 @@ class Loop:
     @property
     def progress(self) -> float:
         """Share of the current stage's horizon already played."""
-        rounds, kimg = length_of(self.stages[self.stage], self.settings)
+        rounds, kimg = self.stages[self.stage].length(self.settings.rounds, self.settings.kimg)
         if rounds is not None:
             return self.turns.round / rounds
         assert kimg is not None
@@ -510,7 +488,7 @@ class Loop:
             f"tried). See {self.folder.path / 'crash.json'}; try a lower learning rate"
         )
 
-    # ---- signals and global randomness ----------------------------------------------------------
+    # ---- signals --------------------------------------------------------------------------------
 
     def _noted(self, number: int) -> None:
         self.signal = number
@@ -518,17 +496,3 @@ class Loop:
     def _agree(self, mine: object) -> bool:
         """Whether ``mine`` is true on any process."""
         return any(everyones(bool(mine)))
-
-    @contextmanager
-    def _seeded(self) -> Generator[None]:
-        """Give torch's own generator a seed of this process; the caller's stays as it was."""
-        devices = [self.fabric.device] if self.fabric.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(self._global_seed)
-            yield
-
-
-def length_of(stage: Stage, settings: TrainSettings) -> tuple[int | None, float | None]:
-    """Return how long a stage is, in rounds or in kimg: its own length, or the recipe's."""
-    own = stage.rounds is not None or stage.kimg is not None
-    return (stage.rounds, stage.kimg) if own else (settings.rounds, settings.kimg)
