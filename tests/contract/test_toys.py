@@ -150,9 +150,9 @@ def test_two_processes_are_one(pair: testing.Pair) -> None:
 def test_settings_of_a_kind_of_ones_own_stand_under_data() -> None:
     assert source_of("waves").spec.shape == (12,)
     kind = settings_type()
-    assert kind.model_validate({"source": "waves"}).of(waves.WaveOptions).length == 16
-    with pytest.raises(UsageError, match=r"data\.length is for waves, but ring8 holds points"):
-        open_data(kind.model_validate({"source": "ring8", "length": 5}))
+    assert kind.model_validate({"source": "waves"}).of(waves.WaveOptions).ticks == 16
+    with pytest.raises(UsageError, match=r"data\.ticks is for waves, but ring8 holds points"):
+        open_data(kind.model_validate({"source": "ring8", "ticks": 5}))
 
 
 def test_fine_tuning_begins_at_the_embedding_of_a_new_person(tmp_path: Path) -> None:

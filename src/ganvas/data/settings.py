@@ -70,8 +70,8 @@ class CommonSettings(Settings):
             UsageError: there are some.
         """
         for key, options in foreign_options(kind).items():
-            default = options.model_fields[key].default
-            if getattr(self, key, default) != default:
+            field = type(self).model_fields.get(key)  # two kinds may have one of a name
+            if field is not None and getattr(self, key) != field.default:
                 raise UsageError(
                     f"data.{key} is for {options.owner}, but {self.source} holds "
                     f"{find_domain(kind).plural}: leave it out."

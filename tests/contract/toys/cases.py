@@ -33,7 +33,7 @@ class Toy:
 TOYS = {
     "waves": Toy(
         waves.WaveGAN,
-        {"source": "waves", "length": 12},
+        {"source": "waves", "ticks": 12},
         given=("speed=2.5",),
         beside=("samples-labels.csv",),
         shown=("round 6",),

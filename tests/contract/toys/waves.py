@@ -34,7 +34,7 @@ class WaveOptions(DataOptions):
     """How long waves are."""
 
     owner: ClassVar[str] = "waves"
-    length: int = 16
+    ticks: int = 16
 
 
 class Waves(Domain):
@@ -79,7 +79,7 @@ class WaveReader(Reader):
     def open(cls, settings: DataSettings) -> Source:
         rng = np.random.default_rng(0)
         speed = rng.uniform(1, 3, (64, 1))
-        time = np.linspace(0, 6, settings.of(WaveOptions).length)
+        time = np.linspace(0, 6, settings.of(WaveOptions).ticks)
         x = np.sin(speed * time + rng.uniform(0, 6, (64, 1))).astype(np.float32)
         items = Items({"x": x, "speed": speed})
         domains = {"speed": Vector.of(speed, settings)}
