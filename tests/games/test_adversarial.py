@@ -167,7 +167,10 @@ class Mismatch(Discriminator):
 @pytest.mark.parametrize("accumulate", [1, 4])
 def test_fakes_are_judged_with_the_labels_they_were_made_from(rule, accumulate):
     game, feed, table = play("gan", batch=32, accumulate=accumulate, **CONDITIONAL)
-    game.generator, game.judge.network = Echo(16, 8, (2,)), Mismatch(8, "concat")
+    game.generator, game.judge.network = (
+        Echo(16, game.conditions, (2,)),
+        Mismatch(game.conditions, "concat"),
+    )
     for (z,) in table.parts(game.drawn(feed.next(), table.noise, rule)):
         assert game.judge.verdict(game.generate(z)).logits.eq(0).all()
 

@@ -17,6 +17,7 @@ from ganvas.games.parts.penalties import Penalty
 from ganvas.games.parts.penalties.zero_centred import R1, R2
 from ganvas.kinds import kinds
 from ganvas.networks.base import Discriminator, Head
+from ganvas.networks.conditions import NONE
 from ganvas.nn import twice
 from ganvas.play import Adam, Noise, Player, Turns
 
@@ -28,7 +29,7 @@ class Mixed(Discriminator):
     """Grouped, strided and transposed convolutions, rectified, in double precision."""
 
     def __init__(self) -> None:
-        super().__init__(0, "none")
+        super().__init__(NONE, "none")
         torch.manual_seed(0)
         self.body = nn.Sequential(
             *(nn.Conv2d(2, 4, 3, padding=1), nn.LeakyReLU(0.2)),

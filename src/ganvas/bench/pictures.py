@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ganvas.recipes import Recipe
 
 if TYPE_CHECKING:
+    from ganvas.data.settings import CommonSettings
     from ganvas.metrics.extractor import Extractor
 
 Tree = dict[str, Any]
@@ -66,25 +67,25 @@ def inception(folder: Path, recipe: Recipe, samples: int) -> tuple[float, float]
     """
     from ganvas.model import load
 
-    extractor, real = _truth(recipe.data.model_dump_json(), samples)
+    extractor, real = _truth(type(recipe.data), recipe.data.model_dump_json(), samples)
     drawn = load(folder).sample(samples, seed=SEED + recipe.seed).x
     return _score(extractor, drawn), real
 
 
 @lru_cache(maxsize=4)
-def _truth(told: str, samples: int) -> tuple[Extractor, float]:
+def _truth(kind: type[CommonSettings], told: str, samples: int) -> tuple[Extractor, float]:
     """Return what looks at pictures of a data set, and the score of so many of its items.
 
     Args:
-        told: the settings of the data, as JSON.
+        kind: the class of the settings of the data, which kinds of one's own extend.
+        told: these, as JSON.
         samples: how many.
     """
     from ganvas.data.choice import at_most
     from ganvas.data.open import open_data
-    from ganvas.data.settings import DataSettings
     from ganvas.metrics.extractors import default_extractor
 
-    source = open_data(DataSettings.model_validate_json(told))
+    source = open_data(kind.model_validate_json(told))
     extractor = default_extractor(source.spec.name, channels=source.spec.shape[0])
     return extractor, _score(extractor, at_most(source.items("train").x, samples))
 

@@ -15,6 +15,9 @@ from ganvas.recipes.text import show
 
 Place = tuple[str | int, ...]
 
+SHOWN = 8
+"""Sentences of one error: a file that is wrong altogether need not be told whole."""
+
 
 class Complaints:
     """Turns validation errors of merged settings into sentences.
@@ -44,7 +47,9 @@ class Complaints:
             for place, detail in found.items()
             if not any(other != place and other[: len(place)] == place for other in found)
         }
-        lines = [self._sentence(place, detail) for place, detail in deepest.items()]
+        lines = [self._sentence(place, detail) for place, detail in [*deepest.items()][:SHOWN]]
+        if len(deepest) > SHOWN:
+            lines.append(f"{len(deepest) - SHOWN} more settings are wrong")
         return UsageError("\n".join(lines))
 
     def _place(self, detail: ErrorDetails) -> Place:

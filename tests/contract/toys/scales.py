@@ -23,6 +23,7 @@ from ganvas.games.parts.objectives.least_squares import LeastSquares
 from ganvas.games.parts.terms import FeatureMatching
 from ganvas.networks import Conditions
 from ganvas.networks.base import Discriminator
+from ganvas.networks.conditions import NONE
 from ganvas.play import Adam, Game, Noise, Player, Turns
 
 
@@ -82,7 +83,7 @@ class TwoScales(Discriminator):
     """Logits of every pixel at two scales, and what came before them."""
 
     def __init__(self, maps: int) -> None:
-        super().__init__(0, "none")
+        super().__init__(NONE, "none")
         self.hidden = nn.ModuleList(nn.Conv2d(1 + maps, 4, 3, padding=1) for _ in range(2))
         self.last = nn.ModuleList(nn.Conv2d(4, 1, 1) for _ in range(2))
         self.passes = 0
