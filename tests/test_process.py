@@ -25,6 +25,7 @@ print(faults())
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's allocator")
+@pytest.mark.slow
 def test_memory_that_a_round_has_freed_is_not_fetched_anew() -> None:
     def faults(how: str, **environment: str) -> int:
         words = [sys.executable, "-c", HELD, how]

@@ -91,6 +91,7 @@ def test_a_downloaded_run_runs_no_code(
     assert not Path("again").exists()
 
 
+@pytest.mark.slow
 def test_a_game_of_ones_own_goes_all_the_way(ganvas: Ganvas, evil: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("base: gan/ring8\ngame: {system: 'dl.evil:Mine'}\n")

@@ -228,6 +228,7 @@ for path in sys.argv[1:]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory as Linux has them")
+@pytest.mark.slow
 def test_memory_stays_bounded(tmp_path: Path) -> None:
     """A process that may take 64 MiB looks at 94 MiB of data, and draws batches of them."""
     files = [tmp_path / name for name in ("plain.npy", "packed.npz", "images.npy")]

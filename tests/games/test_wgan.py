@@ -101,6 +101,7 @@ def test_linear_critic_measures_the_distance_of_two_gaussians():
     assert -loss.item() == pytest.approx(5, abs=0.03)
 
 
+@pytest.mark.slow
 def test_critic_reaches_the_largest_slope_that_clipping_allows():
     # Data at +1, fakes held at −1, f(x) = wx + b: the best clipped critic has w = c.
     game, _, table = play("wgan", source="ring8", constraint={"kind": "clip", "bound": 0.05})

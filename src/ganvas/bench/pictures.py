@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ganvas.recipes import Recipe
 
 if TYPE_CHECKING:
-    from ganvas.data.settings import CommonSettings
+    from ganvas.data.settings import DataSettings
     from ganvas.metrics.extractor import Extractor
 
 Tree = dict[str, Any]
@@ -73,7 +73,7 @@ def inception(folder: Path, recipe: Recipe, samples: int) -> tuple[float, float]
 
 
 @lru_cache(maxsize=4)
-def _truth(kind: type[CommonSettings], told: str, samples: int) -> tuple[Extractor, float]:
+def _truth(kind: type[DataSettings], told: str, samples: int) -> tuple[Extractor, float]:
     """Return what looks at pictures of a data set, and the score of so many of its items.
 
     Args:
