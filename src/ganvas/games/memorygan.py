@@ -16,7 +16,7 @@ from ganvas.data.feed import Feed
 from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
 from ganvas.errors import GanvasError, UsageError
-from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig, Labels
+from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig, Extent, Labels
 from ganvas.games.parts.advice import ADVICE, MEASURED, nothing
 from ganvas.games.parts.judge import Verdict, Verdicts
 from ganvas.games.parts.objectives.classification import Minimax, NonSaturating, ReverseKL
@@ -241,6 +241,7 @@ class MemoryGAN(Adversarial[MemoryGANConfig]):
         n: int,
         noise: Noise,
         truncation: float = 1.0,
+        extent: Extent = 1,
         slot: int | None = None,
         *,
         progress: float = 1.0,
@@ -251,9 +252,7 @@ class MemoryGAN(Adversarial[MemoryGANConfig]):
             UsageError: there is no such ``slot``, or it holds no real samples.
             GanvasError: this generator is given no slots.
         """
-        z = self.latent.draw(n, noise, progress)
-        if truncation != 1:
-            z = self.latent.centre + truncation * (z - self.latent.centre)
+        z = super().prior(n, noise, truncation, extent, progress=progress)
         if slot is not None:
             return self.with_keys(self.fixed(slot, n), z)
         return self.with_keys(self.slots(n, noise), z) if self.keyed else z
