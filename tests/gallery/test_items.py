@@ -334,9 +334,9 @@ def test_clipping_and_penalty_through_layers_in_a_few_rounds():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [item.name for item in SLOW])
 def test_a_slow_item(name: str, tmp_path: Path):
-    began = time.monotonic()
+    began = time.process_time()
     v = check(tmp_path, name).value
-    assert time.monotonic() - began < 180  # a minute on a core of one's own
+    assert time.process_time() - began < 180  # seconds of the processor: others may be busy, too
     match name:
         case "g2":
             assert v("W₁ of samples and data at the end") < 0.2
