@@ -20,6 +20,8 @@ from ganvas.networks import (
     R3Generator,
     ResNetGenerator,
 )
+from ganvas.networks.biggan import BigGANGenerator
+from ganvas.networks.biggan_deep import BigGANDeepGenerator
 from ganvas.networks.convolutional import Down
 from ganvas.networks.dcgan_labelled import LabelledGenerator
 from ganvas.networks.progressive import ProgressiveGenerator
@@ -39,6 +41,8 @@ FAMILIES = {
     "memory_dcgan": MemoryDCGANGenerator(width=4),
     "memory_resnet": MemoryResNetGenerator(width=4),
     "progressive": ProgressiveGenerator(maps=64, max_maps=8),
+    "biggan": BigGANGenerator(width=4),
+    "biggan_deep": BigGANDeepGenerator(width=4),
 }
 
 

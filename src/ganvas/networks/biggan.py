@@ -32,6 +32,7 @@ from ganvas.networks.base import (
 from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.networks.convolutional import Size, image_shape
 from ganvas.networks.progressive import halvings_of
+from ganvas.networks.upsampling import Growing, Upsampling, resize_convolution
 from ganvas.nn import (
     BatchNorm,
     ConditionalBatchNorm,
@@ -149,7 +150,7 @@ class Sized(Settings):
                     sn(layer, eps=EPS)
 
 
-class Conditioned(Sized):
+class Conditioned(Sized, Upsampling):
     """What generators of both families have in common.
 
     Attributes:
@@ -266,18 +267,24 @@ NormOf = Callable[[int], GivenNorm]
 
 
 class UpBlock(nn.Module):
-    """Norm, ReLU, doubling, conv3×3, norm, ReLU, conv3×3, beside doubling and conv1×1."""
+    """Norm, ReLU, doubling, conv3×3, norm, ReLU, conv3×3, beside doubling and conv1×1.
 
-    def __init__(self, inputs: int, outputs: int, norm: NormOf) -> None:
+    Args:
+        inputs, outputs: channels.
+        norm: gives norms of so many channels.
+        grow: makes the first convolution, with the doubling before it.
+    """
+
+    def __init__(self, inputs: int, outputs: int, norm: NormOf, grow: Growing) -> None:
         super().__init__()
         self.norm1, self.norm2 = norm(inputs), norm(outputs)
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.conv1 = grow(inputs, outputs, 3)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.shortcut = nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, x: Tensor, v: Tensor | None) -> Tensor:
         """Return (N, outputs, 2H, 2W) for (N, inputs, H, W)."""
-        h = self.conv1(upsample_nearest(F.relu(self.norm1(x, v))))
+        h = self.conv1(F.relu(self.norm1(x, v)))
         h = self.conv2(F.relu(self.norm2(h, v)))
         return h + upsample_nearest(self.shortcut(x))  # a 1×1 convolution commutes with doubling
 
@@ -407,11 +414,13 @@ class BigGANGeneratorNet(SkipGenerator):
         widths = config.told(widths_of(doublings), "game.generator")
         heights = [self.size[0] << level for level in range(1, doublings + 1)]
         attended = config.attended(heights, ATTENDED.get(doublings, (0, 0))[0], "game.generator")
+        growing = config.growing(doublings, resize_convolution)
         first = self.chunk + (self.told if config.skip_z == "whole" else 0)
         self.start = (widths[0], *self.size)
         self.project = nn.Linear(first, math.prod(self.start))
         self.blocks = nn.ModuleList(
-            UpBlock(inputs, outputs, self.norm) for inputs, outputs in pairwise(widths)
+            UpBlock(inputs, outputs, self.norm, grow)
+            for (inputs, outputs), grow in zip(pairwise(widths), growing, strict=True)
         )
         self.attention = nn.ModuleList(
             SelfAttention(width) if there else nn.Identity()

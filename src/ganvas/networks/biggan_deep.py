@@ -27,6 +27,7 @@ from ganvas.networks.biggan import (
 )
 from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.networks.convolutional import image_shape
+from ganvas.networks.upsampling import Growing, resize_convolution
 from ganvas.nn import BatchNorm, SelfAttention, downsample_average, upsample_nearest
 
 if TYPE_CHECKING:
@@ -79,19 +80,20 @@ class DeepUpBlock(nn.Module):
 
     Args:
         inputs, outputs: channels, of which the shortcut drops the last ones.
-        doubles: whether maps are doubled, before the first 3×3 convolution.
         norm: gives norms of so many channels.
+        grow: makes the first 3×3 convolution, with a doubling before it; None: maps keep their
+            size.
     """
 
-    def __init__(self, inputs: int, outputs: int, doubles: bool, norm: NormOf) -> None:
+    def __init__(self, inputs: int, outputs: int, norm: NormOf, grow: Growing | None) -> None:
         super().__init__()
-        self.outputs, self.doubles = outputs, doubles
+        self.outputs, self.doubles = outputs, grow is not None
         hidden = max(inputs // NARROW, 1)
         self.norms = nn.ModuleList(norm(width) for width in (inputs, hidden, hidden, hidden))
         self.convs = nn.ModuleList(
             [
                 nn.Conv2d(inputs, hidden, 1),
-                nn.Conv2d(hidden, hidden, 3, padding=1),
+                grow(hidden, hidden, 3) if grow else nn.Conv2d(hidden, hidden, 3, padding=1),
                 nn.Conv2d(hidden, hidden, 3, padding=1),
                 nn.Conv2d(hidden, outputs, 1),
             ]
@@ -100,9 +102,8 @@ class DeepUpBlock(nn.Module):
     def forward(self, x: Tensor, v: Tensor | None) -> Tensor:
         """Return (N, outputs, …) at the new size."""
         h = x
-        for number, (norm, conv) in enumerate(zip(self.norms, self.convs, strict=True)):
-            h = F.relu(norm(h, v))
-            h = conv(upsample_nearest(h) if self.doubles and number == 1 else h)
+        for norm, conv in zip(self.norms, self.convs, strict=True):
+            h = conv(F.relu(norm(h, v)))
         kept = x[:, : self.outputs]
         return h + (upsample_nearest(kept) if self.doubles else kept)
 
@@ -161,9 +162,10 @@ class BigGANDeepGeneratorNet(SkipGenerator):
         self.start = (widths[0], *self.size)
         self.project = nn.Linear(first, math.prod(self.start))
         blocks, attention = list[nn.Module](), list[nn.Module]()
-        for (inputs, outputs), there in zip(pairwise(widths), attended, strict=True):
-            blocks.append(DeepUpBlock(inputs, inputs, False, self.norm))
-            blocks.append(DeepUpBlock(inputs, outputs, True, self.norm))
+        growing = config.growing(doublings, resize_convolution)
+        for (inputs, outputs), grow, there in zip(pairwise(widths), growing, attended, strict=True):
+            blocks.append(DeepUpBlock(inputs, inputs, self.norm, None))
+            blocks.append(DeepUpBlock(inputs, outputs, self.norm, grow))
             attention.append(nn.Identity())
             attention.append(SelfAttention(outputs) if there else nn.Identity())
         self.blocks, self.attention = nn.ModuleList(blocks), nn.ModuleList(attention)
