@@ -10,7 +10,7 @@ import torch
 from torch.nn.functional import logsigmoid
 
 from ganvas.cli.app import run
-from ganvas.data.skip_gram import SkipGram, neighbours, read_lines, slopes
+from ganvas.data.skip_gram import SkipGram, neighbours, slopes, words_of_lines
 from ganvas.data.themes import WORDS, themes
 from ganvas.data.words import read_words
 from ganvas.errors import UsageError
@@ -65,6 +65,6 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert read_words(out).words == ("blue", "red", "round")
     text.write_bytes(b"red\nr\xf6t\n")
     with pytest.raises(UsageError, match=r"text.txt, line 2: not UTF-8"):
-        read_lines(text)
+        words_of_lines(text)
     assert run(["words", str(tmp_path / "no.txt"), *asked]) == 2
     assert "There is no file or folder" in capsys.readouterr().err

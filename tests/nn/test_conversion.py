@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ganvas.errors import UsageError
-from ganvas.nn import upsampler
+from ganvas.nn import equalised, singular_values, sn, upsampler
 from ganvas.nn.conversion import convert
 
 INSIDE = (..., slice(4, -4), slice(4, -4))
@@ -32,6 +32,27 @@ def test_what_can_be_the_same_is(old, new, k, to):
     x = torch.randn(2, 2, 7, 8)
     assert convert(one, other) == pytest.approx(0, abs=1e-6)
     torch.testing.assert_close(other(x)[INSIDE], one(x)[INSIDE], atol=1e-5, rtol=0)
+
+
+def test_scaled_weights_are_converted_as_layers_use_them():
+    one, other = pair("nn_resize", "deconv", 3, 4)
+    equalised(one), equalised(other)
+    x = torch.randn(2, 2, 7, 8)
+    assert convert(one, other) == pytest.approx(0, abs=1e-6)
+    torch.testing.assert_close(other(x)[INSIDE], one(x)[INSIDE], atol=1e-5, rtol=0)
+
+
+def test_normalised_weights_are_converted_up_to_a_factor():
+    one, other = pair("nn_resize", "deconv", 3, 4, bias=False)
+    sn(one), sn(other)
+    x = torch.randn(2, 2, 7, 8)
+    missing = convert(one.eval(), other.eval())
+    (factor,) = singular_values(other).values()
+    assert factor == pytest.approx(1, abs=1e-4)
+    was, now = one(x)[INSIDE], other(x)[INSIDE]
+    scale = (now / was).median().item()
+    torch.testing.assert_close(now, scale * was, atol=1e-5, rtol=0)
+    assert missing == pytest.approx((1 - scale) ** 2, rel=1e-3)
 
 
 @pytest.mark.parametrize("k", [3, 4, 5])

@@ -69,11 +69,11 @@ def convert_run(run: Path, out: Path, upsample: str, own: str | None = None) -> 
     """
     from typing import get_args
 
-    from ganvas.api.checkerboard import load_recipe
     from ganvas.diagnosis.overlaps import settings_with_upsamplers
     from ganvas.model import load, save_model
     from ganvas.nn import Upsample
     from ganvas.play import build
+    from ganvas.recipes import load_recipe
     from ganvas.training.folder import CONFIG, RunFolder
 
     known = get_args(Upsample)
@@ -132,7 +132,7 @@ def _same(a: nn.Module, b: nn.Module) -> bool:
 
 
 def _about(layer: nn.Module) -> str:
-    from ganvas.api.checkerboard import kind_of
+    from ganvas.nn.conversion import kind_of
 
     kernel = "×".join(map(str, cast("Any", layer).kernel_size))
     return f"{kind_of(layer)} {kernel}"

@@ -16,6 +16,7 @@ from ganvas.cli.items import ARRAYS
 from ganvas.cli.options import Game, Label, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say, table
 from ganvas.data.catalogue import read
+from ganvas.data.domain import PLANE
 from ganvas.data.readers.regions import Region, read_boxes, read_masks
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
@@ -120,7 +121,7 @@ def read_regions(path: Path, model: Model) -> list[Region]:
     Raises:
         UsageError: nothing is there, or it does not fit the model's pictures.
     """
-    if model.domain.grid != 2:
+    if model.domain.grid != PLANE:
         raise UsageError(
             f"objects lie in pictures, and samples of this model are {model.domain.plural}"
         )

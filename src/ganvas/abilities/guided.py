@@ -16,6 +16,7 @@ from ganvas.cli.items import read_items
 from ganvas.cli.options import Game, ModelFolder, load_model
 from ganvas.cli.speech import say
 from ganvas.data.choice import at_most
+from ganvas.data.domain import PLANE
 from ganvas.errors import UsageError
 from ganvas.files import write_whole
 from ganvas.model.features import Features, untrained
@@ -65,7 +66,7 @@ def guided(
     if out.suffix.lower() != ".svg":
         raise UsageError(f"--out {out}: expected a name that ends in .svg")
     model = load_model(run, game)
-    if model.read_by("score").grid != 2:
+    if model.read_by("score").grid != PLANE:
         raise UsageError(
             f"figures of gradients are of images, and this model scores "
             f"{model.read_by('score').plural}"

@@ -17,6 +17,7 @@ from ganvas.cli.items import read_splits
 from ganvas.cli.options import Game, ModelFolder, load_model
 from ganvas.cli.speech import say, table
 from ganvas.data.choice import at_most, places
+from ganvas.data.domain import PLANE
 from ganvas.data.items import Collection, Items
 from ganvas.data.splits import held_out_rows
 from ganvas.errors import UsageError
@@ -129,7 +130,7 @@ def probed(
         "untrained discriminator": lambda: fresh,
         "raw values": lambda: values,
     }
-    if centroids and domain.grid == 2:
+    if centroids and domain.grid == PLANE:
         ways["k-means patches"] = lambda: Patches(unlabelled, centroids, seed=seed)
     for name, represent in ways.items():
         yield probing.probe(name, represent(), parts.pool, draws, parts.validation, parts.test)

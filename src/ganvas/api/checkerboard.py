@@ -39,8 +39,8 @@ from ganvas.metrics.checkerboard import (
 )
 from ganvas.model import Model, Provenance, load
 from ganvas.model.storage import find
-from ganvas.nn import UpConv1d, UpConv2d, UpConv3d, gradient_map
-from ganvas.nn.upsample import Resize
+from ganvas.nn import gradient_map
+from ganvas.nn.conversion import enlarges, kind_of, scale_of
 from ganvas.play import Game, build, has
 from ganvas.play.abilities import CanScore
 from ganvas.recipes import Recipe, load_recipe
@@ -278,21 +278,20 @@ def _of_model(
     found.layers = list(enlarging_layers(model.game))
     found.notes += uneven_layers(model.game)
     _add_discriminator(found, model, _units(made[:EACH]))
-    own = flag(recipe.system) if recipe else ""
-    for name in _changeable(model.game):
-        change = f"game.{name}.upsample=nn_resize"
-        found.remedies += [
-            (
-                "Train anew with layers that repeat pixels, then convolve:",
-                f"ganvas train {quoted(path / CONFIG)}{own} --out DIR {change}",
-            ),
-            (
-                "Or go on from these weights, with the same layers in the places of the others:",
-                f"ganvas convert {quoted(path)}{own} --upsample nn_resize --out DIR",
-            ),
-        ]
-    if not found.periods:
-        found.remedies.clear()
+    if found.periods:
+        own = flag(recipe.system) if recipe else ""
+        for name in _changeable(model.game):
+            change = f"game.{name}.upsample=nn_resize"
+            found.remedies += [
+                (
+                    "Train anew with layers that repeat pixels, then convolve:",
+                    f"ganvas train {quoted(path / CONFIG)}{own} --out DIR {change}",
+                ),
+                (
+                    "Or go on from these weights, with such layers in the places of the others:",
+                    f"ganvas convert {quoted(path)}{own} --upsample nn_resize --out DIR",
+                ),
+            ]
     return found
 
 
@@ -395,8 +394,8 @@ def _add_discriminator(found: Checkerboard, model: Model, images: Tensor) -> Non
 def enlarging_layers(network: nn.Module) -> Iterator[Layer]:
     """Yield the layers of a network that enlarge images, with what each makes of a constant."""
     for name, layer in cast(Iterator[tuple[str, nn.Module]], network.named_modules()):
-        scale = _scale(layer)
-        if scale is None or max(scale) == 1 or len(scale) != 2:
+        scale = scale_of(layer)
+        if not enlarges(layer) or len(scale) != PLANE:
             continue
         shape = (1, cast(int, layer.in_channels), SIDE, SIDE)
         like = next(layer.parameters())
@@ -404,24 +403,6 @@ def enlarging_layers(network: nn.Module) -> Iterator[Layer]:
         kernel = "×".join(map(str, cast(Sequence[int], layer.kernel_size)))
         what = kind_of(layer)
         yield Layer(name, f"{what}, kernel {kernel}, scale {scale[0]}", deviation(made, scale[0]))
-
-
-def _scale(layer: nn.Module) -> tuple[int, ...] | None:
-    if isinstance(layer, UpConv1d | UpConv2d | UpConv3d):
-        return layer.way.scale
-    if isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d):
-        return tuple(layer.stride)
-    return None
-
-
-def kind_of(layer: nn.Module) -> str:
-    """Return what a layer that enlarges is called."""
-    way = getattr(layer, "way", None)
-    if way is None:
-        return "transposed convolution"
-    if isinstance(way, Resize):
-        return "bilinear resize" if way.smooth else "nearest resize"
-    return "sub-pixel convolution"
 
 
 def plain(measured: Mapping[str, Mapping[int, Pattern]]) -> list[tuple[str, ...]]:

@@ -16,7 +16,7 @@ from ganvas.metrics.of import plain
 from ganvas.metrics.parzen import MOST, SHARE, WIDTHS, log_densities
 from ganvas.metrics.protocol import Scores
 from ganvas.model import Model, load, save_model
-from ganvas.play import Game
+from ganvas.play import Game, seeded
 from ganvas.training.settings import Best
 
 Measure = Callable[[Model, Source, Best], float]
@@ -27,11 +27,7 @@ def chooser(settings: Best, source: Source) -> Callable[[Game], float]:
 
     def number(game: Game) -> float:
         device = next((p.device for p in game.parameters()), torch.device("cpu"))
-        with (
-            TemporaryDirectory() as folder,
-            torch.random.fork_rng([device] if device.type == "cuda" else []),
-        ):
-            torch.manual_seed(settings.seed)
+        with TemporaryDirectory() as folder, seeded(settings.seed, device):
             save_model(Path(folder), game)
             return value(load(folder, game=type(game), device=device), source, settings)
 

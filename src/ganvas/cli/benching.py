@@ -25,6 +25,16 @@ Results = Annotated[
     list[Path] | None,
     typer.Option(metavar="FILE", help=f"JSON lines of results; by default {RESULTS}."),
 ]
+Kept = Annotated[
+    Path, typer.Option(metavar="FILE", help="JSON lines of results; rows there are kept.")
+]
+Methods = Annotated[list[str] | None, typer.Option(help="A method; may be repeated. Default: all.")]
+Seeds = Annotated[int | None, typer.Option(help="How many; by default as the tier says.", min=1)]
+Jobs = Annotated[int, typer.Option(help="Runs at a time, each on one thread.", min=1)]
+Shard = Annotated[
+    str, typer.Option(metavar="I/N", help="Only every N-th run, from the I-th: for N hosts.")
+]
+Retry = Annotated[bool, typer.Option("--retry", help="Run again what failed.")]
 
 
 @bench.command()
@@ -32,9 +42,7 @@ def modes(
     data: Annotated[
         list[str] | None, typer.Option(help="A data set; may be repeated. Default: the mixtures.")
     ] = None,
-    method: Annotated[
-        list[str] | None, typer.Option(help="A method; may be repeated. Default: all.")
-    ] = None,
+    method: Methods = None,
     preset: Annotated[
         list[str] | None,
         typer.Option(
@@ -43,18 +51,12 @@ def modes(
         ),
     ] = None,
     tier: Annotated[str, typer.Option(help="Budget: smoke, cpu, paper or gpu.")] = "smoke",
-    seeds: Annotated[
-        int | None, typer.Option(help="How many; by default as the tier says.", min=1)
-    ] = None,
-    jobs: Annotated[int, typer.Option(help="Runs at a time, each on one thread.", min=1)] = 1,
-    shard: Annotated[
-        str, typer.Option(metavar="I/N", help="Only every N-th run, from the I-th: for N hosts.")
-    ] = "1/1",
+    seeds: Seeds = None,
+    jobs: Jobs = 1,
+    shard: Shard = "1/1",
     out: Annotated[Path, typer.Option(help="Where the run folders go.")] = Path("runs/bench"),
-    results: Annotated[
-        Path, typer.Option(metavar="FILE", help="JSON lines of results; rows there are kept.")
-    ] = RESULTS,
-    retry: Annotated[bool, typer.Option("--retry", help="Run again what failed.")] = False,
+    results: Kept = RESULTS,
+    retry: Retry = False,
 ) -> None:
     """Train and measure what has no row yet; stop and start it as you like.
 
@@ -78,22 +80,14 @@ def stability(
     count: Annotated[
         int | None, typer.Option(help="Of random: how many architectures.", min=1)
     ] = None,
-    method: Annotated[
-        list[str] | None, typer.Option(help="A method; may be repeated. Default: all.")
-    ] = None,
+    method: Methods = None,
     tier: Annotated[str, typer.Option(help="Budget: smoke, cpu or paper.")] = "cpu",
-    seeds: Annotated[
-        int | None, typer.Option(help="How many; by default as the tier says.", min=1)
-    ] = None,
-    jobs: Annotated[int, typer.Option(help="Runs at a time, each on one thread.", min=1)] = 1,
-    shard: Annotated[
-        str, typer.Option(metavar="I/N", help="Only every N-th run, from the I-th: for N hosts.")
-    ] = "1/1",
+    seeds: Seeds = None,
+    jobs: Jobs = 1,
+    shard: Shard = "1/1",
     out: Annotated[Path, typer.Option(help="Where the run folders go.")] = Path("runs/stability"),
-    results: Annotated[
-        Path, typer.Option(metavar="FILE", help="JSON lines of results; rows there are kept.")
-    ] = STABILITY,
-    retry: Annotated[bool, typer.Option("--retry", help="Run again what failed.")] = False,
+    results: Kept = STABILITY,
+    retry: Retry = False,
     only_table: Annotated[
         bool, typer.Option("--table", help="Play nothing: print the table of what is there.")
     ] = False,

@@ -61,14 +61,14 @@ def _lists(source: str) -> list[Sequence[str]]:
     """
     from ganvas.data.catalogue import TAGGED, find_path
     from ganvas.data.domains.words import WordOptions
-    from ganvas.data.skip_gram import read_lines
+    from ganvas.data.skip_gram import words_of_lines
     from ganvas.data.tagged import features_and_tags, is_tagged, read_tags
 
     path = Path(source).expanduser()
     if source in TAGGED:
         return list(TAGGED[source]().lists())
     if path.suffix == ".txt" and path.is_file():
-        return list(read_lines(path))
+        return list(words_of_lines(path))
     if path.suffix == ".csv" and path.is_file():
         return [tags for _, tags in read_tags(path)]
     if is_tagged(source):

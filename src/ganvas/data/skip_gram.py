@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganvas.config import Settings
+from ganvas.data.readers.utf8 import decoded
 from ganvas.data.words import Vocabulary
 from ganvas.errors import UsageError
 
@@ -115,18 +116,13 @@ def neighbours(rows: Iterable[Index], window: int) -> Index:
     return np.concatenate(found) if found else np.empty((0, 2), np.int64)
 
 
-def read_lines(path: Path) -> list[list[str]]:
+def words_of_lines(path: Path) -> list[list[str]]:
     """Return the words of each line of a text file, in lower case.
 
     Raises:
         UsageError: a line is not UTF-8.
     """
-    content = path.read_bytes()
-    try:
-        return [line.lower().split() for line in content.decode("utf-8-sig").splitlines()]
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise UsageError(f"{path}, line {line}: not UTF-8; save the text as UTF-8") from None
+    return [line.lower().split() for line in decoded(path, path.read_bytes()).splitlines()]
 
 
 def _step(table: Float32, moved: Float32, rows: Index, slope: Float32, rate: float) -> None:

@@ -24,6 +24,7 @@ from ganvas.data.domains.tags import BETWEEN
 from ganvas.data.domains.words import WordOptions
 from ganvas.data.items import require_several
 from ganvas.data.readers.fields import TAGS
+from ganvas.data.readers.utf8 import decoded
 from ganvas.data.settings import DataSettings
 from ganvas.data.words import Vocabulary, read_words
 from ganvas.errors import UsageError
@@ -155,13 +156,7 @@ def read_tags(path: Path) -> list[tuple[str, list[str]]]:
     Raises:
         UsageError: it is no such table.
     """
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise UsageError(f"{path}, line {line}: not UTF-8; save the table as UTF-8.") from None
-    reader = csv.reader(io.StringIO(text, newline=""))
+    reader = csv.reader(io.StringIO(decoded(path, path.read_bytes()), newline=""))
     header = [cell.strip().lower() for cell in next(reader, list[str]())]
     if TAGS not in header:
         raise UsageError(

@@ -6,13 +6,17 @@ as input is the smallest squared difference of the maps.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from ganvas.errors import UsageError
+from ganvas.nn.equalised import Equalised
+from ganvas.nn.spectral import SpectralNorm
 from ganvas.nn.upsample import (
     Resize,
     Transposed,
@@ -42,9 +46,24 @@ class Fine(NamedTuple):
 
 def enlarges(layer: nn.Module) -> bool:
     """Whether a layer is an up-sampler."""
+    return max(scale_of(layer), default=1) > 1
+
+
+def scale_of(layer: nn.Module) -> tuple[int, ...]:
+    """Return by how much a layer enlarges each axis; () of layers that are no up-samplers."""
     if isinstance(layer, UpConv1d | UpConv2d | UpConv3d):
-        return max(layer.way.scale) > 1
-    return isinstance(layer, Transposed) and max(layer.stride) > 1
+        return layer.way.scale
+    return tuple(layer.stride) if isinstance(layer, Transposed) else ()
+
+
+def kind_of(layer: nn.Module) -> str:
+    """Return what an up-sampler is called."""
+    way = getattr(layer, "way", None)
+    if way is None:
+        return "transposed convolution"
+    if isinstance(way, Resize):
+        return "bilinear resize" if way.smooth else "nearest resize"
+    return "sub-pixel convolution"
 
 
 def fine(layer: nn.Module) -> Fine:
@@ -66,25 +85,39 @@ def fine(layer: nn.Module) -> Fine:
 def convert(old: nn.Module, new: nn.Module) -> float:
     """Set the weights of an up-sampler by those of another between the same channels.
 
+    Under spectral normalisation the new kernel has a norm of its own, whatever the old one's is.
+
     Returns:
-        The share of the old kernel's squares that the new one has not; 0: the same layer.
+        How far the new kernel is from the old one, as a share of its squares; 0: the same layer.
 
     Raises:
         UsageError: no such conversion is known.
     """
     before = fine(old)
-    target = cast(nn.Parameter, new.weight)
     frame = _framed(before, *_frame(new))
     if isinstance(new, UpConv1d | UpConv2d | UpConv3d):
-        target.copy_(_nearest(frame, new))
+        _set(new, _nearest(frame, new))
     else:
-        target.copy_(frame)
+        _set(new, frame)
     if isinstance(new.bias, nn.Parameter):
         new.bias.copy_(torch.zeros_like(new.bias) if before.bias is None else before.bias)
     after = _written(new)
     missing = (_framed(before, *_frame(new)) - after).square().sum()
     missing += before.kernel.square().sum() - frame.square().sum()  # what was cut off
     return float(missing / before.kernel.square().sum().clamp(min=1e-30))
+
+
+def _set(layer: nn.Module, weight: Tensor) -> None:
+    """Set the weight that a layer uses; under spectral normalisation, up to a factor."""
+    if not parametrize.is_parametrized(layer, "weight"):
+        cast(nn.Parameter, layer.weight).copy_(weight)
+        return
+    chain = cast(nn.ModuleDict, layer.parametrizations)["weight"]
+    scale = math.prod(one.factor for one in chain.children() if isinstance(one, Equalised))
+    cast(nn.Parameter, chain.original).copy_(weight / scale)
+    for one in chain.children():
+        if isinstance(one, SpectralNorm):
+            one.converge(weight)
 
 
 def _frame(layer: nn.Module) -> tuple[tuple[int, ...], tuple[int, ...]]:

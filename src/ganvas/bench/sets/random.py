@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ganvas.bench.architectures import DEPTHS, METHODS, WIDTHS, draw
 from ganvas.bench.contest import Budget, Entry, Tree
 from ganvas.bench.pictures import DIGITS, INCEPTION, inception
-from ganvas.recipes import Recipe
 
 DATA: Tree = DIGITS
 UNIT = INCEPTION
+score = inception
 PAIRS = (("wgan-gp", "gan"),)
 TIERS = {
     "smoke": Budget(rounds=2, batch=4, samples=60, seeds=1, size=16, width=2, count=1),
@@ -34,8 +32,3 @@ def entries(budget: Budget) -> list[Entry]:
         for number, one in enumerate(draw(budget.count, 0, DEPTHS, widths), 1)
         for method in METHODS
     ]
-
-
-def score(folder: Path, recipe: Recipe, samples: int) -> tuple[float, float]:
-    """Return the inception-type scores of samples and of real items."""
-    return inception(folder, recipe, samples)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ganvas.bench.contest import Budget, Entry, Tree
 from ganvas.bench.pictures import DIGITS, INCEPTION, METHODS, inception, normed
-from ganvas.recipes import Recipe
 
 DATA: Tree = DIGITS
 UNIT = INCEPTION
+score = inception
 PAIRS = (("wgan-gp", "clipping"), ("wgan-gp", "gan"), ("wgan-gp", "lsgan"))
 TIERS = {
     "smoke": Budget(rounds=2, batch=4, samples=60, seeds=1, size=16, width=4),
@@ -56,8 +54,3 @@ def game(generator: Tree, critic: Tree, method: str, width: int) -> Tree:
         "generator": sized,
         "discriminator": critic | norm | {"width": width},
     }
-
-
-def score(folder: Path, recipe: Recipe, samples: int) -> tuple[float, float]:
-    """Return the inception-type scores of samples and of real items."""
-    return inception(folder, recipe, samples)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ganvas.bench.contest import Budget, Entry, Tree
 from ganvas.bench.pictures import CLIPPING, DIGITS, GAN, INCEPTION, PENALTY, inception
-from ganvas.recipes import Recipe
 
 DATA: Tree = DIGITS
 UNIT = INCEPTION
+score = inception
 PAIRS = (("penalty, Adam", "clipping"), ("penalty, RMSProp", "clipping"))
 TIERS = {
     "smoke": Budget(rounds=4, batch=4, samples=60, seeds=1, size=16, width=4, looks=1),
@@ -49,8 +47,3 @@ def entries(budget: Budget) -> list[Entry]:
         )
         for method, (rule, norm) in METHODS.items()
     ]
-
-
-def score(folder: Path, recipe: Recipe, samples: int) -> tuple[float, float]:
-    """Return the inception-type scores of samples and of real items."""
-    return inception(folder, recipe, samples)

@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from ganvas.data.readers.utf8 import decoded
 from ganvas.errors import UsageError, did_you_mean
 
 LABEL_FILE = "labels.csv"
@@ -82,12 +83,7 @@ def _row_name(path: Path, number: int, names: Sequence[str], cells: Sequence[str
 
 def _cells(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
     """Return the cells of every line that is not empty, and its number."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise UsageError(f"{path}, line {line}: not UTF-8; save the table as UTF-8.") from None
-    reader = csv.reader(io.StringIO(text, newline=""))
+    reader = csv.reader(io.StringIO(decoded(path, content), newline=""))
     found: list[tuple[int, list[str]]] = []
     try:
         for cells in reader:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ganvas.data.readers.utf8 import decoded
 from ganvas.errors import UsageError
 from ganvas.files import disk_errors
 
@@ -48,9 +49,9 @@ def read_boxes(path: Path, size: tuple[int, int]) -> list[Region]:
     with disk_errors(path):
         content = path.read_bytes()
     try:
-        lines = list(csv.reader(io.StringIO(content.decode("utf-8-sig")), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path} is no table in UTF-8: {error}") from None
+        lines = list(csv.reader(io.StringIO(decoded(path, content)), strict=True))
+    except csv.Error as error:
+        raise UsageError(f"{path} cannot be read as a table: {error}") from None
     if not lines or tuple(cell.strip().lower() for cell in lines[0]) != HEADER:
         found = ",".join(lines[0])[:80] if lines else ""
         raise UsageError(f"{path} must begin with '{','.join(HEADER)}'; it begins with '{found}'")
