@@ -1,1 +1,0 @@
-"""The parts of benchmarks/classic.py, each found by its file's name."""
