@@ -153,7 +153,7 @@ def optimal(seed: int) -> Exhibit:
             y_label="share of the steepest slope",
         ),
         Panel(
-            "the critic's estimate grows with the distance",
+            "the estimate over the distance",
             [
                 Line(SHIFTS, [values[gap] / unit for gap in SHIFTS], "estimate", 1, dots=True),
                 Line(SHIFTS, SHIFTS, "W₁", FAINT, dashed=True),
