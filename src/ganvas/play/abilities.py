@@ -8,7 +8,7 @@ verb is its command.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor
@@ -208,6 +208,40 @@ class HasLatentSpace(Protocol):
     @property
     def latent(self) -> LatentSpace:
         """The space."""
+        ...
+
+
+@ability()
+class HasStyles(Protocol):
+    """Maps latents to styles, one for each slot of its layers, and makes items of styles.
+
+    Attributes:
+        style_slots: L, how many slots of w the layers have, coarsest first.
+    """
+
+    style_slots: int
+
+    @property
+    def mean_style(self) -> Tensor:
+        """w̄, the mean of all styles, (D,), of the averaged model where there is an average."""
+        ...
+
+    def styles(self, z: Tensor, y: Given = None) -> Tensor:
+        """Return the style of each slot, (N, L, D), not truncated, of latents (N, …)."""
+        ...
+
+    def synthesise(
+        self, w: Tensor, y: Given = None, maps: Sequence[Tensor] | None = None
+    ) -> Tensor:
+        """Return items (N, *shape) in network units of styles (N, L, D).
+
+        Nothing is drawn: noise maps are the stored ones, unless others are given, (N or 1, 1, h, w)
+        for each noisy layer.
+        """
+        ...
+
+    def maps(self, n: int, noise: Noise) -> list[Tensor]:
+        """Return fresh noise maps of every noisy layer, (n, 1, h, w) each, coarsest first."""
         ...
 
 
