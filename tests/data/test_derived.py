@@ -11,7 +11,7 @@ import torch
 from ganvas.data.derived.coarser import Coarser
 from ganvas.data.derived.masked import Hidden
 from ganvas.data.domains.images import Images
-from ganvas.data.domains.masked import Masked
+from ganvas.data.domains.masked import MaskedImages
 from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
@@ -52,7 +52,7 @@ def test_a_coarse_pixel_is_the_mean_of_a_square() -> None:
 
 def test_what_is_known_is_restored_and_holes_are_shown_grey() -> None:
     domain = Hidden().domain(Images(channels=3, height=4, width=4))
-    assert isinstance(domain, Masked)
+    assert isinstance(domain, MaskedImages)
     rgba = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 4), np.uint8)
     rgba[..., 3] = np.arange(16).reshape(4, 4) % 2 * 255
     field = domain.taken(rgba)

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from ganvas.data.derived import Derivation
 from ganvas.data.domain import PLANE, AnyArray, Domain
-from ganvas.data.domains.masked import Masked
+from ganvas.data.domains.masked import MaskedImages
 from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Hidden(Derivation):
             what = of.plural if of.grid != PLANE else "images with an alpha channel"
             raise UsageError(f"data.derive: a part of grey or RGB images can be hidden, not {what}")
         channels, height, width = of.shape
-        return Masked(channels=channels + 1, height=height, width=width)
+        return MaskedImages(channels=channels + 1, height=height, width=width)
 
     def work_out(self, x: Tensor, chances: Tensor) -> Tensor:
         """Return images, 0 where they are hidden, and 1 or −1: known or not, (N, C + 1, H, W)."""

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from ganvas.config import Settings
 from ganvas.data import draw, pixels
-from ganvas.data.domain import AnyArray, Domain, Size
+from ganvas.data.domain import PLANE, AnyArray, Domain, Size
 from ganvas.data.image_options import ImageOptions
 from ganvas.data.mapped import LazyRows, is_mapped
 from ganvas.data.options import DataOptions
@@ -36,7 +36,7 @@ class Images(Domain):
     named: ClassVar[str] = "images"
     array: ClassVar[str] = "uint8 (16, height, width, channels)"
     condition: ClassVar[bool] = True
-    grid: ClassVar[int] = 2
+    grid: ClassVar[int] = PLANE
     Options: ClassVar[type[DataOptions] | None] = ImageOptions
 
     kind: Literal["images"] = "images"

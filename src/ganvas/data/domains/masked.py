@@ -20,7 +20,7 @@ GREY = 128
 """The level of what is hidden: about 0 for networks."""
 
 
-class Masked(Images):
+class MaskedImages(Images):
     """Grey or RGB images with one channel more: 255 where they are known, 0 where hidden.
 
     What is hidden is grey. Files of them are pictures with transparent holes.

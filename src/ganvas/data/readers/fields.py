@@ -19,13 +19,16 @@ TAGS = "tags"
 Columns = Mapping[str, Sequence[str]]
 
 
-def read_field(name: str, column: Columns, where: str) -> tuple[dict[str, AnyArray], Domain]:
+def read_field(
+    name: str, column: Columns, files: Columns, where: str
+) -> tuple[dict[str, AnyArray], Domain]:
     """Return the arrays of a column by split, and what they are.
 
     Args:
         name: of the column: ``tags``, or anything else for a class, if all its words are words, or
             a number.
         column: its words by split.
+        files: what each word is about, for messages.
         where: the data set, for messages.
 
     Raises:
@@ -37,7 +40,7 @@ def read_field(name: str, column: Columns, where: str) -> tuple[dict[str, AnyArr
     if _is_classes(column):
         labels, called = encode_labels(column)
         return dict(labels), Classes(count=len(called), called=list(called))
-    numbers = {split: _numbers(name, words, where) for split, words in column.items()}
+    numbers = {split: _numbers(name, words, files[split], where) for split, words in column.items()}
     known = Vector.around(numbers.get("train", next(iter(numbers.values()))), [name])
     return dict(numbers), known
 
@@ -56,7 +59,7 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _numbers(name: str, words: Sequence[str], where: str) -> AnyArray:
+def _numbers(name: str, words: Sequence[str], files: Sequence[str], where: str) -> AnyArray:
     """Return words as float64 (N, 1)."""
     found = np.empty((len(words), 1))
     for row, word in enumerate(words):
@@ -66,8 +69,8 @@ def _numbers(name: str, words: Sequence[str], where: str) -> AnyArray:
             found[row] = np.nan
         if not np.isfinite(found[row, 0]):
             raise UsageError(
-                f"{where}: column '{name}' of the labels holds '{word}', which is no finite "
-                "number. One class for each image is a column 'label', several are a column "
+                f"{where}: column '{name}' of the labels holds '{word}' for {files[row]}, which is "
+                "no finite number. One class for each image is a column 'label', several are a column "
                 f"'{TAGS}' with ';' between; other columns hold numbers alone, or classes alone"
             )
     return found

@@ -324,7 +324,7 @@ def _collect(found: Survey, x: Any, lost: set[str]) -> Collection:
     domains: dict[str, Domain] = {}
     for name, words in others.items():
         if "train" in words:
-            arrays, domains[name] = read_field(name, words, found.place.where)
+            arrays, domains[name] = read_field(name, words, names_of, found.place.where)
             for split, array in arrays.items():
                 fields[split][name] = array
     items = {split: Items(some) for split, some in fields.items() if len(splits[split])}
