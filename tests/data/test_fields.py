@@ -71,7 +71,9 @@ def test_fields_stay_with_their_records_on_every_way(source: Source) -> None:
 
 
 def test_a_column_of_numbers_refuses_words(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"column 'age' of the labels holds 'old' for c.png, which is no"):
+    with pytest.raises(
+        UsageError, match=r"column 'age' of the labels holds 'old' for c.png, which is no"
+    ):
         open_data(DataSettings(source=str(folder(tmp_path, third="old"))))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -35,9 +35,14 @@ LabelUse = Literal["none", "concat", "projection", "auxiliary"]
 
 
 class GeneratorSettings(Settings, ABC):
-    """Settings of a generator; every family of networks has its own, found by ``kind``."""
+    """Settings of a generator; every family of networks has its own, found by ``kind``.
+
+    Attributes:
+        whole: it makes clips as a whole, not frame by frame.
+    """
 
     kind: Any
+    whole: ClassVar[bool] = False
 
     @abstractmethod
     def build(self, domain: Domain, latent: int, conditions: Conditions = NONE) -> Generator:
@@ -46,6 +51,19 @@ class GeneratorSettings(Settings, ABC):
         Raises:
             UsageError: the family is not for such data.
         """
+
+    def build_frames(
+        self, frame: Domain, slow: int, fast: int, conditions: Conditions = NONE
+    ) -> Generator:
+        """Return the network for frames of clips.
+
+        Args:
+            frame: the kind of data of a frame.
+            slow: width of what all frames of a clip share, which comes first in latents.
+            fast: width of what each frame has of its own.
+            conditions: what it is given beside both.
+        """
+        return self.build(frame, slow + fast, conditions)
 
 
 class DiscriminatorSettings(Settings, ABC):

@@ -152,6 +152,33 @@ class Dropout(Drawing):
         return f"p={self.p}" + ", maps" * self.maps + ", awake" * self.awake
 
 
+class GaussianNoise(Drawing):
+    """Normal noise on what passes in training, of a standard deviation.
+
+    Args:
+        deviation: it; at 0 nothing is drawn.
+    """
+
+    def __init__(self, deviation: float = 0.1) -> None:
+        super().__init__()
+        self.deviation = deviation
+
+    @property
+    def draws(self) -> bool:
+        """Whether there is any."""
+        return self.deviation > 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a tensor of the same shape."""
+        if not (self.training and self.deviation):
+            return x
+        return x + self.deviation * self.normal(x, *x.shape[1:])
+
+    def extra_repr(self) -> str:
+        """Return the settings, for printing."""
+        return f"deviation={self.deviation}"
+
+
 class OvershootNoise(Drawing):
     """Noise that sets in where a discriminator takes fakes for real: x·(1 + s·√C·n), per map.
 

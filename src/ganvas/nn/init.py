@@ -16,7 +16,17 @@ from ganvas.nn.upsample import tie
 from ganvas.nn.weights import CONVOLUTIONS, TRANSPOSED, WEIGHTED, weight_of, weighted_layers
 
 Init = Literal[
-    "default", "normal", "truncated", "dcgan", "uniform", "orthogonal", "he", "glorot", "wgan_gp"
+    "default",
+    "normal",
+    "truncated",
+    "dcgan",
+    "uniform",
+    "orthogonal",
+    "he",
+    "he_normal",
+    "lecun",
+    "glorot",
+    "wgan_gp",
 ]
 """Names of the rules; see `initialise`."""
 
@@ -32,6 +42,7 @@ def initialise(module: nn.Module, how: Init, scale: float | None = None) -> None
     - "dcgan": "normal", and gains of normalisation layers N(1, scale²) (both DCGAN codes).
     - "orthogonal": orthonormal rows or columns, times ``scale`` (1).
     - "he": uniform with variance 2/fan_in (He et al. 2015).
+    - "he_normal": normal with variance 2 scale²/fan_in, scale 1; "lecun": half of that.
     - "glorot": uniform with variance 2 scale²/(fan_in + fan_out), scale 1 (Glorot & Bengio 2010).
     - "wgan_gp": "glorot" with scale √2 in convolutions and 1 elsewhere (the WGAN-GP code).
     """
@@ -50,6 +61,10 @@ def initialise(module: nn.Module, how: Init, scale: float | None = None) -> None
             _fill(module, lambda weight, _: nn.init.orthogonal_(weight, gain))
         case "he":
             _fill(module, lambda weight, layer: _uniform(weight, math.sqrt(2 / fans(layer)[0])))
+        case "he_normal":
+            _fill(module, lambda w, layer: w.normal_(0.0, gain * math.sqrt(2 / fans(layer)[0])))
+        case "lecun":
+            _fill(module, lambda w, layer: w.normal_(0.0, gain * math.sqrt(1 / fans(layer)[0])))
         case "glorot":
             _fill(module, lambda weight, layer: _uniform(weight, gain * _glorot(layer)))
         case "wgan_gp":

@@ -30,6 +30,7 @@ class BatchNorm(Tracking):
         momentum: share of the new batch in the running statistics; None averages all batches
             since `restart`.
         affine: whether a gain (1) and an offset (0) for each channel are learned.
+        offset: whether the offset is, where the gain is.
         synchronised: whether statistics are shared between processes.
         batch_eval: whether evaluation, too, uses the statistics of its batch (several early
             systems sample so); running statistics are kept all the same.
@@ -52,6 +53,7 @@ class BatchNorm(Tracking):
         eps: float = 1e-5,
         momentum: float | None = 0.1,
         affine: bool = True,
+        offset: bool = True,
         synchronised: bool = True,
         batch_eval: bool = False,
     ) -> None:
@@ -63,7 +65,7 @@ class BatchNorm(Tracking):
         self.batch_eval = batch_eval
         self.virtual: VirtualStatistics | None = None
         self.weight = nn.Parameter(torch.ones(channels)) if affine else None
-        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if affine and offset else None
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
         self.register_buffer("num_batches_tracked", torch.tensor(0, dtype=torch.long))

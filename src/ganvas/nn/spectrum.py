@@ -17,6 +17,7 @@ from ganvas.nn.precision import widen
 from ganvas.nn.weights import as_matrix, output_axis, weight_of, weighted_layers
 
 _decomposed = cast(Callable[..., tuple[Tensor, Tensor, Tensor]], torch.linalg.svd)
+_eigen = cast(Callable[[Tensor], tuple[Tensor, Tensor]], torch.linalg.eigh)
 _qr = cast(Callable[[Tensor], tuple[Tensor, Tensor]], torch.linalg.qr)
 
 BESIDE = 8
@@ -96,6 +97,40 @@ def clamp_largest_(module: nn.Module, limit: float) -> None:
         excess = (top.values[0] - limit).clamp_min(0) * torch.outer(top.left[:, 0], top.right[:, 0])
         moved = weight.movedim(axis, 0)
         moved -= excess.view(moved.shape).to(weight.dtype)
+
+
+@torch.no_grad()
+def clip_singular_values(matrix: Tensor, limit: float = 1.0) -> Tensor:
+    """Return U·diag(min(s, limit))·Vᵀ of W = U·diag(s)·Vᵀ, (O, I); W itself if nothing is above.
+
+    With G = WWᵀ = Q diag(s²) Qᵀ it is Q diag(min(1, limit/s)) Qᵀ W: one small symmetric matrix is
+    decomposed in double precision, which is many times faster than W, and as exact. Of more rows
+    than columns it is the same from the other side.
+    """
+    rows, columns = matrix.shape
+    if rows > columns:
+        return clip_singular_values(matrix.T, limit).T
+    wide = matrix.double()
+    squares, axes = _eigen(wide @ wide.T)
+    if float(squares[-1]) <= limit**2:
+        return matrix
+    shares = (limit / squares.clamp_min(torch.finfo(squares.dtype).tiny).sqrt()).clamp_max(1)
+    return ((axes * shares) @ (axes.T @ wide)).to(matrix.dtype)
+
+
+@torch.no_grad()
+def clip_singular_values_(module: nn.Module, limit: float = 1.0) -> None:
+    """Clip the singular values of every layer's W (O, I) inside ``module``, in place.
+
+    Source: Saito et al. 2017, section 3.3.
+    """
+    for _, layer in weighted_layers(module):
+        weight, axis = raw_weight(layer), output_axis(layer)
+        matrix = as_matrix(weight, axis)
+        clipped = clip_singular_values(matrix, limit)
+        if clipped is not matrix:
+            moved = weight.movedim(axis, 0)
+            moved.copy_(clipped.view(moved.shape))
 
 
 def off_diagonal(matrix: Tensor) -> Tensor:

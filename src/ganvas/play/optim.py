@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from ganvas.config import Decay, Rate, Settings, value_at
@@ -15,7 +15,12 @@ Group = dict[str, Any]
 
 
 class Adam(Settings):
-    """Adam (Kingma & Ba, 2015), fused; decoupled weight decay if any."""
+    """Adam (Kingma & Ba, 2015), fused.
+
+    Attributes:
+        weight_decay: decoupled (Loshchilov & Hutter 2019).
+        l2: λ of λθ in the gradient, before the moments: what older codes call weight decay.
+    """
 
     sparse: ClassVar[bool] = False
     kind: Literal["adam"] = "adam"
@@ -24,9 +29,18 @@ class Adam(Settings):
     beta2: Decay = 0.99
     eps: float = Field(default=1e-8, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
+    l2: float = Field(default=0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _decays_once(self) -> Adam:
+        if self.l2 and self.weight_decay:
+            raise ValueError("weight_decay and l2 are two ways to the same: give one of them")
+        return self
 
     def build(self, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
         """Return the optimiser of ``parameters``, with its state yet empty."""
+        if self.l2:
+            return torch.optim.Adam(parameters, eps=self.eps, weight_decay=self.l2, fused=True)
         return torch.optim.AdamW(
             parameters, eps=self.eps, weight_decay=self.weight_decay, fused=True
         )

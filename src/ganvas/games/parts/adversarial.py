@@ -200,7 +200,7 @@ class Adversarial(Game[C]):
 
     def __init__(self, config: C, spec: DataSpec) -> None:
         super().__init__(config, spec)
-        self.conditions = chosen(config.conditional, spec)
+        self.conditions = self.given()
         self.labels = config.labels
         if "uniform" in (config.labels.fakes, config.labels.generator):
             self.conditions.require_uniform()
@@ -217,7 +217,7 @@ class Adversarial(Game[C]):
             config.objective,
             penalties=config.regularisers(),
             views=self.views(),
-            conditions=self.conditions,
+            conditions=self.judged,
             real_weight=config.labels.real_weight,
             fake_weight=config.labels.fake_weight,
             own_fake_weight=config.labels.own_fake_weight,
@@ -227,10 +227,23 @@ class Adversarial(Game[C]):
         self.history = nn.ModuleDict()
         self.players = {
             "generator": self.player("generator", self.generator, config.generator_optimiser),
-            "discriminator": self.judging(),
+            "discriminator": self.judging(self.judge, config.discriminator_optimiser),
         }
 
     # ---- parts ----------------------------------------------------------------------------------
+
+    def given(self) -> Conditions:
+        """Return the fields that the generator is given.
+
+        Raises:
+            UsageError: there are none, or none of a name.
+        """
+        return chosen(self.config.conditional, self.spec)
+
+    @property
+    def judged(self) -> Conditions:
+        """Those of them that the judge is given or guesses: by default all."""
+        return self.conditions
 
     def networks(self) -> tuple[Generator, Discriminator]:
         """Return generator and discriminator, with weights drawn in this order."""
@@ -249,8 +262,8 @@ class Adversarial(Game[C]):
         """Return the discriminator that the settings ask for, with its head and its constraint."""
         config = self.config
         domain = packed(self.spec.domain, config.packing)
-        network: Discriminator = config.discriminator.build(domain, self.conditions)
-        _refuse_useless(self.conditions, network)
+        network: Discriminator = config.discriminator.build(domain, self.judged)
+        _refuse_useless(self.judged, network)
         if config.minibatch is not None:
             add_minibatch(config.minibatch, network)
         if config.memory is not None:
@@ -277,25 +290,25 @@ class Adversarial(Game[C]):
             found.append(Pack(config.packing))
         return found
 
-    def judging(self) -> Player:
-        """Return the judge as a player, whose constraint holds after each of its turns."""
-        config = self.config
-        player = self.player("discriminator", self.judge, config.discriminator_optimiser)
-        player.lazy = self.judge.lazy
-        rule, network = config.constraint, self.judge.network
+    def judging(self, judge: Judge, optimiser: OptimiserConfig) -> Player:
+        """Return a judge as a player, whose constraint holds after its turns."""
+        player = self.player(judge.player, judge, optimiser)
+        player.lazy = judge.lazy
+        rule, network = self.config.constraint, judge.network
         if rule is None:
-            player.afterwards = [self.judge.remember]
+            player.afterwards = [judge.remember]
             return player
 
         def cost(_: Sequence[Tensor], progress: float) -> Tensor:
             return rule.cost(network, progress)
 
-        def enforce(_: Turns) -> None:
-            rule.enforce(network)
+        def enforce(turns: Turns) -> None:
+            if turns.steps[judge.player] % rule.period == 0:
+                rule.enforce(network)
 
         if rule.costs:
             player.terms = {"constraint": cost, **player.terms}
-        player.afterwards = [enforce, self.judge.remember]
+        player.afterwards = [enforce, judge.remember]
         return player
 
     def player(self, name: str, network: nn.Module, optimiser: OptimiserConfig) -> Player:

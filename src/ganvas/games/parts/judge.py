@@ -193,11 +193,16 @@ class Judge(nn.Module):
             loss, statistics = loss + penalty, statistics | parts
         elif self.penalties:
             lazily = partial(self.penalty, real, fake, turn)
-        turn.note(**statistics)
+        turn.note(**self._as_own(statistics))
         if not self.follows:
             return Loss(loss, lazily=lazily)
         self._shown.append((real, fake))
         return Loss(loss, lazily=lazily, skip=not turn.steps[self.player])  # empty: no slope
+
+    def _as_own(self, statistics: Statistics) -> Statistics:
+        """Return numbers for the log; those of a further judge under names of their own."""
+        of = "" if self.player == "discriminator" else f" of {self.player}"
+        return {f"{name}{of}": value for name, value in statistics.items()}
 
     def loss_ahead(
         self, real: Batch, fake: Batch, turn: Turns, of: Callable[..., Verdict]
@@ -218,8 +223,9 @@ class Judge(nn.Module):
             logits = on_real.logits.detach(), on_fake.logits.detach()
             statistics = self.objective.estimates(*logits, loss.detach())
         if on_real.classes is not None:
-            statistics["classification/real"] = self._misjudged(on_real, real)
-            loss = loss + self.real_weight * statistics["classification/real"]
+            if self.real_weight:
+                statistics["classification/real"] = self._misjudged(on_real, real)
+                loss = loss + self.real_weight * statistics["classification/real"]
             if self.own_fake_weight:
                 loss = loss + self.own_fake_weight * self._misjudged(on_fake, fake)
         return loss, statistics

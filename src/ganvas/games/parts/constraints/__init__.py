@@ -1,6 +1,6 @@
 """Constraints on the discriminator's weights, found by file.
 
-Each is put in place once (`install`) and then built into the weights, enforced after every step
+Each is put in place once (`install`) and then built into the weights, enforced after steps
 (`enforce`), or paid for in the discriminator's loss (`cost`).
 """
 
@@ -28,6 +28,11 @@ class Constraint(Settings, ABC):
 
     kind: Any
     costs: ClassVar[bool] = False
+
+    @property
+    def period(self) -> int:
+        """Steps from one `enforce` to the next."""
+        return 1
 
     @abstractmethod
     def install(self, network: nn.Module) -> None:
