@@ -315,7 +315,8 @@ def spaces_of(
 
     Args:
         game: makes samples; its networks may be in any mode.
-        truncation, cutoff: of styles; see `Space`.
+        truncation: of styles; see `Space`.
+        cutoff: likewise.
 
     Raises:
         UsageError: it makes no samples, or a cut-off is no number of slots.

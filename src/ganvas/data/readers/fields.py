@@ -70,7 +70,8 @@ def _numbers(name: str, words: Sequence[str], files: Sequence[str], where: str) 
         if not np.isfinite(found[row, 0]):
             raise UsageError(
                 f"{where}: column '{name}' of the labels holds '{word}' for {files[row]}, which is "
-                "no finite number. One class for each image is a column 'label', several are a column "
-                f"'{TAGS}' with ';' between; other columns hold numbers alone, or classes alone"
+                "no finite number. One class for each image is a column 'label', several are a "
+                f"column '{TAGS}' with ';' between; other columns hold numbers alone, or classes "
+                "alone"
             )
     return found
