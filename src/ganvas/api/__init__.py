@@ -1,7 +1,9 @@
 """ganvas from Python: train, resume, evaluate, load. The command line calls the same functions."""
 
+from ganvas.api.branching import branch
 from ganvas.api.comparing import Comparison, compare
 from ganvas.api.distances import Estimate, distance
+from ganvas.api.importing import import_model
 from ganvas.api.measuring import diagnose, drawn, evaluate, faults, measure
 from ganvas.api.running import Ending, resume, train
 from ganvas.model import load
@@ -10,12 +12,14 @@ __all__ = [
     "Comparison",
     "Ending",
     "Estimate",
+    "branch",
     "compare",
     "diagnose",
     "distance",
     "drawn",
     "evaluate",
     "faults",
+    "import_model",
     "load",
     "measure",
     "resume",

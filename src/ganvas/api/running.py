@@ -44,6 +44,7 @@ from ganvas.training.cluster import LaunchedJob, job
 from ganvas.training.compiling import refuse_without_compiler
 from ganvas.training.folder import CONFIG, CRASH, ENVIRONMENT, RunFolder
 from ganvas.training.hooks import make_hooks
+from ganvas.training.intervening import refuse_unknown
 from ganvas.training.launch import crowded, is_awaited, launch
 from ganvas.training.lock import BEAT, LEASE
 from ganvas.training.loop import Loop, Outcome
@@ -152,6 +153,11 @@ def resume(
     return _run(recipe, folder.path, None, quiet, _change_of_horizon(before, recipe))
 
 
+def play_on(recipe: Recipe, path: Path, quiet: bool, notes: Sequence[str]) -> Ending:
+    """Play a run from the checkpoint in its folder, whose identity is the recipe's."""
+    return _run(recipe, path, None, quiet, notes)
+
+
 @dataclass(frozen=True)
 class _Start:
     """What only a new run knows."""
@@ -176,6 +182,7 @@ def _run(
             notes = _unused_classes(game, source, recipe.data.source)
             notes += take_over(game, Path(start.source)) if start.source else []
             game.vet()
+        refuse_unknown(recipe.train.interventions, game.players)
         recipe, told = settled(asked, game, goes_on=start is None)
         refuse_too_large(recipe, source, game)
         if start and recipe.train.best is not None:  # a measure that is none is told now

@@ -15,7 +15,7 @@ import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from ganvas import abilities
-from ganvas.cli import comparing, looking, measuring, showing, training, wording
+from ganvas.cli import comparing, importing, looking, measuring, showing, training, wording
 from ganvas.cli.benching import bench
 from ganvas.cli.speech import complain
 from ganvas.errors import GanvasError
@@ -96,6 +96,7 @@ for command in (
     showing.gallery,
 ):
     app.command()(command)
+app.command("import")(importing.import_checkpoint)
 app.add_typer(bench, name="bench")
 
 

@@ -63,14 +63,43 @@ def train(
     _conclude(ending, loaded.system)
 
 
-def resume(run: Run, settings: Settings = None, data: Data = None, game: Game = None) -> None:
+def resume(
+    run: Run,
+    settings: Settings = None,
+    data: Data = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Go on in a new run, with other settings; this one stays."
+        ),
+    ] = None,
+    at: Annotated[
+        int | None,
+        typer.Option(metavar="ROUND", help="With --out: from the checkpoint of this round."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run that is in --out.")
+    ] = False,
+    game: Game = None,
+) -> None:
     """Continue a run from its last checkpoint to its horizon.
 
     Example: ganvas resume runs/ring train.stop_at=3000
+
+    With --out it goes on in a new folder, and all but data and seed may change there, such as
+    train.interventions='[{at: 600, players: [generator], frozen: true}]'.
     """
     from ganvas import api
 
-    _conclude(api.resume(run, settings or [], data=data, game=game), game or "")
+    if out is not None:
+        if data is not None:
+            raise UsageError("--data is for a run that goes on in its own folder: leave it out")
+        ending = api.branch(run, out, settings or [], at=at, overwrite=overwrite, game=game)
+    elif at is not None or overwrite:
+        raise UsageError("--at and --overwrite go with --out, the new run's folder")
+    else:
+        ending = api.resume(run, settings or [], data=data, game=game)
+    _conclude(ending, game or "")
 
 
 def _folder_name(recipe: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ from ganvas.networks import (
     GeneratorConfig,
 )
 from ganvas.networks.base import Head
-from ganvas.nn import clamp_largest_
+from ganvas.nn import clamp_largest_, standing
 from ganvas.play import Adam, Noise, OptimiserConfig, Player, Sampling, Turns
 from ganvas.play.advice import Sign
 
@@ -162,6 +163,15 @@ class BigGAN(Adversarial[BigGANConfig]):
         return noted
 
     # ---- what a trained model can do ------------------------------------------------------------
+
+    @contextmanager
+    def posed(self, options: Mapping[str, Any]) -> Generator[None]:
+        """Have samples made with the statistics that a released model has for their scaling."""
+        stored = getattr(self.generator, "stored", None)
+        with super().posed(options), ExitStack() as stack:
+            if stored is not None and (scaling := options.get("scaling")) is not None:
+                stack.enter_context(standing(stored.at(scaling)))
+            yield
 
     def prior(
         self,

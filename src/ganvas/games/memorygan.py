@@ -212,8 +212,8 @@ class MemoryGAN(Adversarial[MemoryGANConfig]):
     def lacks(self) -> Mapping[type, str]:
         """Return what needs a memory, where there is none."""
         if self.head is not None:
-            return {}
-        return dict.fromkeys((CanEncode, CanAssign, HasSlots), NO_MEMORY)
+            return super().lacks()
+        return {**super().lacks(), **dict.fromkeys((CanEncode, CanAssign, HasSlots), NO_MEMORY)}
 
     @property
     def head(self) -> MemoryHead | None:

@@ -47,6 +47,8 @@ class Provenance(Settings):
         rounds: how long it was trained.
         kimg: the same in thousands of real samples seen.
         scores: measured values by name.
+        imported: the file of another program that its weights are from; empty: trained here.
+        weights_licence: what is known of the licence of imported weights.
     """
 
     model_config = ConfigDict(allow_inf_nan=True)  # scores may be anything
@@ -58,12 +60,15 @@ class Provenance(Settings):
     rounds: int = 0
     kimg: float = 0.0
     scores: dict[str, float] = Field(default_factory=dict[str, float])
+    imported: str = ""
+    weights_licence: str = ""
 
 
 def card(config: dict[str, Any], parameters: int) -> str:
     """Return the card in Markdown, for the settings that the weight file carries."""
     made, data = config["provenance"], config["data"]
     licence = made["licence"] or LICENCES.get(data["name"], "")
+    theirs = made.get("weights_licence", "")
     name = plain(made["recipe"] or config["system"])
     lines = [
         "---",
@@ -85,7 +90,7 @@ def card(config: dict[str, Any], parameters: int) -> str:
             f"| uses, unchanged | {plain(name)}, SHA-256 {plain(digest)} |"
             for name, digest in config.get("frozen", {}).items()
         ),
-        f"| trained for | {made['rounds']:,} rounds, {made['kimg']:,.1f} thousand real samples |",
+        _origin(made),
         f"| written by | ganvas {config['ganvas']}, torch {config['torch']} |",
         "",
         "## Use",
@@ -101,12 +106,20 @@ def card(config: dict[str, Any], parameters: int) -> str:
         "",
         f"{plain(made['data'] or data['name'])}: {_describe(data)}.",
         f"Licence of the data: {plain(licence) or _no_licence(data)}.",
+        *([f"Licence of the weights: {plain(theirs)}."] if theirs else []),
         "",
         "## Scores",
         "",
         *_scores(made["scores"]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _origin(made: dict[str, Any]) -> str:
+    """Return the row that says where the weights are from."""
+    if made.get("imported"):
+        return f"| imported from | {plain(made['imported'])} |"
+    return f"| trained for | {made['rounds']:,} rounds, {made['kimg']:,.1f} thousand real samples |"
 
 
 def _no_licence(data: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from ganvas.networks.base import DiscriminatorSettings, GeneratorSettings, Head, Presets
@@ -28,7 +28,13 @@ from ganvas.networks.biggan import (
 from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.networks.convolutional import image_shape
 from ganvas.networks.upsampling import Growing, resize_convolution
-from ganvas.nn import BatchNorm, SelfAttention, downsample_average, upsample_nearest
+from ganvas.nn import (
+    BatchNorm,
+    SelfAttention,
+    StoredStatistics,
+    downsample_average,
+    upsample_nearest,
+)
 
 if TYPE_CHECKING:
     from ganvas.data.domain import Domain
@@ -41,11 +47,17 @@ NARROW = 4
 
 
 class BigGANDeepGenerator(Conditioned, GeneratorSettings):
-    """Settings of the generator."""
+    """Settings of the generator.
+
+    Attributes:
+        stored: sets of statistics for batch norms, of latents scaled by 0 to 1, which released
+            models carry along; 0 for none.
+    """
 
     kind: Literal["biggan_deep"] = "biggan_deep"
     width: PositiveInt = 128
     skip_z: Literal["chunks", "whole", "none"] = "whole"
+    stored: int = Field(default=0, ge=0)
 
     def build(
         self, domain: Domain, latent: int, conditions: Conditions = NONE
@@ -172,6 +184,7 @@ class BigGANDeepGeneratorNet(SkipGenerator):
         self.last_norm = BatchNorm(widths[-1], eps=EPS)
         self.last = nn.Conv2d(widths[-1], shape[0], 3, padding=1)
         config.finish(self, self.embedding)
+        self.stored = StoredStatistics(self, config.stored) if config.stored else None
 
 
 class BigGANDeepDiscriminatorNet(SummedDiscriminator):

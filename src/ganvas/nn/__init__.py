@@ -86,7 +86,7 @@ from ganvas.nn.spectrum import (
     top_singular,
 )
 from ganvas.nn.sphere import HypersphericalUniform, geodesic, to_front, turn_to
-from ganvas.nn.standing import Standing, estimated, of_each_batch, standing
+from ganvas.nn.standing import Standing, StoredStatistics, estimated, of_each_batch, standing
 from ganvas.nn.tracking import Tracking, averaged_buffers, held, set_tracking
 from ganvas.nn.twice import Twice
 from ganvas.nn.upsample import (
@@ -146,6 +146,7 @@ __all__ = [
     "Source",
     "SpectralNorm",
     "Standing",
+    "StoredStatistics",
     "Tracking",
     "Triplets",
     "Twice",

@@ -111,6 +111,45 @@ def standing(statistics: Standing) -> Generator[None]:
         _put(kept)
 
 
+class StoredStatistics(nn.Module):
+    """Statistics of batch norms for several shares in [0, 1] of an option, such as a truncation.
+
+    They come with released models; none are there before they are put into the buffers, ``means.i``
+    and ``variances.i``, (sets, C) of the i-th norm, for the shares 0, 1/(sets − 1), …, 1.
+
+    Args:
+        network: whose batch norms they are for, in its order.
+        sets: how many shares there are, two or more.
+    """
+
+    def __init__(self, network: nn.Module, sets: int) -> None:
+        super().__init__()
+        self.sets = sets
+        norms = batch_norms(network)
+        self._norms = [(norm,) for norm in norms]  # in tuples: they are no parts of this one
+        self.means, self.variances = nn.Module(), nn.Module()
+        for place, norm in enumerate(norms):
+            name = str(place)
+            self.means.register_buffer(name, norm.running_mean.expand(sets, -1).clone())
+            self.variances.register_buffer(name, norm.running_var.expand(sets, -1).clone())
+
+    def at(self, share: float) -> Standing:
+        """Return the statistics for a share, between those of its neighbours (linearly)."""
+        place = share * (self.sets - 1)
+        low = min(int(place), self.sets - 2)
+        found: Standing = {}
+        for name, (norm,) in enumerate(self._norms):
+            means, variances = (
+                table.get_buffer(str(name))[low : low + 2] for table in (self.means, self.variances)
+            )
+            found[norm] = {
+                **dict(norm.named_buffers(recurse=False)),
+                "running_mean": torch.lerp(means[0], means[1], place - low),
+                "running_var": torch.lerp(variances[0], variances[1], place - low),
+            }
+        return found
+
+
 def _buffers(norms: list[BatchNorm]) -> Standing:
     return {norm: {n: b.clone() for n, b in norm.named_buffers(recurse=False)} for norm in norms}
 

@@ -24,6 +24,10 @@ meanwhile. A term that follows what it is given is a `Tracking` layer, then held
 """
 
 
+MOVED = ("params", "lr", "betas", "alpha", "momentum")
+"""What of an optimiser's groups is no constant: each step sets it."""
+
+
 class Player:
     """Networks updated together, with their optimiser settings.
 
@@ -87,9 +91,14 @@ class Player:
         """Take up a state of the optimiser.
 
         Moments come from a file in the usual layout. They are put into that of their parameters:
-        fused steps take what lies at the same place for the same entry.
+        fused steps take what lies at the same place for the same entry. Constants, such as ε, are
+        those of this player's settings.
         """
+        groups = self.optimiser.param_groups
+        own = [{k: v for k, v in group.items() if k not in MOVED} for group in groups]
         self.optimiser.load_state_dict(state)
+        for group, constants in zip(self.optimiser.param_groups, own, strict=True):
+            group.update(constants)
         for parameter, moments in cast(dict[Tensor, dict[str, Any]], self.optimiser.state).items():
             for key, moment in moments.items():
                 if isinstance(moment, Tensor) and moment.shape == parameter.shape:

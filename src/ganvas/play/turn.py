@@ -142,6 +142,8 @@ class Turns:
         round: rounds played so far in the current stage.
         progress: share of the stage's horizon already played, in [0, 1]; drives every schedule.
         rate: factor on all learning rates; halved by each roll-back.
+        rates: further factors, by player.
+        resting: players whose turns are played without a step.
         steps: optimiser steps begun so far, by player.
         latest: numbers of the round's last step (`note`), which the log has not taken in yet.
         cosines: log the cosine between each step and the descent direction, ``cosine/PLAYER``.
@@ -163,6 +165,8 @@ class Turns:
         self.round = 0
         self.progress = 0.0
         self.rate = 1.0
+        self.rates: Mapping[str, float] = {}
+        self.resting: frozenset[str] = frozenset()
         self.steps = dict.fromkeys(players, 0)
         self.cosines = False
         self.statistics: dict[str, list[Tensor]] = {}
@@ -265,7 +269,7 @@ class Turns:
         `ganvas.play.lookahead.Lookahead`. The live network stays as it is.
         """
         player = self.players[name]
-        ahead = Lookahead(player, self.progress, self.rate, second_order, onto)
+        ahead = Lookahead(player, self.progress, self._rate_of(name), second_order, onto)
         for _ in range(steps):
             ahead.step(loss)
         return ahead.network
@@ -326,8 +330,11 @@ class Turns:
     def _step(self, turn: Turn) -> None:
         for seat in turn.seats:
             player = seat.player
+            if seat.name in self.resting:
+                player.clear()
+                continue
             before = [p.detach().clone() for p in player.parameters] if self.cosines else None
-            norm, lost = player.step(self.progress, self.rate, self.ranks, seat.veto)
+            norm, lost = player.step(self.progress, self._rate_of(seat.name), self.ranks, seat.veto)
             if before is not None:
                 with torch.no_grad():
                     self.log(**{f"cosine/{seat.name}": player.cosine(before)})
@@ -336,6 +343,9 @@ class Turns:
                 self.cancelled += lost
             self.log(**{f"grad_norm/{seat.name}": norm})
             player.clear()
+
+    def _rate_of(self, name: str) -> float:
+        return self.rate * self.rates.get(name, 1.0)
 
     def hold(self) -> None:
         """Freeze every player and its buffers: the state between turns."""

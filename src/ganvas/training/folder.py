@@ -210,6 +210,22 @@ class RunFolder:
             problems.append(f"the checkpoint {path} is that of round {state['rounds']}: a stray")
         return None, problems
 
+    def checkpoint_of(self, round: int) -> dict[str, Any]:
+        """Return the checkpoint of a round.
+
+        Raises:
+            UsageError: the run keeps none of it.
+            GanvasError: it is damaged.
+        """
+        there = _by_round(self.checkpoints, ".safetensors")
+        if round not in there:
+            kept = ", ".join(map(str, there)) or "none"
+            raise UsageError(
+                f"{self.path} keeps no checkpoint of round {round}; it has: {kept} "
+                "(train.checkpoint_every, train.keep)"
+            )
+        return load_state(there[round])
+
     def identity(self) -> dict[str, str] | None:
         """Return the settings and the hash of the data that the run goes on with, if it can."""
         state, _ = self.load_checkpoint()

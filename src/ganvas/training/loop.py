@@ -29,6 +29,7 @@ from ganvas.training.best import Champion
 from ganvas.training.checkpoint import all_finite
 from ganvas.training.compiling import stopwatch
 from ganvas.training.folder import CONFIG, DAMAGED, METRICS, RunFolder
+from ganvas.training.intervening import in_force, words
 from ganvas.training.launch import ranks_of
 from ganvas.training.settings import TrainSettings
 from ganvas.training.signals import caught
@@ -132,11 +133,27 @@ class Loop:
     def play_round(self) -> None:
         """Play one round of the current stage and move the averages."""
         seen = self.feed.seen
+        self._intervene()
         self.turns.progress = self.progress
         self.stages[self.stage].play(self.feed, self.turns)
         self.turns.round += 1
         self.rounds += 1
         self.average.update(self.feed.seen - seen, self.feed.seen, self.turns.progress)
+
+    def _intervene(self) -> None:
+        """Let rates and resting players be as the interventions so far have it."""
+        if not self.settings.interventions:
+            return
+        holding = in_force(self.settings.interventions, self.turns.players, self.rounds)
+        self.turns.rates = {name: told.rate for name, told in holding.items()}
+        self.turns.resting = frozenset(name for name, told in holding.items() if told.frozen)
+        for told in self.settings.interventions:
+            if told.at == self.rounds:
+                for name in told.players or self.turns.players if told.reset else ():
+                    self.turns.players[name].restart()
+                # Of the round to be played: a run that goes on from here says so once.
+                row = {"round": self.rounds + 1, "event": "intervention", "message": words(told)}
+                self._record(row)
 
     @property
     def progress(self) -> float:

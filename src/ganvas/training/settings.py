@@ -37,6 +37,27 @@ class Guard(Settings):
     on_collapse: Literal["warn", "stop", "rollback"] = "warn"
 
 
+class Intervention(Settings):
+    """What is changed in the middle of a run, to learn what it collapses of, or to outlive that.
+
+    It holds from its round on, until another one names the player (Brock et al. 2019, section 4.2
+    and appendix H).
+
+    Attributes:
+        at: rounds that are played before.
+        players: whom it is about; empty: all.
+        rate: a factor on the learning rate that the recipe gives them.
+        frozen: whether their weights rest: their turns are played, and no step is taken.
+        reset: whether their optimisers begin anew at that round, without moments.
+    """
+
+    at: int = Field(ge=0)
+    players: tuple[str, ...] = ()
+    rate: float = Field(default=1.0, ge=0)
+    frozen: bool = False
+    reset: bool = False
+
+
 class StopOn(Settings):
     """When a run has come to rest: a number of the log that has stopped getting better.
 
@@ -112,6 +133,7 @@ class TrainSettings(Settings):
             coverage; 0 for never (samples and looks).
         average: the weights' moving average, or None for the last iterate.
         guard: what happens when things go wrong.
+        interventions: what is changed on the way, in the order of their rounds.
         stop_on: end the run where a number of the log stops getting better.
         best: keep the best model by a measure, too.
         cosines: log the cosine between each player's step and its gradient: it turns negative where
@@ -140,6 +162,7 @@ class TrainSettings(Settings):
     watch_every: int = Field(default=1000, ge=0)
     average: Average | None = Average()
     guard: Guard = Guard()
+    interventions: tuple[Intervention, ...] = ()
     stop_on: StopOn | None = None
     best: Best | None = None
     cosines: bool = False

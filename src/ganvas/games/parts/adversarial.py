@@ -39,6 +39,7 @@ from ganvas.networks.base import Discriminator, Generator
 from ganvas.networks.conditions import Given
 from ganvas.nn import awakened
 from ganvas.play import Adam, Game, Noise, OptimiserConfig, Player, Sampling, Turns
+from ganvas.play.abilities import CanScore
 from ganvas.play.advice import Proposal
 
 Rule = Literal["batch", "uniform"]
@@ -130,6 +131,7 @@ class AdversarialConfig(Settings):
         memory: a memory of clusters in the place of the discriminator's linear score (memoryGAN).
         feature_matching: let the generator match mean features, instead of or beside its loss.
         historical_averaging: λ of each player's distance from the mean of its past.
+        judged: false of a model that was imported without a discriminator: it has none.
     """
 
     latent: AnyPrior = Normal()
@@ -155,6 +157,7 @@ class AdversarialConfig(Settings):
     memory: Remembering | None = None
     feature_matching: FeatureMatching | None = None
     historical_averaging: float = Field(default=0.0, ge=0)
+    judged: bool = True
 
     @model_validator(mode="after")
     def _pairs_need_equal_numbers(self) -> AdversarialConfig:
@@ -431,7 +434,12 @@ class Adversarial(Game[C]):
 
     def model(self) -> dict[str, nn.Module]:
         """Return the networks; the past is not needed any more."""
-        return {name: part for name, part in super().model().items() if name != "history"}
+        left = {"history"} if self.config.judged else {"history", "judge"}
+        return {name: part for name, part in super().model().items() if name not in left}
+
+    def lacks(self) -> Mapping[type, str]:
+        """Return what needs a discriminator, where there is none."""
+        return {} if self.config.judged else {CanScore: "imported without a discriminator"}
 
 
 def learn(game: Adversarial, real: Batch, fake: Batch, turn: Turns, *, shown: bool = False) -> None:
