@@ -88,15 +88,15 @@ def test_what_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_frames_of_points_grow_in_one_view() -> None:
     points = Points(dim=2, shift=[0.0, 0.0], scale=1.0)
     path = np.stack([np.linspace(-1, 1, 5), np.zeros(5)], 1).astype(np.float32)
-    frames = points.frames(path)
+    frames = points.pictures(path)
     assert frames.shape[0] == 5
     ink = (frames < 255).sum((1, 2, 3))
     assert (np.diff(ink) > 0).all()
     assert ((frames[0] < 255) <= (frames[-1] < 255)).all()
     line = Points(dim=1, shift=[0.0], scale=1.0)
-    assert len(line.frames(path[:, :1])) == 5
+    assert len(line.pictures(path[:, :1])) == 5
 
 
 def test_frames_of_images_are_themselves() -> None:
     images = ramps((3, 4, 4, 1))
-    assert Images(channels=1, height=4, width=4).frames(images) is images
+    assert Images(channels=1, height=4, width=4).pictures(images) is images

@@ -84,7 +84,7 @@ def walk(
     way = None if how is None else how.value
     frames = wander(model, keys, count, way, loop=loop, label=label, **told(options))
     if moving:
-        write_whole(out, animated(model.domain.frames(frames), suffix, rate))
+        write_whole(out, animated(model.domain.pictures(frames), suffix, rate))
     elif suffix in PICTURES:
         with disk_errors(out):
             shown = by_legs(frames, count, loop or round_trip)

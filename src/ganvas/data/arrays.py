@@ -1,4 +1,4 @@
-"""Arrays in .npy and .npz files: points, uint8 images or a graph, with optional labels."""
+"""Arrays in .npy and .npz files: points, uint8 images or clips, a graph, with optional labels."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from ganvas.files import replacing
 
 SUFFIXES = (".npy", ".npz")
 FEATURE_KEYS = ("x", "features")
-DATA_KEYS = ("x", "images", "points", "lines", "data", "x_train", "train", "arr_0")
+DATA_KEYS = ("x", "images", "videos", "points", "lines", "data", "x_train", "train", "arr_0")
 LABEL_KEYS = ("y", "labels", "label", "y_train")
 TEST_KEYS = ("x_test", "test")
 TEST_LABEL_KEYS = ("y_test", "labels_test")
@@ -59,7 +59,7 @@ AnyArray = npt.NDArray[Any]
 
 
 def read_file(path: Path, cache: str = "auto") -> Collection:
-    """Read points (N, D), images (N, H, W), (N, H, W, C) or a graph from a .npy or .npz file.
+    """Read points (N, D), images (N, H, W[, C]), clips (N, T, H, W, C) or a graph from .npy, .npz.
 
     Large arrays are mapped (see `load_arrays`).
 
@@ -247,21 +247,23 @@ def _item_array(path: Path, key: str, array: AnyArray) -> AnyArray:
         return array
     if array.dtype.kind not in "biuf":
         raise UsageError(
-            f"{where} holds {array.dtype} values; points and images are real numbers, "
+            f"{where} holds {array.dtype} values; points, images and clips are real numbers, "
             "lines of text an array of str (N,)."
         )
     if array.ndim == 2 and array.shape[1] > 0:
         return _points(where, array)
-    if array.ndim == 3 or (array.ndim == 4 and array.shape[3] in (1, 3, 4)):
-        return _images(where, array if array.ndim == 4 else array[..., None])
+    if array.ndim == 3 or (array.ndim in (4, 5) and array.shape[-1] in (1, 3, 4)):
+        return _images(where, array if array.ndim > 3 else array[..., None])
     hint = ""
     if array.ndim == 1:
         hint = " A single column of numbers is array[:, None]."
-    elif array.ndim == 4 and array.shape[1] in (1, 3, 4):
+    elif array.ndim in (4, 5) and array.shape[1] in (1, 3, 4):
         hint = " Bring the channels last with np.moveaxis(array, 1, -1)."
+    elif array.ndim == 4:
+        hint = " Grey clips are array[..., None]."
     raise UsageError(
-        f"{where} has shape {array.shape}; expected points (N, D), grey images (N, H, W) or "
-        f"images (N, H, W, C) with C = 1, 3 or 4.{hint}"
+        f"{where} has shape {array.shape}; expected points (N, D), grey images (N, H, W), "
+        f"images (N, H, W, C) or clips (N, T, H, W, C) with C = 1, 3 or 4.{hint}"
     )
 
 
@@ -288,15 +290,16 @@ def _points(where: str, array: AnyArray) -> AnyArray:
 
 
 def _images(where: str, array: AnyArray) -> AnyArray:
-    """Return uint8 images: the array itself if it holds such, else a copy."""
+    """Return uint8 images or clips: the array itself if it holds such, else a copy."""
     ends = [(array[part].min(), array[part].max()) for part in parts(array) if array.size]
     least, most = min((low for low, _ in ends), default=0), max((up for _, up in ends), default=0)
     if array.dtype.kind not in "iu" or least < 0 or most > 255:
         found = f"{array.dtype}"
         if array.size:
             found += f" from {least:g} to {most:g}"
+        what = "images" if array.ndim < 5 else "clips"
         raise UsageError(
-            f"{where} holds images as {found}; expected whole numbers 0 to 255. Convert values "
+            f"{where} holds {what} as {found}; expected whole numbers 0 to 255. Convert values "
             "in [0, 1] with (255 * array).round().astype(np.uint8)."
         )
     if is_mapped(array) and array.dtype == np.uint8:

@@ -115,6 +115,11 @@ class Domain(Settings):
         return self.shape
 
     @property
+    def moments(self) -> int:
+        """How many frames an item has, one after the other along axis 2 for networks; 0: none."""
+        return 0
+
+    @property
     def unit(self) -> float:
         """How many data units a network unit is long."""
         return 1.0
@@ -291,7 +296,7 @@ class Domain(Settings):
         """Return some items in data units in one picture, so many in a row where they have rows."""
         raise UsageError(f"there is no picture of {self.plural}")
 
-    def frames(self, array: AnyArray) -> AnyArray:
+    def pictures(self, array: AnyArray) -> AnyArray:
         """Return what people see of items that follow each other, uint8 (N, H, W, C)."""
         shown = (self.picture(item[None]).convert("RGB") for item in array)
         return np.stack([np.asarray(picture) for picture in shown])

@@ -68,7 +68,7 @@ class Collection:
 
 def suggested_kind(array: AnyArray) -> str:
     """Return the kind of data that an array (N, …) suggests by its shape."""
-    return {1: "text", 2: "points"}.get(array.ndim, "images")
+    return {1: "text", 2: "points", 5: "videos"}.get(array.ndim, "images")
 
 
 def refuse_huge(where: str, array: npt.NDArray[Any]) -> None:

@@ -22,6 +22,7 @@ class LazyRows:
         rows: which of its rows these are, in order; None: all.
         change: what becomes of some rows (n, …) that were read; None: nothing.
         shape: of a row after that.
+        dtype: of rows after that; None: the array's.
     """
 
     def __init__(
@@ -30,9 +31,10 @@ class LazyRows:
         rows: npt.NDArray[np.int64] | None = None,
         change: Callable[[AnyArray], AnyArray] | None = None,
         shape: tuple[int, ...] | None = None,
+        dtype: npt.DTypeLike | None = None,
     ) -> None:
         self._array, self._rows, self._change = array, rows, change
-        self.dtype: np.dtype[Any] = array.dtype
+        self.dtype: np.dtype[Any] = array.dtype if dtype is None else np.dtype(dtype)
         count = len(array) if rows is None else len(rows)
         self.shape: tuple[int, ...] = (count, *(array.shape[1:] if shape is None else shape))
         self.ndim = len(self.shape)

@@ -18,6 +18,7 @@ from ganvas.data.items import AnyArray, Collection, require_several
 from ganvas.data.laws import LAW_NAMES, law
 from ganvas.data.mapped import at_rows
 from ganvas.data.pairs import PairSource
+from ganvas.data.procedural import procedural
 from ganvas.data.reader import own_reader
 from ganvas.data.settings import AffineSettings, DataSettings
 from ganvas.data.source import ArraySource, LawSource, Source, StackSource
@@ -43,6 +44,8 @@ def open_data(settings: DataSettings, content: Mapping[str, AnyArray] | None = N
     if content is not None:
         found = conformed(collect(Path(name), content), settings)
         return _with_views(_of_collection(found, settings), settings)
+    if settings.variant and name not in procedural():
+        raise UsageError(f"data.variant is for sets made by code, not for {name}: leave it out.")
     if (reader := own_reader(name)) is not None:
         return reader.open(settings)
     source = _open_affine(name, settings) if name in AFFINE else _open_plain(name, settings)

@@ -1,4 +1,4 @@
-"""What one row of a stream is: a record as it is stored, some chosen ones in turn, all at once.
+"""What one row of a stream is: a record as it is stored, a frame of it, some in turn, all at once.
 
 A game declares streams (`Streaming`); what it does not declare is served as it is stored.
 """
@@ -17,6 +17,7 @@ from ganvas.data.domain import Size
 from ganvas.data.items import Items
 from ganvas.data.source import Rows, Source, Table
 from ganvas.data.views import View
+from ganvas.errors import UsageError
 
 
 class Sampler(Protocol):
@@ -41,6 +42,27 @@ class AsStored:
     def take(self, source: Source, table: Table, rows: Rows) -> Batch:
         """Return the records at the rows."""
         return source.take(table, rows)
+
+
+class Frames:
+    """One frame of each clip instead of the clip, any of them: x is (n, C, H, W)."""
+
+    def draw(self, source: Source, rng: np.random.Generator) -> Rows:
+        """Return the source's next block, with the number of a frame for each row.
+
+        Raises:
+            UsageError: the items are no clips.
+        """
+        domain = source.spec.domain
+        if not domain.moments:
+            raise UsageError(f"single frames are taken of videos, and {domain.plural} have none")
+        rows = source.draw(rng)
+        return (*rows, torch.from_numpy(rng.integers(domain.moments, size=len(rows[0]))))
+
+    def take(self, source: Source, table: Table, rows: Rows) -> Batch:
+        """Return the records at the rows with one frame each."""
+        *clips, frame = rows
+        return source.take_frames(table, tuple(clips), frame)
 
 
 class InTurn:

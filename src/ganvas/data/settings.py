@@ -6,7 +6,7 @@ Some settings are every data set's; the others belong to one kind of data, and s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import Field, create_model
 
@@ -16,8 +16,8 @@ from ganvas.data.domain import Domain
 from ganvas.data.domains import all_domains, find_domain, kinds
 from ganvas.data.domains.points import PointOptions
 from ganvas.data.domains.text import TextOptions
-from ganvas.data.image_options import ImageOptions
 from ganvas.data.options import DataOptions
+from ganvas.data.video_options import VideoOptions
 from ganvas.errors import UsageError
 
 Asked = TypeVar("Asked", bound=DataOptions)
@@ -50,6 +50,7 @@ class CommonSettings(Settings):
         derive: fields that are worked out of each item on its way, by name: conditions such as a
             copy with a part hidden, or a coarser one.
         affine: affine digits only: turns and shifts. None: those of the paper.
+        variant: sets made by code only: what each of them can be told (`ganvas.data.procedural`).
     """
 
     source: str = Field(min_length=1)
@@ -57,6 +58,7 @@ class CommonSettings(Settings):
     hold_out: float = Field(default=0.0, ge=0, lt=1)
     derive: dict[str, AnyDerivation] = Field(default={})
     affine: AffineSettings | None = None
+    variant: dict[str, Any] = Field(default={})
 
     def of(self, options: type[Asked]) -> Asked:
         """Return these settings as those of one kind of data, which they are."""
@@ -96,8 +98,9 @@ def foreign_options(kind: str) -> dict[str, type[DataOptions]]:
 
 
 def _options(domains: list[type[Domain]]) -> list[type[DataOptions]]:
-    found = (domain.Options for domain in domains)
-    return list(dict.fromkeys(options for options in found if options is not None))
+    """Return the settings of kinds of data; those that build on others come before these."""
+    found = dict.fromkeys(d.Options for d in domains if d.Options is not None)
+    return sorted(found, key=lambda options: -len(options.__mro__))
 
 
 BUILT_IN = _options([find_domain(kind) for kind in kinds()])
@@ -105,7 +108,7 @@ BUILT_IN = _options([find_domain(kind) for kind in kinds()])
 
 if TYPE_CHECKING:
 
-    class DataSettings(ImageOptions, PointOptions, TextOptions, CommonSettings):
+    class DataSettings(VideoOptions, PointOptions, TextOptions, CommonSettings):
         """Where data come from and how they are made uniform; `of` gives any kind's settings."""
 
 else:

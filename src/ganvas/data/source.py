@@ -100,6 +100,12 @@ class Source(ABC):
     def take(self, table: Table, rows: Rows) -> Batch:
         """Return the records that ``rows`` stand for, staged, where ``table`` lies."""
 
+    def take_frames(self, table: Table, rows: Rows, frame: Tensor) -> Batch:
+        """Return what `take` does of clips, with one frame of each, x (n, C, H, W), by number."""
+        batch = self.take(table, rows)
+        one = batch.x[torch.arange(len(frame), device=frame.device), :, frame]
+        return batch.replace(**{batch.main: one})
+
     def foresee(self, rows: Rows) -> None:  # noqa: B027 - most read nothing
         """Be told of rows that will be taken soon, so that they can be on their way."""
 
@@ -233,6 +239,12 @@ class ArraySource(Source):
         stream = self._stream
         rows = rng.permutation(len(self._train)) if stream is None else stream.shuffled(rng)
         return (torch.from_numpy(rows),)
+
+    def take_frames(self, table: Table, rows: Rows, frame: Tensor) -> Batch:
+        """Return what `take` does of clips, with one frame of each, x (n, C, H, W), by number."""
+        batch = self.take(table, rows)
+        one = batch.x[torch.arange(len(frame), device=frame.device), :, frame]
+        return batch.replace(**{batch.main: one})
 
     def foresee(self, rows: Rows) -> None:
         """Let a stream read ahead."""

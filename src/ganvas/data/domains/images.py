@@ -193,7 +193,7 @@ class Images(Domain):
         """Return a grid of uint8 images (N, H, W, C), so many in a row."""
         return draw.grid(array, columns=columns)
 
-    def frames(self, array: AnyArray) -> AnyArray:
+    def pictures(self, array: AnyArray) -> AnyArray:
         """Return the images themselves."""
         return array
 

@@ -202,7 +202,7 @@ class Points(Domain):
             return draw.scatter(self.standardised(array), None)
         return draw.scatter(array, self.view)
 
-    def frames(self, array: AnyArray) -> AnyArray:
+    def pictures(self, array: AnyArray) -> AnyArray:
         """Return pictures of the points up to each, in one view."""
         if self.dim == 1:
             shown = [draw.histogram(array[: count + 1]) for count in range(len(array))]
