@@ -18,6 +18,8 @@ MLP = {"kind": "mlp", "widths": [16, 16]}
 DCGAN = {"kind": "dcgan", "width": 4, "stages": 2}
 RESNET = {"kind": "resnet", "width": 8}
 GROWING = {"kind": "progressive", "maps": 16, "max_maps": 4}
+STYLED = {"kind": "stylegan2", "maps": 16, "max_maps": 4}
+PLAIN = STYLED | {"architecture": "original", "grows": True}
 BIG = {"kind": "biggan", "width": 1}
 DEEP = {"kind": "biggan_deep", "width": 1}
 SEQUENCE = {"kind": "resnet1d", "width": 4, "blocks": 1, "kernel": 3}
@@ -185,6 +187,27 @@ CASES: dict[str, Case] = {
         growing={"fade": 0.016, "rest": 0.008},
         accumulate=2,
         conditional=True,
+    ),
+    "stylegan2 digits": case(
+        "stylegan2",
+        digits8,
+        STYLED,
+        generator=STYLED | {"width": 4, "depth": 2},
+        conditional=True,
+        path_length={"every": 2},
+        penalty_every=2,
+    ),
+    "stylegan2 a": replace(
+        case(
+            "stylegan2",
+            digits8,
+            PLAIN,
+            generator=PLAIN | {"width": 4, "depth": 1, "style": "adain"},
+            path_length=None,
+            penalty_every=1,
+            growing={"fade": 0.008, "rest": 0.008, "restart": False},
+        ),
+        tolerance=1e-5,  # a constant's deviation is next to none, and maps are divided by it
     ),
     "biggan digits": case(
         "biggan",

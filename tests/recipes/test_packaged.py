@@ -31,7 +31,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
 WIDE = {
     *("r3gan/cifar10_full", "r3gan/images64", "r3gan/images256"),
     *("r3gan/cifar10", "wgan-gp/cifar10", "memorygan/images64", "memorygan/cifar10"),
-    *("progressive/images", "biggan/images", "biggan-deep/images"),
+    *("progressive/images", "stylegan2/images", "biggan/images", "biggan-deep/images"),
     *("sngan/cifar10", "sngan/fashion_mnist", "sngan/mnist", "sngan/images", "wgan/images"),
     *("wgan-gp/text", "r3gan/fashion_mnist", "r3gan/mnist", "r3gan/stacked_mnist"),
 }
@@ -54,9 +54,10 @@ SMALLER = {
 }
 """Settings of how much a system reads of the data before its game: their size is no promise."""
 
-AVERAGED = {"r3gan", "memorygan", "progressive", "biggan", "biggan-deep"}
-"""Systems with recipes that sample from averaged weights: R3GAN's, Progressive GAN's and BigGAN's
-papers do so; of memoryGAN's small recipes, not the paper's, the runs that are documented did."""
+AVERAGED = {"r3gan", "memorygan", "progressive", "stylegan2", "biggan", "biggan-deep"}
+"""Systems with recipes that sample from averaged weights: the papers of R3GAN, Progressive GAN,
+StyleGAN2 and BigGAN do so; of memoryGAN's small recipes, not the paper's, the runs that are
+documented did."""
 
 
 @pytest.mark.parametrize(

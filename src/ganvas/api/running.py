@@ -16,6 +16,7 @@ from rich.console import Console
 from ganvas.api.arithmetic import as_begun, settled
 from ganvas.api.choosing import chooser
 from ganvas.api.environment import describe_environment
+from ganvas.api.fitting import fitted
 from ganvas.api.identity import Identity, refuse_other_settings
 from ganvas.api.measuring import evaluate, is_measured
 from ganvas.api.memory import device_of, refuse_too_large
@@ -177,6 +178,8 @@ def _run(
     asked, told = recipe, list[str]()
     try:
         source = open_data(recipe.data, start.content if start else None)
+        recipe, fits = fitted(recipe, source.spec)
+        asked = recipe
         game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed)
         if start:
             notes = _unused_classes(game, source, recipe.data.source)
@@ -184,6 +187,7 @@ def _run(
             game.vet()
         refuse_unknown(recipe.train.interventions, game.players)
         recipe, told = settled(asked, game, goes_on=start is None)
+        told = [*fits, *told]
         refuse_too_large(recipe, source, game)
         if start and recipe.train.best is not None:  # a measure that is none is told now
             chooser(recipe.train.best, source)(game.eval())

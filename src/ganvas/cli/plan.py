@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from ganvas.api.arithmetic import settled
+from ganvas.api.fitting import fitted
 from ganvas.api.memory import complaint, device_of, footprints, needed, room_on
 from ganvas.cli.speech import table
 from ganvas.config import Schedule, Settings
@@ -28,6 +29,7 @@ PATIENCE = 3.0
 def plan(recipe: Recipe) -> str:
     """Return what a training of ``recipe`` would be, after some rounds on a throw-away copy."""
     source = open_data(recipe.data)
+    recipe, fits = fitted(recipe, source.spec)
     game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed)
     recipe, notes = settled(recipe, game)
     device = device_of(recipe)
@@ -40,6 +42,7 @@ def plan(recipe: Recipe) -> str:
         "",
         table(players, ("player", "network", "parameters", "optimiser")),
         "",
+        *fits,
         *notes,
         *(f"warning: {line}" for line in uneven_layers(game)),
         *_memory(recipe, source, found, before, device),

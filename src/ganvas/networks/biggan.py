@@ -31,7 +31,7 @@ from ganvas.networks.base import (
 )
 from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.networks.convolutional import Size, image_shape
-from ganvas.networks.progressive import halvings_of
+from ganvas.networks.levels import halvings_of
 from ganvas.networks.upsampling import Growing, Upsampling, resize_convolution
 from ganvas.nn import (
     BatchNorm,

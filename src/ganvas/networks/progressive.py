@@ -16,8 +16,6 @@ import torch
 from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
-from ganvas.config import Settings
-from ganvas.errors import UsageError
 from ganvas.networks.base import (
     Discriminator,
     DiscriminatorSettings,
@@ -28,7 +26,8 @@ from ganvas.networks.base import (
     Presets,
 )
 from ganvas.networks.conditions import NONE, Conditions, Given
-from ganvas.networks.convolutional import Size, image_shape
+from ganvas.networks.convolutional import image_shape
+from ganvas.networks.levels import Levels
 from ganvas.networks.upsampling import Upsampling, resize_convolution
 from ganvas.nn import (
     Growth,
@@ -47,14 +46,12 @@ if TYPE_CHECKING:
     from ganvas.data.domain import Domain
 
 
-class _Progressive(Settings):
+class _Progressive(Levels):
     """What generator and discriminator have in common.
 
     Attributes:
         maps: level l has min(maps/2^(l+1), max_maps) of them.
         max_maps: that limit.
-        base: halve the sides as long as the smaller one keeps so many pixels.
-        doublings: number of levels after the first instead.
         slope: of the leaky rectifiers.
         equalised: weights are N(0, 1) and scaled whenever they are used; else they start scaled.
     """
@@ -62,33 +59,8 @@ class _Progressive(Settings):
     kind: Literal["progressive"] = "progressive"
     maps: PositiveInt = 8192
     max_maps: PositiveInt = 512
-    base: Annotated[int, Field(ge=1)] = 4
-    doublings: NonNegativeInt | None = None
     slope: Annotated[float, Field(ge=0, lt=1)] = 0.2
     equalised: bool = True
-
-    def sizes(self, size: Size) -> list[Size]:
-        """Return (height, width) of all levels, coarsest first.
-
-        Raises:
-            UsageError: the sides cannot be halved, or not so often.
-        """
-        most = halvings_of(size, self.base)
-        count = most if self.doublings is None else self.doublings
-        if not most and self.doublings is None:
-            good = [max(2 * self.base, round(side / 4) * 4) for side in size]
-            told = str(good[0]) if good[0] == good[1] else f"{good[0]}x{good[1]}"
-            raise UsageError(
-                f"progressive networks need sides that are {self.base} or more times a power of "
-                f"two (28×28 is 7×7 · 4, 64×96 is 4×6 · 16), and {size[0]}×{size[1]} halves to no "
-                f"such level: set data.size={told} data.resize=fit-crop"
-            )
-        if any(side % (1 << count) for side in size):
-            raise UsageError(
-                f"doublings={count} needs sides that are multiples of {1 << count}, not "
-                f"{size[0]}×{size[1]}: these have at most {halvings_of(size, 1)}"
-            )
-        return [(size[0] >> level, size[1] >> level) for level in range(count, -1, -1)]
 
     def widths(self, levels: int) -> list[int]:
         """Return the maps of so many levels, coarsest first."""
@@ -274,14 +246,6 @@ class ProgressiveDiscriminatorNet(Discriminator):
         for layer in self.modules():
             if isinstance(layer, OvershootNoise):
                 layer.follow(score)
-
-
-def halvings_of(size: Size, least: int) -> int:
-    """Return how often both sides can be halved until the smaller one would fall below a number."""
-    count = 0
-    while not any(side % (2 << count) for side in size) and min(size) >> (count + 1) >= least:
-        count += 1
-    return count
 
 
 PRESETS: Presets = {

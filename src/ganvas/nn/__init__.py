@@ -47,6 +47,16 @@ from ganvas.nn.layers import (
 from ganvas.nn.lipschitz import lipschitz
 from ganvas.nn.memory import Lookup, Memory
 from ganvas.nn.minibatch import MinibatchDeviation, MinibatchDiscrimination, Mixing, kinds_apart
+from ganvas.nn.modulated import (
+    AdaptiveNorm,
+    BlurredConv,
+    MapNoise,
+    ModulatedConv,
+    Modulation,
+    NoiseMode,
+    PlainConv,
+    noisy,
+)
 from ganvas.nn.norm import (
     BatchNorm,
     ConditionalBatchNorm,
@@ -56,7 +66,13 @@ from ganvas.nn.norm import (
     adopt,
 )
 from ganvas.nn.precision import exactly, round_inside, unrounded, widen
-from ganvas.nn.resample import BilinearDown, BilinearUp, downsample_average, upsample_nearest
+from ganvas.nn.resample import (
+    BilinearDown,
+    BilinearUp,
+    downsample_average,
+    filtered,
+    upsample_nearest,
+)
 from ganvas.nn.running import RunningMean
 from ganvas.nn.solvers import (
     Slope,
@@ -106,11 +122,13 @@ from ganvas.nn.weight_norm import weight_norm
 
 __all__ = [
     "Activation",
+    "AdaptiveNorm",
     "Arithmetic",
     "Axial",
     "BatchNorm",
     "BilinearDown",
     "BilinearUp",
+    "BlurredConv",
     "ConditionalBatchNorm",
     "Draw",
     "Drawing",
@@ -127,14 +145,19 @@ __all__ = [
     "Init",
     "LayerNorm",
     "Lookup",
+    "MapNoise",
     "MaxOut",
     "Memory",
     "MinibatchDeviation",
     "MinibatchDiscrimination",
     "Mixing",
+    "ModulatedConv",
+    "Modulation",
+    "NoiseMode",
     "OvershootNoise",
     "Padding",
     "PixelNorm",
+    "PlainConv",
     "PowerSpherical",
     "Resize",
     "RowTable",
@@ -183,6 +206,7 @@ __all__ = [
     "everyones",
     "exactly",
     "fan",
+    "filtered",
     "from_first_",
     "frozen_in",
     "gather",
@@ -204,6 +228,7 @@ __all__ = [
     "log_sphere_area",
     "lookup",
     "mean_resultant_length",
+    "noisy",
     "of_each_batch",
     "off_diagonal",
     "one_hot",

@@ -40,22 +40,34 @@ class Equalised(nn.Module):
         return f"{self.factor:g}"
 
 
-def equalised(module: Layer, gain: float = SQRT2) -> Layer:
+def equalised(
+    module: Layer, gain: float = SQRT2, *, rate: float = 1.0, bias_gain: float = 1.0
+) -> Layer:
     """Draw weights from N(0, 1), and scale them by gain/√fan_in whenever they are used, in place.
 
     So it is done in every linear, convolutional and embedding layer inside ``module``; biases
     become 0. Layers that are already parametrised are left alone: nothing is scaled twice.
+
+    Args:
+        module: with the layers.
+        gain: of the weights.
+        rate: how much more slowly or faster than others weights and biases learn: they are drawn
+            from N(0, 1/rate²), and scaled by it.
+        bias_gain: of the biases. What is to follow a rectifier as a factor may as well precede it,
+            as the gain of both.
 
     Returns:
         ``module``.
     """
     for _, layer in list(weighted_layers(module)):
         if not parametrize.is_parametrized(layer, "weight"):
-            nn.init.normal_(weight_of(layer))
+            nn.init.normal_(weight_of(layer), std=1 / rate)
+            scale = Equalised(rate * gain / math.sqrt(fans(layer)[0]))
             if isinstance(bias := getattr(layer, "bias", None), nn.Parameter):
                 nn.init.zeros_(bias)
+                if (factor := rate * bias_gain) != 1:
+                    parametrize.register_parametrization(layer, "bias", Equalised(factor))
             tie(layer)
-            scale = Equalised(gain / math.sqrt(fans(layer)[0]))
             parametrize.register_parametrization(layer, "weight", scale, unsafe=True)
     return module
 

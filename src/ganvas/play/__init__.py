@@ -2,7 +2,7 @@
 
 from ganvas.play.abilities import has
 from ganvas.play.frozen import digests, expect
-from ganvas.play.game import Game, Sampling, Stage, build, networks_of
+from ganvas.play.game import Fit, Game, Sampling, Stage, build, networks_of
 from ganvas.play.lookahead import Lookahead
 from ganvas.play.noise import Noise, global_seed, seeded
 from ganvas.play.optim import SGD, Adam, OptimiserConfig, RMSProp, RowAdam
@@ -13,6 +13,7 @@ from ganvas.play.turn import Loss, Seat, Turn, Turns
 __all__ = [
     "SGD",
     "Adam",
+    "Fit",
     "Game",
     "Lookahead",
     "Loss",

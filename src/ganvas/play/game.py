@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Generic, Literal, get_args
@@ -90,6 +90,21 @@ class Stage:
     def serve(self, game: Game, data: Feed) -> None:
         """Have streams of data served as this stage of a game wants them."""
         data.serve({**game.streams(), **self.streams})
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a system's settings become by the size of its data, and of a batch.
+
+    Attributes:
+        changes: settings that differ, by name.
+        half_life: of the moving average, in kimg; None: as it is told.
+        notes: what was chosen and why, a line each.
+    """
+
+    changes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    half_life: float | None = None
+    notes: Sequence[str] = ()
 
 
 class Game(nn.Module, Generic[C]):
@@ -236,6 +251,17 @@ class Game(nn.Module, Generic[C]):
             By ability, how the settings are: ``trained without a memory (game.memory=null)``.
         """
         return {}
+
+    @classmethod
+    def fitted(cls, config: Any, spec: DataSpec, batch: int) -> Fit:
+        """Return what its settings become by data and batch, before it is built; by default none.
+
+        Args:
+            config: the settings as they are told.
+            spec: of the data.
+            batch: real samples in a turn, over all processes.
+        """
+        return Fit()
 
     @staticmethod
     def measured_as(setup: Setup) -> str:
