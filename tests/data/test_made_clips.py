@@ -12,6 +12,8 @@ from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.data.packaged import digits8
 from ganvas.data.procedural._clips import KEPT, Clips
+from ganvas.data.procedural.blobs import Blobs
+from ganvas.data.procedural.blobs import Variant as BlobVariant
 from ganvas.data.procedural.bouncing_digits import (
     FAST,
     KNOWN,
@@ -22,8 +24,10 @@ from ganvas.data.procedural.bouncing_digits import (
 from ganvas.data.procedural.bouncing_digits import Variant as Digits
 from ganvas.data.procedural.oscillator import Oscillator
 from ganvas.data.procedural.oscillator import Variant as Swinging
+from ganvas.data.procedural.ou_disc import OUDisc
 from ganvas.data.procedural.shapes import BRIGHT, DIRECTIONS, HIGH, LOW, Shapes
 from ganvas.data.procedural.shapes import Variant as Moving
+from ganvas.data.procedural.sprites import Sprites, figures
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
 
@@ -31,6 +35,9 @@ SETS: dict[str, type[Clips]] = {
     "shapes": Shapes,
     "bouncing_digits": BouncingDigits,
     "oscillator": Oscillator,
+    "blobs": Blobs,
+    "sprites": Sprites,
+    "ou_disc": OUDisc,
 }
 
 
@@ -64,7 +71,9 @@ def test_sets_open_in_the_form_asked_for(name: str) -> None:
     channels = SETS[name].channels
     assert source.spec.kind == "videos"
     assert source.spec.shape == (channels, 5, 16, 16)
-    assert [len(source.items(split)) for split in ("train", "test")] == [12, 6]
+    assert [len(source.items(split)) for split in source.splits] == [12] + [6] * (
+        len(source.splits) - 1
+    )
     batch = Feed(source, batch=4, seed=0).next()
     assert batch.x.shape == (4, channels, 5, 16, 16)
     known = source.items("train").rows(batch["index"].numpy())
@@ -225,3 +234,102 @@ def test_an_oscillator_is_known_at_any_time() -> None:
         assert np.abs(centroids(fast.clips())[:, :, axis] / 32 - wanted).max() < 0.005
     light = fast.clips().max(axis=4).sum(axis=(2, 3))
     assert np.abs(light / (230 * np.pi * 3.2**2) - 1).max() < 0.03  # it never leaves the frame
+
+
+def test_blobs_move_before_what_stands_still() -> None:
+    made = Blobs.draw(20, size=32)
+    clips, masks = made.clips(), made.masks()
+    behind = (masks == 0).all(axis=(1, 4))  # pixels that are free in all frames
+    assert behind.any(axis=(1, 2)).all()
+    still = np.abs(clips - clips[:, :1].astype(int)).max(axis=(1, 4))
+    assert still[behind].max() == 0
+    assert still[~behind].min(initial=255) >= 0
+    texture = made.backgrounds(made.factors, made.times[:1])[:, 0]
+    assert np.abs(texture.std(axis=(1, 2)) - 40).max() < 2
+    inside = masks[..., 0] == 255
+    known = made.factors
+    for row in range(20):
+        wanted = np.rint(known["colour"][row, : known["count"][row]])
+        seen = clips[row][inside[row]]
+        apart = np.abs(seen[:, None] - wanted[None]).max(axis=2).min(axis=1)
+        assert (apart <= 1).mean() > 0.9  # but for edges of one before the other
+    area = (masks[..., 0] / 255).sum(axis=(2, 3))
+    alone = known["count"] == 1
+    whole = np.pi * known["half"][:, 0].prod(axis=1) * 32**2
+    assert np.abs(area[alone] / whole[alone, None] - 1).max() < 0.1
+
+
+def test_a_panning_camera_moves_everything() -> None:
+    still, moved = (Blobs.draw(4, BlobVariant(camera_shift=s), size=32) for s in (0, 1 / 32))
+    moved.factors["pan"][:] = 1  # one pixel right and down a frame, round and round
+    behind = moved.backgrounds(moved.factors, moved.times)
+    first = still.backgrounds(still.factors, still.times[:1])[:, 0]
+    for t in (0, 3, 15):
+        assert np.abs(behind[:, t] - np.roll(first, (t, t), axis=(1, 2))).max() < 1e-9
+
+
+def test_blobs_come_with_their_masks() -> None:
+    source = open_data(few("blobs", frames=3, size=16))
+    items = source.items("test")
+    assert items["mask"].shape == (6, 3, 16, 16, 1)
+    assert source.spec.fields["mask"].shape == (1, 3, 16, 16)
+    assert (items["mask"] == Blobs.draw(6, frames=3, size=16, split="test").masks()).all()
+    assert Feed(source, batch=2, seed=0).next()["mask"].shape == (2, 1, 3, 16, 16)
+
+
+def test_sprites_do_what_their_label_says() -> None:
+    made = Sprites.draw(40, size=32, frames=28)
+    known = made.factors
+    clips = made.clips().astype(int)
+    moving = np.abs(np.diff(clips, axis=1)).max(axis=(1, 4)) > 20  # (N, H, W)
+    left, right = moving[:, :24, :14].sum(axis=(1, 2)), moving[:, :24, 18:].sum(axis=(1, 2))
+    below = moving[:, 25:].sum(axis=(1, 2))
+    does = [known["label"] == place for place in range(6)]
+    walk, jump, wave_left, wave_right, squat, spin = does
+    assert (left[wave_left] > 8).all()
+    assert (right[wave_left] == 0).all()
+    assert (right[wave_right] > 8).all()
+    assert (left[wave_right] == 0).all()
+    for legs in (walk, jump, squat):
+        assert (below[legs] > 4).all()
+    assert (below[wave_left | wave_right] == 0).all()
+    head = np.abs(np.diff(clips[:, :, 6:9, 14:18], axis=1)).max(axis=(1, 2, 3, 4))
+    assert (head[jump | squat] > 0).mean() > 0.9
+    assert (head[walk | spin] == 0).all()
+    # After a whole period everything is as before.
+    short = Sprites.draw(5, size=32)
+    again = short.factors["period"]
+    for row in range(5):
+        one = short.at(np.array([row]))
+        twice = short.render(one, np.array([0.0, 2 * again[row]]))  # a spin is seen half each time
+        assert (twice[0, 0] == twice[0, 1]).all()
+
+
+def test_unseen_sprites_are_in_no_other_split() -> None:
+    seen, unseen = (
+        {tuple(row) for row in figures(split).tolist()} for split in ("train", "unseen")
+    )
+    assert not seen & unseen
+    assert (len(seen), len(unseen)) == (518, 130)
+    source = open_data(few("sprites", frames=2, size=16))
+    assert source.splits == ("train", "unseen", "test")
+    names = ("head", "shirt", "trousers", "width")
+    for split in source.splits:
+        items = source.items(split)
+        rows = {tuple(row) for row in np.stack([items[name] for name in names], 1).tolist()}
+        assert rows <= (unseen if split == "unseen" else seen)
+
+
+def test_a_first_frame_has_many_futures() -> None:
+    made = OUDisc.draw(300, frames=12, size=16)
+    futures = made.futures(3, 40)
+    assert (futures[:, 0] == made.clips(np.array([3]))[0, 0]).all()
+    spread = centroids(futures).std(axis=0).mean(axis=1)
+    assert spread[0] < 1e-9
+    assert spread[1] < spread[3] < spread[8]
+    # The process is stationary: its spread, and what is left of it a frame later, are as told.
+    way = made.centres(made.factors, made.times) - 0.5
+    told = made.variant
+    assert np.abs(way.std(axis=(0, 2)) / told.spread - 1).max() < 0.15
+    kept = (way[:, 1:] * way[:, :-1]).mean() / (way**2).mean()
+    assert abs(kept - np.exp(-told.rate)) < 0.03

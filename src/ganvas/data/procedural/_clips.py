@@ -29,7 +29,7 @@ from ganvas.slices import slices
 
 KIND = "videos"
 SIZE = 32
-SEEDS = {"train": 0, "test": 2}
+SEEDS = {"train": 0, "unseen": 3, "test": 2}
 PART = 61
 """Keeps the numbers of these sets apart from those of any other with such seeds."""
 CHUNK = 32
@@ -47,7 +47,7 @@ class ClipVariant(Settings):
 
     Attributes:
         clips: how many there are to train on.
-        held_out: and how many more there are, as split "test".
+        held_out: and how many more there are in each other split.
     """
 
     clips: int = Field(default=4000, ge=2)
@@ -65,12 +65,14 @@ class Clips(ABC):
 
     Attributes:
         Variant: what such a set can be told.
+        SPLITS: "train" and "test", and "unseen" where what is in clips of both is in none of it.
         CHANCES: numbers that a clip is drawn from.
         SMALLEST: edge of frames.
         factors: what is known of each clip, (N, …) each.
     """
 
     Variant: ClassVar[type[ClipVariant]] = ClipVariant
+    SPLITS: ClassVar[tuple[str, ...]] = ("train", "test")
     CHANCES: ClassVar[int]
     SMALLEST: ClassVar[int] = 8
     channels: ClassVar[int] = 3
@@ -123,9 +125,10 @@ class Clips(ABC):
 
     def clips(self, rows: Numbers | None = None) -> Array8:
         """Return some clips, or all, uint8 (n, T, H, W, C)."""
-        return self._made(rows, lambda some: self.render(self.at(some), self.times))
+        return self.made(rows, lambda some: self.render(self.at(some), self.times))
 
-    def _made(self, rows: Numbers | None, make: Callable[[Numbers], Array8]) -> Array8:
+    def made(self, rows: Numbers | None, make: Callable[[Numbers], Array8]) -> Array8:
+        """Return what is made of some clips, or all, a few at a time."""
         rows = np.arange(len(self)) if rows is None else rows
         parts = [make(rows[part]) for part in slices(len(rows), CHUNK)]
         shape = (0, self.frames, self.size, self.size, self.channels)
@@ -154,14 +157,11 @@ def collected(
         UsageError: clips are not made in such a form.
     """
     frames, size = form(name, settings, kind.SMALLEST)
-    counts = {"train": variant.clips, "test": variant.held_out}
-    made = {
-        split: kind.draw(count, variant, frames, size, split) for split, count in counts.items()
-    }
-    splits = {
-        split: Items({"x": shown(name, clips, settings), **fields(clips)})
-        for split, clips in made.items()
-    }
+    splits: dict[str, Items] = {}
+    for split in kind.SPLITS:
+        count = variant.clips if split == "train" else variant.held_out
+        made = kind.draw(count, variant, frames, size, split)
+        splits[split] = Items({"x": shown(name, made, settings), **fields(made)})
     names = tuple(domains[LABEL].names) if LABEL in domains else ()
     return Collection(name, splits, names, kind=KIND, domains=domains)
 
@@ -182,15 +182,29 @@ def form(name: str, settings: DataSettings, least: int) -> tuple[int, int]:
     return settings.frames or FRAMES, height
 
 
-def shown(name: str, clips: Clips, settings: DataSettings) -> Any:
-    """Return clips as an array (N, T, H, W, C): small sets as they are, others made when needed."""
-    shape = (clips.frames, clips.size, clips.size, clips.channels)
-    lazy = LazyRows(np.arange(len(clips)), change=clips.clips, shape=shape, dtype=np.uint8)
+def shown(
+    name: str,
+    clips: Clips,
+    settings: DataSettings,
+    make: Callable[[Numbers], Array8] | None = None,
+    channels: int | None = None,
+) -> Any:
+    """Return clips as an array (N, T, H, W, C): small sets as they are, others made when needed.
+
+    Args:
+        name: of the set.
+        clips: the set.
+        settings: say where they are kept.
+        make: draws something else of some of them, instead of the clips themselves.
+        channels: of that.
+    """
+    shape = (clips.frames, clips.size, clips.size, channels or clips.channels)
+    lazy = LazyRows(np.arange(len(clips)), change=make or clips.clips, shape=shape, dtype=np.uint8)
     if settings.cache == "none" or (settings.cache != "memory" and lazy.nbytes > KEPT):
         return lazy
     # Plane by plane, as a device keeps them: no second copy is made.
-    count, frames, height, width, channels = lazy.shape
-    planes = np.empty((count, channels, frames, height, width), np.uint8)
+    count, frames, height, width, colours = lazy.shape
+    planes = np.empty((count, colours, frames, height, width), np.uint8)
     with Progress(f"drawing {name}", count) as progress:
         for part in slices(count, 4 * CHUNK):
             planes[part] = np.moveaxis(lazy[part], -1, 1)
@@ -211,6 +225,12 @@ def pick(chance: Floats, count: int) -> Numbers:
 def between(chance: Floats, low: float, high: float) -> Floats:
     """Return numbers uniform from low to high."""
     return low + chance * (high - low)
+
+
+def generators(chance: Floats) -> list[np.random.Generator]:
+    """Return a generator for each clip, where it needs more numbers than its row holds."""
+    seeds: list[int] = np.floor(chance * 2**53).astype(np.int64).tolist()
+    return [np.random.Generator(np.random.PCG64([PART, seed])) for seed in seeds]
 
 
 def hues(hue: Floats, value: Floats | float = 230.0, least: float = 50.0) -> Floats:

@@ -89,7 +89,7 @@ class Oscillator(Clips):
         radius = np.full(n * count, RADIUS * self.size)
         canvas = Canvas.black(n * count, self.size)
         colour = known["colour"].repeat(count, axis=0)
-        canvas.paint(centre, RADIUS * self.size, disc(radius), colour)
+        canvas.paint(centre, RADIUS * self.size, disc(radius), colour, exact=True)
         return canvas.levels().reshape(n, count, self.size, self.size, 3)
 
 

@@ -27,7 +27,7 @@ from ganvas.data.procedural._clips import (
     hues,
     pick,
 )
-from ganvas.data.procedural._raster import Canvas, disc, rectangle
+from ganvas.data.procedural._raster import Canvas, disc, square
 from ganvas.data.settings import DataSettings
 
 KIND = "videos"
@@ -103,15 +103,13 @@ class Shapes(Clips):
         n, count = len(known["shape"]), len(times)
         centre = self.centres(known, times).reshape(-1, 2) * self.size
         radius = known["radius"].repeat(count) * self.size
-        square = known["shape"].repeat(count)[:, None, None] == 1
-        round_, angular = disc(radius), rectangle(np.stack([radius, radius], axis=1))
+        colour, kind = known["colour"].repeat(count, axis=0), known["shape"].repeat(count)
         canvas = Canvas.black(n * count, self.size)
-        canvas.paint(
-            centre,
-            float(radius.max()),
-            lambda x, y: np.where(square, angular(x, y), round_(x, y)),
-            known["colour"].repeat(count, axis=0),
-        )
+        for shape, figure in enumerate((disc, square)):
+            of = np.flatnonzero(kind == shape)
+            if len(of):
+                reach = float(radius[of].max())
+                canvas.paint(centre[of], reach, figure(radius[of]), colour[of], of, exact=True)
         return canvas.levels().reshape(n, count, self.size, self.size, 3)
 
 
