@@ -31,7 +31,7 @@ from ganvas.metrics.rooms import find_objects
 from ganvas.model import Model
 
 MINUTES = 36
-ROUNDS = {"sngan": 1200, "acgan": 3000, "cgan": 5000}
+ROUNDS = {"sngan": 2000, "acgan": 3000, "cgan": 5000}
 SHUFFLED = 600
 """Rounds of controls: labels that are obeyed at all are by then."""
 SEEDS = (0, 1)
