@@ -48,6 +48,23 @@ def test_samples_are_drawn_without_compiler_or_measures(trained: Path, tmp_path:
     assert done.stdout.splitlines()[-1] == ""
 
 
+def test_one_process_trains_without_fabric_or_measures(tmp_path: Path) -> None:
+    code = (
+        "import sys; from ganvas.cli import main\n"
+        "heavy = {'lightning_fabric', 'torchmetrics', 'scipy.stats', 'scipy.signal'}\n"
+        "try: main()\n"
+        "finally: print(*sorted(heavy & sys.modules.keys()))"
+    )
+    words = ["train", "gan/ring8", "--out", str(tmp_path / "run"), "train.rounds=1"]
+    done = subprocess.run(
+        shell(*words, "evaluate.at_end=false", code=code),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == ""
+
+
 @pytest.mark.parametrize("words", [["gan/rign8"], ["gan/ring8", "train.rounds"]])
 def test_what_is_misspelt_is_told_before_torch_is_loaded(words: list[str]) -> None:
     code = (

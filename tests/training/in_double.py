@@ -12,12 +12,12 @@ from pathlib import Path
 import torch
 
 from ganvas.testing import final_state
-from ganvas.training.launch import launch, ranks_of
+from ganvas.training.launch import launch
 from ganvas.training.settings import TrainSettings
 from tests.games.cases import CASES
 
 if __name__ == "__main__":
     folder, *names = sys.argv[1:]
-    ranks = ranks_of(launch(TrainSettings(rounds=1, batch=8, accelerator="cpu")))
+    ranks = launch(TrainSettings(rounds=1, batch=8, accelerator="cpu")).ranks
     ends = {name: final_state(CASES[name], ranks) for name in names}
     torch.save(ends, Path(folder) / f"{ranks.rank}.pt")

@@ -8,7 +8,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from rich.console import Console
@@ -46,12 +46,9 @@ from ganvas.training.compiling import refuse_without_compiler
 from ganvas.training.folder import CONFIG, CRASH, ENVIRONMENT, RunFolder
 from ganvas.training.hooks import make_hooks
 from ganvas.training.intervening import refuse_unknown
-from ganvas.training.launch import crowded, is_awaited, launch
+from ganvas.training.launch import Launched, crowded, is_awaited, launch
 from ganvas.training.lock import BEAT, LEASE
 from ganvas.training.loop import Loop, Outcome
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 SHARED = 30.0
 """Seconds in which what one machine writes must show on others' view of a network disk."""
@@ -199,7 +196,7 @@ def _run(
             raise
         problem = error
     try:
-        fabric = launch(recipe.train, (lambda text: None) if quiet else console.print)
+        launched = launch(recipe.train, (lambda text: None) if quiet else console.print)
     except GanvasError as error:
         raise problem or error from None
     raise_any(problem)
@@ -208,7 +205,7 @@ def _run(
     mine = Identity.of(asked, source)
     mine.require_alike()
     recipe = recipe.model_copy(update={"train": everyones(recipe.train)[0]})  # one choice for all
-    notes = [*notes, *crowded(recipe.train, fabric)]
+    notes = [*notes, *crowded(recipe.train, launched)]
     folder = RunFolder(path)
     try:
         here = job()
@@ -218,7 +215,7 @@ def _run(
         if goes_on and start:
             recipe, told = settled(as_begun(asked, folder), game, goes_on=True)
         mine, notes = replace(mine, recipe=recipe), [*notes, *told]
-        return _played(recipe, folder, source, game, fabric, mine, goes_on, console, quiet, notes)
+        return _played(recipe, folder, source, game, launched, mine, goes_on, console, quiet, notes)
     finally:
         folder.release()
 
@@ -228,7 +225,7 @@ def _played(
     folder: RunFolder,
     source: Source,
     game: Game,
-    fabric: Fabric,
+    launched: Launched,
     mine: Identity,
     goes_on: bool,
     console: Console,
@@ -236,14 +233,14 @@ def _played(
     notes: Sequence[str],
 ) -> Ending:
     """Play a run whose folder is ours, to its end or to a signal, and measure the result."""
-    first = bool(fabric.is_global_zero)
+    first = launched.ranks.rank == 0
     with _crash_report(folder, recipe):
         loop = Loop(
             game,
             source,
             recipe.train,
             folder,
-            fabric,
+            launched,
             recipe.seed,
             identity=mine.to_state(),
         )

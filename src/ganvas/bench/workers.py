@@ -220,7 +220,7 @@ def _begun(
     words = [*task.words, *ENDLESS, *threads]
     recipe = load_recipe(task.recipe, words, task.data, task.game)
     source = open_data(recipe.data)
-    fabric = None if task.plain else launch(recipe.train)
+    launched = None if task.plain else launch(recipe.train)
     before = resident()
     game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed)
     recipe, notes = settled(recipe, game)
@@ -236,11 +236,11 @@ def _begun(
         compiling=0.0,
         chosen=" ".join(notes),
     )
-    if fabric is None:
+    if launched is None:
         plain = PlainLoop(game.to(device).train(), source, train)
         return plain, facts, device, lambda: plain.data.seen, before
     run = RunFolder.create(folder / "run", recipe.to_yaml())
-    loop = Loop(game, source, train, run, fabric, recipe.seed)
+    loop = Loop(game, source, train, run, launched, recipe.seed)
     loop.game.train()
     loop.turns.hold()
     return _Whole(loop), facts, device, lambda: loop.feed.seen, before

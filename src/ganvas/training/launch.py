@@ -1,16 +1,18 @@
-"""Devices and processes, through Lightning Fabric."""
+"""Devices and processes: one process by itself, several through Lightning Fabric."""
 
 from __future__ import annotations
 
 import logging
 import os
 import warnings
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import torch
 
 from ganvas.errors import UsageError
+from ganvas.model.trained import choose_device
 from ganvas.play import Ranks
 from ganvas.process import cores, keep_memory
 from ganvas.training.cluster import SLURM, Member, member
@@ -18,7 +20,6 @@ from ganvas.training.meeting import Say, meeting
 from ganvas.training.settings import TrainSettings
 
 if TYPE_CHECKING:
-    from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
     from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
     from lightning_fabric.plugins.precision.precision import Precision
@@ -27,8 +28,16 @@ if TYPE_CHECKING:
     Plugin = Precision | ClusterEnvironment | CheckpointIO
 
 
-def launch(settings: TrainSettings, say: Say = lambda text: None) -> Fabric:
-    """Start (or join) the processes that train together and return their Fabric.
+@dataclass(frozen=True)
+class Launched:
+    """Where a process trains: its device, and which of how many processes it is."""
+
+    device: torch.device
+    ranks: Ranks
+
+
+def launch(settings: TrainSettings, say: Say = lambda text: None) -> Launched:
+    """Start (or join) the processes that train together; return where this one stands.
 
     Where a launcher has started this one, the others are its, too. Otherwise every process of this
     machine but the first is a copy of the same command, which is given on every node.
@@ -43,6 +52,38 @@ def launch(settings: TrainSettings, say: Say = lambda text: None) -> Fabric:
     """
     here = member(nodes=settings.nodes)
     _refuse_to_guess(settings, here)
+    alone = here is None and settings.devices == settings.nodes == 1
+    found = _alone(settings) if alone else _together(settings, here, say)
+    if settings.batch % found.ranks.world:
+        raise UsageError(
+            f"train.batch={settings.batch} does not divide over {found.ranks.world} processes; "
+            f"try train.batch={settings.batch // found.ranks.world * found.ranks.world}"
+        )
+    keep_memory()
+    if found.device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = settings.tf32
+        torch.backends.cudnn.allow_tf32 = settings.tf32
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    elif found.device.type == "cpu":
+        nodes = here.nodes if here else settings.nodes
+        share = max(1, cores() * nodes // found.ranks.world)
+        torch.set_num_threads(min(share, torch.get_num_threads()))
+    return found
+
+
+def _alone(settings: TrainSettings) -> Launched:
+    """Return the place of the only process: Fabric, a second or more of imports, is not asked."""
+    try:
+        device = choose_device(settings.accelerator)
+    except UsageError as error:
+        raise _no_such_devices(settings, 1, error) from error
+    if device.type == "cuda":
+        device = torch.device("cuda", torch.cuda.current_device())
+    return Launched(device, Ranks())
+
+
+def _together(settings: TrainSettings, here: Member | None, say: Say) -> Launched:
     from lightning_fabric import Fabric
 
     logging.getLogger("lightning_fabric.utilities").setLevel(logging.WARNING)  # who met whom
@@ -58,27 +99,17 @@ def launch(settings: TrainSettings, say: Say = lambda text: None) -> Fabric:
             plugins=_environments(here),
         )
     except Exception as error:
-        raise UsageError(
-            f"train.accelerator={settings.accelerator} with train.devices={devices} is "
-            f"not to be had here: {error}"
-        ) from error
+        raise _no_such_devices(settings, devices, error) from error
     with meeting(fabric.world_size, settings.timeout, say):
         fabric.launch()
-    if settings.batch % fabric.world_size:
-        raise UsageError(
-            f"train.batch={settings.batch} does not divide over {fabric.world_size} processes; "
-            f"try train.batch={settings.batch // fabric.world_size * fabric.world_size}"
-        )
-    keep_memory()
-    if fabric.device.type == "cuda":
-        torch.backends.cuda.matmul.allow_tf32 = settings.tf32
-        torch.backends.cudnn.allow_tf32 = settings.tf32
-    if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
-    elif fabric.device.type == "cpu":
-        share = max(1, cores() * nodes // fabric.world_size)
-        torch.set_num_threads(min(share, torch.get_num_threads()))
-    return fabric
+    return Launched(fabric.device, Ranks(fabric.global_rank, fabric.world_size))
+
+
+def _no_such_devices(settings: TrainSettings, devices: int | str, error: Exception) -> UsageError:
+    return UsageError(
+        f"train.accelerator={settings.accelerator} with train.devices={devices} is "
+        f"not to be had here: {error}"
+    )
 
 
 def is_awaited(settings: TrainSettings) -> bool:
@@ -87,17 +118,12 @@ def is_awaited(settings: TrainSettings) -> bool:
     return here.world > 1 if here else settings.nodes > 1 or "LOCAL_RANK" in os.environ
 
 
-def ranks_of(fabric: Fabric) -> Ranks:
-    """Return this process's place."""
-    return Ranks(fabric.global_rank, fabric.world_size)
-
-
-def crowded(settings: TrainSettings, fabric: Fabric) -> list[str]:
+def crowded(settings: TrainSettings, launched: Launched) -> list[str]:
     """Say so if the processes of this machine have more threads than cores."""
     here = member(nodes=settings.nodes)
-    local = fabric.world_size // (here.nodes if here else settings.nodes)
+    local = launched.ranks.world // (here.nodes if here else settings.nodes)
     threads = local * torch.get_num_threads()
-    if fabric.device.type != "cpu" or threads <= (found := cores()):
+    if launched.device.type != "cpu" or threads <= (found := cores()):
         return []
     processes = f"{local} processes with {torch.get_num_threads()} each" if local > 1 else "it"
     return [

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 import torch
 
@@ -30,13 +30,10 @@ from ganvas.training.checkpoint import all_finite
 from ganvas.training.compiling import stopwatch
 from ganvas.training.folder import CONFIG, DAMAGED, METRICS, RunFolder
 from ganvas.training.intervening import in_force, words
-from ganvas.training.launch import ranks_of
+from ganvas.training.launch import Launched
 from ganvas.training.settings import TrainSettings
 from ganvas.training.signals import caught
 from ganvas.training.stopping import Plateau
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 Outcome = Literal["finished", "stopped", "interrupted", "collapsed", "converged"]
 
@@ -58,19 +55,19 @@ class Loop:
         source: Source,
         settings: TrainSettings,
         folder: RunFolder,
-        fabric: Fabric,
+        launched: Launched,
         seed: int = 0,
         hooks: Hooks | None = None,
         identity: Mapping[str, str] | None = None,
     ) -> None:
         self.identity = dict(identity or {})
-        self.fabric, self.settings, self.folder = fabric, settings, folder
+        self.device, self.settings, self.folder = launched.device, settings, folder
         self.hooks = hooks or Hooks()
-        ranks = ranks_of(fabric)
+        ranks = launched.ranks
         if ranks.world > 1 and game.one_process:
             raise GanvasError(f"{game.system} trains in one process only: {game.one_process}")
         self.frozen = digests(game)
-        self.game = game.to(fabric.device)
+        self.game = game.to(self.device)
         for tensor in self.game.state_dict().values():  # processors differ in the last digit
             from_first_(tensor)
         arrange(networks_of(game), arithmetic_of(settings))
@@ -78,12 +75,12 @@ class Loop:
             source,
             batch=settings.batch,
             seed=seed,
-            device=fabric.device,
+            device=self.device,
             rank=ranks.rank,
             world=ranks.world,
             streams=game.streams(),
         )
-        self.turns = Turns(game.players, Noise(seed, fabric.device, ranks), ranks, game.accumulate)
+        self.turns = Turns(game.players, Noise(seed, self.device, ranks), ranks, game.accumulate)
         self.turns.cosines = settings.cosines
         self.rest = Plateau(settings.stop_on, folder.rows) if settings.stop_on else None
         self.best = Champion(settings.best) if settings.best else None
@@ -104,7 +101,7 @@ class Loop:
         self._set_mark()
         self._saved = 0
         self.signal: int | None = None
-        self._stop = Poll(ranks, fabric.device)
+        self._stop = Poll(ranks, self.device)
         self._global_seed = global_seed(seed, ranks.rank)
 
     # ---- playing --------------------------------------------------------------------------------
@@ -113,7 +110,7 @@ class Loop:
         """Play until the horizon, ``stop_at`` or a signal; the run folder is then up to date."""
         self.game.train()
         self.turns.hold()
-        with seeded(self._global_seed, self.fabric.device), caught(self._noted):
+        with seeded(self._global_seed, self.device), caught(self._noted):
             self._load_pending()
             started = time.monotonic() - self.elapsed
             self._set_mark()
@@ -243,7 +240,7 @@ class Loop:
             **numbers,
             **(finding.numbers if finding else {}),
         }
-        if self.fabric.device.type == "cuda":
+        if self.device.type == "cuda":
             row["gpu_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
         if self.turns.ranks.world > 1:
             row |= traffic.since(sent, self.rounds - rounds)
@@ -342,7 +339,7 @@ class Loop:
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that the run's continuation depends on."""
-        cuda = self.fabric.device.type == "cuda"
+        cuda = self.device.type == "cuda"
         return {
             "system": self.game.system,
             "identity": self.identity,
@@ -385,7 +382,7 @@ class Loop:
         self.feed.load_state_dict(state["feed"])
         rank = min(self.turns.ranks.rank, len(state["global_rng"]) - 1)
         torch.set_rng_state(state["global_rng"][rank])
-        if state["cuda_rng"] and self.fabric.device.type == "cuda":
+        if state["cuda_rng"] and self.device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda_rng"][rank])
         self.stage, self.stage_seen = state["stage"], state["stage_seen"]
         self.rounds, self.rollbacks = state["rounds"], state["rollbacks"]
