@@ -273,6 +273,20 @@ def test_a_discriminator_that_knows_its_training_items_overfits() -> None:
     numbers = watch(source).look(Known(source, lambda z: 9 + blob(z), memory))
     assert numbers["discriminator/auc"] == 1
     assert numbers["discriminator/overfit"] > 0.99
+    assert numbers["discriminator/gap"] < 0.1  # fresh items are far more alike than samples
+
+
+def test_the_gap_is_0_for_an_honest_discriminator_and_1_for_one_that_only_remembers() -> None:
+    source = points_source(test=1000)
+    train = torch.from_numpy(source.items("train").x)
+
+    def known(x: torch.Tensor) -> torch.Tensor:
+        return (torch.cdist(x, train).amin(1) == 0).float()
+
+    found = watch(source).look(Known(source, lambda z: 9 + blob(z), known))
+    assert found["discriminator/gap"] == 1
+    inside = Known(source, lambda z: 9 + blob(z), lambda x: (x.norm(dim=1) < 8).float())
+    assert watch(source).look(inside)["discriminator/gap"] == pytest.approx(0, abs=0.05)
 
 
 def test_samples_that_are_not_finite_are_counted_and_nothing_else() -> None:

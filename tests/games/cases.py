@@ -220,6 +220,17 @@ CASES: dict[str, Case] = {
     "biggan-deep digits": case(
         "biggan-deep", digits8, DEEP, discriminator=DEEP | {"dropout": 0.2}, conditional=False
     ),
+    "gan, few digits": case(
+        "gan",
+        digits8,
+        DCGAN,
+        **without_norm(DCGAN),
+        penalties={"r1": {"kind": "r1"}},
+        penalty_every=2,
+        ada={"groups": "bgcfnc", "probability": 0.3, "kimg": 0.1, "every": 2},
+        diffaugment="color,translation,cutout",
+        lecam={"start": 1},
+    ),
     "svgae vmf": graph_autoencoder(latent={"kind": "vmf", "dim": 3}),
     "svgae normal, last": graph_autoencoder(latent={"kind": "normal", "dim": 3}, keep="last"),
     "svae normal": autoencoder(latent={"kind": "normal", "dim": 3}),

@@ -34,6 +34,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "minibatch deviation": {"minibatch": {"kind": "deviation"}},
     "feature matching": {"feature_matching": {"weight": 3.0, "alone": False}},
     "historical averaging": {"historical_averaging": 5.0},
+    "LeCam": {"lecam": {"weight": 3.0}},
     "penalty": {"penalties": R1},
     "lazy penalty": {"penalties": R1, "penalty_every": 2},
     "clipping": {"constraint": {"kind": "clip", "bound": 0.02}},

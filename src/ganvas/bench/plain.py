@@ -29,7 +29,7 @@ Judged = tuple[Tensor, Tensor, Tensor | float]
 SYSTEMS = ("gan", "dcgan", "lsgan", "wgan-gp", "sngan", "r3gan")
 """Games whose round it is."""
 EXTRAS = (
-    *("accumulate", "packing", "instance_noise", "augment"),
+    *("accumulate", "packing", "instance_noise", "augment", "ada", "diffaugment", "lecam"),
     *("minibatch", "virtual_batch_norm", "memory", "feature_matching", "historical_averaging"),
 )
 """Settings of adversarial games that it knows nothing of."""

@@ -148,6 +148,7 @@ class Watch:
         numbers = {"discriminator/auc": round(preference(fresh, fake), 6)}
         if len(scores) > 1:
             numbers["discriminator/overfit"] = round(preference(scores["train"], fresh), 6)
+            numbers |= named("discriminator", {"gap": _gap(scores["train"], fresh, fake)})
             numbers |= _estimates(game, scores, fake)
         return numbers
 
@@ -194,6 +195,15 @@ def _gauged(game: Game, x: Tensor) -> Numbers:
         for name, value in game.gauge(part).items():
             numbers[name] = numbers.get(name, 0.0) + value * len(part) / len(x)
     return {name: float(f"{v:.6g}") for name, v in numbers.items() if math.isfinite(v)}
+
+
+def _gap(train: Tensor, fresh: Tensor, fake: Tensor) -> float:
+    """Return (E D(train) − E D(fresh)) / (E D(train) − E D(fake)): r_v of Karras et al. 2020.
+
+    It is 0 where fresh items are judged as training items are, and 1 where as samples are.
+    """
+    known, new, made = (float(scores.double().mean()) for scores in (train, fresh, fake))
+    return (known - new) / (known - made) if known != made else math.nan
 
 
 def _estimates(game: Game, scores: Mapping[str, Tensor], fake: Tensor) -> Numbers:

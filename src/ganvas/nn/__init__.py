@@ -118,6 +118,7 @@ from ganvas.nn.upsample import (
     upsampler,
 )
 from ganvas.nn.vmf import PowerSpherical, VonMisesFisher
+from ganvas.nn.warp import band_filters, banded, changed_rows, folded, warped
 from ganvas.nn.weight_norm import weight_norm
 
 __all__ = [
@@ -187,9 +188,12 @@ __all__ = [
     "as_transposed",
     "averaged_buffers",
     "awakened",
+    "band_filters",
+    "banded",
     "bind",
     "blend",
     "box_kernel",
+    "changed_rows",
     "choose",
     "clamp_largest_",
     "clip_singular_values",
@@ -207,6 +211,7 @@ __all__ = [
     "exactly",
     "fan",
     "filtered",
+    "folded",
     "from_first_",
     "frozen_in",
     "gather",
@@ -253,6 +258,7 @@ __all__ = [
     "upsample_nearest",
     "upsampler",
     "vmf_kl_to_uniform",
+    "warped",
     "weight_norm",
     "widen",
     "world_size",

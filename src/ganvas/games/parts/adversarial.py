@@ -21,11 +21,14 @@ from ganvas.config import Amount, Settings
 from ganvas.data.batch import Batch
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError, did_you_mean
+from ganvas.games.parts.ada import Ada
 from ganvas.games.parts.advice import ADVICE, MEASURED
 from ganvas.games.parts.augmentation import Augment
 from ganvas.games.parts.constraints import AnyConstraint
+from ganvas.games.parts.diffaugment import DiffAugment, Policy
 from ganvas.games.parts.heads import Minibatch, VirtualBatchNorm, add_minibatch
 from ganvas.games.parts.judge import Judge, Seen
+from ganvas.games.parts.lecam import LeCam
 from ganvas.games.parts.objectives import AnyObjective
 from ganvas.games.parts.objectives.classification import NonSaturating
 from ganvas.games.parts.penalties import AnyPenalty, Penalty
@@ -124,12 +127,15 @@ class AdversarialConfig(Settings):
         packing: samples that the discriminator judges together, as one (PacGAN).
         instance_noise: standard deviation of the noise on all that the discriminator is shown.
         augment: random changes of all images that the discriminator is shown.
+        ada: the same with a probability that follows how sure it is of training images.
+        diffaugment: the same always, by a policy such as color,translation,cutout.
         pixels: range in which it is shown them: [−1, 1], or the unit interval of codes whose
             generators end in a sigmoid. Penalties on its slope are per this unit.
         minibatch: what the discriminator is told of a sample's batch.
         virtual_batch_norm: bind the generator's batch norms to a reference batch.
         memory: a memory of clusters in the place of the discriminator's linear score (memoryGAN).
         feature_matching: let the generator match mean features, instead of or beside its loss.
+        lecam: keep logits near those of the other kind before.
         historical_averaging: λ of each player's distance from the mean of its past.
         judged: false of a model that was imported without a discriminator: it has none.
     """
@@ -151,11 +157,14 @@ class AdversarialConfig(Settings):
     packing: int = Field(default=1, ge=1)
     instance_noise: Amount = 0.0
     augment: Augment | None = None
+    ada: Ada | None = None
+    diffaugment: Policy | None = None
     pixels: Literal["symmetric", "unit"] = "symmetric"
     minibatch: Minibatch | None = None
     virtual_batch_norm: VirtualBatchNorm | None = None
     memory: Remembering | None = None
     feature_matching: FeatureMatching | None = None
+    lecam: LeCam | None = None
     historical_averaging: float = Field(default=0.0, ge=0)
     judged: bool = True
 
@@ -225,6 +234,7 @@ class Adversarial(Game[C]):
             fake_weight=config.labels.fake_weight,
             own_fake_weight=config.labels.own_fake_weight,
             matching=config.feature_matching,
+            lecam=config.lecam,
             lazy=config.penalty_every if config.penalty_every > 1 else 0,
         )
         self.history = nn.ModuleDict()
@@ -279,12 +289,14 @@ class Adversarial(Game[C]):
         """Return what is done to all that the judge is shown, in this order."""
         config, found = self.config, list[Seen]()
         if config.augment is not None:
-            if maps := list(self.conditions.maps):
-                raise UsageError(
-                    f"game.augment moves images, but not the condition '{maps[0]}' that lies on "
-                    "them: leave one of both out"
-                )
+            self._moves("augment")
             found.append(config.augment.view(self.spec))
+        if config.ada is not None:
+            self._moves("ada")
+            found.append(config.ada.view(self.spec))
+        if config.diffaugment is not None:
+            self._moves("diffaugment")
+            found.append(DiffAugment(config.diffaugment, self.spec))
         if config.instance_noise:
             found.append(InstanceNoise(config.instance_noise))
         if self.unit is not None:
@@ -292,6 +304,14 @@ class Adversarial(Game[C]):
         if config.packing > 1:
             found.append(Pack(config.packing))
         return found
+
+    def _moves(self, option: str) -> None:
+        """Refuse an option that moves images where conditions lie on them."""
+        if maps := list(self.conditions.maps):
+            raise UsageError(
+                f"game.{option} moves images, but not the condition '{maps[0]}' that lies on them: "
+                "leave one of both out"
+            )
 
     def judging(self, judge: Judge, optimiser: OptimiserConfig) -> Player:
         """Return a judge as a player, whose constraint holds after its turns."""

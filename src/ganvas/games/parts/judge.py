@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.data.batch import Batch
+from ganvas.games.parts.changes import Change
+from ganvas.games.parts.lecam import Anchors, LeCam
 from ganvas.games.parts.objectives import Objective
 from ganvas.games.parts.penalties import (
     Penalty,
@@ -75,6 +77,7 @@ class Judge(nn.Module):
             does so: of real samples in its own loss, of fakes in what the generator lowers, and of
             fakes in its own loss.
         matching: lets the generator match mean features, instead of or beside its loss.
+        lecam: keeps logits near those of the other kind before.
         lazy: k > 1 plays penalties in a turn of their own every k-th round; else 0.
         player: the name under which the network steps.
 
@@ -99,6 +102,7 @@ class Judge(nn.Module):
         fake_weight: float = 0.1,
         own_fake_weight: float = 0.0,
         matching: FeatureMatching | None = None,
+        lecam: LeCam | None = None,
         lazy: int = 0,
         player: str = "discriminator",
     ) -> None:
@@ -107,11 +111,13 @@ class Judge(nn.Module):
         self.objective = objective
         self.penalties = dict(penalties or {})
         self.views = list(views)
+        self.changes = [view for view in self.views if isinstance(view, Change)]
         self.view_state = nn.ModuleList(v for v in self.views if isinstance(v, nn.Module))
         self.conditions = conditions or Conditions()
         self.real_weight, self.fake_weight = real_weight, fake_weight
         self.own_fake_weight = own_fake_weight
         self.matching = matching
+        self.anchors = None if lecam is None else Anchors(lecam)
         self.lazy = lazy if self.penalties else 0
         self.player = player
         refuse_batch_norm(network, self.penalties)
@@ -186,7 +192,8 @@ class Judge(nn.Module):
             seen, squared = self._with_slopes(real, fake)
         elif seen is None:
             seen = self.both(real, fake)
-        loss, statistics = self._own_loss(seen, real, fake)
+        loss, statistics = self._own_loss(seen, real, fake, turn.progress)
+        self._tell(seen)
         lazily = None
         if self.penalties and not self.lazy:
             penalty, parts = self.penalty(real, fake, turn, squared)
@@ -208,14 +215,16 @@ class Judge(nn.Module):
         self, real: Batch, fake: Batch, turn: Turns, of: Callable[..., Verdict]
     ) -> Tensor:
         """Return the loss of this judge some steps ahead, penalties and all (`Turns.lookahead`)."""
-        loss, _ = self._own_loss(self.both(real, fake, of), real, fake)
+        loss, _ = self._own_loss(self.both(real, fake, of), real, fake, turn.progress)
         if not self.penalties:
             return loss
         penalty, _ = self.penalty(real, fake, turn, of=of)
         return loss + penalty
 
-    def _own_loss(self, seen: Verdicts, real: Batch, fake: Batch) -> tuple[Tensor, Statistics]:
-        """Return the objective's loss, with that of guessed conditions, and what they say."""
+    def _own_loss(
+        self, seen: Verdicts, real: Batch, fake: Batch, progress: float
+    ) -> tuple[Tensor, Statistics]:
+        """Return the objective's loss, with those of guesses and of anchors, and what they say."""
         on_real, on_fake = seen
         loss = _each(self.objective.discriminator, on_real.logits, on_fake.logits)
         statistics: Statistics = {}
@@ -228,6 +237,11 @@ class Judge(nn.Module):
                 loss = loss + self.real_weight * statistics["classification/real"]
             if self.own_fake_weight:
                 loss = loss + self.own_fake_weight * self._misjudged(on_fake, fake)
+        if self.anchors is not None:
+            cost, statistics["lecam"] = self.anchors.cost(
+                _flat(on_real.logits), _flat(on_fake.logits), progress
+            )
+            loss = loss + cost
         return loss, statistics
 
     def penalty(
@@ -255,11 +269,34 @@ class Judge(nn.Module):
             squared,
             self.separate,
             self.conditions.of,
+            self._back,
         )
         return total, {f"penalty/{name}": part for name, part in parts.items()}
 
+    def _tell(self, seen: Verdicts) -> None:
+        """Let views hear how sure the judge is of real samples, and anchors what it says."""
+        if self.anchors is not None:
+            self.anchors.hear(_flat(seen.real.logits), _flat(seen.fake.logits))
+        with torch.no_grad():
+            for view in self.changes:
+                pairs = zip(_several(seen.real.logits), _several(seen.fake.logits), strict=True)
+                sure = [
+                    self.objective.believed(*pair).reshape(len(pair[0]), -1).mean(1)
+                    for pair in pairs
+                ]
+                view.hear(torch.stack(sure).mean(0))
+
+    def _back(self, batch: Batch, gradient: Tensor) -> Tensor:
+        """Return the slope at samples before they were changed, from that at what was shown."""
+        for view in reversed(self.changes):
+            if view.field in batch:
+                gradient = view.back(gradient, batch[view.field])
+        return gradient
+
     def remember(self, turn: Turns) -> None:
-        """Let the memory, if there is one, follow what was shown in the turn just left."""
+        """Let views, anchors and memory, if any, follow what was seen in the turn just left."""
+        for follower in (*self.changes, *([] if self.anchors is None else [self.anchors])):
+            follower.adapt(turn)
         if not self.follows:
             return
         head, shown = cast(MemoryHead, self.network.head), self._shown
@@ -336,7 +373,8 @@ class Judge(nn.Module):
         return -self.objective.discriminator(real, fake)
 
     def _joined(self, real: Batch, fake: Batch) -> Batch:
-        return Batch.cat([batch.only(*self.conditions) for batch in (real, fake)])
+        names = [*self.conditions, *(view.field for view in self.changes)]
+        return Batch.cat([batch.only(*names) for batch in (real, fake)])
 
     def _misjudged(self, verdict: Verdict, batch: Batch) -> Tensor:
         """Return how unlikely a batch's conditions are by what the network guesses."""
@@ -346,9 +384,19 @@ class Judge(nn.Module):
         """Return the verdicts, and squared gradient norms on real samples and fakes, (N,) each."""
         joined, n = self._joined(real, fake), len(real)
         logits, gradient = logits_and_gradient(self.network, joined.x, self.conditions.of(joined))
-        squared = squared_norms(gradient)
+        squared = squared_norms(self._back(joined, gradient))
         seen = Verdicts(Verdict(logits[:n]), Verdict(logits[n:]))
         return seen, (squared[:n], squared[n:])
+
+
+def _flat(logits: Tensor | tuple[Tensor, ...]) -> Tensor:
+    """Return all logits of all scales in a row."""
+    return torch.cat([one.flatten() for one in _several(logits)])
+
+
+def _several(logits: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Return logits of one scale or several as several."""
+    return logits if isinstance(logits, tuple) else (logits,)
 
 
 def _split(verdict: Verdict, n: int) -> Verdicts:

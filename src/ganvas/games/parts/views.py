@@ -71,7 +71,7 @@ class Pack:
         self.size = size
 
     def __call__(self, batch: Batch, turn: Turns | None = None) -> Batch:
-        """Return the batch in packs, without conditions, which are a single item's.
+        """Return the batch in packs, without labels and such, which are a single item's.
 
         Raises:
             UsageError: the packs do not come out even.
@@ -83,7 +83,10 @@ class Pack:
                 "given at once; choose train.batch (per process, and per part of game.accumulate) "
                 f"as a multiple of {m}"
             )
-        return Batch(batch.x.reshape(n // m, m * batch.x.shape[1], *batch.x.shape[2:]))
+        rows = {name: v for name, v in batch.fields.items() if v.dim() > 1}
+        return batch.like(
+            {name: v.reshape(n // m, m * v.shape[1], *v.shape[2:]) for name, v in rows.items()}
+        )
 
 
 def pack_around(x: Tensor, packing: int) -> Tensor:

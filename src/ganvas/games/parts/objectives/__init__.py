@@ -30,6 +30,14 @@ class Objective(Settings, ABC):
     def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
         """Return the generator's loss, 0-d; real logits are given only where it `needs_real`."""
 
+    def believed(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return how sure the discriminator is that each real sample is one, (N,) in [−1, 1].
+
+        By default the sign of its logit (r_t of Karras et al. 2020, Eq. 1); where logits have no
+        level of their own, that of its distance to a fake's.
+        """
+        return real.sign()
+
     def estimates(self, real: Tensor, fake: Tensor, loss: Tensor) -> dict[str, Tensor]:
         """Return what the discriminator's loss on these logits says of the distance of both."""
         return {}

@@ -27,6 +27,11 @@ class LeastSquares(Objective):
         """Return half the mean squared distances from the targets."""
         return ((real - self.real).square().mean() + (fake - self.fake).square().mean()) / 2
 
+    def believed(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return on which side of the middle of both targets each real sample lies."""
+        side = real - (self.real + self.fake) / 2
+        return side.sign() if self.real > self.fake else -side.sign()
+
     def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
         """Return half the mean squared distance of fakes from ``wanted``."""
         return (fake - self.wanted).square().mean() / 2

@@ -33,6 +33,10 @@ class Relativistic(Objective):
             raise ValueError("the relativistic generator loss compares fakes with real samples")
         return F.softplus(real - fake).mean()
 
+    def believed(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return whether each real sample is preferred to the fake at its place."""
+        return (real - fake).sign()
+
     def estimates(self, real: Tensor, fake: Tensor, loss: Tensor) -> dict[str, Tensor]:
         """Return the share of pairs in which the discriminator prefers the real sample."""
         return {"estimate/preference": (real > fake).float().mean()}

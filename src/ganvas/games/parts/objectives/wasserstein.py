@@ -29,6 +29,10 @@ class Wasserstein(Objective):
         """Return −E f(x̃)."""
         return -fake.mean()
 
+    def believed(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return whether each real sample is preferred to the fake at its place."""
+        return (real - fake).sign()
+
     def estimates(self, real: Tensor, fake: Tensor, loss: Tensor) -> dict[str, Tensor]:
         """Return E f(x) − E f(x̃): K·W₁ for a well trained K-Lipschitz critic."""
         return {"estimate/wasserstein": real.mean() - fake.mean() if self.drift else -loss}

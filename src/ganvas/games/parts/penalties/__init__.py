@@ -63,21 +63,29 @@ def penalise(
     squared: tuple[Tensor, Tensor] | None = None,
     apart: bool = False,
     given: Callable[[Batch], Any] = lambda batch: batch.get(LABEL),
+    back: Callable[[Batch, Tensor], Tensor] = lambda batch, gradient: gradient,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the sum of all weighted penalties, and each one without its weight, by name.
 
     ``squared`` are the squared norms on real samples and fakes, (N,) each, if they are known; all
     others are computed in one pass, or in one for each place if samples must be kept ``apart``.
-    ``given`` says which conditions of a batch the discriminator is given.
+    ``given`` says which conditions of a batch the discriminator is given. ``back`` leads a slope at
+    samples as they are shown to that at them as they were; elsewhere there is only the one.
     """
     places = [penalty.points(real, fake, noise) for penalty in penalties.values()]
+    shown = {
+        id(p) for p, of in zip(places, penalties.values(), strict=True) if of.on == "elsewhere"
+    }
     known = {id(real): squared[0], id(fake): squared[1]} if squared else {}
     missing = [place for place in places if id(place) not in known]
     for together in [[place] for place in missing] if apart else [missing] if missing else []:
         joined = Batch.cat(together)
-        found = squared_norms(input_gradient(discriminator, joined.x, given(joined)))
-        for place in together:
-            known[id(place)], found = found[: len(place)], found[len(place) :]
+        slopes = input_gradient(discriminator, joined.x, given(joined))
+        for place, slope in zip(
+            together, torch.split(slopes, [len(p) for p in together]), strict=True
+        ):
+            slope = slope if id(place) in shown else back(place, slope)
+            known[id(place)] = squared_norms(slope)
     total = real.x.new_zeros(())
     costs: dict[str, Tensor] = {}
     for (name, penalty), place in zip(penalties.items(), places, strict=True):
