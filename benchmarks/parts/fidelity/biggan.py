@@ -22,7 +22,7 @@ from ganvas.metrics.by_class import by_class, recognised
 from ganvas.metrics.frechet import frechet_of_features
 from ganvas.metrics.of import measures_of
 from ganvas.model import load
-from ganvas.training.folder import METRICS
+from ganvas.training.folder import CONFIG, METRICS
 
 MINUTES = 20
 SAMPLES = 5_000
@@ -35,16 +35,24 @@ THRESHOLDS: dict[str, dict[str, Any]] = {
 }
 FAST = 30
 """By how much rates are too high."""
-SHORT: dict[str, Any] = {"sample_every": 0, "watch_every": 0, "tensorboard": False}
+SHORT: dict[str, Any] = {
+    "sample_every": 0,
+    "watch_every": 0,
+    "tensorboard": False,
+    "checkpoint_every": 100,
+    "log_every": 20,
+}
 
 LATER: dict[str, Any] = {"at_end": False}
 
 
 def trained(work: Path) -> Path:
-    """Return a run of the recipe, trained once."""
+    """Return a run of the recipe, trained once; one that was interrupted goes on."""
     run = work / "biggan-digits"
-    if not (run / "report.html").exists():
-        api.train("biggan/digits", run, quiet=True, overwrite=True, train=SHORT, evaluate=LATER)
+    if (run / CONFIG).exists():
+        api.resume(run, quiet=True)
+    else:
+        api.train("biggan/digits", run, quiet=True, train=SHORT, evaluate=LATER)
     return run
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -73,12 +74,24 @@ def _built(found: Imported, path: Path) -> Game:
 
 @torch.no_grad()
 def _put(game: Game, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Copy tensors into networks; of a weight that is scaled when used, into what is scaled.
+
+    What no file can have, such as a running mean of losses, stays as it begins.
+    """
     state = {
         f"{name}.{key}": tensor
         for name, part in game.model().items()
         for key, tensor in part.state_dict().items()
-    } | dict(game.named_buffers(recurse=False))
-    lacking = [n for n in state if n not in tensors and not n.endswith("num_batches_tracked")]
+    }
+    state = {_plain(name): tensor for name, tensor in state.items()}
+    parts = {name.partition(".")[0] for name in tensors}
+    lacking = [
+        name
+        for name in state
+        if name not in tensors
+        and name.partition(".")[0] in parts
+        and not name.endswith("num_batches_tracked")
+    ]
     odd = [n for n in tensors if n not in state or state[n].shape != tensors[n].shape]
     if lacking or odd:
         raise GanvasError(
@@ -89,6 +102,11 @@ def _put(game: Game, tensors: Mapping[str, Tensor], path: Path) -> None:
         if not bool(tensor.isfinite().all()):
             raise GanvasError(f"{path}: '{name}' holds numbers that are not finite")
         state[name].copy_(tensor)
+
+
+def _plain(name: str) -> str:
+    """Return a parametrised tensor's name as that of the tensor that layers use."""
+    return re.sub(r"parametrizations\.(\w+)\.original", r"\1", name)
 
 
 def _recipe(found: Imported) -> Recipe:

@@ -22,9 +22,10 @@ def import_checkpoint(
 ) -> None:
     """Read a checkpoint of another program into a run folder, without running what it carries.
 
-    Known is BigGAN-deep of Hugging Face.
+    Known are StyleGAN2 (TensorFlow), StyleGAN2-ADA and the stylegan2 configuration of StyleGAN3,
+    rosinality's StyleGAN2, and BigGAN-deep of Hugging Face.
 
-    Example: ganvas import pytorch_model.bin --out runs/deep
+    Example: ganvas import ffhq.pkl --out runs/ffhq
     """
     from ganvas import api
 
