@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from ganvas.config import Settings
 from ganvas.data.domains.images import Images
 from ganvas.data.spec import DataSpec, spec_of
+from ganvas.model import Model, Provenance, load, save_model
 from ganvas.networks.conditions import Conditions, Given
 from ganvas.play import Game, Noise, build
 
@@ -101,3 +103,9 @@ def styled(seed: int = 0, spec: DataSpec = SPEC) -> Styled:
     game = build(Styled, Settings(), spec, seed).eval().requires_grad_(False)
     assert isinstance(game, Styled)
     return game
+
+
+def saved(folder: Path, seed: int = 0, spec: DataSpec = SPEC) -> Model:
+    """Save one and load it again."""
+    save_model(folder, styled(seed, spec), Provenance(recipe="styled/test"))
+    return load(folder, Styled, "cpu")

@@ -9,7 +9,7 @@ W leads into W+ and S, W+ into S, and not back.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar, Final, cast
 
@@ -128,6 +128,22 @@ class Space(ABC):
         with still(self.game):
             return self._made(codes, y, maps)
 
+    def lift(self, codes: Tensor, space: str, y: Given = None) -> Tensor:
+        """Return codes (N, *shape) as those of a space into which this one leads.
+
+        Raises:
+            UsageError: it does not.
+        """
+        ways = self._ways()
+        if space not in ways:
+            there = f"it leads to: {', '.join(ways)}" if ways else "it leads to none"
+            raise UsageError(f"there is no way from '{self.name}' to '{space}': {there}")
+        with torch.no_grad():
+            return ways[space](codes, y)
+
+    def _ways(self) -> dict[str, Callable[[Tensor, Given], Tensor]]:
+        return {}
+
     @torch.no_grad()
     def middle(self, seed: int = 0, draws: int = DRAWS, y: Given = None) -> tuple[Tensor, float]:
         """Return the mean μ (*shape) of many codes, and σ with σ² = E‖c − μ‖², both estimated.
@@ -182,6 +198,10 @@ class Latents(Space):
         """Return the latents themselves."""
         return z
 
+    def _ways(self) -> dict[str, Callable[[Tensor, Given], Tensor]]:
+        others = spaces_of(self.game, truncation=self.truncation, cutoff=self.cutoff)
+        return {name: space.of for name, space in others.items() if name != self.name}
+
     def _made(self, codes: Tensor, y: Given, maps: Maps | None) -> Tensor:
         game = _sampling(self.game)
         if has(game, HasStyles):
@@ -217,9 +237,19 @@ class Styles(_Styled):
         """Return styles (N, D) of latents, not truncated."""
         return self.styled.styles(z, y)[:, 0]
 
+    def slots(self, codes: Tensor, y: Given = None) -> Tensor:
+        """Return what layers are given, (N, L, D), of styles (N, D)."""
+        return self.layers(codes[:, None].expand(-1, self.styled.style_slots, -1))
+
+    def _ways(self) -> dict[str, Callable[[Tensor, Given], Tensor]]:
+        channels = StyleChannels(self.game)
+        return {
+            LayerStyles.name: self.slots,
+            StyleChannels.name: lambda w, y: channels.of_styles(self.slots(w), y),
+        }
+
     def _made(self, codes: Tensor, y: Given, maps: Maps | None) -> Tensor:
-        slots = codes[:, None].expand(-1, self.styled.style_slots, -1)
-        return self.styled.synthesise(self.layers(slots), y, maps)
+        return self.styled.synthesise(self.slots(codes), y, maps)
 
 
 class LayerStyles(_Styled):
@@ -239,6 +269,9 @@ class LayerStyles(_Styled):
     def of(self, z: Tensor, y: Given = None) -> Tensor:
         """Return styles of all slots (N, L, D), truncated."""
         return self.layers(self.styled.styles(z, y))
+
+    def _ways(self) -> dict[str, Callable[[Tensor, Given], Tensor]]:
+        return {StyleChannels.name: StyleChannels(self.game).of_styles}
 
     def _made(self, codes: Tensor, y: Given, maps: Maps | None) -> Tensor:
         return self.styled.synthesise(codes, y, maps)

@@ -179,6 +179,13 @@ def at(given: Given, rows: slice, device: torch.device | str | None = None) -> G
     return parts if device is None else {name: v.to(device) for name, v in parts.items()}
 
 
+def chosen_rows(given: Given, rows: Tensor) -> Given:
+    """Return the conditions of some of N items, by their numbers (n,)."""
+    if given is None or isinstance(given, Tensor):
+        return None if given is None else given[rows.to(given.device)]
+    return {name: values[rows.to(values.device)] for name, values in given.items()}
+
+
 def repeated(given: Given, times: int) -> Given:
     """Return the conditions of N items with each of them so many times, one after the other."""
     if given is None:

@@ -55,29 +55,40 @@ class FeatureNetwork(nn.Module):
         Raises:
             UsageError: images of other channels, or too small.
         """
-        if x.shape[1] != self.channels:
-            if (x.shape[1], self.channels) not in ((1, 3), (4, 3)):
-                raise UsageError(
-                    f"{self.name} sees images of {self.channels} channels, not of {x.shape[1]}; "
-                    f"use {RANDOM}"
-                )
-            x = x[:, :3].expand(-1, 3, -1, -1)
-        if min(x.shape[2:]) < self.smallest:
+        self.refuse(tuple(x.shape[1:]))
+        return self.maps(x if x.shape[1] == self.channels else x[:, :3].expand(-1, 3, -1, -1))
+
+    def refuse(self, shape: tuple[int, ...]) -> None:
+        """Refuse images (C, H, W) that the network cannot see.
+
+        Raises:
+            UsageError: they have other channels, or are too small.
+        """
+        channels, height, width = shape
+        if channels != self.channels and (channels, self.channels) not in ((1, 3), (4, 3)):
             raise UsageError(
-                f"{self.name} sees images from {self.smallest} pixels on, not of "
-                f"{x.shape[2]}×{x.shape[3]}; use {RANDOM}, or larger images"
+                f"{self.name} sees images of {self.channels} channels, not of {channels}; use "
+                f"{RANDOM}"
             )
-        return self.maps(x)
+        if min(height, width) < self.smallest:
+            raise UsageError(
+                f"{self.name} sees images from {self.smallest} pixels on, not of {height}×{width}; "
+                f"use {RANDOM}, or larger images"
+            )
 
     def distance(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return a perceptual distance (N,) of images: of maps whose pixels have norm 1.
+        """Return a perceptual distance (N,) of images (Zhang et al. 2018); see `apart`."""
+        return self.apart(self(a), self(b))
+
+    def apart(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+        """Return the distance (N,) of images by their maps, whose pixels are brought to norm 1.
 
         The mean over pixels of the (weighted) sum over channels of squared differences, summed over
-        depths (Zhang et al. 2018).
+        depths.
         """
-        total = a.new_zeros(len(a))
+        total = a[0].new_zeros(len(a[0]))
         weights = iter(self.weights)
-        for pair in zip(self(a), self(b), strict=True):
+        for pair in zip(a, b, strict=True):
             squared = (F.normalize(pair[0], dim=1) - F.normalize(pair[1], dim=1)).square()
             if (weight := next(weights, None)) is not None:
                 squared = squared * weight.view(1, -1, 1, 1)
