@@ -10,6 +10,7 @@ import typer
 
 from ganvas.cli.items import read_items
 from ganvas.cli.options import Game, Label, ModelFolder, Options, Out, load_model, told
+from ganvas.cli.spaces import CodeFile, SpaceName, chosen
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
 from ganvas.files import disk_errors
@@ -57,6 +58,8 @@ def interpolate(
             help="The classes of four corners, which are --from-seed's if unsaid.",
         ),
     ] = None,
+    space: SpaceName = None,
+    codes: CodeFile = None,
     options: Options = None,
     game: Game = None,
 ) -> None:
@@ -66,6 +69,9 @@ def interpolate(
 
     In models with a memory the way leads through the space of keys, and each sample is drawn from
     the slot that is nearest there; with slot=17 it stays in that slot and only the noise changes.
+
+    With --space w the way leads through styles, or between two --codes of ganvas project; noise is
+    the stored one, or codes' own.
 
     Example: ganvas interpolate runs/digits --corners 3,4,5,6 --steps 8 --out square.png
     """
@@ -84,7 +90,21 @@ def interpolate(
         raise UsageError("--corner-labels are the classes of a square, without --items or --label")
     if to_label is not None and (items is not None or four is not None):
         raise UsageError("--to-label is the end of a line between seeds, without other ends")
-    if items is not None:
+    if space is not None or codes is not None:
+        if items is not None or four is not None or to_label is not None:
+            raise UsageError("--space and --codes are of a line between two, of one class")
+        from ganvas.model.codes import lifted, wander_between
+
+        named = {"label": label, **told(options)}
+        seeds = f"{from_seed},{to_seed}"
+        ends = chosen(model, codes, seeds, "--from-seed", space or "z", **named)
+        if len(ends) != 2:
+            raise UsageError(
+                f"a line has two ends, not {len(ends)}: name two, such as --codes {codes}:0,1"
+            )
+        ends = lifted(model, ends, space or ends.space)
+        samples = wander_between(model, ends, steps, how and how.value, **told(options))
+    elif items is not None:
         samples = model.between(read_items(items, model, "encode")[:2], steps, way)
     elif four is not None:
         samples = model.square(

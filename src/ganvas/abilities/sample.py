@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganvas.cli.options import Game, Label, ModelFolder, Options, Out, Seed, load_model, told
+from ganvas.cli.spaces import CodeFile, read_chosen
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
 
@@ -41,13 +42,15 @@ def sample(
         bool,
         typer.Option("--scores", help="Print each sample's name, as SEED:NUMBER, and its score."),
     ] = False,
+    codes: CodeFile = None,
     options: Options = None,
     game: Game = None,
 ) -> None:
     """Draw samples from a trained model, with the options that its system has.
 
     Points are written in the data's own units, images as uint8; the classes and conditions that
-    samples were drawn for in a table, and other outputs of the model in files beside them.
+    samples were drawn for in a table, and other outputs of the model in files beside them. With
+    --codes it is the items of these, such as projections and tuned pivots.
 
     Example: ganvas sample runs/ring truncation=0.7 --count 1000 --out points.npy
     """
@@ -55,6 +58,18 @@ def sample(
     from ganvas.files import disk_errors
 
     model = load_model(run, game)
+    if codes is not None:
+        from ganvas.model.codes import items_of
+
+        if by_class or best_first or scores or given or label is not None:
+            raise UsageError(
+                "--codes are items of their own class: without other choices of samples"
+            )
+        points = read_chosen(codes, model)
+        with disk_errors(out):
+            model.domain.save(items_of(model, points, **told(options)), out)
+        say(f"{len(points)} samples: {out}")
+        return
     labels, columns = label, None
     if by_class:
         labels, columns = each_class(model, count, label), count

@@ -11,6 +11,7 @@ import typer
 from ganvas.cli.exemplars import OneLabel, places
 from ganvas.cli.items import PICTURES
 from ganvas.cli.options import Game, ModelFolder, Options, load_model, told
+from ganvas.cli.spaces import CodeFile, SpaceName, chosen
 from ganvas.cli.speech import say
 from ganvas.data.animation import WRITERS, animated, require
 from ganvas.errors import UsageError
@@ -59,16 +60,20 @@ def walk(
         ),
     ] = None,
     rate: Annotated[float, typer.Option(help="Frames of an animation a second.")] = 24.0,
+    space: SpaceName = None,
+    codes: CodeFile = None,
     label: OneLabel = None,
     options: Options = None,
     game: Game = None,
 ) -> None:
     """Draw the samples on a way through several seeds: a row for each leg, or an animation.
 
-    Only latents change on the way: class, options, and what layers draw stay as they are.
+    Only latents change on the way: class, options, and what layers draw stay as they are. With
+    --space w styles do, and --codes are those of ganvas project in place of seeds.
 
     Example: ganvas walk runs/digits --seeds 0-8 --loop --out walk.gif
     """
+    from ganvas.model.codes import lifted, wander_between
     from ganvas.model.exemplars import by_legs, wander
 
     suffix = out.suffix.lower()
@@ -77,12 +82,18 @@ def walk(
         require(suffix, rate)
     keys = places(seeds, "--seeds")
     round_trip = how is Way.CIRCLE
-    if round_trip and len(keys) != 2:
+    if round_trip and codes is None and len(keys) != 2:
         raise UsageError("--how circle goes around two seeds: name two, such as --seeds 0,1")
     count = steps or (max(2, round(rate) + 1) if moving else 10)
     model = load_model(run, game)
     way = None if how is None else how.value
-    frames = wander(model, keys, count, way, loop=loop, label=label, **told(options))
+    asked = told(options)
+    if space is None and codes is None:
+        frames = wander(model, keys, count, way, loop=loop, label=label, **asked)
+    else:
+        through = chosen(model, codes, seeds, "--seeds", space or "z", label=label, **asked)
+        through = lifted(model, through, space or through.space)
+        frames = wander_between(model, through, count, way, loop=loop, **asked)
     if moving:
         write_whole(out, animated(model.domain.pictures(frames), suffix, rate))
     elif suffix in PICTURES:

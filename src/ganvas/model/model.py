@@ -72,7 +72,7 @@ class Model(Trained):
         self.asked(CanSample)
         if n < 1:
             raise UsageError(f"a sample needs at least 1 item, not {n}")
-        labels = self._labels(label, n)
+        labels = self.labels(label, n)
         if self.sampling(**options).get("statistics") == "batch":
             told = None if labels is None and not given else self._given(labels, given, n)
             return self._by_blocks(n, seed, told, options)
@@ -176,7 +176,7 @@ class Model(Trained):
         given = torch.as_tensor(np.asarray(z), dtype=torch.float32)
         if given.shape[1:] != wanted or not len(given):
             raise UsageError(f"expected latents of shape (n, {', '.join(map(str, wanted))})")
-        y = self._labels(label, len(given))
+        y = self.labels(label, len(given))
         if y is None and self.conditional:
             raise UsageError(f"this model's samples have a class: {advice(self.game.conditions)}")
         return self.answer(given, self._given(y, None, len(given)), batch)
@@ -301,7 +301,7 @@ class Model(Trained):
         with self.posed(**options):
             if to_label is None:
                 return self.in_one_class(z, drawn, label, batch)
-            self._labels(to_label, 1)  # complains of a model without classes
+            self.labels(to_label, 1)  # complains of a model without classes
             y = morph(label, to_label, steps, self.game.conditions)
             return self.generate(self.game.settle(z.to(self.device)), y, batch)
 
@@ -337,7 +337,7 @@ class Model(Trained):
         with self.posed(**options):
             if corner_labels is None:
                 return self.in_one_class(z, ends[0][1], label, batch)
-            self._labels(corner_labels[0], 1)  # complains of a model without classes
+            self.labels(corner_labels[0], 1)  # complains of a model without classes
             y = between_four(corner_labels, side, self.game.conditions)
             return self.generate(self.game.settle(z.to(self.device)), y, batch)
 

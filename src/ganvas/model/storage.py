@@ -105,7 +105,9 @@ def load(
     built = rebuild(kind, settings, spec, tensors, path)
     expect(built, frozen, f"the model in {path}")
     _take_up(built, tensors, path)
-    return Model(built, made, device, config.get(DIGEST, ""), precision)
+    model = Model(built, made, device, config.get(DIGEST, ""), precision)
+    model.folder = path.parent
+    return model
 
 
 def find(folder: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -53,7 +54,10 @@ class Trained:
         digest: hash of the weight file that it was loaded from, if that has one.
         arithmetic: the precision and layout in which its networks compute.
         normalising: which statistics its batch norms use.
+        folder: where its weight file lies, if it was loaded from one.
     """
+
+    folder: Path | None = None
 
     def __init__(
         self,
@@ -254,7 +258,7 @@ class Trained:
             label: another one.
             batch: how many go through the network at once.
         """
-        y = self._labels(label, len(z))
+        y = self.labels(label, len(z))
         if y is None and drawn is not None:
             y = drawn.expand(len(z))
         return self.generate(self.game.settle(z.to(self.device)), y, batch)
@@ -316,7 +320,12 @@ class Trained:
             fields[name] = array
         return Items(fields, main=next(iter(fields)))
 
-    def _labels(self, label: Labels, n: int) -> Tensor | None:
+    def labels(self, label: Labels, n: int) -> Tensor | None:
+        """Return the classes (n,), or weights (n, K), that are named for n samples; None of none.
+
+        Raises:
+            UsageError: there is no such class, or the model was trained without.
+        """
         if label is None:
             return None
         if not self.conditional:
@@ -336,7 +345,7 @@ class Trained:
         """Give what the game says of ``x``, items of the field that a verb reads, by batches."""
         domain = self.read_by(verb)
         domain.check(x)
-        y = self._labels(label, len(x))
+        y = self.labels(label, len(x))
         for part in slices(len(x), batch):
             inputs = domain.encode(x[part]).to(self.device)
             yield say(inputs, None if y is None else y[part].to(self.device))

@@ -1,0 +1,115 @@
+"""What is kept beside a model: encoders of its codes, and what it was tuned to.
+
+They lie in folders of the model folder, safetensors that belong to the model's very weights and are
+known by their own hash.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from torch import Tensor
+
+from ganvas.errors import GanvasError, UsageError
+from ganvas.latent.tuning import Delta, tuned
+from ganvas.model.sealed import DIGEST, DamageError, read_sealed, write_sealed
+from ganvas.model.trained import Trained
+
+TUNINGS, ENCODERS = "tunings", "encoders"
+FORMATS = {TUNINGS: "ganvas-tuning-1", ENCODERS: "ganvas-encoder-1"}
+SUFFIX = ".safetensors"
+
+
+class Kept(NamedTuple):
+    """A file beside a model.
+
+    Attributes:
+        path: where it lies.
+        digest: its hash.
+        told: what it says of itself.
+        tensors: what is in it.
+    """
+
+    path: Path
+    digest: str
+    told: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+def keep(
+    model: Trained, kind: str, name: str, tensors: Mapping[str, Tensor], told: Mapping[str, Any]
+) -> Kept:
+    """Write something beside a model.
+
+    Args:
+        model: of which it is.
+        kind: its folder.
+        name: of the file.
+        tensors: what is written.
+        told: what it says of itself, in plain values.
+
+    Raises:
+        UsageError: the model lies in no folder, or the name is none of a file.
+        GanvasError: the file cannot be written.
+    """
+    if not name or name != Path(name).name or name.startswith("."):
+        raise UsageError(f"--name {name}: expected the name of a file, such as faces")
+    path = _folder(model, kind) / f"{name}{SUFFIX}"
+    about = {"format": FORMATS[kind], "model": model.digest, **told}
+    plain = {key: t.detach().cpu().contiguous().clone() for key, t in tensors.items()}
+    path.parent.mkdir(exist_ok=True)
+    digest = write_sealed(path, plain, {"ganvas": json.dumps(about)})
+    return Kept(path, digest, about, plain)
+
+
+def kept(model: Trained, kind: str) -> Iterator[Kept]:
+    """Give what is kept of a kind beside a model that was made with its very weights.
+
+    Raises:
+        UsageError: the model lies in no folder.
+        GanvasError: a file is damaged.
+    """
+    for path in sorted(_folder(model, kind).glob(f"*{SUFFIX}")):
+        try:
+            metadata, tensors = read_sealed(path)
+            told: Any = json.loads(metadata.get("ganvas", "{}"))
+        except (DamageError, ValueError, RecursionError) as error:
+            raise GanvasError(
+                f"{path} is damaged ({error}): remove it, and make it anew"
+            ) from error
+        about = cast(dict[str, Any], told) if isinstance(told, dict) else {}
+        if about.get("format") == FORMATS[kind] and about.get("model") == model.digest:
+            yield Kept(path, metadata.get(DIGEST, ""), about, tensors)
+
+
+def tuned_by(model: Trained, digest: str) -> AbstractContextManager[None]:
+    """Return a block in which a model is tuned as a file beside it says.
+
+    Raises:
+        UsageError: there is no file of this hash.
+    """
+    for one in kept(model, TUNINGS):
+        if one.digest == digest:
+            delta: Delta = one.tensors
+            return tuned(model.game, delta)
+    raise UsageError(
+        f"these codes are pivots of a tuning (sha256 {digest[:12]}…) that is not beside the model "
+        f"any more: make it anew with: ganvas tune"
+    )
+
+
+def _folder(model: Trained, kind: str) -> Path:
+    """Return the folder of a kind beside a model.
+
+    Raises:
+        UsageError: the model lies in no folder.
+    """
+    if model.folder is None:
+        raise UsageError(
+            "this model lies in no folder beside which anything could be kept: load it"
+        )
+    return model.folder / kind
