@@ -109,7 +109,7 @@ def _film(
 
     path = walk(givers.x, steps, how="lerp", loop=True) if len(givers) > 1 else givers.x
     made = items_of(model, _each(kept, mixed(kept.x, path, slots), len(path)), **options)
-    shown = model.domain.frames(made)
+    shown = model.domain.pictures(made)
     each = shown.reshape(len(kept), len(path), *shown.shape[1:])
     return np.concatenate([*each], axis=2)
 

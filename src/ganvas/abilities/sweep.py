@@ -81,7 +81,7 @@ def _film(model: Model, columns: list[Array]) -> Array:
     """Return a frame for each value, with all samples side by side."""
     import numpy as np
 
-    return np.stack([np.concatenate([*model.domain.frames(x)], axis=1) for x in columns])
+    return np.stack([np.concatenate([*model.domain.pictures(x)], axis=1) for x in columns])
 
 
 def _values(words: str) -> list[str]:
