@@ -1,0 +1,149 @@
+"""``ganvas inspect``: what is in a generator's maps, and how evenly images follow codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ganvas.cli.options import Game, ModelFolder, Seed, load_model
+from ganvas.cli.speech import say, table
+from ganvas.files import disk_errors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ganvas.metrics.activations import Layer
+
+PLACES = 8
+"""Codes at which Jacobians are taken."""
+
+
+def inspect(
+    run: ModelFolder,
+    count: Annotated[int, typer.Option(help="Samples that are looked at.", min=2)] = 64,
+    space: Annotated[
+        str | None,
+        typer.Option(help="Of Jacobians: z, or w of models with styles, which is their default."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A .json with all numbers, or a page .html."),
+    ] = None,
+    seed: Seed = 0,
+    game: Game = None,
+) -> None:
+    """Look into a generator: droplets and fine detail of each layer, levels' shares, Jacobians.
+
+    A droplet is a peak far above everything else in a layer's normalised maps. The fine share is
+    that of power above half the highest frequency. The Jacobian's singular values, over the
+    largest, say whether images change alike in all directions of the code.
+
+    Example: ganvas inspect runs/faces --out inside.html
+    """
+    import torch
+
+    from ganvas.errors import UsageError
+    from ganvas.files import write_whole
+    from ganvas.latent.spaces import spaces_of
+    from ganvas.metrics.activations import activations, layers, singular_values
+    from ganvas.play import Noise, has
+    from ganvas.play.abilities import HasStyles
+
+    model = load_model(run, game)
+    there = spaces_of(model.game)
+    chosen = space or ("w" if "w" in there else "z")
+    if chosen not in there or len(there[chosen].shape) != 1:
+        raise UsageError(f"--space {chosen}: Jacobians of this model are taken in z or w")
+    codes = there[chosen]
+    noise = Noise(seed)
+    y = codes.conditions(count, noise)
+    drawn = codes.draw(count, noise, y)
+    found = layers(activations(model.game, lambda: codes.synthesise(drawn, y)))
+    places = min(PLACES, count)
+    first = None if y is None else codes.conditions(1, Noise(seed))
+    values = singular_values(lambda c: codes.synthesise(c, first), drawn[:places])
+    shown = (values / values[:, :1]).mean(0)
+    shares = dict[str, float]()
+    if has(model.game, HasStyles) and y is None:
+        with torch.inference_mode():
+            shares = model.game.gauge(torch.zeros(1, device=model.device))
+    if found:
+        rows = [_row(name, layer) for name, layer in found.items()]
+        say(table(rows, ("layer", "size", "droplets", "fine")))
+    for name, share in shares.items():
+        say(f"share of the level of {name.rpartition('/')[2]} pixels: {share:.3f}")
+    half = int((shown > 0.5).sum())
+    say(
+        f"Jacobian in {chosen}: {half} of {len(shown)} singular values above half the largest, "
+        f"a tenth at number {int((shown > 0.1).sum())}, median {float(shown.median()):.3g}"
+    )
+    if out is None:
+        return
+    with disk_errors(out):
+        if out.suffix.lower() == ".html":
+            write_whole(out, _page(found, shares, shown).encode())
+        else:
+            write_whole(out, json.dumps(_plain(found, shares, values)).encode())
+    say(f"all of it: {out}")
+
+
+def _row(name: str, layer: Layer) -> tuple[str, str, str, str]:
+    fine = "" if layer.fine is None else f"{layer.fine:.4f}"
+    return name, f"{layer.size[0]}×{layer.size[1]}", f"{layer.droplets:.2f}", fine
+
+
+def _plain(found: dict[str, Layer], shares: dict[str, float], values: Tensor) -> dict[str, Any]:
+    return {
+        "layers": {name: layer._asdict() for name, layer in found.items()},
+        "shares": shares,
+        "singular values": values.tolist(),
+    }
+
+
+def _page(found: dict[str, Layer], shares: dict[str, float], shown: Tensor) -> str:
+    """Return a page with spectra, shares of levels, and singular values."""
+    from ganvas.report import html
+    from ganvas.report.charts import Series, bar_chart, line_chart
+
+    spectra: Sequence[Series] = [
+        Series(
+            name,
+            [(i + 0.5) / 2 / len(one.spectrum) for i in range(len(one.spectrum))],
+            one.spectrum,
+        )
+        for name, one in found.items()
+        if one.spectrum
+    ]
+    charts = [
+        line_chart(
+            [Series("over the largest", [float(i + 1) for i in range(len(shown))], shown.tolist())],
+            title="Singular values of the Jacobian",
+            x_label="number",
+            y_label="over the largest",
+        )
+    ]
+    if spectra:
+        title = "Power of maps by frequency"
+        charts.append(line_chart(spectra, title=title, x_label="cycles a pixel", y_label="share"))
+    if shares:
+        names = [name.rpartition("/")[2] for name in shares]
+        charts.append(
+            bar_chart(
+                names,
+                list(shares.values()),
+                title="Shares of levels",
+                x_label="pixels",
+                y_label="share",
+            )
+        )
+    return html.page(
+        "tradeoff.html",
+        "Inside a generator",
+        curves=charts,
+        header=["layer", "size", "droplets", "fine"],
+        rows=[list(_row(name, layer)) for name, layer in found.items()],
+    )
