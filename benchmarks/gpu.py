@@ -35,6 +35,9 @@ class Part:
 BF16 = ("train.precision=bf16", "train.channels_last=true")
 ROOMS = ("data.source=rooms",)
 GOOD = ("game.generator.preset=goodW", "game.discriminator.preset=goodW")
+STYLED = (*ROOMS, "data.size=256", "train.kimg=20", "train.batch=32", "evaluate.at_end=false")
+PUBLISHED = 12.5
+"""s/kimg of StyleGAN2 at 256 pixels with compiled extensions on one A100 (StyleGAN2-ADA's code)."""
 PARTS = {
     "fashion": Part("r3gan/fashion_mnist", about="R3GAN on real Fashion-MNIST"),
     "fashion-bf16": Part("r3gan/fashion_mnist", BF16, "the same in bf16, channels last"),
@@ -53,6 +56,11 @@ PARTS = {
         "wgan-gp/images",
         (*ROOMS, "data.size=64", *GOOD, "train.rounds=1500"),
         "WGAN-GP's good ResNet on rooms",
+    ),
+    "stylegan2-256": Part("stylegan2/images", STYLED, "StyleGAN2 on rooms of 256 pixels"),
+    "stylegan2-256-bf16": Part("stylegan2/images", (*STYLED, *BF16), "the same in bf16"),
+    "stylegan2-256-compile": Part(
+        "stylegan2/images", (*STYLED, *BF16, "train.compile=true"), "in bf16, compiled"
     ),
     "progressive128": Part(
         "progressive/images",
@@ -81,6 +89,43 @@ def play(part: Part, folder: Path, accelerator: str) -> bool:
     return ending.outcome == "finished"
 
 
+def profiled(part: Part, accelerator: str) -> str:
+    """Return which operations 32 rounds spend their time in, after eight that are not counted."""
+    from torch.profiler import ProfilerActivity, profile
+
+    from ganvas.data.feed import Feed
+    from ganvas.data.open import open_data
+    from ganvas.nn import Arithmetic, arrange
+    from ganvas.play import Noise, Turns, build, networks_of
+    from ganvas.recipes import load_recipe
+
+    recipe = load_recipe(part.recipe, list(part.overrides))
+    source = open_data(recipe.data)
+    game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed)
+    game = game.to(accelerator).train()
+    rounded = recipe.train.precision == "bf16"
+    arrange(networks_of(game), Arithmetic("bf16" if rounded else "fp32", True))
+    device = torch.device(accelerator)
+    streams = game.streams()
+    feed = Feed(source, batch=recipe.train.batch, seed=0, device=device, streams=streams)
+    turns = Turns(game.players, Noise(0, accelerator))
+    turns.hold()
+
+    def play(rounds: int) -> None:
+        for _ in range(rounds):
+            game.round(feed, turns)
+            turns.round += 1
+
+    play(8)
+    kinds = [ProfilerActivity.CPU]
+    if accelerator == "cuda":
+        kinds.append(ProfilerActivity.CUDA)
+    with profile(activities=kinds) as found:
+        play(32)
+    by = "self_cuda_time_total" if accelerator == "cuda" else "self_cpu_time_total"
+    return found.key_averages().table(sort_by=by, row_limit=25)
+
+
 def machine() -> str:
     """Say what ran this."""
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
@@ -97,6 +142,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/gpu"))
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--accelerator", default="cuda", choices=["cuda", "cpu"])
+    parser.add_argument("--profile", action="store_true", help="32 rounds, by what takes the time")
     arguments = parser.parse_args()
     if arguments.list or arguments.part is None:
         for name, part in PARTS.items():
@@ -106,6 +152,9 @@ def main() -> None:
         sys.exit("there is no CUDA device here; try --accelerator cpu")
     part, folder = PARTS[arguments.part], arguments.out / arguments.part
     print(machine())
+    if arguments.profile:
+        print(profiled(part, arguments.accelerator))
+        return
     stop_after(arguments.minutes)
     if not play(part, folder, arguments.accelerator):
         print(
@@ -115,8 +164,12 @@ def main() -> None:
         return
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     speeds = sorted(row["img_per_s"] for row in rows if "img_per_s" in row)
-    print(f"median speed {speeds[len(speeds) // 2]:,.0f} img/s")
-    print((folder / "evaluation.json").read_text())
+    speed = speeds[len(speeds) // 2]
+    print(f"median speed {speed:,.0f} img/s, {1000 / speed:.2f} s/kimg")
+    if "stylegan2-256" in arguments.part:
+        print(f"published for one A100 with compiled extensions: {PUBLISHED} s/kimg")
+    if (folder / "evaluation.json").exists():
+        print((folder / "evaluation.json").read_text())
 
 
 if __name__ == "__main__":
