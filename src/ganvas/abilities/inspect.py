@@ -118,9 +118,10 @@ def _page(found: dict[str, Layer], shares: dict[str, float], shown: Tensor) -> s
         for name, one in found.items()
         if one.spectrum
     ]
+    values = [float(value) for value in shown]
     charts = [
         line_chart(
-            [Series("over the largest", [float(i + 1) for i in range(len(shown))], shown.tolist())],
+            [Series("over the largest", [i + 1.0 for i in range(len(values))], values)],
             title="Singular values of the Jacobian",
             x_label="number",
             y_label="over the largest",

@@ -96,11 +96,12 @@ def high_share(x: Tensor) -> float:
 
 def _power(x: Tensor) -> tuple[Tensor, Tensor]:
     """Return the mean power of maps at each frequency, and its distance from 0."""
-    power = torch.fft.fft2(x.double()).abs().square().mean((0, 1))
+    fourier: Any = torch.fft
+    power = cast(Tensor, fourier.fft2(x.double())).abs().square().mean((0, 1))
     rows, columns = (
-        torch.fft.fftfreq(n, dtype=torch.float64, device=x.device) for n in x.shape[2:]
+        cast(Tensor, fourier.fftfreq(n, dtype=torch.float64, device=x.device)) for n in x.shape[2:]
     )
-    return power, torch.hypot(*torch.meshgrid(rows, columns, indexing="ij"))
+    return power, torch.hypot(rows[:, None], columns[None])
 
 
 def singular_values(make: Callable[[Tensor], Tensor], codes: Tensor) -> Tensor:
@@ -117,5 +118,5 @@ def singular_values(make: Callable[[Tensor], Tensor], codes: Tensor) -> Tensor:
             return make(one[None]).flatten()
 
         jacobian = cast(Tensor, torch.func.jacfwd(item)(code))
-        found.append(torch.linalg.svdvals(jacobian.double()))
+        found.append(cast(Tensor, torch.linalg.svdvals(jacobian.double())))
     return torch.stack(found)
