@@ -1,6 +1,6 @@
 """StyleGAN2 on faces: path lengths, truncation, mixing, configurations A to E, and what it costs.
 
-Runs: ``faces`` (the recipe), ``faces without path length`` (a twin), ``truncation …``, ``slots …``
+Runs: ``recipe``, ``without path length`` (its twin), ``truncation …``, ``slots …``
 (what shape and colour owe to coarse and to fine ones), ``config …`` (16 pixels, two minutes each)
 and ``cost …`` (a round with modulation scaled, grouped, and written as a loop over samples).
 """
@@ -8,6 +8,7 @@ and ``cost …`` (a round with modulation scaled, grouped, and written as a loop
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -39,7 +40,12 @@ MINUTES = 40
 SAMPLES = 2_000
 WAYS = 2_000
 PSI = (1.0, 0.7, 0.5, 0.3)
-QUIET: dict[str, Any] = {"sample_every": 0, "watch_every": 500, "tensorboard": False}
+QUIET: dict[str, Any] = {
+    "sample_every": 0,
+    "watch_every": 500,
+    "checkpoint_every": 250,
+    "tensorboard": False,
+}
 LATER: dict[str, Any] = {"at_end": False}
 GROWING: dict[str, Any] = {"fade": 1.6, "rest": 1.6, "restart": False}
 PLAIN: dict[str, Any] = {"maps": 512, "max_maps": 64}
@@ -52,12 +58,26 @@ CONFIGS: dict[str, dict[str, Any]] = {
 """Of table 1: what differs beside the networks."""
 
 
-def trained(work: Path, name: str, game: dict[str, Any], **train: Any) -> Path:
-    """Return a run of the recipe for faces with changes, trained once."""
+def trained(
+    work: Path, name: str, game: dict[str, Any], data: dict[str, Any] | None = None, **train: Any
+) -> Path:
+    """Return a run of the recipe for faces with changes, trained once; a stopped one goes on."""
     run = work / name.replace(" ", "-")
-    if not (run / "report.html").exists():
-        settings = {"train": QUIET | train, "evaluate": LATER}
-        api.train("stylegan2/faces", run, quiet=True, overwrite=True, game=game, **settings)
+    done = run / "finished"
+    if done.exists():
+        return run
+    if (run / "checkpoints").is_dir():
+        ending = api.resume(run, quiet=True)
+    else:
+        settings: dict[str, Any] = {"train": QUIET | train, "evaluate": LATER}
+        if data:
+            settings["data"] = data
+        ending = api.train(
+            "stylegan2/faces", run, quiet=True, overwrite=True, game=game, **settings
+        )
+    if ending.outcome != "finished":
+        sys.exit(f"{run} stopped at round {ending.rounds}; the same command goes on")
+    done.touch()
     return run
 
 
@@ -169,18 +189,8 @@ def config(name: str, work: Path) -> Row:
     networks = {"preset": told.pop("preset"), **PLAIN}
     game = {"generator": networks | {"width": 64, "depth": 4}, "discriminator": networks, **told}
     game["growing"] = GROWING if name in "ABD" else None
-    run = work / f"config-{name}"
-    if not (run / "report.html").exists():
-        api.train(
-            "stylegan2/faces",
-            run,
-            quiet=True,
-            overwrite=True,
-            game=game,
-            train=QUIET | {"kimg": 3.2 if name in "ABD" else 9.6},
-            evaluate=LATER,
-            data={"size": 16},
-        )
+    kimg = 3.2 if name in "ABD" else 9.6  # of the last level; there are four halves before it
+    run = trained(work, f"config {name}", game, {"size": 16}, kimg=kimg)
     found = looked(run)
     model = load(run, device="cpu")
     game_ = model.game
@@ -220,8 +230,8 @@ def _opened() -> Source:
 
 def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     """Give each run's name and what plays it."""
-    yield "faces", partial(faces, work)
-    yield "faces without path length", partial(without, work)
+    yield "recipe", partial(faces, work)
+    yield "without path length", partial(without, work)
     for psi in PSI:
         yield f"truncation {psi:g}", partial(truncated, psi, work)
     for which in ("coarse", "fine"):
