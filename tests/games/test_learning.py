@@ -239,11 +239,7 @@ THRESHOLDS = {
 }
 
 
-CLIPS = {"vgan", "tganv2"}
-"""Systems of clips, whose learning tests stand beside their others."""
-
-
-ELSEWHERE = {"svgae", "biggan-deep"} | CLIPS
+ELSEWHERE = {"svgae", "biggan-deep"}
 """Systems without samples, whose learning tests stand beside their others; BigGAN-deep plays
 BigGAN's game by the same rules."""
 

@@ -27,9 +27,11 @@ from ganvas.data.readers.lines import read_lines
 from ganvas.data.readers.place import suffixes
 from ganvas.data.readers.shards import read_shards
 from ganvas.data.readers.table import Table, collected
+from ganvas.data.readers.videos import is_videos
 from ganvas.data.settings import DataSettings
 from ganvas.data.tagged import Tagged, is_tagged
 from ganvas.data.themes import themes
+from ganvas.data.video_options import VideoOptions
 from ganvas.errors import UsageError, did_you_mean
 
 
@@ -104,6 +106,19 @@ def read(settings: DataSettings) -> Collection:
     return conformed(arrays.read_file(path, settings.cache), settings)
 
 
+def find_videos(settings: DataSettings) -> Path | None:
+    """Return the video, or the folder of some, that a source is, else None.
+
+    Raises:
+        UsageError: there is nothing of this name.
+    """
+    name = settings.source
+    if name in DATA_NAMES or name.startswith(PREFIX) or is_shards(name):
+        return None
+    path = find_path(name)
+    return path if is_videos(path, settings.of(VideoOptions)) else None
+
+
 def likely_kind(source: str) -> str:
     """Return the kind of data that ``source`` holds as far as its name tells, else nothing."""
     path = Path(source).expanduser()
@@ -117,6 +132,8 @@ def likely_kind(source: str) -> str:
         return kind_of(source)
     if path.suffix.lower() in TEXTS:
         return "text"
+    if is_videos(path, VideoOptions()):
+        return "videos"
     if source in GRAPH_NAMES or (path.exists() and is_graph(path)):
         return "graph"
     return arrays.kind_of_file(path) if path.suffix == ".npy" else "images"

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from ganvas.data.items import AnyArray
-from ganvas.data.readers.streamed import StreamedImages
 from ganvas.data.source import Source
 from ganvas.slices import slices
 
@@ -21,7 +20,7 @@ def fingerprint(source: Source) -> str:
     """Return a hash of every value of every field of the data; empty where they are drawn.
 
     It is that of the data as they are read, after cropping and resizing, so that files may move; of
-    a stream, that of its files' checksums.
+    a stream or of videos, that of their files' checksums.
     """
     content = source.content()
     if not content:
@@ -31,8 +30,8 @@ def fingerprint(source: Source) -> str:
         total.update(split.encode())
         for name, array in sorted(items.fields.items()):
             total.update(f"{name} {array.dtype.str} {array.shape}".encode())
-            if isinstance(array, StreamedImages):
-                total.update(array.digest().encode())
+            if (digest := getattr(array, "digest", None)) is not None:
+                total.update(digest().encode())
                 continue
             for piece in _pieces(array):
                 total.update(piece)

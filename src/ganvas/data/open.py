@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ganvas.data.affine import AffineSource
 from ganvas.data.arrays import collect
-from ganvas.data.catalogue import AFFINE, STACKS, TAGGED, conformed, read
+from ganvas.data.catalogue import AFFINE, STACKS, TAGGED, conformed, find_videos, read
+from ganvas.data.clips import open_clips
 from ganvas.data.domains.points import PointOptions
 from ganvas.data.domains.words import WordOptions
 from ganvas.data.graph_laws import GRAPH_NAMES, graph_law
@@ -83,6 +84,8 @@ def _open_plain(name: str, settings: DataSettings) -> Source:
         return _open_pairs(with_words(TAGGED[name](), settings), settings)
     if is_tagged(name, settings.of(WordOptions)):
         return _open_pairs(read_tagged(settings), settings)
+    if (path := find_videos(settings)) is not None:
+        return open_clips(path, settings)
     return _of_collection(read(settings), settings)
 
 

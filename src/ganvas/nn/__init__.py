@@ -66,7 +66,6 @@ from ganvas.nn.norm import (
     adopt,
 )
 from ganvas.nn.precision import exactly, round_inside, unrounded, widen
-from ganvas.nn.pyramid import Cuts, Pyramid
 from ganvas.nn.resample import (
     BilinearDown,
     BilinearUp,
@@ -132,7 +131,6 @@ __all__ = [
     "BilinearUp",
     "BlurredConv",
     "ConditionalBatchNorm",
-    "Cuts",
     "Draw",
     "Drawing",
     "Draws",
@@ -162,7 +160,6 @@ __all__ = [
     "PixelNorm",
     "PlainConv",
     "PowerSpherical",
-    "Pyramid",
     "Resize",
     "RowTable",
     "RunningMean",

@@ -7,14 +7,19 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from ganvas.data.readers.place import LeftOut, Place, hidden, irregular, open_regular
+from ganvas.data.readers.place import LeftOut, Place, Wanted, hidden, irregular, open_regular
 
 
 class Folder(Place):
-    """Every file below a folder; none of them is opened."""
+    """Every file below a folder; none of them is opened.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Args:
+        path: of the folder.
+        wanted: which files; None: images.
+    """
+
+    def __init__(self, path: Path, wanted: Wanted | None = None) -> None:
+        self.path, self.wanted = path, wanted
         self.name = path.resolve().name
         self.files, self.broken, self.others = [], [], []
         self._links: list[str] = []

@@ -121,8 +121,23 @@ def survey(path: Path, *, labels: bool = True, whole: bool = False) -> Survey:
         raise UsageError(_nothing_in(place))
     if whole:
         return Survey(place, {"train": place.files}, {}, place.others, least=1)
-    table, names = _table(place)
-    layout = lay_out(path, place.files, classes=labels and table is None)
+    return laid_out(path, place, place.files, labels=labels)
+
+
+def laid_out(path: Path, place: Place, found: Sequence[File], *, labels: bool) -> Survey:
+    """Return files as the splits that their folders make, with what is told of each.
+
+    Args:
+        path: of the place.
+        place: where they are.
+        found: the files of the set.
+        labels: whether classes are asked for.
+
+    Raises:
+        UsageError: a table of labels does not fit them.
+    """
+    table, names = _table(place, found)
+    layout = lay_out(path, found, classes=labels and table is None)
     others = [one for one in place.others if one.name != table] + layout.left_out
     if table is None or not labels:
         columns: dict[str, Columns] = {s: {LABEL: c} for s, c in layout.classes.items()}
@@ -331,9 +346,9 @@ def _collect(found: Survey, x: Any, lost: set[str]) -> Collection:
     return Collection(found.place.name, items, names, domains=domains, files=names_of)
 
 
-def _table(place: Place) -> tuple[str | None, list[str]]:
+def _table(place: Place, found: Sequence[File]) -> tuple[str | None, list[str]]:
     """Return the file with labels, at the top or in the folder that wraps all; and all images."""
-    names = [file.name for file in place.files] + [one.name for one in place.broken]
+    names = [file.name for file in found] + [one.name for one in place.broken]
     others = {one.name for one in place.others}
     base = wrapper(names)
     bases = ["", *(base[: i + 1] for i, sign in enumerate(base) if sign == "/")]

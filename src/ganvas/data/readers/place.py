@@ -48,6 +48,20 @@ class LeftOut(NamedTuple):
     reason: str
 
 
+class Wanted(NamedTuple):
+    """Which files are looked for.
+
+    Attributes:
+        suffixes: their ends, in lower case.
+        most: bytes that one may have; None: any number.
+        called: one of them in words.
+    """
+
+    suffixes: tuple[str, ...]
+    most: int | None
+    called: str
+
+
 class Place(ABC):
     """A folder or an archive.
 
@@ -57,8 +71,10 @@ class Place(ABC):
         files: images by their names, sorted.
         broken: images by their names that are no regular files, or too large.
         others: everything else that is there, with the reason.
+        wanted: which files those are; None: images.
     """
 
+    wanted: Wanted | None = None
     path: Path
     name: str
     files: list[File]
@@ -95,9 +111,10 @@ class Place(ABC):
 
     def _note(self, name: str, size: int, stamp: tuple[int, ...]) -> None:
         """Enter a regular file where it belongs."""
-        if not name.lower().endswith(suffixes()):
-            self.others.append(LeftOut(name, _kind(name)))
-        elif size > MAX_BYTES:
+        wanted = self.wanted or Wanted(suffixes(), MAX_BYTES, "an image")
+        if not name.lower().endswith(wanted.suffixes):
+            self.others.append(LeftOut(name, _kind(name, wanted)))
+        elif wanted.most is not None and size > wanted.most:
             self.broken.append(LeftOut(name, too_large(size)))
         else:
             self.files.append(File(name, size, stamp))
@@ -183,6 +200,6 @@ def printable(name: str) -> str:
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
-def _kind(name: str) -> str:
+def _kind(name: str, wanted: Wanted) -> str:
     suffix = PurePosixPath(name).suffix.lower()
-    return f"{suffix} file, not an image" if suffix else "file without a suffix"
+    return f"{suffix} file, not {wanted.called}" if suffix else "file without a suffix"

@@ -1,0 +1,321 @@
+"""Clips of videos: which frames they have, where they lie, and in which order they come."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ganvas.data.clips import ClipSource
+from ganvas.data.feed import Feed
+from ganvas.data.fingerprint import fingerprint
+from ganvas.data.open import open_data
+from ganvas.data.readers import looking
+from ganvas.data.samplers import Frames, Streaming
+from ganvas.data.settings import DataSettings
+from ganvas.data.windows import Pace, Part, Windows
+from ganvas.errors import GanvasError, UsageError
+from tests.data.filmed import animation, film, folder, moving
+
+DEVICE = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
+def levels(count: int, seed: int = 0, size: int = 8) -> np.ndarray:
+    """Return frames of one level each: 10·seed + number."""
+    each = (10 * seed + np.arange(count)).astype(np.uint8)
+    return np.broadcast_to(each[:, None, None, None], (count, size, size, 3)).copy()
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Path:
+    """Three videos of 9, 6 and 4 frames, in classes."""
+    (tmp_path / "v" / "a").mkdir(parents=True)
+    animation(tmp_path / "v" / "a" / "one.webp", levels(9, 1))
+    folder(tmp_path / "v" / "b" / "two", levels(6, 4))
+    strip = np.concatenate(levels(4, 8), axis=0)
+    Image.fromarray(strip).save(tmp_path / "v" / "b" / "three.png")
+    return tmp_path / "v"
+
+
+def opened(path: Path, **settings: Any) -> ClipSource:
+    told = {"videos": True, "frames": 3, **settings}
+    source = open_data(DataSettings.model_validate({"source": str(path), **told}))
+    assert isinstance(source, ClipSource)
+    return source
+
+
+def seen(source: ClipSource, n: int, **told: Any) -> np.ndarray:
+    """Return the levels of the frames of n clips that are trained on, (n, T)."""
+    batch = Feed(source, batch=n, seed=0, **told).next()
+    return np.rint((batch.x[:, 0, :, 0, 0].numpy() + 1) * 127.5).astype(int)
+
+
+# ---- windows --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_clips_begin_wherever_they_fit(stride: int) -> None:
+    windows = Windows(Part(0, 2, 12), None, 0.0, Pace(3, stride))
+    span = 2 * stride + 1
+    every = [list(range(s, s + span, stride)) for s in range(2, 12) if s + span <= 12]
+    assert [windows.numbers(s).tolist() for s in range(windows.starts)] == every
+    apart = windows.apart().tolist()
+    assert apart == list(range(0, windows.starts, span))
+    assert not windows.short
+
+
+def test_frames_a_second_go_by_the_times_of_frames() -> None:
+    times = np.cumsum([0, 0.1, 0.1, 0.05, 0.05, 0.3, 0.1, 0.1, 0.1])
+    end = float(times[-1] + 0.1)
+    windows = Windows(Part(0, 0, len(times)), times, end, Pace(4, fps=10))
+    assert windows.starts > 0
+    for start in range(windows.starts):
+        # By brute force: what is on the screen at each moment.
+        moments = times[start] + np.arange(4) / 10
+        shown = [max(i for i, t in enumerate(times) if t <= m + 1e-6) for m in moments]
+        assert windows.numbers(start).tolist() == shown
+        assert moments[-1] < end
+    late = times[windows.starts] + 3 / 10 if windows.starts < len(times) else np.inf
+    assert late >= end - 1e-5
+
+
+def test_short_videos_are_drawn_out_as_asked() -> None:
+    for short, wanted in (("repeat", [0, 1, 2, 2, 2, 2, 2]), ("pingpong", [0, 1, 2, 1, 0, 1, 2])):
+        windows = Windows(Part(0, 0, 3), None, 0.0, Pace(7, short=short))
+        assert windows.short
+        assert windows.starts == 1
+        assert windows.numbers(0).tolist() == wanted
+    assert Windows(Part(0, 0, 1), None, 0.0, Pace(3, short="pingpong")).numbers(0).tolist() == [
+        *(0, 0, 0)
+    ]
+    for short in ("refuse", "drop"):
+        assert Windows(Part(0, 0, 3), None, 0.0, Pace(7, short=short)).starts == 0
+    times = np.array([0.0, 0.1, 0.2])
+    slow = Windows(Part(0, 0, 3), times, 0.3, Pace(4, fps=5, short="pingpong"))
+    assert slow.numbers(0).tolist() == [0, 2, 0, 2]
+
+
+# ---- folders --------------------------------------------------------------------------------
+
+
+def test_a_folder_of_all_kinds_becomes_clips(three: Path) -> None:
+    source = opened(three)
+    assert source.spec.shape == (3, 3, 8, 8)
+    assert source.spec.class_names == ["a", "b"]
+    items = source.items("train")
+    assert len(items) == 3 + 2 + 1
+    assert items["label"].tolist() == [0, 0, 0, 1, 1, 1]
+    first = items.x[:, :, 0, 0, 0].tolist()
+    assert first[:3] == [[10, 11, 12], [13, 14, 15], [16, 17, 18]]
+    assert sorted(first[3:]) == [[40, 41, 42], [43, 44, 45], [80, 81, 82]]
+    assert (items.x[4] == np.asarray(items.x)[4]).all()
+    batch = Feed(source, batch=90, seed=0).next()
+    shown = np.rint((batch.x[:, 0, :, 0, 0].numpy() + 1) * 127.5).astype(int)
+    assert (np.diff(shown, axis=1) == 1).all()
+    assert set(shown[:, 0].tolist()) == {*range(10, 17), *range(40, 44), 80, 81}
+    assert ((shown[:, 0] >= 40) == (batch["label"].numpy() == 1)).all()
+    # Each video as often as the others, in shuffled epochs.
+    owner = np.digitize(shown[:, 0], [30, 60])
+    assert np.bincount(owner).tolist() == [30, 30, 30]
+    assert all(set(owner[i : i + 3].tolist()) == {0, 1, 2} for i in range(0, 90, 3))
+    # Each is told in which of the clips that share no frame it begins.
+    begins = items.x[:, 0, 0, 0, 0].astype(int)[batch["index"].numpy()]
+    assert ((shown[:, 0] - begins >= 0) & (shown[:, 0] - begins < 3)).all()
+
+
+def test_clips_may_be_drawn_each_as_often(three: Path) -> None:
+    shown = seen(opened(three, uniform="clips"), 1300)
+    _, counts = np.unique(shown[:, 0], return_counts=True)
+    assert len(counts) == 13
+    assert np.abs(counts - 100).max() < 4 * 100**0.5
+
+
+@pytest.mark.parametrize("cache", ["auto", "none", "memory", "DIR"])
+def test_where_frames_lie_changes_nothing(cache: str, three: Path, tmp_path: Path) -> None:
+    where = str(tmp_path / "kept") if cache == "DIR" else cache
+    told = {"stride": 2, "short": "pingpong"}
+    source, known = opened(three, cache=where, **told), opened(three, **told)
+    assert (seen(source, 40) == seen(known, 40)).all()
+    assert (np.asarray(source.items("train").x) == np.asarray(known.items("train").x)).all()
+    assert fingerprint(source) == fingerprint(known)
+    again = opened(three, cache=where, **told)  # from what was kept
+    assert (seen(again, 40) == seen(known, 40)).all()
+
+
+def test_a_stream_goes_on_where_it_stood(three: Path) -> None:
+    one, other = (Feed(opened(three, cache="none"), batch=7, seed=4) for _ in range(2))
+    for _ in range(40):  # over the ends of blocks
+        one.next()
+    other.load_state_dict(one.state_dict())
+    for _ in range(3):
+        a, b = one.next(), other.next()
+        assert torch.equal(a.x, b.x)
+        assert torch.equal(a["index"], b["index"])
+
+
+def test_single_frames_are_read_alone(three: Path) -> None:
+    streams = {"frames": Streaming(sampler=Frames())}
+    source = opened(three)
+    feed = Feed(source, batch=200, seed=0, streams=streams)
+    x = feed.next("frames").x
+    assert x.shape == (200, 3, 8, 8)
+    rows = (torch.tensor([0, 1]), torch.tensor([2, 1]), torch.rand(2, 2, dtype=torch.float64))
+    clips = source.take(source.table(DEVICE), rows).x
+    alone = source.take_frames(source.table(DEVICE), rows, torch.tensor([2, 0])).x
+    assert torch.equal(alone, torch.stack([clips[0, :, 2], clips[1, :, 0]]))
+
+
+def test_videos_are_held_out_whole(three: Path) -> None:
+    source = opened(three, hold_out=0.34)
+    kept, held = (np.asarray(source.items(split).x)[..., 0, 0, 0] for split in source.splits)
+    assert source.splits == ("train", "test")
+    owners = [set(np.digitize(x, [30, 60]).ravel().tolist()) for x in (kept, held)]
+    assert len(owners[1]) == 1
+    assert not owners[0] & owners[1]
+
+
+def test_a_single_video_is_held_out_in_time(tmp_path: Path) -> None:
+    folder(tmp_path / "v" / "only", levels(20))
+    source = opened(tmp_path / "v", hold_out=0.2)
+    kept, held = (np.asarray(source.items(split).x)[..., 0, 0, 0] for split in source.splits)
+    assert kept.max() < 16
+    assert held.tolist() == [[16, 17, 18]]
+    assert seen(source, 300).max() == 15
+
+
+def test_clips_are_cut_at_one_place_for_all_frames(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:8, :16]
+    frames = np.stack([np.stack([rows, columns, rows * 0 + t], axis=2) for t in range(5)])
+    folder(tmp_path / "v" / "a", (frames * 10).astype(np.uint8))
+    folder(tmp_path / "v" / "b", (frames * 10).astype(np.uint8).swapaxes(1, 2))
+    told = {"size": 8, "resize": "fit-crop", "crop": "random"}
+    source = opened(tmp_path / "v", **told)
+    x = np.rint((Feed(source, batch=200, seed=0).next().x.numpy() + 1) * 12.75).astype(int)
+    corner = x[:, :2, :, 0, 0]
+    assert (corner == corner[:, :, :1]).all()
+    assert (np.diff(x[:, 2, :, 0, 0], axis=1) == 1).all()
+    assert {tuple(c) for c in corner[:, :, 0].tolist()} == {(0, along) for along in range(9)}
+    middle = source.items("train").x[:, 0, 0, 0, :2] // 10
+    assert middle.tolist() == [[0, 4], [0, 4]]
+    with pytest.raises(ValueError, match="set resize=fit-crop, too"):
+        opened(tmp_path / "v", size=8, resize="stretch", crop="random")
+
+
+def test_videos_are_looked_through_once(three: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+
+    def spied(kind: type) -> None:
+        look = kind.look
+
+        def counted(film: Any) -> Any:
+            looks.append(film.name)
+            return look(film)
+
+        monkeypatch.setattr(kind, "look", counted)
+
+    for kind in looking.Film.__subclasses__():
+        spied(kind)
+    opened(three)
+    assert len(looks) == 3
+    opened(three, frames=2)
+    assert len(looks) == 3
+    animation(three / "a" / "one.webp", levels(5, 2))
+    assert len(opened(three).items("train")) == 1 + 2 + 1
+    assert len(looks) == 4
+
+
+def test_labels_csv_names_videos(three: Path) -> None:
+    (three / "labels.csv").write_text(
+        "file,label,speed\na/one.webp,x,1.5\nb/two,y,2\nb/three.png,x,4\n"
+    )
+    source = opened(three)
+    assert source.spec.class_names == ["x", "y"]
+    batch = Feed(source, batch=30, seed=0).next()
+    shown = np.rint((batch.x[:, 0, 0, 0, 0].numpy() + 1) * 127.5)
+    own = (shown >= 30) & (shown < 60)
+    assert (batch["label"].numpy() == own).all()
+    speed = source.spec.fields["speed"].decode(batch["speed"])[:, 0]
+    assert np.allclose(speed, np.select([shown < 30, own], [1.5, 2.0], 4.0))
+
+
+# ---- bad input ------------------------------------------------------------------------------
+
+
+def test_what_does_not_fit_is_refused_in_one_line(three: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"1 of 3 videos .* needs 5 frames: .*three.png has 4"):
+        opened(three, frames=5)
+    assert len(opened(three, frames=5, short="drop").items("train")) == 2
+    assert len(opened(three, frames=5, short="repeat").items("train")) == 3
+    with pytest.raises(UsageError, match=r"which needs 5 frames \(3 of every 2.\): .* data.short"):
+        opened(three, stride=2)
+    with pytest.raises(UsageError, match="No video in .* is long enough"):
+        opened(three, frames=50, short="drop")
+    folder(three / "a" / "wide", levels(4, 9, 6))
+    with pytest.raises(UsageError, match=r"differ in size: .*data.size=\d+ data.resize=fit-crop"):
+        opened(three)
+    assert opened(three, size=4, resize="stretch").spec.shape == (3, 3, 4, 4)
+    with pytest.raises(ValueError, match="choose one"):
+        opened(three, fps=5, stride=2)
+    with pytest.raises(ValueError, match="frames"):
+        opened(three, frames=0)
+    (tmp_path / "none").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "none" / "a.png")
+    with pytest.raises(UsageError, match="no video .* a single picture, which is no video"):
+        opened(tmp_path / "none")
+
+
+def test_broken_videos_are_named_and_left_out(
+    three: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("av")
+    (three / "a" / "bad.mp4").write_bytes(b"I am text\n")
+    (three / "b" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    with pytest.raises(
+        UsageError, match=r"(?s)2 of \d videos in .* are broken:.*bad.mp4: text, no"
+    ):
+        opened(three)
+    with caplog.at_level(logging.WARNING):
+        assert len(opened(three, skip_broken=True).items("train")) == 6
+    assert "bad.mp4: text, not a video" in caplog.text
+
+
+def test_a_video_that_changes_in_training_stops_it(three: Path) -> None:
+    source = opened(three, cache="none")
+    feed = Feed(source, batch=3, seed=0)
+    feed.next()
+    (three / "b" / "two" / "3.png").unlink()
+    items = source.items("train")
+    with pytest.raises(GanvasError, match=r"two could be decoded when it was looked through and c"):
+        np.asarray(items.x)
+
+
+def test_video_files_need_av(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    film(tmp_path / "v.mp4", moving(4))
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(
+        UsageError, match=r"'av' package, and it is not installed: pip install 'ganvas"
+    ):
+        opened(tmp_path)
+
+
+def test_one_video_file_is_a_set(tmp_path: Path) -> None:
+    path = film(tmp_path / "v.mp4", moving(30), rate=10)
+    source = open_data(DataSettings(source=str(path), frames=4, hold_out=0.3, fps=5))
+    assert source.spec.kind == "videos"
+    assert len(source.items("test")) >= 1
+    assert source.spec.domain.described().startswith("clips of 4 frames of 16 × 24")
+    plain = open_data(DataSettings(source=str(tmp_path), frames=4))  # a folder with a video file
+    assert plain.spec.shape == (3, 4, 16, 24)
+    with pytest.raises(UsageError, match=r"data.vocabulary is for text, but .* holds videos"):
+        open_data(DataSettings(source=str(tmp_path), vocabulary=7))
