@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,9 +25,6 @@ from ganvas.play.abilities import CanSample, HasLatentSpace, HasStyles
 
 Maps = Sequence[Tensor]
 """Noise of every noisy layer, (N or 1, 1, h, w) each."""
-DRAWS: Final = 10_000
-"""Latents of which the middle of a space is the mean."""
-CHUNK: Final = 1_000
 
 
 class Space(ABC):
@@ -45,9 +42,13 @@ class Space(ABC):
 
     Attributes:
         name: ``z``, ``w``, ``w+`` or ``s``.
+        draws: latents of which the middle of the space is the mean.
+        chunk: how many of them are looked at at once.
     """
 
     name: ClassVar[str]
+    draws: ClassVar[int] = 10_000
+    chunk: ClassVar[int] = 1_000
 
     def __init__(self, game: Game, truncation: float = 1.0, cutoff: int | None = None) -> None:
         self.game = game
@@ -145,21 +146,24 @@ class Space(ABC):
         return {}
 
     @torch.no_grad()
-    def middle(self, seed: int = 0, draws: int = DRAWS, y: Given = None) -> tuple[Tensor, float]:
+    def middle(
+        self, seed: int = 0, draws: int | None = None, y: Given = None
+    ) -> tuple[Tensor, float]:
         """Return the mean μ (*shape) of many codes, and σ with σ² = E‖c − μ‖², both estimated.
 
         Of W+ σ is that of one slot. The same seed gives the same numbers.
 
         Args:
             seed: of the latents.
-            draws: how many.
+            draws: how many; None: as many as the space has in `draws`.
             y: one condition (1, …) for all; None: classes are drawn uniformly.
 
         Raises:
             UsageError: the generator has conditions that cannot be drawn.
         """
-        drawn = [self._some(Noise(seed).branch(n), y) for n in range(-(-draws // CHUNK))]
-        codes = torch.cat(drawn)[:draws].double()
+        count = draws or self.draws
+        drawn = [self._some(Noise(seed).branch(n), y) for n in range(-(-count // self.chunk))]
+        codes = torch.cat(drawn)[:count].double()
         mean = codes.mean(0)
         sigma = (codes - mean).square().flatten(1).sum(1).mean().sqrt()
         return mean.float(), float(sigma) / self._slots**0.5
@@ -169,9 +173,9 @@ class Space(ABC):
         return 1
 
     def _some(self, noise: Noise, y: Given) -> Tensor:
-        y = self.conditions(CHUNK, noise) if y is None else y
+        y = self.conditions(self.chunk, noise) if y is None else y
         with still(self.game):
-            return self.of(self.latents(CHUNK, noise), _for_all(y, CHUNK)).cpu()
+            return self.of(self.latents(self.chunk, noise), _for_all(y, self.chunk)).cpu()
 
 
 class Latents(Space):
@@ -284,6 +288,8 @@ class StyleChannels(_Styled):
     """
 
     name = "s"
+    draws = 256  # each is heard while the generator makes an item
+    chunk = 16
 
     def __init__(self, game: Game, truncation: float = 1.0, cutoff: int | None = None) -> None:
         super().__init__(game, truncation, cutoff)
