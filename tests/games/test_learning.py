@@ -48,6 +48,16 @@ BIG: dict[str, Any] = {
     "discriminator_steps": 1,
     "monitor_every": 0,
 }
+STYLED = {"kind": "stylegan2", "maps": 64, "max_maps": 16}
+WITH_STYLES: dict[str, Any] = {
+    "generator": STYLED | {"width": 16, "depth": 2},
+    "discriminator": STYLED,
+    "penalties": {"r1": {"kind": "r1", "weight": 0.05}},
+    "penalty_every": 8,
+    "path_length": {"every": 8},
+    "generator_optimiser": STEEP,
+    "discriminator_optimiser": STEEP,
+}
 SHORT = {"rounds": 0, "every": 0}
 FAST = {"kind": "rmsprop", "lr": 5e-4}
 SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
@@ -145,6 +155,7 @@ SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
         300,
     ),
     "biggan": ("digits8", POINTS | BIG, 200),
+    "stylegan2": ("digits8", POINTS | WITH_STYLES, 200),
     "cgan": ("ring8", POINTS | {"discriminator": MLP | {"labels": "concat"}}, 600),
     "acgan": ("ring8", POINTS | {"discriminator": MLP | {"labels": "auxiliary"}}, 600),
 }
@@ -236,6 +247,7 @@ THRESHOLDS = {
     "acgan": 0.3,
     "progressive": 6.0,
     "biggan": 4.2,
+    "stylegan2": 6.5,
 }
 
 
@@ -244,7 +256,7 @@ ELSEWHERE = {"svgae", "biggan-deep"}
 BigGAN's game by the same rules."""
 
 
-UNPROVEN = {"memorygan", "progressive"}
+UNPROVEN = {"memorygan", "progressive", "stylegan2"}
 """Nearer to their data than broken twins are, yet no nearer than the mean: seconds are too few."""
 
 
