@@ -56,6 +56,7 @@ def kinds(base: type[BaseModel], package: str) -> dict[str, type[BaseModel]]:
 def _below(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
     """Give the classes below ``base`` that are kinds: those that say so and can be made."""
     for sub in base.__subclasses__():
-        if "kind" in sub.model_fields and not inspect.isabstract(sub):
+        named = "kind" in sub.model_fields and not sub.model_fields["kind"].is_required()
+        if named and not inspect.isabstract(sub):
             yield sub
         yield from _below(sub)

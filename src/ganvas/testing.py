@@ -24,6 +24,7 @@ from ganvas.config import Settings
 from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
 from ganvas.data.source import Source
+from ganvas.networks.conditions import Given
 from ganvas.play import Game, Noise, Ranks, Turn, Turns, build, has
 from ganvas.play.abilities import CanSample, CanSampleParts, CanScore
 from ganvas.training.folder import RunFolder
@@ -123,20 +124,29 @@ def check_shapes(case: Case) -> None:
     game = case.build().eval()
     with torch.no_grad():
         for n in (1, 5):
-            y = torch.arange(n) % game.spec.classes if game.spec.classes else None
+            y = _given(case, game, n)
             if has(game, CanSample):
                 x = game.sample(game.prior(n, Noise(0)), y)
                 assert x.shape == (n, *game.spec.shape), f"sample gave {tuple(x.shape)}"
                 if has(game, CanSampleParts):
                     made = game.sample_parts(game.prior(n, Noise(0)), y)
-                    assert made.fields.keys() == {game.spec.main, *game.parts}, f"parts: {[*made]}"
+                    known = {game.spec.main: game.spec.domain, **game.parts}
+                    assert made.main == game.spec.main
+                    assert made.fields.keys() <= known.keys(), f"parts: {[*made]}"
                     assert torch.equal(made.x, x), "sample_parts gave other samples than sample"
-                    for name, domain in game.parts.items():
-                        given = tuple(made[name].shape)
-                        assert given == (n, *domain.shape), f"sample_parts gave {name} {given}"
+                    for name, part in made.fields.items():
+                        given = tuple(part.shape)
+                        assert given == (n, *known[name].shape), f"sample_parts gave {name} {given}"
                 if has(game, CanScore) and "score" not in game.reads:
                     score = game.score(x, y)
                     assert score.shape == (n,), f"score gave {tuple(score.shape)}"
+
+
+def _given(case: Case, game: Game, n: int) -> Given:
+    """Return conditions of n samples: all classes in turn, or what the data have."""
+    if game.conditions and not game.conditions.classes:
+        return game.conditions.of(Feed(case.source(), batch=n, seed=0).next())
+    return torch.arange(n) % game.spec.classes if game.spec.classes else None
 
 
 class _Watched(Turns):

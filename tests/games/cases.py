@@ -13,6 +13,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source
 from ganvas.games import find_game
 from ganvas.testing import Case
+from tests.games.clips import futures, shapes
 
 MLP = {"kind": "mlp", "widths": [16, 16]}
 DCGAN = {"kind": "dcgan", "width": 4, "stages": 2}
@@ -22,6 +23,8 @@ STYLED = {"kind": "stylegan2", "maps": 16, "max_maps": 4}
 PLAIN = STYLED | {"architecture": "original", "grows": True}
 BIG = {"kind": "biggan", "width": 1}
 DEEP = {"kind": "biggan_deep", "width": 1}
+SCENE = {"kind": "vgan", "width": 2}
+LEVELS = {"kind": "tganv2", "width": 2, "levels": 3}
 SEQUENCE = {"kind": "resnet1d", "width": 4, "blocks": 1, "kernel": 3}
 R3 = {"kind": "r3", "width": 8, "group_width": 4}
 
@@ -231,6 +234,25 @@ CASES: dict[str, Case] = {
         diffaugment="color,translation,cutout",
         lecam={"start": 1},
     ),
+    "vgan shapes": case("vgan", shapes, SCENE, discriminator=SCENE | {"noise": 0.2}),
+    "vgan future": case(
+        "vgan",
+        futures,
+        SCENE,
+        generator={"kind": "vgan_future", "width": 2},
+        latent={"kind": "none"},
+        conditional=["image"],
+        mask=0,
+    ),
+    "tganv2 shapes": case("tganv2", shapes, LEVELS, discriminator=LEVELS | {"blocks": 1}),
+    "tganv2 thinned, two critic steps": case(
+        "tganv2",
+        shapes,
+        LEVELS,
+        discriminator=LEVELS | {"blocks": 0},
+        subsampling={"stride": (4, 2), "thinning": 2},
+        discriminator_steps=2,
+    ),
     "svgae vmf": graph_autoencoder(latent={"kind": "vmf", "dim": 3}),
     "svgae normal, last": graph_autoencoder(latent={"kind": "normal", "dim": 3}, keep="last"),
     "svae normal": autoencoder(latent={"kind": "normal", "dim": 3}),
@@ -242,7 +264,8 @@ CASES: dict[str, Case] = {
     "svae power spherical": autoencoder(latent={"kind": "power-spherical", "dim": 2}),
 }
 ROUNDS = dict.fromkeys(("r3gan smR", "sngan resnet", "wgan-gp resnet"), 2) | {
-    **dict.fromkeys(("progressive digits", "progressive least squares"), 2)  # of five stages
+    **dict.fromkeys(("vgan shapes", "tganv2 shapes", "tganv2 thinned, two critic steps"), 2),
+    **dict.fromkeys(("progressive digits", "progressive least squares"), 2),  # of five stages
 }
 """Rounds of cases whose networks are deep, and where no turn is lazy."""
 CASES = {name: replace(case, rounds=ROUNDS.get(name, 3)) for name, case in CASES.items()}

@@ -251,7 +251,11 @@ THRESHOLDS = {
 }
 
 
-ELSEWHERE = {"svgae", "biggan-deep"}
+CLIPS = {"vgan", "tganv2"}
+"""Systems of clips, whose learning tests stand beside their others."""
+
+
+ELSEWHERE = {"svgae", "biggan-deep"} | CLIPS
 """Systems without samples, whose learning tests stand beside their others; BigGAN-deep plays
 BigGAN's game by the same rules."""
 

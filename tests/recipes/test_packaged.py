@@ -50,9 +50,18 @@ def stand_in(source: str, folder: Path) -> Path | None:
 
 
 SMALLER = {
+    **{
+        name: ["data.size=32", "data.frames=8", "data.variant={clips: 16, held_out: 8}", *words]
+        for name, words in {
+            "vgan/videos": ["game.generator.width=8", "game.discriminator.width=8"],
+            "vgan/videos_future": ["game.generator.width=8", "game.discriminator.width=8"],
+            "tganv2/videos": ["game.generator.width=2", "game.discriminator.width=4"],
+        }.items()
+    },
     "diwgan": ["game.candidates=100", "game.representatives=16", "game.autoencoder_batch=8"],
 }
-"""Settings of how much a system reads of the data before its game: their size is no promise."""
+"""Settings by system, of how much it reads of the data before its game, and by recipe, of networks
+as wide and clips as large as papers have them: their size is no promise."""
 
 AVERAGED = {"r3gan", "memorygan", "progressive", "stylegan2", "biggan", "biggan-deep"}
 """Systems with recipes that sample from averaged weights: the papers of R3GAN, Progressive GAN,
@@ -65,7 +74,7 @@ documented did."""
 )
 def test_recipe(name: str, tmp_path: Path) -> None:
     data = stand_in(load_recipe(name).data.source, tmp_path)
-    smaller = SMALLER.get(name.partition("/")[0], [])
+    smaller = SMALLER.get(name, SMALLER.get(name.partition("/")[0], []))
     recipe = load_recipe(name, ["train.batch=4", *smaller], data)
     assert recipe.about.endswith(".")
     assert recipe.name == name
@@ -112,10 +121,12 @@ def test_every_system_has_recipes_for_own_data_of_the_kinds_it_plays(system: str
     sources = {one.source for one in summaries() if one.name.startswith(f"{system}/")}
     laws, graphs = sources & {*LAW_NAMES}, sources & {*GRAPH_NAMES}
     texts = {name for name in sources & {*procedural()} if kind_of(name) == "text"}
+    videos = {name for name in sources & {*procedural()} if kind_of(name) == "videos"}
     assert not laws or f"{system}/points" in names()
     assert not graphs or f"{system}/graph" in names()
     assert not texts or f"{system}/text" in names()
-    assert not (sources - laws - graphs - texts) or f"{system}/images" in names()
+    assert not videos or f"{system}/videos" in names()
+    assert not (sources - laws - graphs - texts - videos) or f"{system}/images" in names()
 
 
 def test_summaries_say_which_recipes_need_labels() -> None:

@@ -101,6 +101,11 @@ def _plan(verdict: Verdict, causes: Causes, setup: Setup, game: type[Game]) -> l
         return [*unfinished, hasten, *own("use labels"), lengthen, *steadiest(game)]
     if verdict == "latents have no effect":
         return [*unfinished, *measured(setup, game), *penalties, *steadiest(game), enlarge]
+    if verdict == "frozen motion":
+        return [*unfinished, *own("move"), faster, lengthen, *penalties, *steadiest(game), enlarge]
+    if verdict == "one content":
+        others = [*penalties, *own("sharpen"), lengthen, enlarge, halve_rates]
+        return [*unfinished, *own("unsaturate"), *measured(setup, game), *steadiest(game), *others]
     if verdict == "collapsed":
         seeing = own("strengthen") if causes.weak else []
         others = [*steadiest(game), *penalties, *seeing, *own("sharpen"), halve_rates, enlarge]
@@ -289,6 +294,14 @@ def more_data(setup: Setup) -> Remedy | None:
     if size is None:
         return None
     return Remedy(f"more {what} than these {size:,}: the surest cure, by data.source or --data")
+
+
+def faster(setup: Setup) -> Remedy | None:
+    """Clips of frames that lie further apart."""
+    return whole(
+        setup.data, "data.stride", lambda n: 2 * n,
+        "frames that lie further apart move more, and a still clip is told at a glance",
+    )  # fmt: skip
 
 
 def hold_out(setup: Setup) -> Remedy | None:

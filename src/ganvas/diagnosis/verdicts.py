@@ -30,7 +30,10 @@ RECENT = 0.2
 AGAIN = 0.1
 """The same warning is not given twice within this share of the run."""
 
-PATIENT = ("dropping modes", "discriminator overpowered", "labels have no effect")
+PATIENT = (
+    *("dropping modes", "discriminator overpowered", "labels have no effect"),
+    *("frozen motion", "one content"),
+)
 """Of these a run is warned only once earlier looks show that nothing improves."""
 COLLAPSES = ("collapsed", "latents have no effect")
 """On these ``guard.on_collapse`` acts."""
@@ -39,6 +42,12 @@ SETTLED = 0.1
 
 SHORT = 0.5
 """A run that is to last for less than this share of its recipe's length is a short one."""
+FROZEN = 0.2
+"""Frozen motion: pixels change less than this from frame to frame, in units of real clips."""
+VARIED = 0.6
+"""What clips show, or how they move, is covered if it varies so much, in units of real clips,"""
+ALONE = 0.45
+"""and is one thing if it varies less than this."""
 SAMENESS = 0.3
 """Collapsed: samples differ less than this, in units of how much real items differ."""
 COPIES = 0.5
@@ -203,6 +212,39 @@ def diverging(case: Case) -> list[str]:
     return found
 
 
+def frozen(case: Case) -> list[str]:
+    """Clips that show as much as real ones, and do not move, or all alike."""
+    content, motion, amount = _of_clips(case.now)
+    if content is None or content < VARIED:
+        return []
+    found: list[str] = []
+    if amount is not None and amount < FROZEN:
+        found.append(
+            f"pixels change {amount:.2g} times as much from frame to frame as in real clips"
+        )
+    if motion is not None and motion < ALONE:
+        found.append(
+            f"motions differ {motion:.2g} times as much as real ones, contents {content:.2g} times"
+        )
+    return found
+
+
+def one_content(case: Case) -> list[str]:
+    """Clips that move as real ones do, and all show the same."""
+    content, motion, amount = _of_clips(case.now)
+    if content is None or motion is None or content >= ALONE or motion < VARIED:
+        return []
+    if amount is not None and amount < FROZEN:
+        return []
+    return [f"contents differ {content:.2g} times as much as real ones do, motions {motion:.2g}"]
+
+
+def _of_clips(now: State) -> tuple[float | None, float | None, float | None]:
+    """Return how clips vary in what they show and in how they move, and how much they move."""
+    content, motion = (now.get(f"coverage/{side}_diversity") for side in ("content", "motion"))
+    return content, motion, now.get("coverage/motion")
+
+
 def collapsed(case: Case) -> list[str]:
     """Samples that are all alike, near few modes, in one class, or have lost what was covered."""
     now, found = case.now, list[str]()
@@ -343,6 +385,8 @@ def _own_signs(game: type[Game], verdict: Verdict, case: Case) -> list[str]:
 RULES: list[tuple[Verdict, Rule]] = [
     ("diverging", diverging),
     ("latents have no effect", lambda case: same_of_each(case.now)),
+    ("frozen motion", frozen),
+    ("one content", one_content),
     ("collapsed", collapsed),
     ("labels have no effect", lambda case: disobedient(case.now)),
     ("memorising", memorising),

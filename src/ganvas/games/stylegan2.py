@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator as Yields
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
@@ -77,13 +79,18 @@ class OfStyles(GrownSampling):
         truncation: ψ: styles are w̄ + ψ(w − w̄).
         cutoff: slots, from the coarsest on, in which they are; None: all.
         noise: maps drawn for each sample, "random"; those that the model stores, "fixed"; "none".
+        maps: a .npz of arrays 0, 1, …: a noise map (1, 1, h, w) for each noisy layer, coarsest
+            first, in place of those that the model stores.
         mix: from this slot on styles are those of a second latent of each sample; None: of one.
     """
 
-    posing: ClassVar[frozenset[str]] = GrownSampling.posing | {"truncation", "cutoff", "noise"}
+    posing: ClassVar[frozenset[str]] = GrownSampling.posing | {
+        *("truncation", "cutoff", "noise", "maps")
+    }
 
     cutoff: Annotated[int, Field(ge=0)] | None = None
     noise: NoiseMode = "random"
+    maps: str | None = None
     mix: PositiveInt | None = None
 
 
@@ -291,19 +298,48 @@ class StyleGAN2(Grown[StyleGAN2Config]):
         """Have samples truncated, with noise, and of the level as options say, for a block.
 
         Raises:
-            UsageError: there is no such slot or level.
+            UsageError: there is no such slot or level, or maps do not fit.
         """
         cutoff, before = options.get("cutoff"), self.generator.truncation
         if cutoff is not None and cutoff > self.style_slots:
             raise UsageError(f"cutoff={cutoff}: this model has {self.style_slots} slots")
         with ExitStack() as stack:
             stack.enter_context(super().posed(options))
+            if (file := options.get("maps")) is not None:
+                stack.enter_context(self.with_maps(Path(file)))
+                options = {**options, "noise": "fixed"}
             stack.enter_context(noisy(self.generator, options.get("noise", "random")))
             self.generator.truncation = (options.get("truncation", 1.0), cutoff)
             try:
                 yield
             finally:
                 self.generator.truncation = before
+
+    @contextmanager
+    def with_maps(self, file: Path) -> Yields[None]:
+        """Have the noise maps of a file in place of the stored ones, for a block.
+
+        Raises:
+            UsageError: they are of other layers.
+        """
+        layers = self.generator.noises
+        try:
+            with np.load(file) as found:
+                given = [torch.from_numpy(found[str(n)]).float() for n in range(len(found.files))]
+        except (OSError, ValueError, KeyError) as error:
+            raise UsageError(f"maps={file}: expected a .npz of arrays 0, 1, … ({error})") from None
+        wanted = [tuple(layer.stored.shape) for layer in layers]
+        if [tuple(one.shape) for one in given] != wanted:
+            sizes = ", ".join(f"{h}×{w}" for *_, h, w in wanted)
+            raise UsageError(f"maps={file}: expected (1, 1, h, w) for each of {sizes}")
+        before = [layer.stored for layer in layers]
+        for layer, one in zip(layers, given, strict=True):
+            layer.stored = one.to(layer.stored)
+        try:
+            yield
+        finally:
+            for layer, one in zip(layers, before, strict=True):
+                layer.stored = one
 
     @property
     def mean_style(self) -> Tensor:

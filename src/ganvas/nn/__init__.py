@@ -66,6 +66,7 @@ from ganvas.nn.norm import (
     adopt,
 )
 from ganvas.nn.precision import exactly, round_inside, unrounded, widen
+from ganvas.nn.pyramid import Cuts, Pyramid
 from ganvas.nn.resample import (
     BilinearDown,
     BilinearUp,
@@ -131,6 +132,7 @@ __all__ = [
     "BilinearUp",
     "BlurredConv",
     "ConditionalBatchNorm",
+    "Cuts",
     "Draw",
     "Drawing",
     "Draws",
@@ -160,6 +162,7 @@ __all__ = [
     "PixelNorm",
     "PlainConv",
     "PowerSpherical",
+    "Pyramid",
     "Resize",
     "RowTable",
     "RunningMean",

@@ -88,7 +88,10 @@ class CanSampleParts(Protocol):
     parts: dict[str, Domain]
 
     def sample_parts(self, z: Tensor, y: Given = None) -> Batch:
-        """Return what `CanSample.sample` does as the main field, and all parts beside it."""
+        """Return what `CanSample.sample` does as the main field, and parts beside it.
+
+        All of them, or none where an option of samples asks for them.
+        """
         ...
 
 

@@ -57,6 +57,8 @@ Verdict = Literal[
     "dropping modes",
     "latents have no effect",
     "labels have no effect",
+    "frozen motion",
+    "one content",
     "collapsed",
     "memorising",
     "discriminator overpowered",

@@ -26,6 +26,8 @@ TONES = {  # of the verdicts of `ganvas diagnose`
     "memorising": "warn",
     "labels have no effect": "bad",
     "latents have no effect": "bad",
+    "frozen motion": "bad",
+    "one content": "bad",
     "discriminator overpowered": "warn",
     "collapsed": "bad",
     "diverging": "bad",

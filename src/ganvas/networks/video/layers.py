@@ -20,13 +20,16 @@ VOLUME = 3
 Volume = tuple[int, int, int]
 """Frames, height and width."""
 
+Shape = tuple[int, int, int, int]
+"""Channels, frames, height and width."""
+
 Pace = Literal["halve", "slide"]
 """What a convolution of kernel 4 does to time: halves it, or takes three frames from it."""
 
 KERNEL = 4
 
 
-def clip_shape(domain: Domain, family: str) -> tuple[int, int, int, int]:
+def clip_shape(domain: Domain, family: str) -> Shape:
     """Return (C, T, H, W).
 
     Raises:

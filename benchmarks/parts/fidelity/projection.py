@@ -1,0 +1,131 @@
+"""Projection on StyleGAN2's faces: samples against real faces, noise, W, W+, pivots, an encoder.
+
+The run is that of the part ``stylegan2``: with --work both take the same one. Errors are mean
+squared ones of pixels in [−1, 1], minimised as such; real faces are held-out ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+from common import Row
+from parts.fidelity.stylegan2 import trained
+
+from ganvas.api.run_items import held_out_items
+from ganvas.latent.encoding import Lessons
+from ganvas.latent.projection import Schedule
+from ganvas.latent.tuning import Tuning, tuned
+from ganvas.model import Model, load
+from ganvas.model.attribution import Attribution
+from ganvas.model.codes import codes_at, items_of
+from ganvas.model.projection import Projection, errors_of, project_items, teach_encoder, tune_to
+from ganvas.model.trained import Array
+
+MINUTES = 12
+COUNT = 48
+STEPS = 200
+SEED = 7
+TUNED = Tuning(steps=100, rate=2e-3)
+LESSONS = Lessons(steps=1500, batch=16)
+REFINED = 20
+"""Steps after the encoder."""
+
+
+def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
+    """Give what is found of one model of faces."""
+    yield "attribution", partial(attribution, work)
+    yield "noise maps", partial(noise_maps, work)
+    yield "real faces", partial(real_faces, work)
+    yield "encoder", partial(encoder, work)
+
+
+def model(work: Path) -> Model:
+    """Return the model, trained once."""
+    return load(trained(work, "faces", {}), device="cpu")
+
+
+def real(work: Path) -> Array:
+    """Return held-out faces."""
+    return held_out_items(trained(work, "faces", {}))[:COUNT]
+
+
+@cache
+def in_w(work: Path) -> Projection:
+    """Return the faces' projections into W."""
+    return project_items(model(work), real(work), "w", schedule=Schedule(steps=STEPS), batch=COUNT)
+
+
+def attribution(work: Path) -> Row:
+    """Tell samples from faces by their errors in W."""
+    m = model(work)
+    own = m.sample(COUNT, seed=SEED).x
+    found = project_items(m, own, "w", schedule=Schedule(steps=STEPS), batch=COUNT)
+    test = Attribution(found.distances, in_w(work).distances)
+    medians = [float(np.median(errors)) for errors in (test.own, test.others)]
+    return {
+        "faces": COUNT,
+        "steps": STEPS,
+        "median of samples": medians[0],
+        "median of faces": medians[1],
+        "times": round(medians[1] / medians[0], 1),
+        "auc": round(test.auc, 4),
+    }
+
+
+def noise_maps(work: Path) -> Row:
+    """Return how much noise maps tell of their neighbours, with the regulariser and without."""
+    free = replace(Schedule(steps=STEPS), whiteness=0.0)
+    without = project_items(model(work), real(work), "w", schedule=free, batch=COUNT)
+    kept = in_w(work)
+    assert kept.noise is not None
+    assert without.noise is not None
+    return {
+        "with": round(kept.noise, 4),
+        "without": round(without.noise, 4),
+        "error with": float(kept.errors.mean()),
+        "error without": float(without.errors.mean()),
+    }
+
+
+def real_faces(work: Path) -> Row:
+    """Return the errors of faces in W, in W+ and of pivots, and what tuning does elsewhere."""
+    m, x, schedule = model(work), real(work), Schedule(steps=STEPS)
+    plus = project_items(m, x, "w+", schedule=schedule, batch=COUNT)
+    pivots, kept = tune_to(m, in_w(work).codes, x, "faces", tuning=TUNED)
+    others = codes_at(m, [(SEED, number) for number in range(COUNT)], "w")
+    before = m.domain.encode(items_of(m, others))
+    with tuned(m.game, kept.tensors):
+        after = m.domain.encode(items_of(m, others))
+    w = float(in_w(work).errors.mean())
+    nearer = float(errors_of(m, pivots, x).mean())
+    return {
+        "w": w,
+        "w+": float(plus.errors.mean()),
+        "pivots": nearer,
+        "w+ / w": round(float(plus.errors.mean()) / w, 3),
+        "pivots / w": round(nearer / w, 3),
+        "tuning steps": TUNED.steps,
+        "change of other samples": float((after - before).square().mean()),
+    }
+
+
+def encoder(work: Path) -> Row:
+    """Return the errors of faces and samples by an encoder alone, and with some steps after it."""
+    m, x = model(work), real(work)
+    teach_encoder(m, "w", lessons=LESSONS)
+    row: Row = {"lessons": LESSONS.steps, "steps after": REFINED}
+    for name, items in {"faces": x, "samples": m.sample(COUNT, seed=SEED).x}.items():
+        for what, start, steps in (
+            ("middle of W", "middle", 0),
+            ("encoder", "encoder", 0),
+            ("encoder and steps", "encoder", REFINED),
+            ("middle and steps", "middle", REFINED),
+        ):
+            schedule = Schedule(steps=steps)
+            found = project_items(m, items, "w", start=start, schedule=schedule, batch=COUNT)
+            row[f"{name}, {what}"] = float(found.errors.mean())
+    return row

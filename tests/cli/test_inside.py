@@ -1,0 +1,99 @@
+"""``ganvas ppl``, ``ganvas inspect`` and options of samples, on a StyleGAN2 of a second."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganvas.cli.app import run
+from tests.cli.conftest import TINY, Ganvas
+
+
+@pytest.fixture(scope="module")
+def styled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "styled"
+    networks = ["game.generator={kind: stylegan2, maps: 16, max_maps: 4, width: 4}"]
+    networks += ["game.discriminator={kind: stylegan2, maps: 16, max_maps: 4}", "game.latent.dim=4"]
+    words = ["train", "stylegan2/images", "--data", "digits8", "--out", str(folder), *TINY]
+    assert run([*words, *networks, "train.kimg=null", "data.labels=false"]) == 0
+    return folder
+
+
+def test_what_was_fitted_is_in_the_log_and_in_the_settings(styled: Path) -> None:
+    rows = [json.loads(line) for line in (styled / "metrics.jsonl").read_text().splitlines()]
+    notes = [row["message"] for row in rows if row.get("event") == "start"]
+    assert any(note.startswith("γ of R1 is 0.0016, 0.0002 times 64 pixels") for note in notes)
+    assert any(
+        note.startswith("the average of weights has a half-life of 2.5 kimg") for note in notes
+    )
+    config = (styled / "config.yaml").read_text()
+    assert "auto: []" in config
+    assert "weight: 0.0016" in config
+
+
+def test_path_lengths_are_told_and_ranked(ganvas: Ganvas, styled: Path, tmp_path: Path) -> None:
+    out, picture = tmp_path / "each.json", tmp_path / "ranked.png"
+    said = ganvas("ppl", styled, "--count", 20, "--out", out)
+    assert said.code == 0
+    assert said.out.startswith("ppl[random-conv] in w: ")
+    found = json.loads(out.read_text())
+    assert len(found["each"]) == 20
+    each = np.array(found["each"])
+    assert found["percentiles"]["50"] == pytest.approx(np.median(each))
+    assert min(each) <= found["value"] <= max(each)
+    assert (
+        ganvas(
+            "ppl", styled, "--space", "z", "--where", "full", "--count", 4, "--out", picture
+        ).code
+        == 0
+    )
+    assert picture.stat().st_size > 100
+    assert "lie in z or w, not in 'w+'" in ganvas("ppl", styled, "--space", "w+").error
+
+
+def test_inside_are_layers_shares_and_singular_values(
+    ganvas: Ganvas, styled: Path, tmp_path: Path
+) -> None:
+    out, page = tmp_path / "inside.json", tmp_path / "inside.html"
+    said = ganvas("inspect", styled, "--count", 4, "--out", out)
+    assert said.code == 0
+    assert "share of the level of 8 pixels" in said.out
+    found = json.loads(out.read_text())
+    assert sum(found["shares"].values()) == pytest.approx(1, abs=1e-4)
+    assert len(found["singular values"]) == 4
+    assert all(values == sorted(values, reverse=True) for values in found["singular values"])
+    assert ganvas("inspect", styled, "--count", 4, "--space", "z", "--out", page).code == 0
+    assert "Singular values" in page.read_text()
+    assert (
+        "Jacobians of this model are taken in z or w"
+        in ganvas("inspect", styled, "--space", "s").error
+    )
+
+
+def test_samples_are_truncated_mixed_and_without_noise(
+    ganvas: Ganvas, styled: Path, tmp_path: Path
+) -> None:
+    def drawn(*options: str) -> np.ndarray:
+        out = tmp_path / "x.npy"
+        assert (
+            ganvas("sample", styled, "--count", 3, "--out", out, "--overwrite", *options).code == 0
+        )
+        return np.load(out)
+
+    own = tmp_path / "maps.npz"
+    sides = (4, 8, 8)
+    np.savez(own, **{str(n): np.zeros((1, 1, s, s), np.float32) for n, s in enumerate(sides)})
+    assert (drawn(f"maps={own}") == drawn("noise=none")).all()
+    np.savez(own, **{"0": np.zeros((1, 1, 3, 3), np.float32)})
+    said = ganvas("sample", styled, f"maps={own}", "--out", tmp_path / "y.npy")
+    assert "expected (1, 1, h, w) for each of 4×4, 8×8, 8×8" in said.error
+    alike = drawn("truncation=0", "noise=none")
+    assert (alike == alike[:1]).all()
+    assert not (drawn("mix=1") == drawn()).all()
+    assert (
+        "cutoff=9: this model has 4 slots"
+        in ganvas("sample", styled, "cutoff=9", "--out", tmp_path / "y.npy").error
+    )
