@@ -30,7 +30,7 @@ COUNT = 48
 STEPS = 200
 SEED = 7
 TUNED = Tuning(steps=100, rate=2e-3)
-LESSONS = Lessons(steps=1500, batch=16)
+LESSONS = Lessons(steps=400, batch=16)
 REFINED = 20
 """Steps after the encoder."""
 
@@ -67,6 +67,7 @@ def attribution(work: Path) -> Row:
     test = Attribution(found.distances, in_w(work).distances)
     medians = [float(np.median(errors)) for errors in (test.own, test.others)]
     return {
+        "kimg": m.provenance.kimg,
         "faces": COUNT,
         "steps": STEPS,
         "median of samples": medians[0],
@@ -84,6 +85,7 @@ def noise_maps(work: Path) -> Row:
     assert kept.noise is not None
     assert without.noise is not None
     return {
+        "kimg": model(work).provenance.kimg,
         "with": round(kept.noise, 4),
         "without": round(without.noise, 4),
         "error with": float(kept.errors.mean()),
@@ -103,6 +105,7 @@ def real_faces(work: Path) -> Row:
     w = float(in_w(work).errors.mean())
     nearer = float(errors_of(m, pivots, x).mean())
     return {
+        "kimg": m.provenance.kimg,
         "w": w,
         "w+": float(plus.errors.mean()),
         "pivots": nearer,
@@ -117,7 +120,11 @@ def encoder(work: Path) -> Row:
     """Return the errors of faces and samples by an encoder alone, and with some steps after it."""
     m, x = model(work), real(work)
     teach_encoder(m, "w", lessons=LESSONS)
-    row: Row = {"lessons": LESSONS.steps, "steps after": REFINED}
+    row: Row = {
+        "kimg": m.provenance.kimg,
+        "lessons": LESSONS.steps,
+        "steps after": REFINED,
+    }
     for name, items in {"faces": x, "samples": m.sample(COUNT, seed=SEED).x}.items():
         for what, start, steps in (
             ("middle of W", "middle", 0),
