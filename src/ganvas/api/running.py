@@ -49,6 +49,7 @@ from ganvas.training.intervening import refuse_unknown
 from ganvas.training.launch import Launched, crowded, is_awaited, launch
 from ganvas.training.lock import BEAT, LEASE
 from ganvas.training.loop import Loop, Outcome
+from ganvas.training.resting import at_rest
 
 SHARED = 30.0
 """Seconds in which what one machine writes must show on others' view of a network disk."""
@@ -183,6 +184,8 @@ def _run(
             notes += take_over(game, Path(start.source)) if start.source else []
             game.vet()
         refuse_unknown(recipe.train.interventions, game.players)
+        if start:
+            notes = [*notes, *at_rest(game, source, recipe.train.freeze)]
         recipe, told = settled(asked, game, goes_on=start is None)
         told = [*fits, *told]
         refuse_too_large(recipe, source, game)

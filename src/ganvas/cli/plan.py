@@ -21,6 +21,7 @@ from ganvas.play import Game, Player, Stage, build
 from ganvas.recipes import Recipe
 from ganvas.training.footprint import UNDER, Footprint, resident
 from ganvas.training.pace import pace
+from ganvas.training.resting import at_rest
 
 PATIENCE = 3.0
 """Seconds for which rounds of all stages together are waited for."""
@@ -32,6 +33,7 @@ def plan(recipe: Recipe) -> str:
     recipe, fits = fitted(recipe, source.spec)
     game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed)
     recipe, notes = settled(recipe, game)
+    notes = [*notes, *at_rest(game, source, recipe.train.freeze)]
     device = device_of(recipe)
     players = [_about(name, player) for name, player in game.players.items()]
     before = resident()

@@ -51,6 +51,7 @@ class Lookahead:
         self._shapes = {name: p.shape for name, p in live.items()}
         self._sizes = [p.numel() for p in live.values()]
         self._weights = _flat(list(live.values())).requires_grad_()
+        self._moves = _moving(player, list(live.values()))
         self._moments = _moments([player.optimiser.state.get(p, {}) for p in live.values()])
 
     def network(self, *arguments: Any, **named: Any) -> Any:
@@ -65,7 +66,8 @@ class Lookahead:
             with held(self._costs):
                 total = total + functional_call(self._costs, placed, ())
         (gradient,) = torch.autograd.grad(total, self._weights, create_graph=self._second_order)
-        moved = self._weights - self._displacement(self._moments, _averaged(gradient))
+        by = self._displacement(self._moments, _averaged(gradient))
+        moved = self._weights - (by if self._moves is None else by * self._moves)
         moved = moved if self._onto is None else self._onto(moved)
         self._weights = moved if self._second_order else moved.detach().requires_grad_()
 
@@ -116,6 +118,13 @@ class _Costs(nn.Module):
         """Return the sum, a 0-d tensor."""
         parameters = list(self.network.parameters())
         return torch.stack([term(parameters, self.progress) for term in self.terms]).sum()
+
+
+def _moving(player: Player, parameters: list[nn.Parameter]) -> Tensor | None:
+    """Return 1 for each number of parameters that moves, and 0 of those at rest; None: all move."""
+    if not any(player.rests(p) for p in parameters):
+        return None
+    return _flat([torch.full_like(p, float(not player.rests(p))) for p in parameters])
 
 
 def _averaged(gradient: Tensor) -> Tensor:

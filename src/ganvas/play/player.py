@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -59,14 +59,26 @@ class Player:
         self._optimiser: torch.optim.Optimizer | None = None
         self._parameters: list[nn.Parameter] | None = None
         self._tracked: list[Tracking] | None = None
+        self._resting: set[int] = set()
 
     @property
     def parameters(self) -> list[nn.Parameter]:
-        """The player's parameters, each once, in a fixed order."""
+        """The player's parameters that move, each once, in a fixed order."""
         if self._parameters is None:
             unique = {id(p): p for net in self.networks for p in net.parameters()}
-            self._parameters = list(unique.values())
+            self._parameters = [p for key, p in unique.items() if key not in self._resting]
         return self._parameters
+
+    def rest(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Let some of the parameters stay as they are, whatever the turn."""
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+            self._resting.add(id(parameter))
+        self._parameters = self._optimiser = None
+
+    def rests(self, parameter: nn.Parameter) -> bool:
+        """Whether a parameter stays as it is."""
+        return id(parameter) in self._resting
 
     @property
     def tracked(self) -> list[Tracking]:

@@ -31,6 +31,7 @@ from ganvas.training.compiling import stopwatch
 from ganvas.training.folder import CONFIG, DAMAGED, METRICS, RunFolder
 from ganvas.training.intervening import in_force, words
 from ganvas.training.launch import Launched
+from ganvas.training.resting import rest
 from ganvas.training.settings import TrainSettings
 from ganvas.training.signals import caught
 from ganvas.training.stopping import Plateau
@@ -67,6 +68,7 @@ class Loop:
         if ranks.world > 1 and game.one_process:
             raise GanvasError(f"{game.system} trains in one process only: {game.one_process}")
         self.frozen = digests(game)
+        rest(game, source, settings.freeze)
         self.game = game.to(self.device)
         for tensor in self.game.state_dict().values():  # processors differ in the last digit
             from_first_(tensor)

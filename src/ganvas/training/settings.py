@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -56,6 +56,20 @@ class Intervention(Settings):
     rate: float = Field(default=1.0, ge=0)
     frozen: bool = False
     reset: bool = False
+
+
+class AllBut(Settings):
+    """All parts of a player but some.
+
+    Attributes:
+        all_but: their names, joined by commas.
+    """
+
+    all_but: str = Field(min_length=1)
+
+
+Rest = Annotated[int, Field(ge=1)] | Annotated[str, Field(min_length=1)] | AllBut
+"""What of a player rests: so many of its first layers, parts by name, or all but some."""
 
 
 class StopOn(Settings):
@@ -132,6 +146,9 @@ class TrainSettings(Settings):
         log_every, sample_every, watch_every: rounds between log rows, sample grids and looks at
             coverage; 0 for never (samples and looks).
         average: the weights' moving average, or None for the last iterate.
+        freeze: parts of players whose weights rest throughout: ``{discriminator: 3}`` its first
+            layers, counted from the image; ``{generator: mapping}`` parts called so, joined by
+            commas; ``{generator: {all_but: affine}}`` the others.
         guard: what happens when things go wrong.
         interventions: what is changed on the way, in the order of their rounds.
         stop_on: end the run where a number of the log stops getting better.
@@ -161,6 +178,7 @@ class TrainSettings(Settings):
     sample_every: int = Field(default=1000, ge=0)
     watch_every: int = Field(default=1000, ge=0)
     average: Average | None = Average()
+    freeze: dict[str, Rest] = Field(default={})
     guard: Guard = Guard()
     interventions: tuple[Intervention, ...] = ()
     stop_on: StopOn | None = None
