@@ -8,7 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ganvas.api.choosing import value
+from ganvas.api.run_data import run_data
 from ganvas.cli.app import run
+from ganvas.model import load
+from ganvas.training.settings import Best
 from tests.cli.conftest import TINY, Ganvas
 
 
@@ -54,6 +58,12 @@ def test_path_lengths_are_told_and_ranked(ganvas: Ganvas, styled: Path, tmp_path
     assert "lie in z or w, not in 'w+'" in ganvas("ppl", styled, "--space", "w+").error
 
 
+def test_the_best_model_may_be_that_of_the_shortest_ways(styled: Path) -> None:
+    model, source = load(styled, device="cpu"), run_data(styled).source
+    assert value(model, source, Best(measure="ppl", samples=20)) > 0
+    assert not Best(measure="ppl").higher
+
+
 def test_inside_are_layers_shares_and_singular_values(
     ganvas: Ganvas, styled: Path, tmp_path: Path
 ) -> None:
@@ -68,8 +78,8 @@ def test_inside_are_layers_shares_and_singular_values(
     assert ganvas("inspect", styled, "--count", 4, "--space", "z", "--out", page).code == 0
     assert "Singular values" in page.read_text()
     assert (
-        "Jacobians of this model are taken in z or w"
-        in ganvas("inspect", styled, "--space", "s").error
+        "Jacobians of this model are taken in z, w or s"
+        in ganvas("inspect", styled, "--space", "w+").error
     )
 
 
@@ -78,9 +88,7 @@ def test_samples_are_truncated_mixed_and_without_noise(
 ) -> None:
     def drawn(*options: str) -> np.ndarray:
         out = tmp_path / "x.npy"
-        assert (
-            ganvas("sample", styled, "--count", 3, "--out", out, "--overwrite", *options).code == 0
-        )
+        assert ganvas("sample", styled, "--count", 3, "--out", out, *options).code == 0
         return np.load(out)
 
     own = tmp_path / "maps.npz"

@@ -10,13 +10,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganvas.data.domains.images import Images
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
 from ganvas.games.parts.path_length import PathLength, PathMean, path_lengths
+from ganvas.games.parts.penalties import penalise
 from ganvas.games.parts.penalties.zero_centred import R1
 from ganvas.games.stylegan2 import StyleGAN2
-from ganvas.networks.stylegan2 import PRESETS, StyleGAN2GeneratorNet
+from ganvas.networks.stylegan2 import (
+    PRESETS,
+    StyleGAN2Discriminator,
+    StyleGAN2Generator,
+    StyleGAN2GeneratorNet,
+)
 from ganvas.nn import noisy
 from ganvas.play import Adam, Noise, Player, Turns, build, has
 from ganvas.play.abilities import HasStyles
@@ -195,9 +202,11 @@ def test_losses_of_a_discriminator_that_says_nothing() -> None:
 
 
 def test_r1_of_a_linear_judge() -> None:
-    v = torch.randn(64)
-    slope = v.expand(5, -1).square().sum(1)
-    assert R1(weight=10.0).weight * R1().cost(slope) == pytest.approx(5 * v.square().sum().item())
+    v, real = torch.randn(64), next_batch()
+    cost, _ = penalise(
+        lambda x, _: x.flatten(1) @ v, {"r1": R1(weight=10.0)}, real, real, Noise(0), 0.0
+    )
+    assert cost.item() == pytest.approx(5 * v.square().sum().item(), rel=1e-5)
 
 
 # ---- styles -------------------------------------------------------------------------------------
@@ -339,15 +348,31 @@ def test_what_fits_size_and_batch() -> None:
 
 
 def test_batches_that_groups_do_not_divide_are_refused() -> None:
-    game = made()
-    game.refuse_odd_batches(8)
-    game.refuse_odd_batches(3)  # one group
-    game.refuse_odd_batches(1)
-    with pytest.raises(
-        UsageError, match=r"6 images .* 4 in a group.*train.batch=8, or .*deviation=3"
-    ):
-        game.refuse_odd_batches(6)
-    made(discriminator=STYLED | {"deviation": 0}).refuse_odd_batches(6)
+    def refuse(batch: int, **settings: Any) -> None:
+        config = StyleGAN2.Config.model_validate({"discriminator": STYLED} | settings)
+        StyleGAN2.fitted(config, digits8().spec, batch)
+
+    for batch in (8, 3, 1):  # 3 are one group, and 1 is alone
+        refuse(batch)
+    with pytest.raises(UsageError, match=r"6 images .* 4 in .*train.batch=8, or .*deviation=3"):
+        refuse(6)
+    with pytest.raises(UsageError, match=r"batches of 6 images .* train.batch=16"):
+        refuse(12, accumulate=2)
+    levels = {"8": {"batch": 6}, "256": {"batch": 14}}  # of which digits have no such one
+    with pytest.raises(UsageError, match=r"set game.growing.levels.8.batch=8, or"):
+        refuse(16, growing={"levels": levels})
+    refuse(6, discriminator=STYLED | {"deviation": 0})
+
+
+def test_sizes_that_no_level_reaches_are_refused() -> None:
+    images = Images(channels=1, height=15, width=15)
+    for settings in (StyleGAN2Generator(), StyleGAN2Discriminator()):
+        with pytest.raises(UsageError, match=r"stylegan2 networks need sides .* data.size=16"):
+            build_any(settings, images)
+
+
+def build_any(settings: StyleGAN2Generator | StyleGAN2Discriminator, images: Images) -> Any:
+    return settings.build(images, *((8,) if isinstance(settings, StyleGAN2Generator) else ()))
 
 
 def test_networks_that_do_not_belong_here_are_refused() -> None:

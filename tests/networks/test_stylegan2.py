@@ -24,11 +24,11 @@ from ganvas.networks.stylegan2_discriminator import StyleGAN2DiscriminatorNet
 from ganvas.nn import (
     BilinearDown,
     BilinearUp,
+    Blur,
     BlurredConv,
     MapNoise,
     MinibatchDeviation,
     ModulatedConv,
-    filtered,
     noisy,
     round_inside,
     sn,
@@ -285,7 +285,7 @@ def test_a_convolution_of_half_the_size_is_the_filter_then_strides(kernel: int) 
     plain = F.conv2d(direct(x, (pad, pad), 1.0), layer.weight, layer.bias, stride=2)
     torch.testing.assert_close(layer(x), plain)
     assert layer(x).shape == (2, 4, 3, 4)
-    assert torch.allclose(filtered(x, 2, 3.0), direct(x, (2, 2), 3.0), atol=1e-6)
+    assert torch.allclose(Blur()(x, 2, 3.0), direct(x, (2, 2), 3.0), atol=1e-6)
 
 
 # ---- noise, styles, truncation ------------------------------------------------------------------

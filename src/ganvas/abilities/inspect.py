@@ -27,7 +27,7 @@ def inspect(
     count: Annotated[int, typer.Option(help="Samples that are looked at.", min=2)] = 64,
     space: Annotated[
         str | None,
-        typer.Option(help="Of Jacobians: z, or w of models with styles, which is their default."),
+        typer.Option(help="Of Jacobians: z, w or s; by default w of models with styles."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -56,8 +56,10 @@ def inspect(
     model = load_model(run, game)
     there = spaces_of(model.game)
     chosen = space or ("w" if "w" in there else "z")
-    if chosen not in there or len(there[chosen].shape) != 1:
-        raise UsageError(f"--space {chosen}: Jacobians of this model are taken in z or w")
+    rows = [name for name, one in there.items() if len(one.shape) == 1]
+    if chosen not in rows:
+        told = " or ".join(filter(None, (", ".join(rows[:-1]), rows[-1])))
+        raise UsageError(f"--space {chosen}: Jacobians of this model are taken in {told}")
     codes = there[chosen]
     noise = Noise(seed)
     y = codes.conditions(count, noise)
@@ -72,8 +74,8 @@ def inspect(
         with torch.inference_mode():
             shares = model.game.gauge(torch.zeros(1, device=model.device))
     if found:
-        rows = [_row(name, layer) for name, layer in found.items()]
-        say(table(rows, ("layer", "size", "droplets", "fine")))
+        lines = [_row(name, layer) for name, layer in found.items()]
+        say(table(lines, ("layer", "size", "droplets", "fine")))
     for name, share in shares.items():
         say(f"share of the level of {name.rpartition('/')[2]} pixels: {share:.3f}")
     half = int((shown > 0.5).sum())

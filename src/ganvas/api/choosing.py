@@ -12,11 +12,14 @@ from ganvas.api.measuring import drawn, measure, measure_codes, measure_own
 from ganvas.data.choice import some
 from ganvas.data.source import Source
 from ganvas.errors import UsageError, did_you_mean
+from ganvas.latent.path_length import path_lengths
 from ganvas.metrics.of import plain
 from ganvas.metrics.parzen import MOST, SHARE, WIDTHS, log_densities
 from ganvas.metrics.protocol import Scores
 from ganvas.model import Model, load, save_model
-from ganvas.play import Game, seeded
+from ganvas.networks.perceptual import RANDOM, feature_network
+from ganvas.play import Game, has, seeded
+from ganvas.play.abilities import HasStyles
 from ganvas.training.settings import Best
 
 Measure = Callable[[Model, Source, Best], float]
@@ -77,5 +80,17 @@ def parzen(model: Model, source: Source, settings: Best) -> float:
     return float(log_densities(some_of_them, plain(model.domain, x), WIDTHS).mean(1).max())
 
 
-ASKED: Mapping[str, Measure] = {"parzen": parzen}
+def ppl(model: Model, source: Source, settings: Best) -> float:
+    """Return the perceptual path length by random convolutions, in W of models with styles, or Z.
+
+    Raises:
+        UsageError: the model makes no images.
+    """
+    network = feature_network(RANDOM, model.spec.shape[0]).to(model.device)
+    space = "w" if has(model.game, HasStyles) else "z"
+    n, seed = settings.samples, settings.seed
+    return path_lengths(model.game, network.distance, n, space=space, seed=seed).value
+
+
+ASKED: Mapping[str, Measure] = {"parzen": parzen, "ppl": ppl}
 """Measures that `evaluate` leaves to commands of their own."""

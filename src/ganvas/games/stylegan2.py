@@ -33,7 +33,7 @@ from ganvas.networks.stylegan2 import (
     StyleGAN2Generator,
     StyleGAN2GeneratorNet,
 )
-from ganvas.nn import MinibatchDeviation, NoiseMode, noisy
+from ganvas.nn import NoiseMode, noisy
 from ganvas.play import Adam, Fit, Noise, OptimiserConfig, Player, Turns
 
 GAMMA = 2e-4
@@ -129,7 +129,12 @@ class StyleGAN2(Grown[StyleGAN2Config]):
 
     @classmethod
     def fitted(cls, config: StyleGAN2Config, spec: DataSpec, batch: int) -> Fit:
-        """Return γ, the average's half-life and the mapping's depth by pixels and batch."""
+        """Return γ, the average's half-life and the mapping's depth by pixels and batch.
+
+        Raises:
+            UsageError: groups of the deviation do not divide the batch.
+        """
+        refuse_odd_batches(config, spec, batch)
         auto, changes, notes = config.auto, dict[str, Any](), list[str]()
         half_life = None
         if "gamma" in auto:
@@ -162,14 +167,6 @@ class StyleGAN2(Grown[StyleGAN2Config]):
         if name == "generator" and self.config.path_length is not None:
             player.lazy = self.config.path_length.every
         return player
-
-    def begin(self, data: Feed) -> None:
-        """Refuse batches that groups of the deviation do not divide.
-
-        Raises:
-            UsageError: they do not.
-        """
-        self.refuse_odd_batches(data.batch)
 
     # ---- training -------------------------------------------------------------------------------
 
@@ -239,30 +236,17 @@ class StyleGAN2(Grown[StyleGAN2Config]):
         """How many slots of styles the level has at which the generator stands."""
         return 2 * (self.stands[0] + 1) if self.phases else self.style_slots
 
-    def refuse_odd_batches(self, batch: int) -> None:
-        """Refuse batches that groups of the deviation do not divide.
-
-        Raises:
-            UsageError: they do not.
-        """
-        part = batch // self.accumulate
-        for layer in self.discriminator.modules():
-            if isinstance(layer, MinibatchDeviation) and part > 1 and part % min(layer.size, part):
-                raise UsageError(
-                    f"batches of {part} images are no multiple of the {layer.size} in a group of "
-                    f"the deviation: set train.batch={-(-part // layer.size) * layer.size}, or "
-                    f"game.discriminator.deviation={_divisor(part, layer.size)}"
-                )
-
     @torch.no_grad()
     def gauge(self, x: Tensor) -> dict[str, float]:
         """Return which share of images comes from each level, where images are added up."""
-        noise = Noise(0, x.device)
-        z, y = self.prior(USED, noise), None
-        if self.conditions:  # those of the held-out samples are not known here
-            return {}
+        noise, y = Noise(0, x.device), None
+        z = self.prior(USED, noise)
+        if not all(domain.classes for domain in self.conditions.values()):
+            return {}  # what the data say of the others is not known here
+        if drawn := self.conditions.draw(USED, noise):
+            y = self.conditions.of(Batch(drawn, main=next(iter(drawn))))
         with noisy(self.generator, "fixed"):
-            shares = self.generator.usage(self.generator.styles(z, y))
+            shares = self.generator.usage(self.generator.styles(z, y), y)
         sizes = self.generator.sizes
         return {f"usage/{size[0]}": share for size, share in zip(sizes, shares, strict=False)}
 
@@ -367,6 +351,29 @@ class StyleGAN2(Grown[StyleGAN2Config]):
     def maps(self, n: int, noise: Noise) -> list[Tensor]:
         """Return fresh noise maps of every noisy layer, (n, 1, h, w) each, coarsest first."""
         return [noise.normal(n, 1, *layer.stored.shape[2:]) for layer in self.generator.noises]
+
+
+def refuse_odd_batches(config: StyleGAN2Config, spec: DataSpec, batch: int) -> None:
+    """Refuse batches that groups of the discriminator's deviation do not divide.
+
+    Raises:
+        UsageError: they do not; a batch smaller than a group is one.
+    """
+    judge, told = config.discriminator, {"train.batch": batch}
+    group = judge.deviation if isinstance(judge, StyleGAN2Discriminator) else 0
+    if config.growing and isinstance(judge, StyleGAN2Discriminator):
+        for phase in config.growing.phases(judge.sizes((spec.shape[1], spec.shape[2]))):
+            if phase.batch:
+                told[f"game.growing.levels.{phase.size[0]}.batch"] = phase.batch
+    for setting, images in told.items():
+        part = images // config.accumulate
+        if group and part > 1 and part % min(group, part):
+            whole = -(-part // group) * group * config.accumulate
+            raise UsageError(
+                f"batches of {part} images are no multiple of the {group} in a group of the "
+                f"deviation: set {setting}={whole}, or "
+                f"game.discriminator.deviation={_divisor(part, group)}"
+            )
 
 
 def _divisor(batch: int, most: int) -> int:

@@ -248,7 +248,7 @@ class StyleGAN2GeneratorNet(Generator):
         return [self.conditions.laid(y, size) for size in self.sizes]
 
     @torch.no_grad()
-    def usage(self, w: Tensor) -> list[float]:
+    def usage(self, w: Tensor, y: Given = None) -> list[float]:
         """Return the share of each level in the images of styles (N, L, D), coarsest first.
 
         It is the deviation of the pixels that a level adds, a mean over images (Fig. 8); shares sum
@@ -263,7 +263,7 @@ class StyleGAN2GeneratorNet(Generator):
 
         hooks = [layer.register_forward_hook(keep) for layer in self.synthesis.to_image]
         try:
-            self.synthesise(w)
+            self.synthesise(w, y)
         finally:
             for hook in hooks:
                 hook.remove()

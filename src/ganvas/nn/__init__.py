@@ -70,8 +70,8 @@ from ganvas.nn.pyramid import Cuts, Pyramid
 from ganvas.nn.resample import (
     BilinearDown,
     BilinearUp,
+    Blur,
     downsample_average,
-    filtered,
     upsample_nearest,
 )
 from ganvas.nn.running import RunningMean
@@ -130,6 +130,7 @@ __all__ = [
     "BatchNorm",
     "BilinearDown",
     "BilinearUp",
+    "Blur",
     "BlurredConv",
     "ConditionalBatchNorm",
     "Cuts",
@@ -213,7 +214,6 @@ __all__ = [
     "everyones",
     "exactly",
     "fan",
-    "filtered",
     "folded",
     "from_first_",
     "frozen_in",

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ganvas.nn.drawing import Drawing
 from ganvas.nn.precision import unrounded
-from ganvas.nn.resample import filtered
+from ganvas.nn.resample import Blur
 
 Modulation = Literal["scaled", "grouped", "loop"]
 """How styles reach the weights, three ways to the same maps.
@@ -58,7 +58,7 @@ class ModulatedConv(nn.Conv2d):
         modulation: Modulation = "scaled",
     ) -> None:
         super().__init__(inputs, outputs, kernel, padding=kernel // 2, bias=False)
-        self.up = up
+        self.blur = Blur() if up else None
         self.demodulate = demodulate
         self.gain = gain
         self.modulation: Modulation = modulation
@@ -95,11 +95,9 @@ class ModulatedConv(nn.Conv2d):
 
     def _convolve(self, x: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
         """Return the convolution by weights (groups · outputs, inputs, k, k)."""
-        return (
-            doubled(x, weight, groups)
-            if self.up
-            else F.conv2d(x, weight, padding=self.padding, groups=groups)
-        )
+        if self.blur is not None:
+            return doubled(x, weight, self.blur, groups)
+        return F.conv2d(x, weight, padding=self.padding, groups=groups)
 
 
 class PlainConv(nn.Conv2d):
@@ -113,25 +111,28 @@ class PlainConv(nn.Conv2d):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, up: bool = False) -> None:
         super().__init__(inputs, outputs, kernel, padding=kernel // 2, bias=False)
-        self.up = up
+        self.blur = Blur() if up else None
 
     def forward(self, input: Tensor) -> Tensor:
         """Return (N, outputs, H, W), or twice as large."""
-        return doubled(input, self.weight) if self.up else super().forward(input)
+        if self.blur is not None:
+            return doubled(input, self.weight, self.blur)
+        return super().forward(input)
 
 
-def doubled(x: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
+def doubled(x: Tensor, weight: Tensor, blur: Blur, groups: int = 1) -> Tensor:
     """Return maps of twice the size: a transposed convolution, then the filter [1, 3, 3, 1].
 
     Args:
         x: maps (N, groups · inputs, H, W).
         weight: (groups · outputs, inputs, k, k), k = 3 or 1.
+        blur: the filter.
         groups: of channels.
     """
     _, inputs, *kernel = weight.shape
     turned = weight.view(groups, -1, inputs, *kernel).transpose(1, 2).flatten(0, 1)
     wide = F.conv_transpose2d(x, turned, stride=2, groups=groups)
-    return filtered(wide, pad=(5 - kernel[0]) // 2, gain=4.0)
+    return blur(wide, pad=(5 - kernel[0]) // 2, gain=4.0)
 
 
 def _each(numbers: Tensor, like: Tensor) -> Tensor:
@@ -210,12 +211,13 @@ class BlurredConv(nn.Conv2d):
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 3, bias: bool = True) -> None:
         super().__init__(inputs, outputs, kernel, bias=bias)
+        self.blur = Blur()
 
     def forward(self, input: Tensor) -> Tensor:
         """Return (N, outputs, H/2, W/2)."""
         if self.kernel_size == (1, 1):  # then the pixels in between need not be worked out
-            return F.conv2d(filtered(input, pad=1, stride=2), self.weight, self.bias)
-        wide = filtered(input, pad=(self.kernel_size[0] + 1) // 2)
+            return F.conv2d(self.blur(input, pad=1, stride=2), self.weight, self.bias)
+        wide = self.blur(input, pad=(self.kernel_size[0] + 1) // 2)
         return F.conv2d(wide, self.weight, self.bias, stride=2)
 
 

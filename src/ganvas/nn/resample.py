@@ -17,18 +17,6 @@ def downsample_average(x: Tensor) -> Tensor:
     return F.avg_pool2d(x, 2)
 
 
-def filtered(x: Tensor, pad: int, gain: float = 1.0, stride: int = 1) -> Tensor:
-    """Return maps under the filter [1, 3, 3, 1] in both directions, of sum ``gain``.
-
-    Each side is side + 2 pad − 3 long, of which every ``stride``-th pixel is kept; outside the
-    image stand zeros.
-    """
-    channels = x.shape[1]
-    taps = x.new_tensor([1.0, 3.0, 3.0, 1.0]) / 8
-    kernel = (gain * torch.outer(taps, taps)).expand(channels, 1, 4, 4)
-    return F.conv2d(x, kernel, stride=stride, padding=pad, groups=channels)
-
-
 class _Bilinear(nn.Module):
     """Holds the filter [1, 2, 1] ∗ [1, 1] = [1, 3, 3, 1] in both directions, with sum 1.
 
@@ -62,3 +50,16 @@ class BilinearDown(_Bilinear):
         channels = x.shape[1]
         kernel = self.kernel.to(x.dtype).expand(channels, 1, 4, 4)
         return F.conv2d(x, kernel, stride=2, padding=1, groups=channels)
+
+
+class Blur(_Bilinear):
+    """The filter alone, for layers that change the size of maps themselves."""
+
+    def forward(self, x: Tensor, pad: int, gain: float = 1.0, stride: int = 1) -> Tensor:
+        """Return maps under the filter of sum ``gain``.
+
+        Each side is side + 2 pad − 3 long, of which every ``stride``-th pixel is kept.
+        """
+        channels = x.shape[1]
+        kernel = (gain * self.kernel).to(x.dtype).expand(channels, 1, 4, 4)
+        return F.conv2d(x, kernel, stride=stride, padding=pad, groups=channels)
