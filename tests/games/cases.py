@@ -244,6 +244,20 @@ CASES: dict[str, Case] = {
         conditional=["image"],
         mask=0,
     ),
+    "vgan-actions shapes": Case(
+        find_game("vgan-actions"),
+        find_game("vgan-actions").Config.model_validate(
+            {"discriminator": {"width": 2}, "labels": 20}
+        ),
+        shapes,
+    ),
+    "vgan-autoencoder shapes": Case(
+        find_game("vgan-autoencoder"),
+        find_game("vgan-autoencoder").Config.model_validate(
+            {"encoder": {"width": 2}, "decoder": SCENE, "code": 5, "components": 3}
+        ),
+        shapes,
+    ),
     "tganv2 shapes": case("tganv2", shapes, LEVELS, discriminator=LEVELS | {"blocks": 1}),
     "tganv2 thinned, two critic steps": case(
         "tganv2",

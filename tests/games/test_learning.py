@@ -251,7 +251,7 @@ THRESHOLDS = {
 }
 
 
-CLIPS = {"vgan", "tganv2"}
+CLIPS = {"vgan", "vgan-actions", "vgan-autoencoder", "tganv2"}
 """Systems of clips, whose learning tests stand beside their others."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from ganvas.data.source import Source
 from ganvas.errors import UsageError
 from ganvas.games.vgan import VGAN, recoloured
 from ganvas.model import Provenance
+from ganvas.model.features import Features
 from ganvas.model.model import Model
 from ganvas.play import Noise, Turns, build, has
 from ganvas.play.abilities import CanSampleParts
@@ -187,3 +189,14 @@ def test_colours_are_for_futures() -> None:
 def test_what_is_averaged_is_the_generator() -> None:
     assert [*made().averaged] == ["generator"]
     assert isinstance(made().generator, nn.Module)
+
+
+def test_the_discriminator_gives_features_of_clips() -> None:
+    """Behind each rectifier, pooled in space and time; of a batch each clip has its own."""
+    its = model(made())
+    found = Features(its)
+    x = shapes().items("test").x[:6]
+    features = found(x)
+    assert features.shape == (6, found.width)
+    assert len(found.layers) == 1
+    np.testing.assert_allclose(found(x[:2]), features[:2], rtol=1e-4, atol=1e-6)

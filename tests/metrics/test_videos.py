@@ -98,6 +98,20 @@ def test_real_clips_score_their_own_floor() -> None:
     assert (told["frames"], told["quantisation"]) == ("8", "8 bit")
 
 
+def test_every_score_is_defined() -> None:
+    page = Path(__file__).parents[2] / "docs" / "metrics.md"
+    if not page.is_file():
+        pytest.skip("the documentation is not part of this installation")
+    net, factors = knowing(hue=3, label=4), Factors(["hue"], ["label"])
+    its = VideoEvaluation(
+        real()[:20], real()[:40], [net], held_out=real("test")[:40], factors=factors
+    )
+    scores = its.measures(torch.zeros(20, dtype=torch.long))
+    names = {name.partition("[")[0] for name in (*scores, *scores.left_out)}
+    text = page.read_text("utf-8").split("## Videos")[1]
+    assert not [name for name in names if f"`{name}`" not in text]
+
+
 def test_noise_is_further_the_more_there_is() -> None:
     found = [
         next(evaluation(noisy(real(), deviation)).frechet(0)).value

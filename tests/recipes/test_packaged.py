@@ -15,7 +15,8 @@ from ganvas.data.laws import LAW_NAMES
 from ganvas.data.open import open_data
 from ganvas.data.procedural import kind_of, procedural
 from ganvas.model import load, save_model
-from ganvas.play import Noise, Turns, build
+from ganvas.play import Noise, Turns, build, has
+from ganvas.play.abilities import CanSample
 from ganvas.recipes import load_recipe, names, summaries
 
 SHAPES: dict[str, tuple[int, ...]] = {
@@ -55,6 +56,8 @@ SMALLER = {
         for name, words in {
             "vgan/videos": ["game.generator.width=8", "game.discriminator.width=8"],
             "vgan/videos_future": ["game.generator.width=8", "game.discriminator.width=8"],
+            "vgan-actions/videos": ["game.discriminator.width=8"],
+            "vgan-autoencoder/videos": ["game.encoder.width=8", "game.decoder.width=8"],
             "tganv2/videos": ["game.generator.width=2", "game.discriminator.width=4"],
         }.items()
     },
@@ -98,6 +101,9 @@ def test_recipe(name: str, tmp_path: Path) -> None:
     model, items = load(tmp_path / "model", device="cpu"), source.items(source.splits[-1])
     if "links" in items:
         assert len(model.encode(items.x, links=items["links"])) == len(items)
+        return
+    if not has(model.game, CanSample):
+        assert len(model.predict(items.x[:3])) == 3
         return
     assert drawn(model, source, 3)[0].shape == (3, *items.x.shape[1:])
 

@@ -250,7 +250,8 @@ def _condition_scores(model: Model, source: Source, x: AnyArray, seed: int) -> I
     told = conditions_like(model.game.conditions, source, _reference(source), n)
     encode = source.spec.domain.encode
     numbers = following(encode(x[:n]), encode(again), told)
-    for name in (*(f"{KAPPA}_{name}" for name in model.game.conditions), LATENTS):
+    latents = [LATENTS] if model.latents(1)[0].numel() else []  # some models have none
+    for name in (*(f"{KAPPA}_{name}" for name in model.game.conditions), *latents):
         protocol = Protocol(
             metric=name, samples=n, reference=f"{source.spec.name}, train", seed=seed
         )

@@ -14,7 +14,7 @@ from ganvas.data.items import Items
 from ganvas.data.source import Source
 from ganvas.diagnosis.copying import ASKED, Copying, copying_of
 from ganvas.diagnosis.finding import Finding
-from ganvas.diagnosis.following import Following, conditions_like, following_of
+from ganvas.diagnosis.following import LATENTS, Following, conditions_like, following_of
 from ganvas.diagnosis.look import Numbers, known_items, named, preference
 from ganvas.diagnosis.obeying import ASKED as JUDGED
 from ganvas.diagnosis.obeying import Obeying, obeying_of
@@ -119,7 +119,10 @@ class Watch:
         if self._following is not None and told is not None:
             few = told.rows(slice(JUDGED))
             again = _in_parts(game.sample, game.prior(len(few), noise), at(y, slice(JUDGED)))
-            numbers |= named("coverage", self._following(fake[:JUDGED], again, few))
+            followed = self._following(fake[:JUDGED], again, few)
+            if not z[0].numel():  # there are none that could have an effect
+                del followed[LATENTS]
+            numbers |= named("coverage", followed)
         judged = game.scores_are == "judgements" and "score" not in game.reads
         if judged and has(game, CanScore):
             first = slice(0, len(self._real))

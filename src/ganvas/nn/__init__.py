@@ -33,6 +33,7 @@ from ganvas.nn.growth import Growth, blend
 from ganvas.nn.init import Init, initialise
 from ganvas.nn.input_gradients import gradient_map
 from ganvas.nn.inside import dropped, guided, layers_of
+from ganvas.nn.kept import kept_bytes
 from ganvas.nn.labels import lookup, one_hot
 from ganvas.nn.layers import (
     Activation,
@@ -227,6 +228,7 @@ __all__ = [
     "initialise",
     "integrate",
     "integrate_adjoint",
+    "kept_bytes",
     "kinds_apart",
     "largest",
     "layers_of",

@@ -83,7 +83,7 @@ def composed(foreground: Tensor, mask: Tensor, background: Tensor) -> Scene:
     )
 
 
-def _start(network: nn.Module) -> None:
+def start(network: nn.Module) -> None:
     """Initialise as the code does: weights N(0, 0.01²), biases 0, gains of norms N(1, 0.02²)."""
     initialise(network, "dcgan", 0.02)
     initialise(network, "normal", 0.01)
@@ -194,7 +194,7 @@ class VGANGeneratorNet(SceneGenerator):
             still += [_up2d(*pair) for pair in pairwise(widths)]
             image = [_up2d(widths[-1], channels), nn.Tanh()]
             self.background = nn.Sequential(*_rising(still, widths), *image)
-        _start(self)
+        start(self)
 
     def starts(self, z: Tensor, y: Given) -> tuple[Tensor, Tensor]:
         """Return z with its labels as a pixel of space and time, and as one of space."""
@@ -255,7 +255,7 @@ class VGANFutureGeneratorNet(SceneGenerator):
         widths = [top + latent, *falling[1:]]
         still = _rising([_up2d(*pair) for pair in pairwise(widths)], widths[1:])
         self.background = nn.Sequential(*still, _up2d(widths[-1], channels), nn.Tanh())
-        _start(self)
+        start(self)
 
     def starts(self, z: Tensor, y: Given) -> tuple[Tensor, Tensor]:
         """Return the image's features, with z beside them if it has a width."""
@@ -329,7 +329,7 @@ class VGANDiscriminatorNet(Discriminator):
         self.head = head = Head(width, self.classes, self.labels)
         if config.logits > 1:
             head.score = Difference(width, config.logits)
-        _start(self)
+        start(self)
 
     def features(self, x: Tensor, y: Given = None) -> Tensor:
         """Return the last maps, flattened: (N, channels · T · H · W of the coarsest)."""

@@ -1,0 +1,87 @@
+"""What parts of the video line share: rounds played for so much time, and what samples score."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ganvas.data.feed import Feed
+from ganvas.data.open import open_data
+from ganvas.data.source import Source
+from ganvas.metrics.of import measures_of
+from ganvas.model import Model, Provenance
+from ganvas.networks.conditions import Given
+from ganvas.play import Game, Noise, Turns, build
+from ganvas.recipes import load_recipe
+
+Clips = NDArray[np.uint8]
+
+
+def opened(recipe: str, words: list[str]) -> tuple[Game, Source, Any]:
+    """Return a recipe's game with its data, and the recipe."""
+    loaded = load_recipe(recipe, words)
+    source = open_data(loaded.data)
+    game = build(loaded.game_type, loaded.game_config, source.spec, loaded.seed)
+    return game, source, loaded
+
+
+def played(
+    recipe: str, words: list[str], *, seconds: float = 0.0, rounds: int = 0
+) -> tuple[Game, Source, int, float]:
+    """Return a game after so many rounds, or so many seconds of a core, with rounds and seconds.
+
+    Schedules go by the share of whichever of both is given. Stages after the first are played
+    whole.
+    """
+    game, source, loaded = opened(recipe, words)
+    feed = Feed(source, batch=loaded.train.batch, seed=loaded.seed, streams=game.streams())
+    turns = Turns(game.players, Noise(loaded.seed), accumulate=game.accumulate)
+    turns.hold()
+    game.train()
+    first, *others = game.stages()
+    first.begin(game, feed, turns)
+    start, number = time.process_time(), 0
+    while True:
+        spent = time.process_time() - start
+        share = number / rounds if rounds else spent / seconds
+        if share >= 1:
+            break
+        turns.round, turns.progress = number, share
+        first.play(feed, turns)
+        number += 1
+    taken = time.process_time() - start
+    for stage in others:
+        stage.begin(game, feed, turns)
+        for later in range(stage.rounds or 0):
+            turns.round, turns.progress = later, later / (stage.rounds or 1)
+            stage.play(feed, turns)
+    return game.eval(), source, number, taken
+
+
+def model_of(game: Game) -> Model:
+    """Return a game as a model."""
+    return Model(game, Provenance(), device="cpu")
+
+
+@torch.no_grad()
+def drawn(game: Game, n: int, y: Given = None, batch: int = 64, **options: Any) -> torch.Tensor:
+    """Return samples in network units."""
+    z = game.prior(n, Noise(99), **options)  # type: ignore[operator]
+    parts = [game.sample(z[k : k + batch], y) for k in range(0, n, batch)]  # type: ignore[operator]
+    return torch.cat(parts)
+
+
+def scored(source: Source, clips: Clips, names: tuple[str, ...]) -> dict[str, float]:
+    """Return scores of clips in data units whose names begin so, and their floors."""
+    found = measures_of(source).scores(clips, None, 0)
+    row: dict[str, float] = {}
+    for name, score in found.items():
+        if name.startswith(names):
+            row[name] = float(f"{score.value:.4g}")
+            if score.floor is not None:
+                row[f"{name} floor"] = float(f"{score.floor:.4g}")
+    return row

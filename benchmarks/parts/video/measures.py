@@ -1,0 +1,91 @@
+"""Measures of clips before a model is scored: floors, noise, frozen, mixed and reversed clips.
+
+One run for each set, at 32×32×16: the Fréchet distance of changed clips in the features of each
+extractor, in units of what two halves of real clips are apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from common import Row
+from numpy.typing import NDArray
+
+from ganvas.data.open import open_data
+from ganvas.data.settings import DataSettings
+from ganvas.metrics.clips import extract
+from ganvas.metrics.frechet import frechet_of_moments
+from ganvas.metrics.moments import moments_of
+from ganvas.metrics.of import measures_of
+from ganvas.metrics.of.videos import VideoMeasures
+
+MINUTES = 8
+SETS = ("shapes", "bouncing_digits", "blobs")
+CLIPS = 384
+FRAMES, EDGE = 16, 32
+Clips = NDArray[np.uint8]
+
+
+def noisy(clips: Clips, deviation: float) -> Clips:
+    """Return clips with normal noise, a share of the range of levels."""
+    noise = np.random.default_rng(7).normal(0, 255 * deviation, clips.shape)
+    return np.clip(clips + noise, 0, 255).astype(np.uint8)
+
+
+def frozen(clips: Clips) -> Clips:
+    """Return clips of their first frame."""
+    return np.repeat(clips[:, :1], clips.shape[1], axis=1)
+
+
+def shuffled(clips: Clips) -> Clips:
+    """Return clips with their frames in another order, each its own."""
+    order = np.random.default_rng(8).permuted(
+        np.tile(np.arange(clips.shape[1]), (len(clips), 1)), axis=1
+    )
+    return np.take_along_axis(clips, order[:, :, None, None, None], axis=1)
+
+
+def uniform(clips: Clips) -> Clips:
+    """Return noise."""
+    return np.random.default_rng(9).integers(0, 256, clips.shape, dtype=np.uint8)
+
+
+CHANGES: dict[str, Callable[[Clips], Clips]] = {
+    "oracle": lambda clips: clips,
+    **{f"noise {d}": partial(noisy, deviation=d) for d in (0.05, 0.1, 0.2, 0.4)},
+    "frozen": frozen,
+    "shuffled": shuffled,
+    "reversed": lambda clips: np.ascontiguousarray(clips[:, ::-1]),
+    "uniform": uniform,
+}
+
+
+def ladder(name: str) -> Row:
+    """Return distances of changed clips over the floor, by extractor."""
+    variant = {"clips": 2 * CLIPS, "held_out": CLIPS}
+    source = open_data(DataSettings(source=name, frames=FRAMES, size=EDGE, variant=variant))
+    its = measures_of(source)
+    assert isinstance(its, VideoMeasures)
+    train, fresh = source.items("train").x[:], source.items("test").x[:]
+    row: Row = {"clips": CLIPS}
+    for extractor in its.extractors:
+        reference = moments_of(extract(extractor, train[:CLIPS]).features)
+
+        def distance(clips: Clips, e=extractor, r=reference) -> float:
+            return frechet_of_moments(moments_of(extract(e, clips).features), r)
+
+        floor = distance(train[CLIPS:])
+        row[f"{extractor.name} floor"] = float(f"{floor:.3g}")
+        for change, make in CHANGES.items():
+            row[f"{extractor.name} {change}"] = float(f"{distance(make(fresh)) / floor:.3g}")
+    return row
+
+
+def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
+    """Give each run's name and what plays it."""
+    del work
+    for name in SETS:
+        yield name, partial(ladder, name)

@@ -1,0 +1,164 @@
+"""Whether content and motion of clips can be had one without the other, and are obeyed.
+
+What clips show is told by a classifier of factors: a label for each clip and factor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, cast
+
+import numpy as np
+import scipy.optimize
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ganvas.metrics.unmeasurable import UnmeasurableError
+
+Index = NDArray[np.int64]
+Told = Mapping[str, Tensor]
+"""Labels (N,), or probabilities (N, K), by factor."""
+
+
+class Swap(NamedTuple):
+    """What becomes of factors when clips exchange their motion.
+
+    Attributes:
+        content_kept: share of clips that show the content that they had.
+        motion_kept: share that move as the clip whose motion they were given.
+        score: the harmonic mean of both.
+        leak: share that show the content of the clip whose motion they were given.
+        chance: what that share is if the motion says nothing.
+    """
+
+    content_kept: float
+    motion_kept: float
+    score: float
+    leak: float
+    chance: float
+
+
+def swap(
+    own: Told,
+    exchanged: Told,
+    partners: Tensor,
+    content: Sequence[str],
+    motion: Sequence[str],
+) -> Swap:
+    """Return what becomes of factors of clips G(cᵢ, mⱼ), beside G(cᵢ, mᵢ).
+
+    Args:
+        own: what is told of G(cᵢ, mᵢ), i = 1 … N.
+        exchanged: the same of G(cᵢ, mⱼ).
+        partners: j of each i, (N,).
+        content: names of its factors.
+        motion: of its.
+
+    Raises:
+        UnmeasurableError: no factor is told of one of the sides.
+    """
+    if not content or not motion:
+        raise UnmeasurableError("factors of content and of motion are needed, each one at least")
+    before = {side: _cells(own, names) for side, names in _sides(content, motion)}
+    after = {side: _cells(exchanged, names) for side, names in _sides(content, motion)}
+    kept = _share(after["content"], before["content"])
+    followed = _share(after["motion"], before["motion"][partners])
+    both = kept + followed
+    shares = torch.bincount(before["content"]).double() / len(before["content"])
+    return Swap(
+        kept,
+        followed,
+        2 * kept * followed / both if both else 0.0,
+        _share(after["content"], before["content"][partners]),
+        float(shares.square().sum()),
+    )
+
+
+def motion_control(shown: Tensor, asked: Tensor, matched: bool = False) -> float:
+    """Return the share of clips that show the class (N,) that was asked for, (N,).
+
+    Args:
+        shown: what a classifier says.
+        asked: what was asked for.
+        matched: classes have no names yet: the best pairing of both counts, one to one.
+    """
+    if not matched:
+        return _share(shown, asked)
+    size = int(max(shown.max(), asked.max())) + 1
+    table = torch.bincount(asked * size + shown, minlength=size * size).view(size, size).numpy()
+    found = cast(tuple[Index, Index], scipy.optimize.linear_sum_assignment(-table))
+    rows, columns = found
+    return float(table[rows, columns].sum() / len(asked))
+
+
+class Opinion(NamedTuple):
+    """Scores of one model's critic, (N,) each: higher is more like real.
+
+    Attributes:
+        real: of held-out items.
+        own: of the model's own samples.
+        other: of the other model's samples.
+    """
+
+    real: Tensor
+    own: Tensor
+    other: Tensor
+
+    @property
+    def threshold(self) -> float:
+        """Where its own samples are best told from real items: critics have no natural zero."""
+        real, own = (np.sort(x.double().cpu().numpy()) for x in (self.real, self.own))
+        places = np.unique(np.concatenate([real, own]))
+        below = np.searchsorted(own, places) / len(own) - np.searchsorted(real, places) / len(real)
+        return float(places[below.argmax()])
+
+
+class Battle(NamedTuple):
+    """The generative adversarial metric of two models (Im et al. 2016).
+
+    Attributes:
+        score: S(A, B) = ε(D_B, G_A) / ε(D_A, G_B), with ε the share of samples that a critic takes
+            for real: above 1 the first model wins.
+        test: errors of the first critic on real items over those of the second: far from 1 the
+            battle is unfair.
+    """
+
+    score: float
+    test: float
+
+
+def battle(first: Opinion, second: Opinion) -> Battle:
+    """Return how two models fare before each other's critics."""
+
+    def fooled(opinion: Opinion) -> float:
+        return _rate(opinion.other >= opinion.threshold)
+
+    def wrong(opinion: Opinion) -> float:
+        return _rate(opinion.real < opinion.threshold)
+
+    return Battle(fooled(second) / fooled(first), wrong(first) / wrong(second))
+
+
+def _rate(hits: Tensor) -> float:
+    """Return a share that is never 0."""
+    return (float(hits.sum()) + 0.5) / (len(hits) + 1)
+
+
+def _sides(
+    content: Sequence[str], motion: Sequence[str]
+) -> tuple[tuple[str, Sequence[str]], tuple[str, Sequence[str]]]:
+    return ("content", content), ("motion", motion)
+
+
+def _cells(told: Told, names: Sequence[str]) -> Tensor:
+    """Return one label (N,) for all factors together."""
+    labels = [v.argmax(1) if (v := told[name]).dim() > 1 else v for name in names]
+    cell = labels[0].long()
+    for label in labels[1:]:
+        cell = cell * (int(label.max()) + 1) + label
+    return cell
+
+
+def _share(a: Tensor, b: Tensor) -> float:
+    return float((a == b).double().mean())

@@ -1,0 +1,75 @@
+"""Content and motion told apart: swaps, control, and two models before each other's critics."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganvas.metrics.control import Opinion, battle, motion_control, swap
+from ganvas.metrics.unmeasurable import UnmeasurableError
+
+N = 2000
+SIDES = (["hue", "shape"], ["label"])
+
+
+def drawn(seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    g = torch.Generator().manual_seed(seed)
+    hue, shape, label = (torch.randint(k, (N,), generator=g) for k in (6, 2, 4))
+    return hue, shape, label, torch.randperm(N, generator=g)
+
+
+def told(hue: Tensor, shape: Tensor, label: Tensor) -> dict[str, Tensor]:
+    return {"hue": hue, "shape": shape, "label": torch.nn.functional.one_hot(label).float()}
+
+
+def test_who_renders_both_apart_keeps_both() -> None:
+    hue, shape, label, j = drawn(0)
+    found = swap(told(hue, shape, label), told(hue, shape, label[j]), j, *SIDES)
+    assert (found.content_kept, found.motion_kept, found.score) == (1, 1, 1)
+    assert found.leak == pytest.approx(found.chance, abs=0.03)
+    assert found.chance == pytest.approx(1 / 12, abs=0.01)
+
+
+def test_who_ignores_content_keeps_it_by_chance() -> None:
+    hue, shape, label, j = drawn(1)
+    other, form, *_ = drawn(2)
+    found = swap(told(hue, shape, label), told(other, form, label[j]), j, *SIDES)
+    assert found.content_kept == pytest.approx(1 / 12, abs=0.03)
+    assert found.score == pytest.approx(2 / 13, abs=0.05)
+
+
+def test_content_that_comes_with_the_motion_is_a_leak() -> None:
+    hue, shape, label, j = drawn(3)
+    found = swap(told(hue, shape, label), told(hue[j], shape[j], label[j]), j, *SIDES)
+    assert found.leak == 1
+    with pytest.raises(UnmeasurableError, match="each one at least"):
+        swap(told(hue, shape, label), told(hue, shape, label), j, ["hue"], [])
+
+
+def test_control_does_not_mind_names_that_are_not_there_yet() -> None:
+    shown = drawn(4)[2]
+    renamed = torch.tensor([2, 0, 3, 1])[shown]
+    assert motion_control(shown, renamed) < 0.05
+    assert motion_control(shown, renamed, matched=True) == 1
+    wrong = torch.where(torch.arange(N) < N // 4, (shown + 1) % 4, shown)
+    assert motion_control(wrong, shown) == 0.75
+    assert motion_control(wrong, renamed, matched=True) == pytest.approx(0.75, abs=0.02)
+
+
+def test_a_battle_is_won_by_who_is_nearer_to_the_data() -> None:
+    """Critics score by distance from the data, with whatever zero; who is further away loses."""
+    g = torch.Generator().manual_seed(5)
+    real, near, far = (torch.randn(N, generator=g) - shift for shift in (0.0, 1.0, 3.0))
+    good, poor = Opinion(real + 7, near + 7, far + 7), Opinion(real - 2, far - 2, near - 2)
+    found, back = battle(good, poor), battle(poor, good)
+    assert found.score > 1
+    assert found.score * back.score == pytest.approx(1)
+    assert battle(good, good).test == 1
+    even = battle(Opinion(real, near, near), Opinion(real, near, near))
+    assert even.score == pytest.approx(1)
+
+
+def test_the_threshold_is_where_both_are_told_apart_best() -> None:
+    opinion = Opinion(torch.tensor([3.0, 4, 5]), torch.tensor([0.0, 1, 2]), torch.zeros(1))
+    assert 2 < opinion.threshold <= 3
