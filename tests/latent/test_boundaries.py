@@ -23,6 +23,7 @@ from ganvas.latent.boundaries import (
     extremes,
     labelled,
     plane,
+    separability,
     threshold_of,
 )
 from ganvas.latent.directions import Direction
@@ -194,3 +195,14 @@ def test_how_far_normal_latents_are_from_a_plane(size: int) -> None:
     sphere = z / z.norm(dim=1, keepdim=True) * size**0.5
     assert float(Direction(direction, 0.0).distances(sphere).std()) == pytest.approx(1, abs=0.02)
     assert float(plain.abs().max()) < FAR
+
+
+def test_what_planes_tell_of_attributes(codes: Tensor, scores: np.ndarray[Any, Any]) -> None:
+    """1 of linear attributes; of coin tosses 2 for each, as a plane tells nothing of them."""
+    some = codes[:2000]
+    assert separability(some, scores[:2000]) == pytest.approx(1, abs=0.02)
+    tosses = np.random.default_rng(0).choice([-1.0, 1.0], (2000, 2))
+    assert 3.6 < separability(some, tosses) <= 4
+    both = np.stack([scores[:2000, 0], tosses[:, 0]], axis=1)
+    assert 1.9 < separability(some, both) <= 2.04
+    assert separability(some, np.ones((2000, 1))) == 1  # one side only

@@ -1,4 +1,4 @@
-"""``ganvas directions``: a direction among latents, from samples with something and without."""
+"""``ganvas directions``: directions among codes, of exemplars, scores, labels, weights or codes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganvas.cli.exemplars import OneLabel, named, places, rows
+from ganvas.cli.exemplars import OneLabel, named, places, rows, slot_numbers
+from ganvas.cli.finding import (
+    Asked,
+    Learnt,
+    found_without_labels,
+    learnt_of_labels,
+    learnt_of_scores,
+    say_tables,
+    sheet,
+    write_directions,
+)
 from ganvas.cli.items import PICTURES
 from ganvas.cli.options import Game, ModelFolder, Options, load_model, told
 from ganvas.cli.speech import say
@@ -26,46 +36,155 @@ SHOWN = 4
 """New samples that a figure moves along the direction."""
 FRESH = 1_000_003
 """Seed of these samples: none that anybody is likely to have chosen as an exemplar."""
+WAYS = ("--plus and --minus", "--scores", "--labels", "--closed-form", "--components")
 
 
 def directions(
     run: ModelFolder,
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE", help="A .safetensors file of one direction, or a folder of several."
+        ),
+    ],
     plus: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="SEEDS", help="Samples with it: 3,5,9; 0:17 is number 17 of seed 0; 0-8."
         ),
-    ],
-    minus: Annotated[str, typer.Option(metavar="SEEDS", help="Samples without it.")],
-    out: Annotated[
-        Path, typer.Option(metavar="FILE", help="The .safetensors file that ganvas edit takes.")
-    ],
-    figure: Annotated[
+    ] = None,
+    minus: Annotated[str | None, typer.Option(metavar="SEEDS", help="Samples without it.")] = None,
+    scores: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Scores of samples 0, 1, …: a .npy or .csv, a scorer of ganvas scorer, "
+            "MODULE:FUNCTION of your own, or discriminator.",
+        ),
+    ] = None,
+    labels: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.png", help="Also draw exemplars, means and new samples moved."),
+        typer.Option(
+            metavar="FILE.csv", help="Labels by hand: sample,glasses,… with 1, 0 or nothing."
+        ),
+    ] = None,
+    closed_form: Annotated[
+        bool, typer.Option("--closed-form", help="Those that the weights change most along.")
+    ] = False,
+    components: Annotated[
+        bool, typer.Option("--components", help="Principal components of codes.")
+    ] = False,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(help="One of the scores or labels; may be repeated. By default all."),
+    ] = None,
+    space: Annotated[
+        list[str] | None,
+        typer.Option(help="z, w, w+ or s; may be repeated, to compare them.", show_default="z"),
+    ] = None,
+    slots: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SLOTS", help="Of --closed-form in w: the layers that read 0-3, or 2."
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option(help="Samples that are scored.", min=2)] = 6000,
+    share: Annotated[
+        float, typer.Option(help="Of them, on each side of a plane.", min=0.0, max=0.5)
+    ] = 0.02,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Score from which remaining codes count; by default .5 of probabilities, else 0.",
+            show_default=False,
+        ),
+    ] = None,
+    number: Annotated[int, typer.Option(help="Directions without labels.", min=1)] = 8,
+    seed: Annotated[int, typer.Option(help="Of the samples.", min=0)] = 0,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Also draw what the directions show.")
     ] = None,
     label: OneLabel = None,
     options: Options = None,
     game: Game = None,
 ) -> None:
-    """Make a direction of latents from samples that show something and samples that do not.
+    """Find directions of latents or styles, along which ganvas edit moves samples.
 
-    It is the way from the mean of these to the mean of those: for DCGAN's faces, the turn from
-    left-looking to right-looking ones. ganvas edit moves samples along it.
+    Of exemplars: the way from the mean of some samples to that of others (DCGAN). Of scores or
+    labels: the normal of the plane by which a linear SVM parts the codes of the samples that show
+    most of an attribute from those that show least (InterFaceGAN). Without either: along which the
+    weights change most (SeFa), or codes differ most (GANSpace); a sheet shows what to call them.
 
-    Example: ganvas directions runs/digits --plus 3,8,12 --minus 0,1,5 --out slant.safetensors
+    Example: ganvas directions runs/faces --scores scorer.safetensors --space w --out planes
     """
+    asked = (plus is not None or minus is not None, scores is not None, labels is not None)
+    kinds = [
+        way for way, there in zip(WAYS, (*asked, closed_form, components), strict=True) if there
+    ]
+    if len(kinds) != 1:
+        raise UsageError(
+            f"give one of {', '.join(WAYS)}; " + (" and ".join(kinds) if kinds else "none is given")
+        )
+    if figure is not None and figure.suffix.lower() not in PICTURES:
+        raise UsageError(f"--figure {figure}: expected a .png")
+    model, given = load_model(run, game), told(options)
+    if figure is not None and model.domain.grid != PLANE:
+        raise UsageError(f"--figure is for images; this model makes {model.domain.plural}")
+    if asked[0]:
+        if plus is None or minus is None:
+            raise UsageError("exemplars are two groups: give --plus and --minus")
+        _of_exemplars(model, plus, minus, out, figure, label, given)
+        return
+    spaces = list(dict.fromkeys(space or ["z"]))
+    samples = Asked(count, seed, label, given)
+    if scores is not None:
+        found = learnt_of_scores(
+            *(model, scores, spaces, attribute, samples), share=share, threshold=threshold
+        )
+        method = {"method": "svm of scores", "scores": scores, "count": count, "seed": seed}
+    elif labels is not None:
+        found = learnt_of_labels(model, labels, spaces, attribute, samples)
+        method = {"method": "svm of labels", "labels": str(labels)}
+    else:
+        picked = None if slots is None else slot_numbers(slots)
+        found = [
+            found_without_labels(model, s, number, samples, components=components, slots=picked)
+            for s in spaces
+        ]
+        method = {"method": "components" if components else "closed form", "slots": picked}
+    for one in found:
+        say_tables(one)
+    write_directions(out, found, model, {**method, **given})
+    if figure is not None:
+        _draw(figure, model, found)
+
+
+def _draw(figure: Path, model: Model, found: Sequence[Learnt]) -> None:
+    for one in found:
+        path = figure
+        if len(found) > 1:
+            path = figure.with_name(f"{figure.stem}-{one.space.name}{figure.suffix}")
+        shown, columns = sheet(model, one)
+        with disk_errors(path):
+            model.domain.save(shown, path, columns=columns)
+        say(f"figure: {path}")
+
+
+def _of_exemplars(
+    model: Model,
+    plus: str,
+    minus: str,
+    out: Path,
+    figure: Path | None,
+    label: str | None,
+    asked: dict[str, Any],
+) -> None:
     from ganvas.latent.directions import between
     from ganvas.model.directions import check_direction_file, save_direction
     from ganvas.model.exemplars import latents_at
 
     check_direction_file(out)
-    if figure is not None and figure.suffix.lower() not in PICTURES:
-        raise UsageError(f"--figure {figure}: expected a .png")
     with_it, without = places(plus, "--plus"), places(minus, "--minus")
-    model, asked = load_model(run, game), told(options)
-    if figure is not None and model.domain.grid != PLANE:
-        raise UsageError(f"--figure is for images; this model makes {model.domain.plural}")
     latents = [latents_at(model, group, **asked)[0] for group in (with_it, without)]
     direction = between(*latents)
     found = {"method": "exemplars", "plus": named(with_it), "minus": named(without), **asked}

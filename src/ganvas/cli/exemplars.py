@@ -47,6 +47,15 @@ def places(words: str, option: str) -> list[tuple[int, int]]:
     return found
 
 
+def slot_numbers(words: str) -> list[int]:
+    """Return slots of styles from words such as ``2``, ``0-3`` or ``0,4-7``.
+
+    Raises:
+        UsageError: they are none.
+    """
+    return [seed for seed, _ in places(words, "--slots")]
+
+
 def numbers(words: str, option: str) -> list[float]:
     """Return numbers from words such as ``-1,0,1``.
 

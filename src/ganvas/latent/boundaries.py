@@ -239,3 +239,26 @@ def entanglement(table: npt.NDArray[np.float64]) -> float:
     """Return the mean of |entries| beside the diagonal of a square table."""
     beside = table[~np.eye(len(table), dtype=np.bool_)]
     return float(np.abs(beside).mean())
+
+
+def separability(codes: Tensor, scores: Float, threshold: float | None = None) -> float:
+    """Return exp(Σ H(Y|X)) of scores (N, m): 1 where planes tell all (Karras et al. 2019).
+
+    Of the half of the codes whose scores are farthest from the threshold, X is the side of a plane
+    that is fitted to all of them, and Y the side of the score. Attributes of one side tell nothing.
+    """
+    total = 0.0
+    for column in scores.T:
+        border = threshold_of(column) if threshold is None else threshold
+        known = np.flatnonzero(np.isfinite(column))
+        order = np.argsort(-np.abs(column[known] - border), kind="stable")
+        sure = known[order[: max(len(known) // 2, 1)]]
+        truth = column[sure] >= border
+        if truth.all() or not truth.any():
+            continue
+        side = (plane(codes[sure], truth).distances(codes[sure]) > 0).numpy()
+        for here in (side, ~side):
+            share = truth[here].mean() if here.any() else 0.0
+            for p in (share, 1 - share):
+                total -= float(here.mean() * p * np.log(p)) if p > 0 else 0.0
+    return float(np.exp(total))

@@ -11,17 +11,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 
 from ganvas.errors import GanvasError, UsageError
 from ganvas.latent.directions import Direction
+from ganvas.latent.spaces import space_of
 from ganvas.model.sealed import DamageError, read_sealed, write_sealed
 from ganvas.model.trained import Trained
 
 FORMAT = "ganvas-direction-1"
 LATENTS = "z"
 """The space of the latents that a generator is given."""
-SUFFIX = ".safetensors"
+SUFFIX, ARRAY = ".safetensors", ".npy"
 
 
 def check_direction_file(path: Path) -> None:
@@ -73,27 +75,63 @@ def save_direction(
 def load_direction(path: Path, model: Trained, space: str = LATENTS) -> Direction:
     """Return the direction in a file, if it is one of this model.
 
+    A .npy of one unit vector, (1, d) or (d,), as others publish them, says of no model; its plane
+    goes through 0.
+
     Raises:
         UsageError: there is none, or it is of another model or space.
         GanvasError: the file is damaged.
     """
-    told, direction = read_direction(path)
-    if told["model"] != model.digest:
-        raise UsageError(
-            f"{path} is a direction of another model of {told['system']} (sha256 "
-            f"{told['model'][:12]}…, not {model.digest[:12]}…): other weights have other latents; "
-            "make it anew with: ganvas directions"
-        )
-    if told["space"] != space:
-        raise UsageError(
-            f"{path} is a direction in the space '{told['space']}', and these latents are of '"
-            f"{space}'"
-        )
-    wanted = model.latents(1)[0].shape[1:]
+    if path.suffix.lower() == ARRAY:
+        direction = _read_array(path)
+    else:
+        told, direction = read_direction(path)
+        if told["model"] != model.digest:
+            raise UsageError(
+                f"{path} is a direction of another model of {told['system']} (sha256 "
+                f"{told['model'][:12]}…, not {model.digest[:12]}…): other weights have other "
+                "latents; make it anew with: ganvas directions"
+            )
+        if told["space"] != space:
+            raise UsageError(
+                f"{path} is a direction in the space '{told['space']}', and these latents are of '"
+                f"{space}'"
+            )
+    wanted = space_of(model.game, space).shape
     if direction.vector.shape != wanted:
         found = tuple(direction.vector.shape)
-        raise UsageError(f"{path} moves latents of shape {found}, not {tuple(wanted)}")
+        raise UsageError(f"{path} moves codes of shape {found}, not {wanted}")
     return direction
+
+
+def space_in(path: Path) -> str | None:
+    """Return the space that a direction file is of; None of an array, which does not say.
+
+    Raises:
+        UsageError: as of `read_direction`.
+    """
+    return None if path.suffix.lower() == ARRAY else str(read_direction(path)[0]["space"])
+
+
+def _read_array(path: Path) -> Direction:
+    """Return the direction in a .npy file.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no direction file {path}")
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UsageError(f"{path} cannot be read as a .npy file: {error}") from None
+    vector = found[0] if found.ndim > 1 and len(found) == 1 else found
+    if found.dtype.kind != "f" or not np.isfinite(found).all() or not found.any():
+        raise UsageError(
+            f"{path} holds {found.dtype} of shape {found.shape}: expected one vector of numbers, "
+            "(1, d)"
+        )
+    return Direction(torch.from_numpy(vector.astype(np.float32)), 0.0)
 
 
 def read_direction(path: Path) -> tuple[dict[str, Any], Direction]:

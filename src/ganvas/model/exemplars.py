@@ -15,7 +15,8 @@ from torch import Tensor
 
 from ganvas.data.domain import PLANE
 from ganvas.errors import UsageError
-from ganvas.latent.directions import Direction, neighbours, total
+from ganvas.latent.combining import Move
+from ganvas.latent.directions import neighbours, total
 from ganvas.latent.walks import circle, walk
 from ganvas.model.labels import Labels
 from ganvas.model.model import Model
@@ -36,12 +37,28 @@ def latents_at(
         UsageError: there are none.
         CannotError: the system has no samples.
     """
+    z, y = drawn_at(model, places, **options)
+    return z, None if y is None else y[:1]
+
+
+def drawn_at(model: Model, places: Sequence[Place], **options: Any) -> tuple[Tensor, Tensor | None]:
+    """Return the latents (n, …) and the classes (n,) or None of some samples.
+
+    Raises:
+        UsageError: there are none.
+        CannotError: the system has no samples.
+    """
     model.asked(CanSample)
     if not places:
         raise UsageError("no samples were named: give seeds, such as 0,1,2 or 0:17 for number 17")
-    drawn = [model.latents(number + 1, seed, **options) for seed, number in places]
-    y = drawn[0][1]
-    return torch.stack([z[-1] for z, _ in drawn]), None if y is None else y[-1:]
+    most: dict[int, int] = {}
+    for seed, number in places:
+        most[seed] = max(most.get(seed, 0), number + 1)
+    drawn = {seed: model.latents(count, seed, **options) for seed, count in most.items()}
+    z = torch.stack([drawn[seed][0][number] for seed, number in places])
+    classes = [None if (y := drawn[seed][1]) is None else y[number] for seed, number in places]
+    known = [y for y in classes if y is not None]
+    return z, torch.stack(known) if known else None
 
 
 def way_of(model: Model) -> str:
@@ -166,7 +183,7 @@ def _pixel_sum(model: Model, terms: Sequence[tuple[int, Array, Array]]) -> Array
 
 def edited(
     model: Model,
-    direction: Direction,
+    direction: Move,
     places: Sequence[Place],
     amounts: Sequence[float],
     *,
@@ -179,7 +196,7 @@ def edited(
 
     Args:
         model: draws samples.
-        direction: of this model's latents.
+        direction: of this model's latents; or several, jointly.
         places: n samples.
         amounts: multiples of the direction's vector, 0 for the sample itself.
         absolute: amounts are the signed distances from its plane at which latents end.

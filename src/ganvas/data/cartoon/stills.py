@@ -87,10 +87,9 @@ def _kept(faces: Faces, size: int, cache: str) -> Array8:
 def _size(name: str, settings: ImageOptions) -> int:
     height, width = settings.height_width or (SMALL, SMALL)
     least, most = EDGES
-    if height != width or not least <= height <= most or settings.resize != "none":
-        rule = "" if settings.resize == "none" else f" with data.resize={settings.resize}"
+    if height != width or not least <= height <= most:
         raise UsageError(
-            f"{name} are drawn in the size asked for, which {show((height, width))}{rule} is not: "
-            f"expected a square, data.size={least} to {most}, and no data.resize."
+            f"{name} are drawn in the size asked for, which {show((height, width))} is not: "
+            f"expected a square, data.size={least} to {most}."
         )
     return height
