@@ -22,9 +22,9 @@ from ganvas.metrics.moments import moments_of
 from ganvas.metrics.of import measures_of
 from ganvas.metrics.of.videos import VideoMeasures
 
-MINUTES = 8
-SETS = ("shapes", "bouncing_digits", "blobs")
-CLIPS = 384
+MINUTES = 3
+SETS = ("shapes", "bouncing_digits")
+CLIPS = 256
 FRAMES, EDGE = 16, 32
 Clips = NDArray[np.uint8]
 

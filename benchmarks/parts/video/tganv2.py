@@ -23,8 +23,8 @@ from ganvas.networks.video.tganv2 import TGANv2Discriminator
 from ganvas.nn import Pyramid, kept_bytes
 from ganvas.play import Noise, Turns
 
-MINUTES = 5
-SECONDS = 90.0
+MINUTES = 4
+SECONDS = 60.0
 SAMPLES = 320
 STRIDES = {"naive": 1, "s 2": 2, "s 4": 4}
 SMALL = ["data.variant={clips: 1000, held_out: 512}"]

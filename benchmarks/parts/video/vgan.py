@@ -20,8 +20,8 @@ from ganvas.metrics.clips import in_units
 from ganvas.metrics.motion import flicker, mask_iou, moving
 from ganvas.play import Noise
 
-MINUTES = 6
-SECONDS = 60.0
+MINUTES = 5
+SECONDS = 45.0
 """Of one core, for each run."""
 SAMPLES = 512
 ALIKE = 0.15
