@@ -62,6 +62,22 @@ PARTS = {
     "stylegan2-256-compile": Part(
         "stylegan2/images", (*STYLED, *BF16, "train.compile=true"), "in bf16, compiled"
     ),
+    "biggan128": Part(
+        "biggan/images",
+        (
+            *ROOMS,
+            "data.size=128",
+            "game.conditional=false",
+            "game.labels.fakes=batch",
+            "game.labels.generator=batch",
+            "train.batch=256",
+            "game.accumulate=2",
+            "train.kimg=40",
+            "train.rounds=null",
+            *BF16,
+        ),
+        "BigGAN's networks at 128 pixels, 158 million weights, on rooms without classes",
+    ),
     "progressive128": Part(
         "progressive/images",
         (*ROOMS, "data.size=128", "game.growing.fade=20", "game.growing.rest=20", "train.kimg=20"),

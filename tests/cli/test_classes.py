@@ -52,6 +52,7 @@ def test_a_curve_has_untruncated_samples_first_and_names_its_points(
     assert [row.split()[0] for row in rows[:3]] == ["none", "1", "0.1"]
     assert "untruncated" in rows[0]
     assert sum("best distance" in row for row in rows[:3]) == 1
+    assert "amenable to threshold" in said.out
     found = json.loads(out.read_text())
     assert [point["value"] for point in found["points"]] == [None, 1, 0.1]
     assert found["operating_points"]["untruncated"] is None

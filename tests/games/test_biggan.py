@@ -12,11 +12,17 @@ from torch.nn.utils import parametrize
 from ganvas.data.domains.tags import Tags
 from ganvas.data.feed import Feed
 from ganvas.data.items import Collection, Items
+from ganvas.data.open import open_data
+from ganvas.data.settings import DataSettings
 from ganvas.data.source import ArraySource
+from ganvas.diagnosis.verdicts import diagnose
+from ganvas.diagnosis.watch import Watch
 from ganvas.errors import UsageError
 from ganvas.games.biggan import EXPLODED, BigGAN, Truncated
+from ganvas.games.parts.adversarial import Labels
 from ganvas.nn import SpectralNorm, raw_matrices
 from ganvas.play import Noise, Turns, build
+from tests.games.cases import digits8
 from tests.games.tables import play, rounds
 
 BIG: dict[str, Any] = {"kind": "biggan", "width": 1}
@@ -136,8 +142,47 @@ def test_the_log_has_singular_values_norms_and_class_vectors() -> None:
     assert noted["embedding/generator largest"] == pytest.approx(12)
 
 
+def test_what_d_takes_for_real_of_training_and_of_held_out_items_is_in_each_look() -> None:
+    source = open_data(DataSettings(source="digits8", hold_out=0.3))
+    config = BigGAN.Config.model_validate(
+        {"generator": BIG, "discriminator": BIG, "latent": {"kind": "normal", "dim": 4}}
+    )
+    game = build(BigGAN, config, source.spec, 0).eval()
+    scores = list[torch.Tensor]()
+    with torch.no_grad():
+        for split in ("train", "test"):
+            items = source.items(split).rows(np.arange(200))
+            x = source.spec.domain.encode(items.x)
+            scores.append(game.score(x, torch.from_numpy(items["label"])))
+        middle = torch.cat(scores).median()
+        game.judge.network.head.score.bias -= middle  # so that about one half is taken for real
+        numbers = Watch(source, 0, list, {}).look(game)
+    assert 0.2 < numbers["taken_for_real/items_held_out"] < 0.8
+    gap = numbers["taken_for_real/items_train"] - numbers["taken_for_real/items_held_out"]
+    assert numbers["taken_for_real/items_gap"] == pytest.approx(gap, abs=1e-5)
+    estimate = game.estimate(torch.tensor([1.0, -1.0, 0.5, 0.0]), torch.zeros(4))
+    assert estimate["taken_for_real/items"] == 0.5
+
+
+def test_a_discriminator_that_sees_no_difference_is_a_sign_of_collapse() -> None:
+    def rows(*distances: float) -> list[dict[str, Any]]:
+        return [
+            {"round": 5 * i, "progress": 0.5, "kimg": 1.0, "estimate/tv": tv}
+            for i, tv in enumerate(distances, 1)
+        ]
+
+    def verdict(*distances: float) -> tuple[str, str]:
+        spec = digits8().spec
+        found = diagnose(rows(*distances), {}, {"train": {"rounds": 100}}, spec, BigGAN)
+        return found.verdict, " ".join(found.evidence)
+
+    assert verdict(0.2, 0.027, -0.015, 0.013)[0] == "collapsed"  # measured: rates x 30
+    assert "0.015 of 1" in verdict(0.2, 0.027, -0.015, 0.013)[1]
+    assert verdict(0.645, 0.53, 0.412, 0.388)[0] == "healthy"  # measured: the recipe's
+
+
 def test_a_singular_value_that_explodes_is_a_sign_of_collapse() -> None:
-    (sign,) = BigGAN.signs
+    sign, _ = BigGAN.signs
     game, _, _ = big()
     assert game.monitor()[sign.number] < 2
     weight = game.generator.project.parametrizations.weight.original
@@ -208,7 +253,6 @@ def test_of_several_tags_one_is_served_at_each_look() -> None:
             "generator": BIG,
             "discriminator": BIG,
             "latent": {"kind": "normal", "dim": 4},
-            "labels": {"fakes": "batch", "generator": "batch"},
         }
     )
     game = build(BigGAN, config, source.spec, 0).train()
@@ -225,5 +269,12 @@ def test_of_several_tags_one_is_served_at_each_look() -> None:
     table = Turns(game.players, Noise(0))
     table.hold()
     rounds(game, feed, table, 1)
-    plain = build(BigGAN, config.model_copy(update={"one_label": False}), source.spec, 0)
+    drawn = game.drawn(seen[0].replace(), Noise(0), "uniform", copies=30)["tags"]
+    assert (drawn.sum(1) == 1).all()
+    torch.testing.assert_close(drawn.mean(0), torch.full((3,), 1 / 3), atol=0.03, rtol=0)
+    several = config.model_copy(update={"one_label": False})
+    with pytest.raises(UsageError, match="no uniform draw of tags"):
+        build(BigGAN, several, source.spec, 0)
+    labels = Labels(fakes="batch", generator="batch")
+    plain = build(BigGAN, several.model_copy(update={"labels": labels}), source.spec, 0)
     assert plain.streams() == {}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from ganvas.metrics.by_class import by_class, recognised
 from ganvas.metrics.extractor import Look
-from ganvas.metrics.tradeoff import Point, operating_points
+from ganvas.metrics.tradeoff import Point, operating_points, saturation, spoilt
 from ganvas.report.tradeoff import charts
 
 LABELS = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2, 2])
@@ -70,3 +71,10 @@ def test_curves_are_drawn_of_what_was_measured() -> None:
     assert len(drawn) == 3
     assert all(chart.startswith("<svg") for chart in drawn)
     assert charts("threshold", points[:1]) == []
+
+
+def test_saturated_samples_are_those_at_the_ends_of_their_range() -> None:
+    x = np.array([[0, 2, 3, 128], [252, 253, 255, 100]], np.uint8)[..., None, None]
+    assert saturation(x) == 0.5
+    points = [Point(None, 1.0, saturated=0.2), Point(0.5, 1.0, saturated=0.36), Point(0.1, 1.0)]
+    assert [p.value for p in spoilt(points, 0.25)] == [0.5]

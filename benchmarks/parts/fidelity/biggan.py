@@ -1,30 +1,36 @@
 """BigGAN on digits: labels, truncation, standing statistics, and rates that are too high.
 
 Runs: ``digits`` (the recipe: agreement, worst class, variance), ``threshold …`` (untruncated, 2, 1,
-½ and .1), ``statistics …`` at threshold ½, and ``rates x 30`` (when the run is called collapsed).
+½ and .1), ``statistics …`` at threshold ½, ``rates x 30`` (when the run is called collapsed, and
+what an intervention makes of it), and ``labels shuffled``.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 from common import Row
 
 from ganvas import api
 from ganvas.api.run_data import run_data
-from ganvas.games.biggan import BigGAN
+from ganvas.data.open import open_data
+from ganvas.data.settings import DataSettings
+from ganvas.games.biggan import BLIND, BigGAN
 from ganvas.metrics.by_class import by_class, recognised
 from ganvas.metrics.frechet import frechet_of_features
 from ganvas.metrics.of import measures_of
 from ganvas.model import load
 from ganvas.training.folder import CONFIG, METRICS
 
-MINUTES = 20
+MINUTES = 28
 SAMPLES = 5_000
 THRESHOLDS: dict[str, dict[str, Any]] = {
     "none": {},
@@ -35,6 +41,9 @@ THRESHOLDS: dict[str, dict[str, Any]] = {
 }
 FAST = 30
 """By how much rates are too high."""
+RATE = 4e-4
+"""The recipe's."""
+RATES = ("generator_optimiser", "discriminator_optimiser")
 SHORT: dict[str, Any] = {
     "sample_every": 0,
     "watch_every": 0,
@@ -56,9 +65,9 @@ def trained(work: Path) -> Path:
     return run
 
 
-def looked(run: Path, **options: Any) -> Row:
-    """Measure samples against held-out digits, class by class."""
-    its = run_data(run)
+def looked(run: Path, like: Path | None = None, **options: Any) -> Row:
+    """Measure samples against held-out digits, class by class: the run's own, or another's."""
+    its = run_data(like or run)
     model, source = load(run), its.source
     classes, known = model.game.conditions.classes, source.known
     held_out = source.items("test")
@@ -90,34 +99,73 @@ def with_statistics(name: str, work: Path) -> Row:
 
 
 def rates(work: Path) -> Row:
-    """Train with rates × 30; tell the round of each sign."""
-    run = work / "biggan-fast"
-    wild = {
-        f"{player}_optimiser": {"kind": "adam", "lr": FAST * 2e-4, "beta1": 0.0, "beta2": 0.999}
-        for player in ("generator", "discriminator")
-    }
-    settings = SHORT | {"stop_at": 150, "log_every": 5, "checkpoint_every": 25}
-    game = wild | {"monitor_every": 5}
+    """Train with rates × 30, and on from the last checkpoint before the collapse with usual ones.
+
+    Tells when signs call the first run collapsed, and what becomes of the second one by then and in
+    as many rounds after it.
+    """
+    run, rescued = work / "biggan-fast", work / "biggan-rescued"
+    wild = {key: {"kind": "adam", "beta1": 0.0, "beta2": 0.999, "lr": FAST * RATE} for key in RATES}
     ending = api.train(
         "biggan/digits",
         run,
         quiet=True,
         overwrite=True,
-        game=game,
-        train=settings,
+        game=wild | {"monitor_every": 5},
+        train=SHORT | {"stop_at": 100, "log_every": 5, "checkpoint_every": 5, "keep": 20},
         evaluate=LATER,
     )
-    rows = [json.loads(line) for line in (run / METRICS).read_text("utf-8").splitlines()]
-    (sign,) = BigGAN.signs
-    called = [row["round"] for row in rows if row.get(sign.number, 0.0) > sign.above]
-    spectrum = [row[sign.number] for row in rows if sign.number in row]
+    rows = logged(run)
+    called = next(iter(calls(rows)), None)
+    finite = all(math.isfinite(x) for row in rows for x in row.values() if isinstance(x, float))
+    before = [row["round"] for row in rows if row["estimate/tv"] > 10 * BLIND]
+    last_good = max((r for r in before if called is None or r < called), default=rows[0]["round"])
+    words = [f"game.{key}.lr={RATE}" for key in RATES]
+    words += [f"train.interventions=[{{at: {last_good}, reset: true}}]", "train.stop_at=200"]
+    api.branch(run, rescued, words, at=last_good, overwrite=True, quiet=True)
+    after = logged(rescued)
     return {
         "outcome": ending.outcome,
         "rounds": ending.rounds,
-        "called collapsed in round": called[0] if called else None,
-        "σ₀ of G at the end": round(spectrum[-1], 1) if spectrum else None,
+        "called collapsed in round": called,
+        "all numbers finite": finite,
+        "σ₀ of G at the end": round(rows[-1]["spectrum/generator"], 2),
         "verdict": api.diagnose(run).verdict,
+        "rescued from round": last_good,
+        "rescued called": next(iter(calls(after)), None),
+        "rescued verdict": api.diagnose(rescued).verdict,
+        **{f"collapsed, {k}": v for k, v in looked(run).items()},
+        **{f"rescued, {k}": v for k, v in looked(rescued).items()},
     }
+
+
+def logged(run: Path) -> list[Row]:
+    """Return the rows of a log that hold numbers."""
+    lines = (run / METRICS).read_text("utf-8").splitlines()
+    return [row for row in map(json.loads, lines) if "event" not in row]
+
+
+def calls(rows: list[Row]) -> Iterator[int]:
+    """Give the rounds in which a sign of collapse is in the log."""
+    for sign in BigGAN.signs:
+        for end in range(3, len(rows) + 1):
+            values = [abs(row[sign.number]) for row in rows[end - 3 : end] if sign.number in row]
+            if values and not sign.below <= median(values) <= sign.above:
+                yield rows[end - 1]["round"]
+
+
+def shuffled(work: Path) -> Row:
+    """Train with labels that tell nothing, for D and G alike."""
+    run, path = work / "biggan-shuffled", work / "shuffled.npz"
+    if not path.exists():
+        items = open_data(DataSettings(source="digits")).items("train")
+        order = np.random.default_rng(0).permutation(len(items))
+        np.savez(path, images=items.x, labels=items["label"][order])
+    if (run / CONFIG).exists():
+        api.resume(run, quiet=True)
+    else:
+        api.train("biggan/digits", run, str(path), quiet=True, train=SHORT, evaluate=LATER)
+    return looked(run, trained(work))
 
 
 def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
@@ -128,3 +176,4 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     for name in ("running", "re-estimated", "pooled"):
         yield f"statistics {name}", partial(with_statistics, name, work)
     yield f"rates x {FAST}", partial(rates, work)
+    yield "labels shuffled", partial(shuffled, work)

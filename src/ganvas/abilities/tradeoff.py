@@ -15,9 +15,11 @@ from ganvas.cli.speech import say, table
 
 if TYPE_CHECKING:
     from ganvas.data.source import Source
+    from ganvas.data.spec import AnyArray
     from ganvas.metrics.tradeoff import Point
     from ganvas.model import Model
 
+COLUMNS = ("fid", "is", "agree", "vary", "ends")
 MOST = 10_000
 """Real items that samples are compared with."""
 
@@ -43,7 +45,7 @@ def tradeoff(
 
     Untruncated samples come first. Beside the curve stand the points that papers report: the least
     Fréchet distance, the Inception-type score that is nearest to that of real items, and the
-    highest.
+    highest; and whether samples are saturated, as those of models that bear no truncation are.
 
     Example: ganvas tradeoff runs/big threshold=2,1,0.5 statistics=pooled --out curve.html
     """
@@ -61,10 +63,12 @@ def tradeoff(
     for these in (kept, *swept):  # what is misspelt is told before anything is drawn
         model.sampling(**these)
     by_value = dict(zip((None, *numbers), (kept, *swept), strict=True))
-    points, real = _curve(model, source, by_value, count, seed)
+    points, real, ends = _curve(model, source, by_value, count, seed)
     best = operating_points(points, real)
     rows = [(*_row(p), ", ".join(n for n, q in best.items() if q is p)) for p in points]
-    say(table(rows, (option, "fid", "is", "agree", "vary", "")))
+    say(table(rows, (option, *COLUMNS, "")))
+    if ends is not None:
+        say(_amenable(option, points, ends))
     if real is not None:
         say(f"Inception-type score of real items: {real:.3f}")
     if out is None:
@@ -76,6 +80,7 @@ def tradeoff(
         "points": [asdict(point) for point in points],
         "operating_points": {name: point.value for name, point in best.items()},
         "real": real,
+        "real_saturated": ends,
     }
     html = out.suffix.lower() == ".html"
     write_whole(out, (_page(option, points) if html else json.dumps(plain)).encode())
@@ -108,8 +113,8 @@ def _curve(
     by_value: Mapping[float | None, Mapping[str, Any]],
     count: int,
     seed: int,
-) -> tuple[list[Point], float | None]:
-    """Return the point at each value, of samples with its options, and the score of real items."""
+) -> tuple[list[Point], float | None, float | None]:
+    """Return the point at each value, and the score and the saturation of real items."""
     import torch
 
     from ganvas.data.choice import places
@@ -119,7 +124,10 @@ def _curve(
     from ganvas.metrics.inception_score import inception_score
     from ganvas.metrics.moments import moments_of
     from ganvas.metrics.of import measures_of
-    from ganvas.metrics.tradeoff import Point
+    from ganvas.metrics.tradeoff import Point, saturation
+
+    def ends(x: AnyArray) -> float | None:
+        return saturation(x) if x.dtype == "uint8" and x.ndim == 4 else None
 
     measures, classes = measures_of(source, model.device), model.game.conditions.classes
     fresh = measures.held_out or source.known
@@ -130,7 +138,8 @@ def _curve(
     for value, options in by_value.items():
         asked = source.classes_like(fresh, count) if classes else None
         label = None if asked is None else asked.tolist()
-        look = measures.look(model.sample(count, seed=seed, label=label, **options).x)
+        x = model.sample(count, seed=seed, label=label, **options).x
+        look = measures.look(x)
         score, agreement, within = None, None, None
         if look.probabilities is not None:
             score = inception_score(look.probabilities).value
@@ -143,20 +152,32 @@ def _curve(
             agreement = float((shown == wanted).double().mean())
             within = float(of_class.nanmean())
         distance = frechet_of_moments(moments_of(look.features), moments)
-        found.append(Point(value, distance, score, agreement, within))
-    if real.probabilities is None:
-        return found, None
-    return found, inception_score(real.probabilities[:count]).value
+        found.append(Point(value, distance, score, agreement, within, ends(x)))
+    score = None
+    if real.probabilities is not None:
+        score = inception_score(real.probabilities[:count]).value
+    return found, score, ends(fresh.x)
 
 
 def _row(point: Point) -> tuple[str, ...]:
-    shares = (point.agreement, point.within)
+    shares = (point.agreement, point.within, point.saturated)
     return (
         "none" if point.value is None else f"{point.value:g}",
         f"{point.frechet:.4g}",
         "" if point.inception is None else f"{point.inception:.3f}",
         *("" if share is None else f"{share:.3f}" for share in shares),
     )
+
+
+def _amenable(option: str, points: Sequence[Point], real: float) -> str:
+    """Return whether truncated samples are saturated, in words."""
+    from ganvas.metrics.tradeoff import spoilt
+
+    bad = [p for p in spoilt(points, real) if p.value is not None]
+    if not bad:
+        return f"amenable to {option}: no samples are saturated beyond real items ({real:.1%})"
+    values = ", ".join(f"{p.value:g}" for p in bad)
+    return f"not amenable to {option}: samples are saturated at {values}, real items {real:.1%}"
 
 
 def _page(option: str, points: Sequence[Point]) -> str:
@@ -168,6 +189,6 @@ def _page(option: str, points: Sequence[Point]) -> str:
         "tradeoff.html",
         f"Variety and fidelity by {option}",
         curves=charts(option, points),
-        header=[option, "fid", "is", "agree", "vary"],
+        header=[option, *COLUMNS],
         rows=[list(_row(point)) for point in points],
     )

@@ -48,6 +48,10 @@ ADMITTED = frozenset(
 """Names that checkpoints of generators are made of; none of them is ever looked up."""
 
 
+FAULTS = (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError)
+"""What reading bytes that are no pickle may meet."""
+
+
 class CarriedError(GanvasError):
     """A file carries what is refused, or is no pickle as far as it goes."""
 
@@ -98,7 +102,7 @@ def read_pickle(file: BinaryIO, where: str) -> Any:
             machine.play(opcode.name, argument)
     except CarriedError:
         raise
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
+    except (*FAULTS, MemoryError) as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise CarriedError(
             f"{where} is cut short, damaged, or no pickle ({reason}); nothing of it was run"

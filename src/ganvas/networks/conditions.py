@@ -26,10 +26,12 @@ class Conditions(Mapping[str, "Domain"]):
 
     Args:
         fields: their domains.
+        one_each: of several tags items have one at a time, so that one can be drawn.
     """
 
-    def __init__(self, fields: Mapping[str, Domain] | None = None) -> None:
+    def __init__(self, fields: Mapping[str, Domain] | None = None, one_each: bool = False) -> None:
         self._fields = dict(fields or {})
+        self._one_each = one_each
 
     def __getitem__(self, name: str) -> Domain:
         return self._fields[name]
@@ -145,10 +147,10 @@ class Conditions(Mapping[str, "Domain"]):
         """Refuse conditions that cannot be drawn uniformly.
 
         Raises:
-            UsageError: one of them is no class.
+            UsageError: one of them is no class, nor one of several tags.
         """
         for domain in self._fields.values():
-            if not domain.classes:
+            if not (domain.classes or (self._one_each and domain.several)):
                 raise UsageError(
                     f"there is no uniform draw of {domain.plural}, as game.labels asks for: set "
                     "game.labels.fakes=batch and game.labels.generator=batch"

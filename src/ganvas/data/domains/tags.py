@@ -15,6 +15,8 @@ from ganvas.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ganvas.data.domain import Draws
+
 BETWEEN = ";"
 """What separates the tags of one record."""
 
@@ -69,6 +71,12 @@ class Tags(Domain):
     def numbers(self) -> int:
         """One for each tag."""
         return len(self.called)
+
+    def draw(self, n: int, noise: Draws) -> Tensor:
+        """Return n records' tags (n, tags), one for each record, any of them equally often."""
+        from torch.nn.functional import one_hot
+
+        return one_hot(noise.integers(n, high=len(self.called)), len(self.called)).float()
 
     def normalise(self, staged: Tensor) -> Tensor:
         """Return float32 (N, tags)."""
