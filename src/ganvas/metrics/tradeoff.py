@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from ganvas.data.spec import AnyArray
+import numpy.typing as npt
 
 EDGE = 2
 """Levels of 255 that count as an end."""
@@ -34,7 +35,7 @@ class Point:
     saturated: float | None = None
 
 
-def saturation(images: AnyArray) -> float:
+def saturation(images: npt.NDArray[Any]) -> float:
     """Return the share of numbers of uint8 images that stand at an end of their range."""
     return float(((images <= EDGE) | (images >= 255 - EDGE)).mean())
 
