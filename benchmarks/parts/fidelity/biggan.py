@@ -56,12 +56,23 @@ LATER: dict[str, Any] = {"at_end": False}
 
 
 def trained(work: Path) -> Path:
-    """Return a run of the recipe, trained once; one that was interrupted goes on."""
-    run = work / "biggan-digits"
+    """Return a run of the recipe, trained once."""
+    return played(work / "biggan-digits")
+
+
+def played(run: Path, data: Path | None = None) -> Path:
+    """Train the recipe to its end, or go on with a training that was interrupted.
+
+    Raises:
+        SystemExit: it is interrupted again.
+    """
     if (run / CONFIG).exists():
-        api.resume(run, quiet=True)
+        ending = api.resume(run, quiet=True)
     else:
-        api.train("biggan/digits", run, quiet=True, train=SHORT, evaluate=LATER)
+        place = None if data is None else str(data)
+        ending = api.train("biggan/digits", run, place, quiet=True, train=SHORT, evaluate=LATER)
+    if ending.outcome != "finished":
+        raise SystemExit(f"{ending.outcome} at round {ending.rounds}: the same command goes on")
     return run
 
 
@@ -161,10 +172,7 @@ def shuffled(work: Path) -> Row:
         items = open_data(DataSettings(source="digits")).items("train")
         order = np.random.default_rng(0).permutation(len(items))
         np.savez(path, images=items.x, labels=items["label"][order])
-    if (run / CONFIG).exists():
-        api.resume(run, quiet=True)
-    else:
-        api.train("biggan/digits", run, str(path), quiet=True, train=SHORT, evaluate=LATER)
+    played(run, path)
     return looked(run, trained(work))
 
 
