@@ -36,6 +36,7 @@ BF16 = ("train.precision=bf16", "train.channels_last=true")
 ROOMS = ("data.source=rooms",)
 GOOD = ("game.generator.preset=goodW", "game.discriminator.preset=goodW")
 STYLED = (*ROOMS, "data.size=256", "train.kimg=20", "train.batch=32", "evaluate.at_end=false")
+EMOJI = ("train.kimg=400",)
 PUBLISHED = 12.5
 """s/kimg of StyleGAN2 at 256 pixels with compiled extensions on one A100 (StyleGAN2-ADA's code)."""
 PARTS = {
@@ -77,6 +78,10 @@ PARTS = {
             *BF16,
         ),
         "BigGAN's networks at 128 pixels, 158 million weights, on rooms without classes",
+    ),
+    "emoji64": Part("stylegan2/emoji", EMOJI, "StyleGAN2 on 64-pixel emoji"),
+    "emoji64-ada": Part(
+        "stylegan2/emoji", (*EMOJI, "game.ada={kimg: 100}"), "the same with adaptive augmentation"
     ),
     "progressive128": Part(
         "progressive/images",

@@ -199,6 +199,7 @@ CASES: dict[str, Case] = {
         conditional=True,
         path_length={"every": 2},
         penalty_every=2,
+        ada={"probability": 0.3, "kimg": 0.1, "every": 2},
     ),
     "stylegan2 a": replace(
         case(

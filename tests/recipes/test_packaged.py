@@ -33,6 +33,7 @@ WIDE = {
     *("r3gan/cifar10_full", "r3gan/images64", "r3gan/images256"),
     *("r3gan/cifar10", "wgan-gp/cifar10", "memorygan/images64", "memorygan/cifar10"),
     *("progressive/images", "stylegan2/images", "biggan/images", "biggan-deep/images"),
+    "stylegan2/few",
     *("sngan/cifar10", "sngan/fashion_mnist", "sngan/mnist", "sngan/images", "wgan/images"),
     *("wgan-gp/text", "r3gan/fashion_mnist", "r3gan/mnist", "r3gan/stacked_mnist"),
 }

@@ -148,7 +148,14 @@ class Generator(Conditional):
         latent: width of z.
         conditions: what it is given beside z.
         shape: of one sample.
+
+    Attributes:
+        bounded: whether samples end in a tanh that is no `OutputUnit`.
+        adds_images: whether a sample is the sum of images of several levels.
     """
+
+    bounded: ClassVar[bool] = False
+    adds_images: bool = False
 
     def __init__(self, latent: int, conditions: Conditions, shape: tuple[int, ...]) -> None:
         super().__init__(conditions)
@@ -179,7 +186,12 @@ class Discriminator(Conditional):
     Args:
         conditions: what it is given beside samples.
         labels: how they are used; "none" whenever there are none.
+
+    Attributes:
+        from_finest: lists of parts that are counted from the image on.
     """
+
+    from_finest: ClassVar[tuple[str, ...]] = ("blocks", "levels", "attention")
 
     head: Head | BatchHead | MemoryHead
 

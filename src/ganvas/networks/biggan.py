@@ -324,6 +324,8 @@ class SkipGenerator(Generator):
         last_norm, last: to the image.
     """
 
+    bounded = True
+
     embedding: nn.Embedding | None
     start: tuple[int, int, int]
     project: nn.Linear

@@ -190,6 +190,8 @@ class ProgressiveDiscriminatorNet(Discriminator):
         growth: the level whose images it judges, and their α.
     """
 
+    from_finest = ()
+
     def __init__(
         self, config: ProgressiveDiscriminator, shape: tuple[int, int, int], conditions: Conditions
     ) -> None:

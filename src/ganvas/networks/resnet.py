@@ -217,6 +217,8 @@ class ResidualBlock(nn.Module):
 class ResNetGeneratorNet(Generator):
     """z → linear → 4×4 → up blocks → BN ReLU conv tanh."""
 
+    bounded = True
+
     def __init__(
         self,
         config: ResNetGenerator,

@@ -202,6 +202,7 @@ class StyleGAN2GeneratorNet(Generator):
         self.mean = MeanStyle(config.width, config.mean_decay)
         self.synthesis = Synthesis(config, shape, self.sizes, conditions)
         sn(self.synthesis, config.spectral)
+        self.adds_images = config.architecture == "skip"
 
     @property
     def growth(self) -> Growth | None:

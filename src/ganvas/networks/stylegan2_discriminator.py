@@ -39,6 +39,8 @@ class StyleGAN2DiscriminatorNet(Discriminator):
         growth: of a network that grows, the level whose images it judges, and their α.
     """
 
+    from_finest = ()
+
     def __init__(
         self, config: StyleGAN2Discriminator, shape: tuple[int, int, int], conditions: Conditions
     ) -> None:

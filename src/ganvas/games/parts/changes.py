@@ -28,6 +28,7 @@ class Change(nn.Module, ABC):
         numbers: for each image.
     """
 
+    of_run: ClassVar[bool] = True
     field: ClassVar[str]
     numbers: int
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from pydantic import Field
@@ -39,6 +41,7 @@ class Anchors(nn.Module):
         turns: how many they are of, 0-d.
     """
 
+    of_run: ClassVar[bool] = True
     real: Tensor
     fake: Tensor
     turns: Tensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import ClassVar, Protocol, cast
 
 import torch
 from pydantic import Field, PositiveInt
@@ -46,6 +46,7 @@ class PathMean(nn.Module):
         settings: of the penalty.
     """
 
+    of_run: ClassVar[bool] = True
     mean: Tensor
 
     def __init__(self, settings: PathLength) -> None:
