@@ -26,6 +26,7 @@ DEEP = {"kind": "biggan_deep", "width": 1}
 SCENE = {"kind": "vgan", "width": 2}
 LEVELS = {"kind": "tganv2", "width": 2, "levels": 3}
 SEQUENCE = {"kind": "resnet1d", "width": 4, "blocks": 1, "kernel": 3}
+CRITIC = {"kind": "video", "width": 4, "time": "slide"}
 R3 = {"kind": "r3", "width": 8, "group_width": 4}
 
 
@@ -267,6 +268,37 @@ CASES: dict[str, Case] = {
         discriminator=LEVELS | {"blocks": 0},
         subsampling={"stride": (4, 2), "thinning": 2},
         discriminator_steps=2,
+    ),
+    "mocogan clips": case(
+        "mocogan",
+        shapes,
+        DCGAN,
+        discriminator=CRITIC | {"labels": "auxiliary", "noise": 0.1},
+        frame_discriminator={"kind": "patch", "width": 4, "noise": 0.1},
+        conditional=["label"],
+        categories="supervised",
+    ),
+    "mocogan equations": case(
+        "mocogan",
+        shapes,
+        DCGAN,
+        discriminator=CRITIC | {"labels": "auxiliary"},
+        frame_discriminator=None,
+        temporal="sde",
+        categories="infogan",
+        category_count=3,
+        category_to="image",
+    ),
+    "tgan clips": case(
+        "tgan",
+        shapes,
+        {"kind": "tgan", "width": 4, "max_width": 8},
+        discriminator=CRITIC | {"time": "halve"},
+        temporal={"kind": "conv1d", "widths": [8, 4]},
+        latent={"kind": "uniform", "dim": 4},
+        motion=4,
+        conditional=["label"],
+        constraint={"kind": "singular", "every": 2},
     ),
     "svgae vmf": graph_autoencoder(latent={"kind": "vmf", "dim": 3}),
     "svgae normal, last": graph_autoencoder(latent={"kind": "normal", "dim": 3}, keep="last"),

@@ -1,37 +1,42 @@
-"""``ganvas predict``: which nodes of a graph belong together."""
+"""``ganvas predict``: of which class items are, or which nodes of a graph belong together."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganvas.cli.items import read_graph
+from ganvas.cli.items import read_graph, read_named, write_array
 from ganvas.cli.options import Game, ModelFolder, load_model
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
+from ganvas.files import write_whole
 
 if TYPE_CHECKING:
     from ganvas.data.graphs import Pairs
     from ganvas.model import Model
     from ganvas.model.trained import Array
 
-Graph = Annotated[
+Asked = Annotated[
     str,
     typer.Argument(
-        metavar="GRAPH", help="A .npz file, links.csv, a folder with it, or a graph's name."
+        metavar="FILE",
+        help="Items; of a model of graphs a .npz file, links.csv, a folder with it, or a graph's "
+        "name.",
     ),
 ]
 
 
 def predict(
     run: ModelFolder,
-    graph: Graph,
+    items: Asked,
     out: Annotated[
-        Path, typer.Option(metavar="FILE", help="A .csv table, or .npz arrays pairs, probability.")
+        Path,
+        typer.Option(metavar="FILE", help="A .csv table, or .npz arrays: probability, and pairs."),
     ],
     pairs: Annotated[
         Path | None,
@@ -42,21 +47,29 @@ def predict(
     ] = 100,
     game: Game = None,
 ) -> None:
-    """Write how likely links are: of given pairs, or the likeliest that the graph lacks.
+    """Write the likeliest class of each item; of graphs, how likely links are.
 
-    Nodes are numbered from 0, in the order of their rows.
+    Those of given pairs, or the likeliest that the graph lacks. Nodes are numbered from 0, in the
+    order of their rows.
 
     Example: ganvas predict runs/graph mine.npz --count 20 --out links.csv
     """
+    from ganvas.play.abilities import CanPredict, has
+
     if out.suffix.lower() not in (".csv", ".npz"):
-        raise UsageError(f"--out {out}: expected a .csv or .npz file for pairs")
+        raise UsageError(f"--out {out}: expected a .csv or .npz file")
     model = load_model(run, game)
-    items, links = read_graph(graph, model)
+    if has(model.game, CanPredict):
+        x, names = read_named(Path(items), model, "predict")
+        _write_classes(out, model, names, model.predict(x))
+        say(f"{len(x):,} items: {out}")
+        return
+    nodes, links = read_graph(items, model)
     if pairs is None:
-        wanted, chances = missing_links(model, items.x, links, count)
+        wanted, chances = missing_links(model, nodes.x, links, count)
     else:
         wanted = _read_pairs(pairs)
-        chances = model.predict(items.x, links=links, pairs=wanted)
+        chances = model.predict(nodes.x, links=links, pairs=wanted)
     _write(out, wanted, chances)
     say(f"{len(wanted):,} pairs: {out}")
 
@@ -102,10 +115,26 @@ def _read_pairs(path: Path) -> Array:
     return pairs
 
 
-def _write(out: Path, pairs: Array, chances: Array) -> None:
+def _write_classes(out: Path, model: Model, names: Sequence[str], chances: Array) -> None:
+    """Write classes as a table, file by file, or all probabilities (n, K) as arrays."""
     import numpy as np
 
-    from ganvas.files import write_whole
+    if out.suffix.lower() == ".npz":
+        write_array(out, "probability", chances, files=np.array(names))
+        return
+    known = next((d.names for d in model.game.conditions.values() if d.classes), ())
+    called = list(known) or [str(k) for k in range(chances.shape[1])]
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(("file", "class", "probability"))
+    best, shares = chances.argmax(1).tolist(), chances.max(1).tolist()
+    for name, k, share in zip(names, best, shares, strict=True):
+        table.writerow((name, called[k], f"{share:.6f}"))
+    write_whole(out, text.getvalue().encode())
+
+
+def _write(out: Path, pairs: Array, chances: Array) -> None:
+    import numpy as np
 
     if out.suffix.lower() == ".npz":
         content = io.BytesIO()

@@ -14,12 +14,18 @@ from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
     from ganvas.model import Model
+    from ganvas.model.labels import Labels
+
+COUNT = 64
 
 
 def sample(
     run: ModelFolder,
     out: Out,
-    count: Annotated[int, typer.Option(help="How many.", min=1)] = 64,
+    count: Annotated[
+        int | None,
+        typer.Option(help="How many; by default 64, or all of a grid.", min=1, show_default=False),
+    ] = None,
     seed: Seed = 0,
     label: Label = None,
     by_class: Annotated[
@@ -57,7 +63,7 @@ def sample(
     from ganvas.data.saving import save_records
     from ganvas.files import disk_errors
 
-    model = load_model(run, game)
+    model, chosen = load_model(run, game), told(options)
     if codes is not None:
         from ganvas.model.codes import items_of
 
@@ -67,16 +73,16 @@ def sample(
             )
         points = read_chosen(codes, model)
         with disk_errors(out):
-            model.domain.save(items_of(model, points, **told(options)), out)
+            model.domain.save(items_of(model, points, **chosen), out)
         say(f"{len(points)} samples: {out}")
         return
-    labels, columns = label, None
+    rows, columns = model.sheet(**chosen) or (COUNT, None)
+    count = count or rows * (columns or 1)
+    labels: Labels = label
     if by_class:
         labels, columns = each_class(model, count, label), count
     n = len(labels) if isinstance(labels, list) else count
-    samples = model.sample(
-        n, seed=seed, label=labels, given=conditions(given or []), **told(options)
-    )
+    samples = model.sample(n, seed=seed, label=labels, given=conditions(given or []), **chosen)
     numbers = list(range(len(samples)))
     if best_first or scores:
         judged = model.score(samples).tolist()

@@ -159,6 +159,10 @@ class Domain(Settings):
             shape = ", ".join(map(str, self.array_shape))
             raise UsageError(f"expected data of shape (n, {shape}), got {array.shape}")
 
+    def of_any_length(self) -> Self:
+        """Return the domain of items that may be longer or shorter in time, where they have one."""
+        return self
+
     def laid_out(self, array: AnyArray) -> AnyArray:
         """Return an array in data units in the order of memory of which `stage` is no copy."""
         return array

@@ -115,9 +115,9 @@ class Model(Trained):
         say = self.asked(CanScore).score
         if isinstance(x, Items):
             return numbers(self._judged(say, x, batch))
-        if label is None and self.conditional:
+        if label is None and self.game.scored_with:
             self.read_by("score").check(x)
-            known = self.game.conditions
+            known = self.game.scored_with
             raise UsageError(f"this model scores samples with their class: {advice(known)}")
         return numbers(self._each("score", say, x, label, batch))
 

@@ -160,10 +160,19 @@ class Trained:
         try:
             told = kind.model_validate(options)
         except ValidationError as error:
-            (place, *_), reason = error.errors()[0]["loc"], error.errors()[0]["msg"]
-            wanted = reason.removeprefix("Input should be ")
-            raise UsageError(f"{place}={options[str(place)]}: expected {wanted}") from None
+            (place, *_), reason = error.errors()[0]["loc"] or ("",), error.errors()[0]["msg"]
+            wanted = reason.removeprefix("Input should be ").removeprefix("Value error, ")
+            which = f"{place}={options[str(place)]}: expected " if place else ""
+            raise UsageError(f"{which}{wanted}") from None
         return told.model_dump(exclude_defaults=True)
+
+    def sheet(self, **options: Any) -> tuple[int, int] | None:
+        """Return rows and columns that samples with options fill; None: any number.
+
+        Raises:
+            UsageError: as of `sampling`.
+        """
+        return self.game.Sampling.model_validate(self.sampling(**options)).sheet
 
     @contextmanager
     def posed(self, blocks: bool = False, /, **options: Any) -> Generator[None]:
@@ -182,13 +191,14 @@ class Trained:
 
     def read_by(self, verb: str) -> Domain:
         """Return the kind of data that ``encode``, ``score`` or another verb is asked about."""
-        return self.spec.fields[self.game.reads.get(verb, self.spec.main)]
+        domain = self.spec.fields[self.game.reads.get(verb, self.spec.main)]
+        return domain.of_any_length() if verb in self.game.lengthy else domain
 
     @property
     def fields(self) -> dict[str, Domain]:
         """Kind, shape and units of all that its answers may hold, by name."""
         parts = self.game.parts if has(self.game, CanSampleParts) else {}
-        return {**self.spec.fields, **parts}
+        return {**self.spec.fields, **self.game.conditions, **parts}
 
     @torch.inference_mode()
     def answer(
@@ -275,6 +285,28 @@ class Trained:
                 f"{tuple(latent.shape)}"
             )
         return latent, None if y is None else y[0]
+
+    def wanted(
+        self,
+        n: int,
+        label: Labels = None,
+        given: Mapping[str, Any] | None = None,
+        drawn: Tensor | None = None,
+    ) -> Given:
+        """Return the conditions of n samples as networks take them, on the model's device.
+
+        Args:
+            n: how many samples.
+            label: a class, or one for each.
+            given: conditions by field, as for `Model.sample`.
+            drawn: classes (n,) where nothing is said.
+
+        Raises:
+            UsageError: one makes no sense for this model, or is missing.
+        """
+        labels = self._labels(label, n)
+        y = drawn if labels is None and not given else labels
+        return at(self.conditions_of(self._given(y, given, n)), slice(None), self.device)
 
     def _given(self, y: Tensor | None, given: Mapping[str, Any] | None, n: int) -> Items | None:
         """Return the conditions of n samples, from classes (n,), or from values by field.

@@ -46,6 +46,11 @@ class Sampling(Settings):
     truncation: Annotated[float, Field(ge=0)] = 1.0
     statistics: Literal["running", "batch", "re-estimated", "pooled"] = "running"
 
+    @property
+    def sheet(self) -> tuple[int, int] | None:
+        """Rows and columns that samples with these options fill; None: there may be any number."""
+        return None
+
 
 OfSamples = Sampling  # a game has an attribute of that name
 
@@ -130,6 +135,7 @@ class Game(nn.Module, Generic[C]):
         conditions: the fields of the data that samples are given, by name.
         reads: which field ``encode``, ``reconstruct``, ``score`` and the like are asked about, by
             verb; the main one of those that are not named. Such as pictures of objects in 3D.
+        lengthy: verbs that are asked about items of any length in time.
         accumulate: parts into which a round that is a sum over items cuts its batches.
         scores_are: what `score` gives: "judgements" of a discriminator, which the monitor compares
             between real and generated items, or "likelihoods".
@@ -147,6 +153,7 @@ class Game(nn.Module, Generic[C]):
     averaged: ClassVar[tuple[str, ...]] = ()
     scores_are: ClassVar[str] = "judgements"
     reads: ClassVar[Mapping[str, str]] = {}
+    lengthy: ClassVar[frozenset[str]] = frozenset()
     signs: ClassVar[tuple[Sign, ...]] = ()
     advice: ClassVar[Mapping[str, Proposal]] = {}
     measured: ClassVar[Mapping[str, Proposal]] = {}
@@ -203,6 +210,11 @@ class Game(nn.Module, Generic[C]):
     def model(self) -> dict[str, nn.Module]:
         """Return the submodules that inference needs, by their attribute names."""
         return dict(self.named_children())
+
+    @property
+    def scored_with(self) -> Conditions:
+        """The conditions without which it scores nothing; by default all that samples are given."""
+        return self.conditions
 
     def settle(self, z: Tensor) -> Tensor:
         """Return latents (N, …) between others as the generator knows them; by default unchanged.

@@ -37,6 +37,7 @@ class Videos(Domain):
     Attributes:
         frames: of a clip.
         rate: how many of them people see in a second.
+        any_length: other clips may have another number of frames.
     """
 
     plural: ClassVar[str] = "videos"
@@ -52,6 +53,7 @@ class Videos(Domain):
     height: int = Field(ge=1)
     width: int = Field(ge=1)
     rate: float = Field(default=8.0, gt=0)
+    any_length: bool = Field(default=False, exclude=True)
 
     @field_validator("channels")
     @classmethod
@@ -132,8 +134,15 @@ class Videos(Domain):
         Raises:
             UsageError: it does not.
         """
+        if self.any_length and array.ndim == 5 and len(array):
+            self.model_copy(update={"frames": array.shape[1], "any_length": False}).check(array)
+            return
         super().check(array)
         self.image.check(array[0])
+
+    def of_any_length(self) -> Self:
+        """Return the domain of clips of the same size, however long."""
+        return self.model_copy(update={"any_length": True})
 
     def laid_out(self, array: AnyArray) -> AnyArray:
         """Return clips (N, T, H, W, C) that lie plane by plane, not copied if they do already."""

@@ -442,6 +442,12 @@ class Adversarial(Game[C]):
         """
         return self.discriminator(pack_around(self.in_range(Batch(x)).x, self.packing), y)
 
+    @property
+    def scored_with(self) -> Conditions:
+        """What the discriminator is given beside items: nothing, where it guesses or ignores it."""
+        given = self.discriminator.labels in ("concat", "projection")
+        return self.judged if given else Conditions()
+
     def in_range(self, batch: Batch) -> Batch:
         """Return items in network units with pixels in the range that the judge is shown."""
         return batch if self.unit is None else self.unit(batch)

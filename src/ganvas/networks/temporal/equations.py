@@ -98,7 +98,11 @@ class _Ordinary(_Equation):
     rhs_input: Literal["highest", "position", "full"] = "highest"
     adjoint: bool = False
     substeps: PositiveInt = 1
-    order: ClassVar[int] = 1
+
+    @property
+    @abstractmethod
+    def order(self) -> int:
+        """Of the equation."""
 
     def network(self, start: Size, shape: Size, frames: int) -> Ordinary:
         """Return the network."""
@@ -110,19 +114,32 @@ class ODE(_Ordinary):
 
     kind: Literal["ode"] = "ode"
 
+    @property
+    def order(self) -> int:
+        """1."""
+        return 1
+
 
 class ODE2(_Ordinary):
     """Settings of an equation of the second order: v̇ = f, ż = v."""
 
     kind: Literal["ode2"] = "ode2"
-    order: ClassVar[int] = 2
+
+    @property
+    def order(self) -> int:
+        """2."""
+        return 2
 
 
 class ODE3(_Ordinary):
     """Settings of an equation of the third order."""
 
     kind: Literal["ode3"] = "ode3"
-    order: ClassVar[int] = 3
+
+    @property
+    def order(self) -> int:
+        """3."""
+        return 3
 
 
 class SDE(_Equation):

@@ -1,0 +1,169 @@
+"""TGAN on bouncing digits: clipping of singular values against weights, the 3-D model, rates.
+
+Runs: ``svc``; ``clip 0.1``, ``clip 0.01``, ``clip 0.001`` (weights); ``volume`` (the 3-D model);
+``conditional``, all of equal rounds; ``cost`` (clipping against LAPACK's decomposition). GAM is of
+``svc`` against ``volume``, by the critics of both; frames between frames are those of ``svc``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from common import Row, trained_model
+from moving import Clips, Components, speeds, vanished
+from sklearn.neighbors import KNeighborsClassifier
+
+from ganvas.data.open import open_data
+from ganvas.data.packaged import digits8
+from ganvas.data.settings import DataSettings
+from ganvas.metrics.battle import Critic, battle, fairness
+from ganvas.metrics.frechet import frechet_of_features
+from ganvas.model import Model
+from ganvas.networks.video.critic import VideoDiscriminator
+from ganvas.nn import clip_singular_values_
+from ganvas.nn.weights import as_matrix, output_axis, weight_of, weighted_layers
+
+MINUTES = 16
+COUNT = 512
+ROUNDS = 600
+RUNS: dict[str, list[str]] = {
+    "svc": [],
+    "clip 0.1": ["game.constraint={kind: clip, bound: 0.1}"],
+    "clip 0.01": ["game.constraint={kind: clip, bound: 0.01}"],
+    "clip 0.001": ["game.constraint={kind: clip, bound: 0.001}"],
+    "volume": ["game.generator={kind: volume, width: 8}"],
+    "conditional": ["game.conditional=[label]"],
+}
+
+
+def clips_of(split: str) -> Clips:
+    """Return clips of digits."""
+    source = open_data(DataSettings.model_validate({"source": "bouncing_digits", "size": 32}))
+    return np.asarray(source.items(split).x[:COUNT])
+
+
+def model_of(name: str, work: Path) -> Model:
+    """Return the model of a run; train it if there is none."""
+    folder = work / f"tgan-{name.replace(' ', '-')}"
+    words = [f"train.rounds={ROUNDS}", "train.log_every=20", *RUNS[name]]
+    return trained_model("tgan/bouncing_digits", folder, words)
+
+
+def logged(name: str, work: Path) -> Row:
+    """Return how the critic's gap went: at its highest, and over the last tenth of the run."""
+    log = work / f"tgan-{name.replace(' ', '-')}" / "metrics.jsonl"
+    rows: list[dict[str, Any]] = [json.loads(line) for line in log.read_text().splitlines()]
+    gaps = [row["estimate/wasserstein"] for row in rows if "estimate/wasserstein" in row]
+    last = gaps[-max(len(gaps) // 10, 1) :]
+    return {
+        "gap, highest": max(gaps),
+        "gap, last": sum(last) / len(last),
+        "finite": all(map(math.isfinite, gaps)),
+    }
+
+
+def measured(name: str, work: Path) -> Row:
+    """Train a run and measure its samples."""
+    model = model_of(name, work)
+    train, test = clips_of("train"), clips_of("test")
+    known = Components(train)
+    clips = model.sample(COUNT).x
+    row = {
+        "frechet[pca]": frechet_of_features(known(test), known(clips)),
+        "frechet[pca] real": frechet_of_features(known(test), known(train)),
+        "frechet[pca] noise": frechet_of_features(known(test), known(noise(test))),
+        "speed": float(np.nanmean(speeds(clips))),
+        "speed real": float(np.nanmean(speeds(test))),
+        "vanished": vanished(clips),
+        **logged(name, work),
+        "rounds": ROUNDS,
+    }
+    if name == "svc":
+        row |= between(model, known, test) | against(model, model_of("volume", work), test)
+    return row | (recognised(model) if name == "conditional" else {})
+
+
+def noise(like: Clips) -> Clips:
+    """Return uniform noise."""
+    return np.random.default_rng(0).integers(0, 256, like.shape, dtype=np.uint8)
+
+
+def between(model: Model, known: Components, test: Clips) -> Row:
+    """Measure clips of twice as many frames: half as far a frame, and the same when subsampled."""
+    twice = model.sample(COUNT, rate=2.0).x
+    once = np.nanmean(speeds(model.sample(COUNT).x))
+    return {
+        "speed at rate 2": float(np.nanmean(speeds(twice)) / once),
+        "frechet[pca] of every second": frechet_of_features(known(test), known(twice[:, ::2])),
+    }
+
+
+def against(model: Model, other: Model, test: Clips) -> Row:
+    """Let both generators try to fool both critics."""
+    mine, theirs = model.sample(COUNT, seed=1).x, other.sample(COUNT, seed=1).x
+    a = Critic(*(model.score(x) for x in (test, mine, theirs)))
+    b = Critic(*(other.score(x) for x in (test, theirs, mine)))
+    return {"GAM": battle(a, b), "GAM, fairness": fairness(a, b)}
+
+
+def recognised(model: Model) -> Row:
+    """Return how often a frame in the middle shows the digit that was asked for."""
+    train = digits8().splits["train"]
+    near = KNeighborsClassifier(5).fit(
+        cut(train.x[:1400].repeat(2, 1).repeat(2, 2)), train["label"][:1400]
+    )
+    wanted = np.arange(COUNT) % 10
+    made = model.sample(COUNT, label=wanted.tolist()).x[:, 8]
+    return {"class recognised": float((near.predict(cut(made)) == wanted).mean())}
+
+
+def cut(frames: np.ndarray) -> np.ndarray:
+    """Return what is around the centre of light, 16×16 in a row, of frames (N, H, W, 1)."""
+    light = np.pad(frames[..., 0].astype(float), ((0, 0), (8, 8), (8, 8)))
+    rows, columns = np.arange(light.shape[1]), np.arange(light.shape[2])
+    total = light.sum((1, 2)).clip(1)
+    down = ((light.sum(2) * rows).sum(1) / total).round().astype(int)
+    across = ((light.sum(1) * columns).sum(1) / total).round().astype(int)
+    down, across = down.clip(8, len(rows) - 8), across.clip(8, len(columns) - 8)
+    found = [x[d - 8 : d + 8, a - 8 : a + 8] for x, d, a in zip(light, down, across, strict=True)]
+    return np.stack(found).reshape(len(frames), -1)
+
+
+def cost() -> Row:
+    """Time clipping of the full critic against LAPACK's decomposition of the same weights."""
+    from ganvas.data.domains.videos import Videos
+
+    network = VideoDiscriminator().build(Videos(channels=3, frames=16, height=64, width=64))
+    layers = [layer for _, layer in weighted_layers(network)]
+    with torch.no_grad():
+        for layer in layers:
+            weight_of(layer).mul_(3)
+        matrices = [as_matrix(weight_of(m).clone(), output_axis(m)) for m in layers]
+    start = time.process_time()
+    clip_singular_values_(network)
+    fast = time.process_time() - start
+    slow, apart = 0.0, 0.0
+    for layer, matrix in zip(layers, matrices, strict=True):
+        start = time.process_time()
+        u, s, v = torch.linalg.svd(matrix, full_matrices=False)
+        clipped = u * s.clamp_max(1) @ v
+        slow += time.process_time() - start
+        apart = max(
+            apart, float((as_matrix(weight_of(layer), output_axis(layer)) - clipped).abs().max())
+        )
+    return {"clipping s": fast, "LAPACK s": slow, "times": slow / fast, "apart": apart}
+
+
+def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
+    """Give the runs."""
+    yield "cost", cost
+    for name in ("volume", *(name for name in RUNS if name != "volume")):
+        yield name, partial(measured, name, work)

@@ -1,0 +1,76 @@
+"""Clips on the command line: length, rate, grids, categories, paths, pictures to begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganvas.cli.app import run as program
+from tests.cli.conftest import Ganvas
+
+pytestmark = pytest.mark.slow
+FEW = (
+    "data.variant={directions: 4, hues: 6, clips: 16, held_out: 8}",
+    "train.rounds=2",
+    "train.batch=4",
+    "evaluate.at_end=false",
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clips") / "run"
+    assert program(["train", "mocogan/shapes", "--out", str(folder), *FEW]) == 0
+    return folder
+
+
+def test_samples_of_any_length_in_grids_with_what_lies_behind_them(
+    ganvas: Ganvas, tmp_path: Path, run: Path
+) -> None:
+    def made(*words: str) -> np.ndarray:
+        out = tmp_path / "x.npy"
+        assert ganvas("sample", run, *words, "--label", "up", "--out", out).code == 0
+        return np.load(out)
+
+    assert made("frames=20", "--count", "2").shape == (2, 20, 16, 16, 3)
+    assert made("rate=2", "--count", "2").shape == (2, 31, 16, 16, 3)
+    assert made("grid={content: 2, motion: 3}").shape == (6, 16, 16, 16, 3)
+    assert made("schedule=[[up, 4], [left, 4]]", "--count", "2").shape == (2, 8, 16, 16, 3)
+    out = tmp_path / "grid.gif"
+    assert ganvas("sample", run, "grid={content: 2, motion: 3}", "--out", out).code == 0
+    with Image.open(out) as picture:
+        assert picture.width > picture.height  # three columns, two rows
+    path = tmp_path / "path.npz"
+    assert ganvas("trajectory", run, "frames=5", "--count", 2, "--out", path).code == 0
+    assert np.load(path)["path"].shape == (2, 5, 10)
+    said = ganvas("sample", run, "frames=4", "backwards=true", "--out", out)
+    assert said.code == 2
+    assert "not to gru" in said.error
+
+
+def test_q_and_the_judge_are_asked_about_clips(ganvas: Ganvas, tmp_path: Path, run: Path) -> None:
+    clips, long = tmp_path / "clips.npy", tmp_path / "long.npy"
+    assert ganvas("sample", run, "--count", 3, "--out", clips).code == 0
+    assert ganvas("sample", run, "frames=18", "--count", 3, "--out", long).code == 0
+    table = tmp_path / "classes.csv"
+    assert ganvas("predict", run, clips, "--out", table).code == 0
+    rows = [line.split(",") for line in table.read_text().splitlines()]
+    assert rows[0] == ["file", "class", "probability"]
+    assert {row[1] for row in rows[1:]} <= {"up", "left", "down", "right"}
+    for items in (clips, long):
+        assert len(ganvas("score", run, items).out.splitlines()) == 3
+
+
+def test_clips_begin_with_a_picture(ganvas: Ganvas, tmp_path: Path) -> None:
+    run, photo, out = tmp_path / "run", tmp_path / "photo.png", tmp_path / "x.npy"
+    assert ganvas("train", "mocogan/shapes_image", "--out", run, *FEW).code == 0
+    Image.fromarray(np.full((20, 24, 3), 90, np.uint8)).save(photo)
+    told = ("--given", f"image={photo}", "--given", "label=left", "--count", 2)
+    assert ganvas("sample", run, *told, "--out", out).code == 0
+    assert np.load(out).shape == (2, 16, 16, 16, 3)
+    said = ganvas("sample", run, "--given", "label=left", "--out", out)
+    assert said.code == 2
+    assert "--given image=VALUE" in said.error
