@@ -14,18 +14,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from common import Row, trained_model
-from moving import Clips, Components, Numbers, content_distance, hues, vanished, ways
+from moving import Clips, Distance, Numbers, content_distance, hues, vanished, ways
 
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
-from ganvas.metrics.frechet import frechet_of_features
 from ganvas.model import Model
 from ganvas.play import Noise
 
 MINUTES = 36
 HUES = 6
 COUNT = 1024
-ROUNDS = 2400
+ROUNDS = 1500
 CELLS = {
     "full": [],
     "image": ["game.category_to=image"],
@@ -49,12 +48,11 @@ def data() -> tuple[Clips, Clips, Numbers]:
 
 def measured(clips: Clips, wanted: Numbers, real: Clips, held_out: Clips) -> Row:
     """Return the measures of clips that were asked for directions."""
-    known = Components(real)
     found, hue = ways(clips), hues(clips, HUES)
     shuffled = np.stack([np.roll(clips[:, t], t, axis=0) for t in range(clips.shape[1])], 1)
     cells = {(int(a), int(b)) for a, b in zip(hue, found, strict=True) if min(a, b) >= 0}
     return {
-        "frechet[pca]": frechet_of_features(known(held_out), known(clips)),
+        "frechet[pca]": Distance(real, held_out)(clips),
         "MCS": float((found == wanted).mean()),
         "ACD": content_distance(clips),
         "ACD shuffled": content_distance(shuffled),

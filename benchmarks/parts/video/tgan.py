@@ -18,14 +18,13 @@ from typing import Any
 import numpy as np
 import torch
 from common import Row, trained_model
-from moving import Clips, Components, speeds, vanished
+from moving import Clips, Distance, speed, vanished
 from sklearn.neighbors import KNeighborsClassifier
 
 from ganvas.data.open import open_data
 from ganvas.data.packaged import digits8
 from ganvas.data.settings import DataSettings
 from ganvas.metrics.battle import Critic, battle, fairness
-from ganvas.metrics.frechet import frechet_of_features
 from ganvas.model import Model
 from ganvas.networks.video.critic import VideoDiscriminator
 from ganvas.nn import clip_singular_values_
@@ -74,20 +73,20 @@ def measured(name: str, work: Path) -> Row:
     """Train a run and measure its samples."""
     model = model_of(name, work)
     train, test = clips_of("train"), clips_of("test")
-    known = Components(train)
+    known = Distance(train, test)
     clips = model.sample(COUNT).x
     row = {
-        "frechet[pca]": frechet_of_features(known(test), known(clips)),
-        "frechet[pca] real": frechet_of_features(known(test), known(train)),
-        "frechet[pca] noise": frechet_of_features(known(test), known(noise(test))),
-        "speed": float(np.nanmean(speeds(clips))),
-        "speed real": float(np.nanmean(speeds(test))),
+        "frechet[pca]": known(clips),
+        "frechet[pca] real": known(train),
+        "frechet[pca] noise": known(noise(test)),
+        "speed": speed(clips),
+        "speed real": speed(test),
         "vanished": vanished(clips),
         **logged(name, work),
         "rounds": ROUNDS,
     }
     if name == "svc":
-        row |= between(model, known, test) | against(model, model_of("volume", work), test)
+        row |= between(model, known) | against(model, model_of("volume", work), test)
     return row | (recognised(model) if name == "conditional" else {})
 
 
@@ -96,13 +95,12 @@ def noise(like: Clips) -> Clips:
     return np.random.default_rng(0).integers(0, 256, like.shape, dtype=np.uint8)
 
 
-def between(model: Model, known: Components, test: Clips) -> Row:
+def between(model: Model, known: Distance) -> Row:
     """Measure clips of twice as many frames: half as far a frame, and the same when subsampled."""
     twice = model.sample(COUNT, rate=2.0).x
-    once = np.nanmean(speeds(model.sample(COUNT).x))
     return {
-        "speed at rate 2": float(np.nanmean(speeds(twice)) / once),
-        "frechet[pca] of every second": frechet_of_features(known(test), known(twice[:, ::2])),
+        "speed at rate 2": speed(twice) / speed(model.sample(COUNT).x),
+        "frechet[pca] of every second": known(twice[:, ::2]),
     }
 
 
