@@ -304,7 +304,7 @@ class Trained:
         Raises:
             UsageError: one makes no sense for this model, or is missing.
         """
-        labels = self._labels(label, n)
+        labels = self.labels(label, n)
         y = drawn if labels is None and not given else labels
         return at(self.conditions_of(self._given(y, given, n)), slice(None), self.device)
 
