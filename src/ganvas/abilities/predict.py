@@ -122,14 +122,15 @@ def _write_classes(out: Path, model: Model, names: Sequence[str], chances: Array
     if out.suffix.lower() == ".npz":
         write_array(out, "probability", chances, files=np.array(names))
         return
-    known = next((d.names for d in model.game.conditions.values() if d.classes), ())
-    called = list(known) or [str(k) for k in range(chances.shape[1])]
+    fields = [domain for domain in model.game.conditions.values() if domain.classes]
+    called = [str(k) for k in range(chances.shape[1])]
+    if fields and fields[0].names:
+        called = [*fields[0].names]
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(("file", "class", "probability"))
-    best, shares = chances.argmax(1).tolist(), chances.max(1).tolist()
-    for name, k, share in zip(names, best, shares, strict=True):
-        table.writerow((name, called[k], f"{share:.6f}"))
+    for name, shares in zip(names, chances, strict=True):
+        table.writerow((name, called[int(shares.argmax())], f"{float(shares.max()):.6f}"))
     write_whole(out, text.getvalue().encode())
 
 
