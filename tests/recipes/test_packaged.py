@@ -1,4 +1,4 @@
-"""Every recipe is a promise: it loads, builds, plays two rounds, saves, and samples."""
+"""Every recipe is a promise: it loads, builds, plays two rounds (wide ones one), saves, samples."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WIDE = {
     *("tgan/videos",),
     *("wgan-gp/text", "r3gan/fashion_mnist", "r3gan/mnist", "r3gan/stacked_mnist"),
 }
-"""Recipes so wide that even two rounds take long; they are played among the slow tests."""
+"""Recipes so wide that even a round of two items takes long: it is played among the slow tests."""
 
 
 def stand_in(source: str, folder: Path) -> Path | None:
@@ -89,7 +89,8 @@ def test_recipe(name: str, tmp_path: Path) -> None:
     data = stand_in(load_recipe(name).data.source, tmp_path)
     smaller = SMALLER.get(name, SMALLER.get(name.partition("/")[0], []))
     smaller = [*smaller, *few_clips(load_recipe(name).data.source)]
-    recipe = load_recipe(name, ["train.batch=4", *smaller], data)
+    batch, rounds = (2, 1) if name in WIDE else (4, 2)
+    recipe = load_recipe(name, [f"train.batch={batch}", *smaller], data)
     assert recipe.about.endswith(".")
     assert recipe.name == name
     assert recipe.train.average is None or recipe.system in AVERAGED
@@ -101,7 +102,7 @@ def test_recipe(name: str, tmp_path: Path) -> None:
     turns.round = 1008  # past any warm-up and outside of the next, on a round of every lazy turn
     before = {k: v.clone() for k, v in game.state_dict().items()}
     for stage in game.stages():
-        for _ in range(2):
+        for _ in range(rounds):
             stage.play(feed, turns)
             turns.round += 1
     assert all(turns.steps[player] for player in game.players)
