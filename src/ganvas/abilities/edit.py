@@ -12,6 +12,7 @@ from ganvas.cli.exemplars import OneLabel, numbers, places, slot_numbers
 from ganvas.cli.items import read_items
 from ganvas.cli.moves import load_moves, shared
 from ganvas.cli.options import Game, ModelFolder, Options, Out, load_model, told
+from ganvas.cli.spaces import CodeFile, read_chosen
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
 from ganvas.files import disk_errors
@@ -19,6 +20,7 @@ from ganvas.files import disk_errors
 if TYPE_CHECKING:
     from ganvas.latent.combining import Move
     from ganvas.model import Model
+    from ganvas.model.codes import Codes
     from ganvas.model.trained import Array
 
 
@@ -61,12 +63,7 @@ def edit(
         str,
         typer.Option(metavar="SEEDS", help="Which samples: 0-8, or 3,5,9; 0:17 is number 17 of 0."),
     ] = "0-7",
-    codes: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Codes of ganvas project or tune, in place of samples: real items."
-        ),
-    ] = None,
+    codes: CodeFile = None,
     items: Annotated[
         Path | None,
         typer.Option(
@@ -83,7 +80,6 @@ def edit(
 
     Example: ganvas edit runs/digits --direction slant.safetensors --amounts 0,0.5,1 --out more.png
     """
-    from ganvas.model.codes import load_codes
     from ganvas.model.editing import edited_in
 
     wanted, which = numbers(amounts, "--amounts"), places(seeds, "--seeds")
@@ -95,9 +91,10 @@ def edit(
         raise UsageError("--items are those of --codes: find these first, by ganvas project")
     model = load_model(run, game)
     name, move = _move(model, shares, given or [], space)
-    of = which if codes is None else load_codes(codes, model)
+    known = None if codes is None else read_chosen(codes, model)
+    of = which if known is None else known
     how = {"absolute": absolute, "slots": picked, "label": label}
-    x = None if items is None or codes is None else _items(items, model, codes)
+    x = None if items is None or known is None else _items(items, model, known)
     found = edited_in(model, name, move, of, wanted, **how, **told(options))
     shown, columns = found.items, len(wanted)
     if x is not None:
@@ -113,20 +110,19 @@ def edit(
         )
 
 
-def _items(path: Path, model: Model, codes: Path) -> Array:
+def _items(path: Path, model: Model, codes: Codes) -> Array:
     """Return the items of codes, and say how near what is made of these comes.
 
     Raises:
         UsageError: there is not one for each code.
     """
     from ganvas.abilities.project import worded
-    from ganvas.model.codes import load_codes
     from ganvas.model.projection import errors_of
 
-    x, known = read_items(path, model), load_codes(codes, model)
-    if len(x) != len(known):
-        raise UsageError(f"--items {path} are {len(x)}, and {codes} holds {len(known)} codes")
-    error = float(errors_of(model, known, x).mean())
+    x = read_items(path, model)
+    if len(x) != len(codes):
+        raise UsageError(f"--items {path} are {len(x)}, and there are {len(codes)} codes")
+    error = float(errors_of(model, codes, x).mean())
     say(f"mean squared error of codes before any edit: {worded(model, error)}")
     return x
 

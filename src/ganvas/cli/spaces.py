@@ -40,7 +40,7 @@ CodeFile = Annotated[
     typer.Option(
         "--codes",
         metavar="FILE",
-        help="What ganvas project wrote, in place of seeds; FILE:0,3 are two of its codes.",
+        help="Codes of ganvas project or tune in place of seeds: given items; FILE:0,3 are two.",
     ),
 ]
 
