@@ -37,6 +37,7 @@ ROOMS = ("data.source=rooms",)
 GOOD = ("game.generator.preset=goodW", "game.discriminator.preset=goodW")
 STYLED = (*ROOMS, "data.size=256", "train.kimg=20", "train.batch=32", "evaluate.at_end=false")
 EMOJI = ("train.kimg=400",)
+BRIEF = ("train.watch_every=0", "train.sample_every=0", "evaluate.at_end=false")
 PUBLISHED = 12.5
 """s/kimg of StyleGAN2 at 256 pixels with compiled extensions on one A100 (StyleGAN2-ADA's code)."""
 PARTS = {
@@ -82,6 +83,24 @@ PARTS = {
     "emoji64": Part("stylegan2/emoji", EMOJI, "StyleGAN2 on 64-pixel emoji"),
     "emoji64-ada": Part(
         "stylegan2/emoji", (*EMOJI, "game.ada={kimg: 100}"), "the same with adaptive augmentation"
+    ),
+    "vgan64": Part(
+        "vgan/videos",
+        ("train.rounds=300", *BRIEF),
+        "VGAN's networks on moving shapes, 32 frames of 64 pixels",
+    ),
+    "tganv2-192": Part(
+        "tganv2/videos",
+        ("train.rounds=100", "train.batch=8", "data.variant={clips: 256, held_out: 64}", *BRIEF),
+        "TGANv2's networks on moving shapes of 192 pixels, every second frame left out",
+    ),
+    "tganv2-192-naive": Part(
+        "tganv2/videos",
+        (
+            *("train.rounds=30", "train.batch=8", "game.subsampling.stride=1"),
+            *("data.variant={clips: 256, held_out: 64}", *BRIEF),
+        ),
+        "the same with all frames at all levels",
     ),
     "progressive128": Part(
         "progressive/images",

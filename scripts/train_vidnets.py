@@ -29,7 +29,7 @@ from ganvas.metrics.vidnet import EDGE, VidNet
 from ganvas.metrics.vidnets import SETS, Known, path_of
 
 FRAMES = 16
-TRAIN, TEST = 6_000, 1_000
+TRAIN, TEST = 4_000, 1_000
 BATCH = 64
 NOISE = 0.05
 RATE = 2e-3

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from PIL import Image
 
-from ganvas import api
 from ganvas.api.choosing import value
 from ganvas.api.run_data import run_data
 from ganvas.cli.app import run
-from ganvas.errors import UsageError
 from ganvas.model import load
-from ganvas.training.checkpoint import load_state
-from ganvas.training.folder import RunFolder
 from ganvas.training.settings import Best
 from tests.cli.conftest import TINY, Ganvas
 
@@ -31,59 +24,6 @@ def styled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = ["train", "stylegan2/images", "--data", "digits8", "--out", str(folder), *TINY]
     assert run([*words, *networks, "train.kimg=null", "data.labels=false"]) == 0
     return folder
-
-
-def mixed(folder: Path) -> Path:
-    """Return a folder of 300 pictures, PNG and JPG, grey, RGB and RGBA, three of them broken."""
-    rng = np.random.default_rng(0)
-    folder.mkdir()
-    for number in range(297):
-        mode, depth = (("L", ()), ("RGB", (3,)), ("RGBA", (4,)))[number % 3]
-        kind = "png" if mode == "RGBA" or number % 2 else "jpg"
-        sides = ((20, 14), (12, 18))[number % 2]
-        pixels = rng.integers(0, 256, (*sides, *depth), dtype=np.uint8)
-        Image.fromarray(pixels, mode).save(folder / f"{number}.{kind}")
-    (folder / "empty.png").write_bytes(b"")
-    (folder / "text.jpg").write_text("no picture")
-    cut = (folder / "1.png").read_bytes()
-    (folder / "cut.png").write_bytes(cut[: len(cut) // 2])
-    return folder
-
-
-@pytest.mark.slow
-def test_a_folder_of_all_sorts_trains_and_resumes_bit_for_bit(tmp_path: Path) -> None:
-    """With p of adaptive changes, the mean path length and w̄."""
-    data = mixed(tmp_path / "photos")
-    words: dict[str, Any] = dict(word.split("=", 1) for word in TINY[:-2])
-    small = {"kind": "stylegan2", "maps": 16, "max_maps": 4}
-    words |= {
-        "game.generator": small | {"width": 4},
-        "game.discriminator": small,
-        "game.latent.dim": 4,
-        "game.ada": {"probability": 0.3, "kimg": 1.0, "every": 1},
-        "game.path_length.every": 2,
-        "train.kimg": None,
-        "data.size": "16x12",
-        "data.resize": "fit-crop",
-        "data.channels": "rgb",
-    }
-    with pytest.raises(UsageError, match=r"3 of 300 image files .* are broken(.|\n)*cut.png"):
-        api.train("stylegan2/images", tmp_path / "no", data, quiet=True, **words)
-    words["data.skip_broken"] = True
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    api.train("stylegan2/images", whole, data, quiet=True, **words)
-    api.train("stylegan2/images", parts, data, quiet=True, **words, **{"train.stop_at": 3})
-    api.resume(parts, quiet=True)
-    last = [RunFolder.open(run).list_checkpoints()[-1] for run in (whole, parts)]
-    games = [load_state(file)["game"] for file in last]
-    assert all(torch.equal(value, games[1][name]) for name, value in games[0].items())
-    for name in ("path.mean", "generator.mean.value"):
-        assert torch.equal(games[0][name], games[1][name])
-        assert games[0][name].abs().sum() > 0
-    (p,) = (name for name in games[0] if name.endswith("view_state.0.p"))
-    assert torch.equal(games[0][p], games[1][p])
-    assert 0.2 < games[0][p] < 0.4
-    assert games[0][p] != pytest.approx(0.3, abs=1e-3)
 
 
 def test_what_was_fitted_is_in_the_log_and_in_the_settings(styled: Path) -> None:

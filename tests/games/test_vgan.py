@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -9,16 +10,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganvas.abilities.units import framed
 from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
+from ganvas.data.saving import save_records
 from ganvas.data.source import Source
 from ganvas.errors import UsageError
 from ganvas.games.vgan import VGAN, recoloured
+from ganvas.latent.units import most_excited
 from ganvas.model import Provenance
 from ganvas.model.features import Features
 from ganvas.model.model import Model
+from ganvas.model.trained import CannotError
 from ganvas.play import Noise, Turns, build, has
-from ganvas.play.abilities import CanSampleParts
+from ganvas.play.abilities import CanSampleParts, HasUnits
 from tests.games.clips import futures, shapes
 
 SMALL = {"kind": "vgan", "width": 4}
@@ -200,3 +205,35 @@ def test_the_discriminator_gives_features_of_clips() -> None:
     assert features.shape == (6, found.width)
     assert len(found.layers) == 1
     np.testing.assert_allclose(found(x[:2]), features[:2], rtol=1e-4, atol=1e-6)
+
+
+def test_parts_are_written_as_films_and_their_background_as_a_picture(tmp_path: Path) -> None:
+    its = model(made())
+    with its.posed(parts=True):
+        fields = its.fields
+    written = save_records(its.sample(4, parts=True), fields, tmp_path / "scenes.gif", 2)
+    names = ["foreground.gif", "mask.gif", "masked.gif", "background.png"]
+    assert [path.name for path in written] == ["scenes.gif", *(f"scenes-{name}" for name in names)]
+    assert all(path.stat().st_size for path in written)
+
+
+def test_what_excites_a_unit_and_where() -> None:
+    """The images with the largest responses of all, and a box around the place of each."""
+    game = future().eval()
+    images = game.unit_images(futures().spec.domain.encode(futures().known.x))
+    found = most_excited(lambda x: game.unit_maps(x, 1), images, 2, top=5)
+    maps = game.unit_maps(images, 1)[:, 2]
+    best = maps.flatten(1).amax(1)
+    assert found.responses.tolist() == sorted(best.tolist(), reverse=True)[:5]
+    for row, (left, top, right, bottom) in zip(found.rows, found.boxes.tolist(), strict=True):
+        place = int(maps[row].argmax())
+        down, across = place // maps.shape[2], place % maps.shape[2]
+        assert left <= (across + 0.5) / maps.shape[2] <= right
+        assert top <= (down + 0.5) / maps.shape[1] <= bottom
+    pictures = framed(game.shown(images[found.rows]), found)
+    assert pictures.shape == (5, 8, 8, 3)
+    assert (pictures == 255).any()
+    with pytest.raises(UsageError, match="has 1 convolutions"):
+        game.unit_maps(images, 2)
+    with pytest.raises(CannotError, match="trained to make clips of noise"):
+        model(made()).asked(HasUnits)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganvas.data.domain import AnyArray, Domain
+from ganvas.data.domain import PLANE, AnyArray, Domain
 from ganvas.data.items import Items
 from ganvas.data.readers.labels_csv import FILE, LABEL_FILE
 from ganvas.data.readers.writing import is_table, save_table
@@ -75,11 +75,16 @@ def _save_columns(columns: dict[str, AnyArray], out: Path) -> Path:
 def _save_beside(
     domain: Domain, array: AnyArray, path: Path, out: Path, columns: int | None
 ) -> Path:
-    """Save a field as a file of the kind of ``out``, or as .npy where it is not written so."""
-    try:
-        like = path.with_name(f"{path.name}{out.suffix}")
-        domain.save(array, like, columns)
-    except UsageError:
-        like = path.with_name(f"{path.name}.npy")
-        domain.save(array, like)
+    """Save a field as a file of the kind of ``out``, as a picture, or as .npy.
+
+    Such as the image behind each clip of a film, which is written as none.
+    """
+    pictures = [".png"] if domain.grid >= PLANE else []
+    for suffix in (out.suffix, *pictures, ".npy"):
+        like = path.with_name(f"{path.name}{suffix}")
+        try:
+            domain.save(array, like, columns)
+        except UsageError:
+            continue
+        break
     return like

@@ -12,11 +12,11 @@ from typing import Any, ClassVar, cast
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganvas.config import Amount, value_at
 from ganvas.data.batch import Batch
-from ganvas.data.domain import Domain
+from ganvas.data.domain import AnyArray, Domain
 from ganvas.data.domains.images import Images
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
@@ -32,9 +32,15 @@ from ganvas.games.parts.priors import AnyPrior
 from ganvas.games.parts.priors.normal import Normal
 from ganvas.networks import Conditions, DiscriminatorConfig, GeneratorConfig
 from ganvas.networks.conditions import Given
-from ganvas.networks.video.vgan import Scene, SceneGenerator, VGANDiscriminator, VGANGenerator
+from ganvas.networks.video.vgan import (
+    Scene,
+    SceneGenerator,
+    VGANDiscriminator,
+    VGANFutureGeneratorNet,
+    VGANGenerator,
+)
 from ganvas.play import Adam, Loss, OptimiserConfig, Turns
-from ganvas.play.abilities import CanSampleParts
+from ganvas.play.abilities import CanSampleParts, HasUnits
 from ganvas.play.advice import Proposal, Remedy, Setup, times
 
 
@@ -205,10 +211,34 @@ class VGAN(Adversarial[VGANConfig]):
         image = self.conditions.laid(y, tuple(clips.shape[-2:]))
         return recoloured(clips, image)
 
+    def unit_images(self, x: Tensor) -> Tensor:
+        """Return the images that clips (N, C, T, H, W) go on from."""
+        return x[:, :, 0]
+
+    def unit_maps(self, images: Tensor, layer: int) -> Tensor:
+        """Return what a convolution of the encoder makes of images (N, C, H, W), rectified.
+
+        Raises:
+            UsageError: there is no such layer.
+        """
+        layers = cast(VGANFutureGeneratorNet, self.generator).encoder
+        rectified = [place for place, part in enumerate(layers) if isinstance(part, nn.ReLU)]
+        if layer > len(rectified):
+            raise UsageError(f"layer {layer}: this encoder has {len(rectified)} convolutions")
+        return layers[: rectified[layer - 1] + 1](images)
+
+    def shown(self, images: Tensor) -> AnyArray:
+        """Return images as pictures, uint8 (N, H, W, C)."""
+        return next(iter(self.conditions.maps.values())).decode(images)
+
     def lacks(self) -> Mapping[type, str]:
-        """Return that of one stream there are no parts."""
-        told = "trained with one stream (game.generator.streams=one)"
-        return {} if self.composes else {CanSampleParts: told}
+        """Return that of one stream there are no parts, and that noise is not looked at."""
+        lacking = dict(super().lacks())
+        if not self.composes:
+            lacking[CanSampleParts] = "trained with one stream (game.generator.streams=one)"
+        if not isinstance(self.generator, VGANFutureGeneratorNet):
+            lacking[HasUnits] = "trained to make clips of noise, not to go on from an image"
+        return lacking
 
 
 def _parts(clips: Domain) -> dict[str, Domain]:

@@ -18,7 +18,7 @@ from ganvas.play.game import Game
 
 if TYPE_CHECKING:
     from ganvas.data.batch import Batch
-    from ganvas.data.domain import Domain
+    from ganvas.data.domain import AnyArray, Domain
     from ganvas.data.feed import Feed
     from ganvas.networks.conditions import Given
     from ganvas.nn import Memory
@@ -187,6 +187,23 @@ class CanPredictLinks(Protocol):
 
     def predict_links(self, x: Tensor, links: Tensor, pairs: Tensor) -> Tensor:
         """Return the probabilities (M,) of links between pairs (M, 2) of nodes."""
+        ...
+
+
+@ability("units")
+class HasUnits(Protocol):
+    """Looks at images by layers whose units can be asked what excites them."""
+
+    def unit_images(self, x: Tensor) -> Tensor:
+        """Return the images (N, …) that it looks at, of items in network units."""
+        ...
+
+    def unit_maps(self, images: Tensor, layer: int) -> Tensor:
+        """Return the maps (N, C, h, w) of a layer, 1 next to the image."""
+        ...
+
+    def shown(self, images: Tensor) -> AnyArray:
+        """Return such images as pictures, uint8 (N, H, W, C)."""
         ...
 
 
