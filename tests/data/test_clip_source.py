@@ -12,6 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
+from ganvas.cli.app import run
+from ganvas.data.check import check_data
 from ganvas.data.clips import ClipSource
 from ganvas.data.feed import Feed
 from ganvas.data.fingerprint import fingerprint
@@ -21,6 +23,7 @@ from ganvas.data.samplers import Frames, Streaming
 from ganvas.data.settings import DataSettings
 from ganvas.data.windows import Pace, Part, Windows
 from ganvas.errors import GanvasError, UsageError
+from ganvas.recipes.loader import load_recipe
 from tests.data.filmed import animation, film, folder, moving
 
 DEVICE = torch.device("cpu")
@@ -319,3 +322,52 @@ def test_one_video_file_is_a_set(tmp_path: Path) -> None:
     assert plain.spec.shape == (3, 4, 16, 24)
     with pytest.raises(UsageError, match=r"data.vocabulary is for text, but .* holds videos"):
         open_data(DataSettings(source=str(tmp_path), vocabulary=7))
+
+
+def test_the_report_says_what_videos_are(three: Path) -> None:
+    (three / "a" / "bad.webp").write_bytes(b"no picture")
+    (three / "a" / "notes.txt").write_text("x")
+    report = check_data(
+        str(three), told={"videos": True, "frames": 3, "stride": 2, "short": "drop"}
+    )
+    text = report.text()
+    assert report.kind == "videos"
+    assert report.counts == {"train": 3}
+    assert report.sizes == {"8x8": 3}
+    assert report.classes == {"a": 1, "b": 2}
+    assert [one.name for one in report.broken] == ["a/bad.webp"]
+    assert "frames: 4 to 9, half at most 6 a video, 19 in all" in text
+    assert "rates: 10 frames a second" in text
+    assert "without times: 2" in text
+    assert "clips, train: 2 that share no frame, 7 at every start" in text
+    assert "too short: 1 (drop)" in text
+    assert "1 .txt file, not a video (a/notes.txt)" in text
+    refused = check_data(str(three), told={"videos": True, "frames": 8})
+    assert any("shorter than a clip" in warning for warning in refused.warnings)
+    with pytest.raises(UsageError, match=r"data.frame is not a setting. Did you mean 'frames'"):
+        check_data(str(three), told={"frame": 3})
+    with pytest.raises(
+        UsageError, match=r"data.frames: input should be greater than or equal to 1"
+    ):
+        check_data(str(three), told={"frames": 0})
+
+
+def test_the_command_line_looks_at_videos(
+    three: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = ["data.videos=true", "data.frames=3"]
+    assert run(["data", str(three), *told]) == 0
+    assert "clips, train: 6 that share no frame" in capsys.readouterr().out
+    assert run(["data", str(three), *told, "--stabilise", str(tmp_path / "out")]) == 0
+    assert "stabilised clips of 3 videos" in capsys.readouterr().out
+
+
+def test_recipes_for_videos_take_a_folder(three: Path) -> None:
+    settings = load_recipe("vgan/videos", ["data.frames=4"], data=three).data
+    assert (settings.frames, settings.size, settings.resize) == (4, 64, "fit-crop")
+    source = open_data(settings)
+    assert source.spec.shape == (3, 4, 64, 64)
+    moved = load_recipe("vgan-actions/shapes", data=three).data
+    assert moved.variant == {}  # of the set that the recipe is for
+    images = load_recipe("dcgan/images", data=three).data
+    assert images.frames is None

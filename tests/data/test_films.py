@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ganvas.data.readers import looking
+from ganvas.data.readers.decode import READ_ERRORS
 from ganvas.data.readers.films import Film, FilmError
 from ganvas.data.readers.films.animations import Animation
 from ganvas.data.readers.films.containers import SUFFIXES, Container
@@ -197,3 +200,39 @@ def test_strips_are_told_by_their_form() -> None:
     assert strip_size((64, 1000), None) is None
     assert strip_size((64, 128), (64, 64)) == (64, 64)
     assert strip_size((64, 64), (64, 64)) is None
+
+
+def test_heads_are_not_believed(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.avi", moving(12), codec="mpeg4")
+    content = bytearray(path.read_bytes())
+    for name, offset in ((b"avih", 24), (b"strh", 40)):  # the frames that both heads declare
+        at = content.index(name) + offset
+        content[at : at + 4] = (444).to_bytes(4, "little")
+    path.write_bytes(content)
+    assert len(container(path).look().times) == 12
+
+
+def test_sound_alone_and_unknown_codecs_are_named(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "sound.mp4"), "w") as file:
+        stream: Any = file.add_stream("aac", rate=8000, layout="mono")
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        silence.rate = 8000
+        file.mux(stream.encode(silence))
+        file.mux(stream.encode())
+    with pytest.raises(FilmError, match="holds sound only"):
+        container(tmp_path / "sound.mp4").look()
+    path = film(tmp_path / "odd.mp4", moving(4))
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz").replace(b"avcC", b"zzzC"))
+    with pytest.raises(FilmError, match="codec|can be decoded|not a video"):
+        container(path).look()
+
+
+def test_absurd_sizes_are_not_decoded(tmp_path: Path) -> None:
+    path = animation(tmp_path / "a.gif", moving(3))
+    content = bytearray(path.read_bytes())
+    content[6:10] = b"\xff\xff\xff\xff"  # 65,535 × 65,535 pixels
+    path.write_bytes(content)
+    with pytest.raises(READ_ERRORS) as refused:
+        animated(path).look()
+    assert looking.reason(refused.value).startswith("too large to decode")

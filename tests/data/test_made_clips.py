@@ -22,6 +22,9 @@ from ganvas.data.procedural.bouncing_digits import (
     digit_pool,
 )
 from ganvas.data.procedural.bouncing_digits import Variant as Digits
+from ganvas.data.procedural.heroes import ACTIONS as ACTIONS_OF_HEROES
+from ganvas.data.procedural.heroes import BEHIND, PLACES, Heroes, moment
+from ganvas.data.procedural.heroes import figures as people
 from ganvas.data.procedural.oscillator import Oscillator
 from ganvas.data.procedural.oscillator import Variant as Swinging
 from ganvas.data.procedural.ou_disc import OUDisc
@@ -29,6 +32,7 @@ from ganvas.data.procedural.shapes import BRIGHT, DIRECTIONS, HIGH, LOW, Shapes
 from ganvas.data.procedural.shapes import Variant as Moving
 from ganvas.data.procedural.sprites import Sprites, figures
 from ganvas.data.settings import DataSettings
+from ganvas.data.standard import data_root
 from ganvas.errors import UsageError
 
 SETS: dict[str, type[Clips]] = {
@@ -83,7 +87,7 @@ def test_sets_open_in_the_form_asked_for(name: str) -> None:
     rows = (torch.tensor([3, 0, 7, 3]),)
     read, held = (one.take(one.table(torch.device("cpu")), rows) for one in (lazy, source))
     assert torch.equal(read.x, held.x)
-    for wrong in ({"size": (16, 32)}, {"size": 64, "resize": "pad"}, {"size": 4}):
+    for wrong in ({"size": (16, 32)}, {"size": 4}):
         with pytest.raises(UsageError, match="is drawn in the size asked for"):
             open_data(few(name, **wrong))
 
@@ -333,3 +337,30 @@ def test_a_first_frame_has_many_futures() -> None:
     assert np.abs(way.std(axis=(0, 2)) / told.spread - 1).max() < 0.15
     kept = (way[:, 1:] * way[:, :-1]).mean() / (way**2).mean()
     assert abs(kept - np.exp(-told.rate)) < 0.03
+
+
+@pytest.mark.skipif(not (data_root() / "heroes").is_dir(), reason="needs make data SETS=heroes")
+def test_heroes_are_dressed_from_parts() -> None:
+    made = Heroes.draw(6, frames=8, size=32)
+    clips = made.clips()
+    assert (np.abs(clips - np.array(BEHIND)).max(axis=4) > 30).any(axis=(2, 3)).all()
+    other = {**made.factors, "chest": (made.factors["chest"] + 1) % len(PLACES["chest"])}
+    assert (made.render(other, made.times) != clips).any(axis=(1, 2, 3, 4)).all()
+
+
+@pytest.mark.parametrize("action", ACTIONS_OF_HEROES)
+def test_heroes_go_through_an_action(action: str) -> None:
+    shown = [moment(action, 3 + t, t, 16) for t in range(16)]
+    steps = np.abs(np.diff(shown))
+    if action == "die":
+        assert (shown[0], shown[-1]) == (0, 5)
+        assert (np.diff(shown) >= 0).all()
+    else:
+        assert set(shown) == set(range(max(shown) + 1))
+        assert ((steps <= 1) | (steps == 7)).all()
+
+
+def test_unseen_heroes_are_in_no_other_split() -> None:
+    seen, unseen = ({tuple(row) for row in people(split).tolist()} for split in ("train", "unseen"))
+    assert not seen & unseen
+    assert len(seen) + len(unseen) == 2 * 8**4 * 6

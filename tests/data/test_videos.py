@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from ganvas.data.samplers import Frames, Streaming
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import ArraySource
 from ganvas.data.views import Dequantise, Mirror
-from ganvas.errors import UsageError
+from ganvas.errors import GanvasError, UsageError
+from tests.data.filmed import moving
 
 RNG = np.random.default_rng(5)
 
@@ -145,8 +147,58 @@ def test_clips_are_saved_and_read_again(tmp_path: Path) -> None:
     assert (np.asarray(Image.open(tmp_path / "folder" / "1" / "2.png")) == clips[1, 2]).all()
     with pytest.raises(UsageError, match="holds files already"):
         kind.save(clips, tmp_path / "folder")
-    with pytest.raises(UsageError, match=r"expected \.npy, \.npz, \.png, \.gif, \.mp4"):
+    with pytest.raises(UsageError, match=r"expected \.npy, \.npz, \.png, \.gif, \.webp, \.mp4"):
         kind.save(clips, tmp_path / "a.avi")
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".mp4", ".lossless.mp4"])
+def test_moving_files_are_read_again(suffix: str, tmp_path: Path) -> None:
+    if suffix.endswith("mp4"):
+        pytest.importorskip("av")
+    clips = moving(8, 16, 15)[None].repeat(2, axis=0)  # an odd side
+    clips[1] = clips[1, ::-1]
+    kind = domain(clips)
+    kind.save(clips, tmp_path / "each" / ("{}" + suffix))
+    source = open_data(DataSettings(source=str(tmp_path / "each"), videos=True, frames=8))
+    exact = suffix in (".webp", ".lossless.mp4")
+    width = 16 if suffix == ".mp4" else 15
+    assert source.spec.shape == (3, 8, 16, width)
+    known = np.asarray(source.items("train").x)[:, :, :, :15]
+    apart = np.abs(known.astype(int) - clips)
+    assert apart.max() == 0 if exact else apart.mean() < 12
+    assert source.spec.domain.rate == pytest.approx(8, rel=0.05)
+    kind.save(clips, tmp_path / f"grid{suffix}")
+    assert (tmp_path / f"grid{suffix}").stat().st_size > 0
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_a_full_disk_leaves_no_half_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clips = noise()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(GanvasError, match=r"the disk is full; make room"):
+        domain(clips).save(clips, tmp_path / "a.gif")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_long_clips_of_an_array_are_cut(
+    mapped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if mapped:
+        monkeypatch.setattr("ganvas.data.arrays.SMALL", 1)
+    clips = noise(4, 11)
+    np.savez(tmp_path / "a.npz", x=clips, y=np.array([0, 1, 1, 0]))
+    told = {"source": str(tmp_path / "a.npz"), "frames": 2, "stride": 3}
+    items = open_data(DataSettings.model_validate(told)).items("train")
+    x = np.asarray(items.x)
+    wanted = [clips[row, [start, start + 3]] for row in range(4) for start in (0, 4)]
+    assert (x == np.stack(wanted)).all()
+    assert items["label"].tolist() == [0, 0, 1, 1, 1, 1, 0, 0]
+    assert (items.x[np.array([5, 2])] == np.stack([wanted[5], wanted[2]])).all()
 
 
 def test_arrays_that_are_no_clips_are_refused(tmp_path: Path) -> None:
@@ -160,7 +212,7 @@ def test_arrays_that_are_no_clips_are_refused(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=reason):
             open_data(DataSettings(source=str(tmp_path / "bad.npy")))
     np.save(tmp_path / "good.npy", noise())
-    with pytest.raises(UsageError, match=r"clips of 4 frames, not of 7"):
+    with pytest.raises(UsageError, match=r"clips of 4 frames, and data.frames=7 .* asks for 7"):
         open_data(DataSettings(source=str(tmp_path / "good.npy"), frames=7))
     with pytest.raises(UsageError, match=r"expected data of shape \(n, 4, 6, 5, 3\)"):
         domain(noise()).check(noise(frames=5))

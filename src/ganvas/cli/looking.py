@@ -7,11 +7,11 @@ import io
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganvas.cli.options import Game
+from ganvas.cli.options import Game, Settings
 from ganvas.cli.speech import say, table
 from ganvas.errors import UsageError, quoted
 
@@ -55,6 +55,7 @@ def data(
             help="A folder, an archive, shards, an array, a table, a text, or a set's name.",
         ),
     ] = None,
+    settings: Settings = None,
     duplicates: Annotated[
         bool, typer.Option("--duplicates", help="Also find images with equal pixels.")
     ] = False,
@@ -77,6 +78,12 @@ def data(
     size: Annotated[
         str | None, typer.Option("--size", help="Of each shard, about: 500MB. Default: 1GiB.")
     ] = None,
+    stabilise: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT", help="Write camera-stabilised copies of its videos into this folder."
+        ),
+    ] = None,
     clear_cache: Annotated[
         bool,
         typer.Option(
@@ -86,6 +93,8 @@ def data(
     ] = False,
 ) -> None:
     """Say what a data set holds, and which recipes fit.
+
+    Of videos, settings such as data.frames=32 data.stride=2 say how many clips there are.
 
     Example: ganvas data my_images
     """
@@ -105,7 +114,11 @@ def data(
         raise UsageError(f"--size is that of shards: ganvas data {quoted(path)} --shards OUT")
     if groups is not None and not near_duplicates:
         raise UsageError("--groups is the table of --near-duplicates: give both")
-    report = check_data(path, duplicates=duplicates)
+    known = _data_settings(settings or [])
+    if stabilise is not None:
+        say(_stabilised(path, known, stabilise))
+        return
+    report = check_data(path, duplicates=duplicates, told=known)
     if near_duplicates and not report.sizes:
         raise UsageError(f"{path} holds no images: near duplicates are looked for among images")
     say(report.text())
@@ -117,6 +130,41 @@ def data(
         say(f"    {line}")
     if not report.usable:
         raise typer.Exit(1)
+
+
+def _data_settings(words: list[str]) -> dict[str, Any]:
+    """Return settings of data from words such as ``data.frames=32``.
+
+    Raises:
+        UsageError: a word is of something else.
+    """
+    from ganvas.recipes.overrides import parse_overrides
+
+    tree = parse_overrides(words).tree
+    if others := [key for key in tree if key != "data"]:
+        raise UsageError(f"{others[0]} is no setting of data: expected one such as data.frames=32")
+    return tree.get("data", {})
+
+
+def _stabilised(source: str, told: dict[str, Any], out: Path) -> str:
+    """Write stabilised copies of videos and say what became of them."""
+    from ganvas.data.catalogue import find_videos
+    from ganvas.data.check import data_settings
+    from ganvas.data.readers.place import printable
+    from ganvas.data.readers.videos import reels
+    from ganvas.data.stabilise import stabilise
+
+    if (videos := find_videos(data_settings(source, told))) is None:
+        raise UsageError(
+            f"{source} holds no video files: --stabilise is of videos (data.videos=true takes "
+            "animated pictures, folders of frames and strips for such)"
+        )
+    found = reels(*videos)
+    written, dropped = stabilise(found, out)
+    lines = [f"{out}: {len(written):,} stabilised clips of {len(found.seen):,} videos"]
+    for one in [*found.broken, *dropped]:
+        lines.append(f"  dropped: {printable(one.name)}: {one.reason}")
+    return "\n".join(lines)
 
 
 def _near(source: str, out: Path | None) -> str:

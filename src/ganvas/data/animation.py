@@ -1,8 +1,9 @@
-"""Animations: frames as GIF, by Pillow, or as MP4, by the optional ``av`` package."""
+"""Animations: frames as GIF or WebP, by Pillow, or as MP4, by the optional ``av`` package."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from fractions import Fraction
 from importlib import import_module
 from typing import Any
@@ -38,21 +39,46 @@ def require(suffix: str, rate: float) -> None:
         _library()
 
 
-def animated(frames: AnyArray, suffix: str, rate: float = 24.0) -> bytes:
+def animated(frames: AnyArray, suffix: str, rate: float = 24.0, *, enlarge: bool = True) -> bytes:
     """Return the content of a file that shows frames one after the other, for ever where it may.
 
     Args:
         frames: uint8 (T, H, W, C), C = 1, 3 or 4; transparent ones are laid on white.
         suffix: of the file, ``.gif`` or ``.mp4``.
         rate: frames a second.
+        enlarge: repeat the pixels of small frames, so that people see them.
 
     Raises:
         UsageError: as of `require`.
     """
     require(suffix, rate)
-    factor = max(1, round(EDGE / max(frames.shape[1:3])))
+    factor = max(1, round(EDGE / max(frames.shape[1:3]))) if enlarge else 1
     shown = _opaque(frames).repeat(factor, axis=1).repeat(factor, axis=2)
     return WRITERS[suffix](shown, rate)
+
+
+def webp(frames: AnyArray, rate: float) -> bytes:
+    """Return the content of a WebP file that shows frames, (T, H, W, C), without any loss."""
+    times = np.rint(1000 * np.arange(len(frames) + 1) / rate).astype(int)
+    return webp_timed(frames, np.diff(times).tolist())
+
+
+def webp_timed(frames: AnyArray, pauses: Sequence[int]) -> bytes:
+    """Return what `webp` does, each frame shown for so many milliseconds."""
+    pictures = [Image.fromarray(f[:, :, 0] if f.shape[-1] == 1 else f) for f in frames]
+    content = io.BytesIO()
+    first, *others = pictures
+    told: dict[str, Any] = {"save_all": True, "append_images": others, "duration": list(pauses)}
+    first.save(content, "webp", lossless=True, exact=True, loop=0, **told)
+    return content.getvalue()
+
+
+def lossless(frames: AnyArray, rate: float) -> bytes:
+    """Return the content of an MP4 file whose frames are exactly those given, opaque, any size.
+
+    Not every player shows such files: their colours are not those of squares of pixels.
+    """
+    return _encoded(_opaque(frames), rate, "libx264rgb", "rgb24", {"qp": "0"})
 
 
 def _opaque(frames: AnyArray) -> AnyArray:
@@ -76,16 +102,22 @@ def _gif(frames: AnyArray, rate: float) -> bytes:
 
 
 def _mp4(frames: AnyArray, rate: float) -> bytes:
-    av = _library()
     # Colours are kept for squares of 2×2 pixels: an odd side has its last row or column twice.
     odd = [(0, side % 2) for side in frames.shape[1:3]]
     even = np.pad(frames, [(0, 0), *odd, (0, 0)], mode="edge")
+    return _encoded(even, rate, "h264", "yuv420p", {"crf": "16"})
+
+
+def _encoded(
+    frames: AnyArray, rate: float, codec: str, form: str, options: dict[str, str]
+) -> bytes:
+    av = _library()
     content = io.BytesIO()
     with av.open(content, "w", format="mp4") as file:
-        stream = file.add_stream("h264", rate=Fraction(rate).limit_denominator(1001))
-        stream.height, stream.width = even.shape[1:3]
-        stream.pix_fmt, stream.options = "yuv420p", {"crf": "16"}
-        for frame in even:
+        stream = file.add_stream(codec, rate=Fraction(rate).limit_denominator(1001))
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt, stream.options = form, options
+        for frame in frames:
             colours = np.broadcast_to(frame, (*frame.shape[:2], 3))
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(colours), format="rgb24")
             file.mux(stream.encode(picture))

@@ -68,7 +68,7 @@ TABLES: dict[str, Callable[[Path], Table]] = {
 
 DATA_NAMES: tuple[str, ...] = (
     *(*LAW_NAMES, *GRAPH_NAMES, *PACKAGED, *procedural(), *STACKS, *AFFINE, *TAGGED),
-    *standard.STANDARD,
+    *(*standard.STANDARD, *standard.FILMED),
 )
 """Names of all data sets that are not a path or a hub id."""
 
@@ -88,6 +88,10 @@ def read(settings: DataSettings) -> Collection:
         return conformed(make(name, settings), settings)
     if name in standard.STANDARD:
         return conformed(standard.STANDARD[name](settings), settings)
+    if (videos := find_videos(settings)) is not None:
+        from ganvas.data.clips import open_clips  # a source: it needs torch
+
+        return open_clips(*videos).collection
     if name.startswith(PREFIX):
         return read_hub(name, settings)
     if is_shards(name):
@@ -106,17 +110,19 @@ def read(settings: DataSettings) -> Collection:
     return conformed(arrays.read_file(path, settings.cache), settings)
 
 
-def find_videos(settings: DataSettings) -> Path | None:
-    """Return the video, or the folder of some, that a source is, else None.
+def find_videos(settings: DataSettings) -> tuple[Path, DataSettings] | None:
+    """Return the video, or the folder of some, that a source is, and how it is read; else None.
 
     Raises:
         UsageError: there is nothing of this name.
     """
     name = settings.source
+    if (known := standard.FILMED.get(name)) is not None:
+        return known(settings)
     if name in DATA_NAMES or name.startswith(PREFIX) or is_shards(name):
         return None
     path = find_path(name)
-    return path if is_videos(path, settings.of(VideoOptions)) else None
+    return (path, settings) if is_videos(path, settings.of(VideoOptions)) else None
 
 
 def likely_kind(source: str) -> str:
@@ -130,12 +136,14 @@ def likely_kind(source: str) -> str:
         return "points"
     if source in procedural():
         return kind_of(source)
+    if source in standard.FILMED:
+        return "videos"
     if path.suffix.lower() in TEXTS:
         return "text"
-    if is_videos(path, VideoOptions()):
-        return "videos"
     if source in GRAPH_NAMES or (path.exists() and is_graph(path)):
         return "graph"
+    if path.is_dir() or is_videos(path, VideoOptions()):
+        return "videos"  # or images, of which they know all settings
     return arrays.kind_of_file(path) if path.suffix == ".npy" else "images"
 
 

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
+from pydantic import ValidationError
 
 from ganvas.data import pixels
-from ganvas.data.catalogue import AFFINE, DATA_NAMES, STACKS, TAGGED, find_path, read
+from ganvas.data.catalogue import AFFINE, DATA_NAMES, STACKS, TAGGED, find_path, find_videos, read
 from ganvas.data.domains import find_domain
 from ganvas.data.domains.words import WordOptions
 from ganvas.data.graph_files import is_graph
@@ -25,10 +27,12 @@ from ganvas.data.readers.braces import is_shards
 from ganvas.data.readers.decode import Head, each, heads, verify
 from ganvas.data.readers.images import Survey, is_images, survey
 from ganvas.data.readers.labels_csv import LABEL, LABEL_FILE
-from ganvas.data.readers.place import LeftOut, grouped, printable
+from ganvas.data.readers.place import File, LeftOut, grouped, printable
 from ganvas.data.readers.shards import find_shards, survey_shards
+from ganvas.data.readers.videos import Reels, reels, windowed
 from ganvas.data.settings import AffineSettings, DataSettings
 from ganvas.data.tagged import features_and_tags, is_tagged
+from ganvas.errors import UsageError, did_you_mean
 
 FEW = 1000
 IMBALANCE = 10
@@ -123,12 +127,15 @@ class DataReport:
         return "\n".join(lines)
 
 
-def check_data(source: str, *, duplicates: bool = False) -> DataReport:
+def check_data(
+    source: str, *, duplicates: bool = False, told: Mapping[str, Any] | None = None
+) -> DataReport:
     """Look through a data set: every file of a folder is opened and decoded.
 
     Args:
         source: anything that `DataSettings.source` understands.
         duplicates: also find images with equal pixels.
+        told: other settings of the data, such as how many frames clips have.
 
     Raises:
         UsageError: there is nothing of this name, or it is no data set at all.
@@ -136,16 +143,35 @@ def check_data(source: str, *, duplicates: bool = False) -> DataReport:
     if source in LAW_NAMES:
         known = law(source)
         return DataReport(source, "points", {"train": None}, dim=known.dim, modes=known.K or None)
-    settings = DataSettings(source=source)
+    settings = data_settings(source, told or {})
     if source in STACKS:
         return _check_stack(source, STACKS[source].read_digits(settings))
     if source in AFFINE:
         return _check_affine(source, AFFINE[source](settings))
     if source in TAGGED or is_tagged(source):
         return _check_tagged(source, settings)
+    if (videos := find_videos(settings)) is not None:
+        return check_videos(source, reels(*videos), videos[1])
     if (found := find_images(source)) is not None:
         return _check_images(source, found, duplicates)
     return _check_collection(source, read(settings), duplicates)
+
+
+def data_settings(source: str, told: Mapping[str, Any]) -> DataSettings:
+    """Return settings of a source from what was told of them.
+
+    Raises:
+        UsageError: one is none, or wrong.
+    """
+    try:
+        return DataSettings.model_validate({"source": source, **told})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            hint = did_you_mean(key, DataSettings.model_fields)
+            raise UsageError(f"data.{key} is not a setting.{hint}") from None
+        raise UsageError(f"data.{key or source}: {first['msg'].lower()}.") from None
 
 
 def find_images(source: str) -> Survey | None:
@@ -249,6 +275,64 @@ def _check_images(source: str, found: Survey, duplicates: bool) -> DataReport:
             f"class folder, or write {LABEL_FILE} with the header file,label"
         )
     return report
+
+
+def check_videos(source: str, found: Reels, settings: DataSettings) -> DataReport:
+    """Say what the videos of a folder are, and how many clips the settings make of them."""
+    files = {split: [f for f in some if f.name in found.seen] for split, some in _splits(found)}
+    seen = [found.seen[file.name] for some in files.values() for file in some]
+    labels = [
+        label
+        for split, column in found.survey.columns.items()
+        for file, label in zip(found.survey.splits[split], column.get(LABEL, ()), strict=False)
+        if file.name in found.seen
+    ]
+    report = DataReport(
+        source,
+        "videos",
+        {split: len(some) for split, some in files.items()},
+        sizes=pixels.size_counts(one.head.size for one in seen),
+        channels=dict(Counter(_form(one.head) for one in seen).most_common()),
+        classes=_class_counts(labels),
+        broken=found.broken,
+        left_out=found.survey.left_out,
+    )
+    if seen:
+        counts = sorted(len(one.times) for one in seen)
+        rates = sorted(one.rate for one in seen if one.rate is not None)
+        report.facts.append(f"frames: {_spread(counts)} a video, {sum(counts):,} in all")
+        if rates:
+            report.facts.append(f"rates: {_spread([round(r, 2) for r in rates])} frames a second")
+        if len(rates) < len(seen):
+            report.facts.append(f"without times: {len(seen) - len(rates):,}")
+        report.facts += _clips(found, settings, report.warnings)
+    report.warnings = [*_warnings(report), *report.warnings]
+    return report
+
+
+def _splits(found: Reels) -> list[tuple[str, list[File]]]:
+    return list(found.survey.splits.items())
+
+
+def _clips(found: Reels, settings: DataSettings, warnings: list[str]) -> list[str]:
+    """Return how many clips there are, or warn of why there are none."""
+    try:
+        windows, short, _ = windowed(found, settings)
+    except UsageError as error:
+        warnings.append(str(error))
+        return []
+    lines = [
+        f"clips, {split}: {sum(len(one.apart()) for one in some):,} that share no frame, "
+        f"{sum(one.starts for one in some):,} at every start"
+        for split, some in windows.items()
+    ]
+    return [*lines, f"too short: {len(short):,} ({settings.short})"] if short else lines
+
+
+def _spread(values: Sequence[float]) -> str:
+    """Return the smallest, the middle and the largest of ascending numbers, or the one there is."""
+    low, middle, high = values[0], values[len(values) // 2], values[-1]
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}, half at most {middle:g}"
 
 
 def _check_collection(source: str, collection: Collection, duplicates: bool) -> DataReport:

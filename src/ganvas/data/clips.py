@@ -17,7 +17,7 @@ from ganvas.data.batch import Batch
 from ganvas.data.domain import Domain
 from ganvas.data.domains.classes import Classes
 from ganvas.data.domains.videos import Videos
-from ganvas.data.items import Items, require_several
+from ganvas.data.items import Collection, Items, require_several
 from ganvas.data.mapped import LazyRows
 from ganvas.data.pixels import Array8
 from ganvas.data.readers.videos import Cut, cut, reels, told
@@ -25,6 +25,7 @@ from ganvas.data.records import LABEL, MAIN
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import INDEX, Rows, Source, Table
 from ganvas.data.spec import DataSpec
+from ganvas.data.standard import FILMED
 from ganvas.data.video_options import FRAMES
 from ganvas.data.windows import Windows
 
@@ -44,7 +45,8 @@ def open_clips(path: Path, settings: DataSettings) -> ClipSource:
     """
     settings.refuse_foreign("videos")
     found = reels(path, settings)
-    return ClipSource(path.resolve().stem, cut(found, settings), settings)
+    name = settings.source if settings.source in FILMED else path.resolve().stem
+    return ClipSource(name, cut(found, settings), settings)
 
 
 class ClipSource(Source):
@@ -88,6 +90,14 @@ class ClipSource(Source):
             fields[LABEL] = Classes(count=len(known.names), called=list(known.names))
         fields |= known.domains
         self.spec = DataSpec(name=name, fields=fields, size=len(self._items["train"]))
+
+    @property
+    def collection(self) -> Collection:
+        """The clips of all splits as a set like any other."""
+        beside = {k: d for k, d in self.spec.fields.items() if k not in (MAIN, LABEL)}
+        names = tuple(self.spec.class_names) if LABEL in self.spec.fields else ()
+        name, kind = self.spec.name, self.spec.kind
+        return Collection(name, dict(self._items), names, kind=kind, domains=beside)
 
     def content(self) -> Mapping[str, Items]:
         """Return all splits."""

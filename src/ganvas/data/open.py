@@ -84,8 +84,8 @@ def _open_plain(name: str, settings: DataSettings) -> Source:
         return _open_pairs(with_words(TAGGED[name](), settings), settings)
     if is_tagged(name, settings.of(WordOptions)):
         return _open_pairs(read_tagged(settings), settings)
-    if (path := find_videos(settings)) is not None:
-        return open_clips(path, settings)
+    if (found := find_videos(settings)) is not None:
+        return open_clips(*found)
     return _of_collection(read(settings), settings)
 
 

@@ -19,6 +19,7 @@ from ganvas.data.packaged import DIGITS
 from ganvas.data.pixels import Array8
 from ganvas.data.readers.images import read_images
 from ganvas.data.settings import DataSettings
+from ganvas.data.video_options import VideoOptions
 from ganvas.errors import UsageError
 
 ROOT_VARIABLE = "GANVAS_DATA"
@@ -134,8 +135,55 @@ STANDARD: dict[str, Callable[[DataSettings], Collection]] = {
 }
 """Sets that lie below the data root once they have been brought there."""
 
-ON_REQUEST = frozenset({"clipart"})
+VIDEO: Final = ("heroes", "street", "emoji_moving")
+"""Sets of clips; all are brought by `make data SETS=video`."""
+STREET_HOLD_OUT: Final = 0.2
+
+ON_REQUEST = frozenset({"clipart", *VIDEO})
 """Those that are large, and brought when somebody names them."""
+
+
+def street(settings: DataSettings) -> tuple[Path, DataSettings]:
+    """Return a street seen by a camera at rest: one video, the last fifth of its time held out.
+
+    Clips are 64×64, cut out at random, as 192 lines are high, unless settings say else.
+    """
+    asked = settings.of(VideoOptions)
+    told: dict[str, object] = {}
+    if asked.size is None:
+        told |= {"size": 64, "resize": "fit-crop", "crop": "random", "short_edge": 192}
+    if not settings.hold_out:
+        told |= {"hold_out": STREET_HOLD_OUT, "hold_by": "time"}
+    return fetched("street") / "vtest.avi", settings.model_copy(update=told)
+
+
+def emoji_moving(settings: DataSettings) -> tuple[Path, DataSettings]:
+    """Return Microsoft's emoji that move, 64×64 on white unless settings say else."""
+    asked = settings.of(VideoOptions)
+    told: dict[str, object] = {"videos": True}
+    if asked.size is None:
+        told |= {"size": 64, "resize": "fit-crop"}
+    if asked.background is None and asked.channels != "rgba":
+        told["background"] = "white"
+    if asked.short == "refuse":
+        told["short"] = "pingpong"
+    return fetched("emoji_moving"), settings.model_copy(update=told)
+
+
+FILMED: dict[str, Callable[[DataSettings], tuple[Path, DataSettings]]] = {
+    "street": street,
+    "emoji_moving": emoji_moving,
+}
+"""Sets of videos: where they lie, and how they are read."""
+
+
+def fetched(name: str) -> Path:
+    """Return the folder of a set below the data root.
+
+    Raises:
+        UsageError: it has not been brought there.
+    """
+    return _folder(name)
 
 
 def read_idx(path: Path) -> Array8:

@@ -28,6 +28,8 @@ class VideoOptions(ImageOptions):
             ``repeat`` its last frame; ``pingpong``: go back and forth.
         crop: where a clip is cut out under ``resize=fit-crop``: ``centre``, or ``random``: anew
             for each clip, at one place for all of its frames.
+        short_edge: of frames that clips are cut out of at random, in pixels; None: frames are as
+            small as they may be.
         uniform: over ``videos``, of which each then is seen as often, or over all ``clips``.
         hold_by: what ``hold_out`` holds out: whole ``videos``, the last ``time`` of each, or
             ``auto``: time if there is one video, else videos.
@@ -42,6 +44,7 @@ class VideoOptions(ImageOptions):
     fps: float | None = Field(default=None, gt=0)
     short: Short = "refuse"
     crop: Literal["centre", "random"] = "centre"
+    short_edge: Pixels | None = None
     uniform: Literal["videos", "clips"] = "videos"
     hold_by: Literal["auto", "videos", "time"] = "auto"
     strips: bool | tuple[Pixels, Pixels] = True
@@ -55,4 +58,6 @@ class VideoOptions(ImageOptions):
             )
         if self.crop == "random" and self.resize != "fit-crop":
             raise ValueError("crop=random cuts clips out of larger ones: set resize=fit-crop, too")
+        if self.short_edge is not None and self.crop != "random":
+            raise ValueError("short_edge is that of frames that clips are cut out of: crop=random")
         return self

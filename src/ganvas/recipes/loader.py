@@ -10,6 +10,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from ganvas.data.catalogue import DATA_NAMES, likely_kind
+from ganvas.data.procedural import procedural
 from ganvas.data.readers.braces import absolute, is_shards
 from ganvas.data.settings import foreign_options
 from ganvas.errors import UsageError, flag, quoted
@@ -130,5 +131,7 @@ def _data_layer(data: str | Path) -> Layer:
     source = str(path.resolve()) if path.exists() and not known else str(data)
     if is_shards(source):
         source = absolute(source)
-    foreign = foreign_options(likely_kind(source))
-    return Layer({"data": {"source": source, **dict.fromkeys(foreign)}}, COMMAND_LINE)
+    reset = [*foreign_options(likely_kind(source))]
+    if source not in procedural():
+        reset.append("variant")
+    return Layer({"data": {"source": source, **dict.fromkeys(reset)}}, COMMAND_LINE)

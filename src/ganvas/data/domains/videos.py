@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 from pydantic import Field, field_validator
 
 from ganvas.config import Settings
 from ganvas.data import draw, pixels
-from ganvas.data.animation import animated
+from ganvas.data.animation import animated, lossless, webp
 from ganvas.data.domain import AnyArray, Domain, Preview, Size
 from ganvas.data.domains.images import Images
 from ganvas.data.mapped import LazyRows, is_mapped
 from ganvas.data.options import DataOptions
 from ganvas.data.video_options import VideoOptions
 from ganvas.errors import UsageError
+from ganvas.files import write_whole
 
 if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
     from ganvas.data.check import DataReport
-    from ganvas.data.items import Collection
+    from ganvas.data.items import Collection, Items
 
 ROWS = 4
 CLASS_ROWS = 16
 """Rows of moving samples, at most so many where each row is a class."""
+EACH = "{}"
+"""Stands for the number of a clip in the name of a file."""
+EXACT = ".lossless.mp4"
+MOVING = (".gif", ".webp", ".mp4")
 
 
 class Videos(Domain):
@@ -70,7 +76,9 @@ class Videos(Domain):
 
     @classmethod
     def conformed(cls, collection: Collection, settings: Settings) -> Collection:
-        """Return the set with its frames in the size and channels asked for.
+        """Return the set with its frames in the size and channels asked for, cut as long as asked.
+
+        Of longer clips as many are made as follow each other in them.
 
         Raises:
             UsageError: they have another size and no rule says how they get there, or the clips
@@ -81,15 +89,18 @@ class Videos(Domain):
         size = pixels.choose_size(settings, [(f"{collection.name}, clip 0", (height, width))])
         chosen = pixels.choose_channels(settings, grey=channels == 1, alpha=channels == 4)
         form = pixels.Form(size, settings.resize, chosen, settings.colour)
-        if settings.frames not in (None, frames):
+        stride = settings.stride
+        wanted = settings.frames or -(-frames // stride)
+        span = (wanted - 1) * stride + 1
+        if span > frames:
             raise UsageError(
-                f"{collection.name} holds clips of {frames} frames, not of {settings.frames}, as "
-                "data.frames asks for."
+                f"{collection.name} holds clips of {frames} frames, and data.frames={wanted} with "
+                f"data.stride={stride} asks for {span}."
             )
-        splits = {
-            split: items.replace(**{items.main: _in_form(items.x, form)})
-            for split, items in collection.splits.items()
-        }
+        splits: dict[str, Items] = {}
+        for split, items in collection.splits.items():
+            cut = items if span == frames and stride == 1 else _cut(items, span, stride)
+            splits[split] = cut.replace(**{cut.main: _in_form(cut.x, form)})
         return collection.with_splits(splits)
 
     @classmethod
@@ -122,6 +133,16 @@ class Videos(Domain):
     def array_shape(self) -> Size:
         """Shape of one clip in data units: (frames, height, width, channels)."""
         return (self.frames, self.height, self.width, self.channels)
+
+    @property
+    def reading(self) -> Mapping[str, Any]:
+        """Settings with which a file or folder is read as such clips."""
+        return {
+            "frames": self.frames,
+            "size": (self.height, self.width),
+            "resize": "fit-crop",
+            "channels": pixels.FORMS[self.channels],
+        }
 
     @property
     def moments(self) -> int:
@@ -242,26 +263,63 @@ class Videos(Domain):
     def save(self, array: AnyArray, path: Path, columns: int | None = None) -> None:
         """Save uint8 clips (N, T, H, W, C).
 
-        The path says how: .npy, .npz (array "videos"), a contact sheet as .png, the clips running
-        beside each other as .gif or .mp4, or, without a suffix, a folder of folders of frames.
+        The path says how: .npy, .npz (array "videos"), a contact sheet as .png; the clips running
+        beside each other as .gif, .webp or .mp4, exactly as they are as .lossless.mp4; a file for
+        each of them as ``FOLDER/{}.gif`` and likewise; or, without a suffix, a folder of folders of
+        frames.
 
         Raises:
             UsageError: the suffix is none of these, or the folder holds files already.
         """
-        if path.suffix:
-            self._save(array, path, columns, (".png", ".gif", ".mp4"))
+        if path.suffix and EACH not in path.name:
+            if path.suffix.lower() in MOVING:
+                whole = array[0] if len(array) == 1 else self.tiled(array, columns)
+                write_whole(path, self._moving(whole, path, enlarge=True))
+            else:
+                self._save(array, path, columns, (".png", *MOVING))
             return
-        if path.is_dir() and any(path.iterdir()):
-            raise UsageError(f"{path} holds files already; give a new or empty folder.")
+        folder = path.parent if path.suffix else path
+        if folder.is_dir() and any(folder.iterdir()):
+            raise UsageError(f"{folder} holds files already; give a new or empty folder.")
+        folder.mkdir(parents=True, exist_ok=True)
         digits = len(str(max(len(array) - 1, 0)))
         for number, clip in enumerate(array):
-            self.image.save(clip, path / f"{number:0{digits}d}")
+            own = folder / (path.name if path.suffix else EACH).replace(
+                EACH, f"{number:0{digits}d}"
+            )
+            if not path.suffix:
+                self.image.save(clip, own)
+            elif path.suffix.lower() in MOVING:
+                write_whole(own, self._moving(clip, path, enlarge=False))
+            else:
+                self._save(clip[None], own, None, (".png", *MOVING))
 
-    def _draw(self, array: AnyArray, columns: int | None, file: BinaryIO, suffix: str) -> None:
-        if suffix == ".png":
-            super()._draw(array, columns, file, suffix)
-        else:
-            file.write(animated(self.tiled(array, columns), suffix, self.rate))
+    def _moving(self, frames: AnyArray, path: Path, *, enlarge: bool) -> bytes:
+        """Return the content of a file that shows frames (T, H, W, C), by the end of its name."""
+        if path.name.lower().endswith(EXACT):
+            return lossless(frames, self.rate)
+        if path.suffix.lower() == ".webp":
+            return webp(frames, self.rate)
+        return animated(frames, path.suffix.lower(), self.rate, enlarge=enlarge)
+
+
+def _cut(items: Items, span: int, stride: int) -> Items:
+    """Return items whose clips (N, T, H, W, C) are cut into all that follow each other in them."""
+    whole = items.x
+    count, frames, *shape = whole.shape
+    each = frames // span
+    offsets = np.arange(0, span, stride)
+
+    def take(rows: AnyArray) -> AnyArray:
+        found = whole[rows // each]
+        numbers = rows[:, None] % each * span + offsets
+        return found[np.arange(len(rows))[:, None], numbers]
+
+    rows = np.arange(count * each, dtype=np.int64)
+    lazy: Any = LazyRows(rows, change=take, shape=(len(offsets), *shape), dtype=np.uint8)
+    held = type(whole) is np.ndarray and not is_mapped(whole)
+    beside = {k: np.repeat(v, each, axis=0) for k, v in items.fields.items() if k != items.main}
+    return items.like({**beside, items.main: np.asarray(lazy) if held else lazy})
 
 
 def _in_form(clips: Any, form: pixels.Form) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import colorsys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from ganvas.config import Settings
+from ganvas.data.cache import Cache, key_of, user_cache
 from ganvas.data.domain import Domain
 from ganvas.data.domains.classes import Classes
 from ganvas.data.items import Collection, Items
@@ -68,6 +70,7 @@ class Clips(ABC):
         SPLITS: "train" and "test", and "unseen" where what is in clips of both is in none of it.
         CHANCES: numbers that a clip is drawn from.
         SMALLEST: edge of frames.
+        slow: clips are drawn once, and kept on disk as images of folders are.
         factors: what is known of each clip, (N, …) each.
     """
 
@@ -75,6 +78,7 @@ class Clips(ABC):
     SPLITS: ClassVar[tuple[str, ...]] = ("train", "test")
     CHANCES: ClassVar[int]
     SMALLEST: ClassVar[int] = 8
+    slow: ClassVar[bool] = False
     channels: ClassVar[int] = 3
     factors: Mapping[str, npt.NDArray[Any]]
 
@@ -167,17 +171,16 @@ def collected(
 
 
 def form(name: str, settings: DataSettings, least: int) -> tuple[int, int]:
-    """Return frames and edge of clips as the settings want them.
+    """Return frames and edge of clips as the settings want them; nothing is ever resized.
 
     Raises:
-        UsageError: they are not square, or too small, or to be resized.
+        UsageError: they are not square, or too small.
     """
     height, width = settings.height_width or (SIZE, SIZE)
-    if height != width or height < least or settings.resize != "none":
+    if height != width or height < least:
         raise UsageError(
-            f"{name} is drawn in the size asked for, which data.size={height}x{width} with "
-            f"data.resize={settings.resize} is not: expected one edge of {least} or more, such as "
-            f"data.size={SIZE}, and no data.resize."
+            f"{name} is drawn in the size asked for, and data.size={height}x{width} is none: "
+            f"expected one edge of {least} or more, such as data.size={SIZE}."
         )
     return settings.frames or FRAMES, height
 
@@ -200,6 +203,8 @@ def shown(
     """
     shape = (clips.frames, clips.size, clips.size, channels or clips.channels)
     lazy = LazyRows(np.arange(len(clips)), change=make or clips.clips, shape=shape, dtype=np.uint8)
+    if clips.slow and settings.cache not in ("none", "memory"):
+        return _stored(name, clips, lazy, settings)
     if settings.cache == "none" or (settings.cache != "memory" and lazy.nbytes > KEPT):
         return lazy
     # Plane by plane, as a device keeps them: no second copy is made.
@@ -209,6 +214,30 @@ def shown(
         for part in slices(count, 4 * CHUNK):
             planes[part] = np.moveaxis(lazy[part], -1, 1)
             progress.advance(part.stop - part.start)
+    return np.moveaxis(planes, 1, -1)
+
+
+def _stored(name: str, clips: Clips, lazy: LazyRows, settings: DataSettings) -> Any:
+    """Return clips (N, T, H, W, C) from the cache, into which they are drawn if need be."""
+    count, frames, height, width, colours = lazy.shape
+    root = user_cache() if settings.cache == "auto" else Path(settings.cache).expanduser()
+    key = key_of(name, clips.split, lazy.shape, clips.variant.model_dump(mode="json"))
+    kept = Cache(root)
+
+    def fill(write: Callable[[Array8], None]) -> tuple[dict[str, Any], int]:
+        with Progress(f"drawing {name}", count) as progress:
+            for part in slices(count, CHUNK):
+                planes = np.moveaxis(lazy[part], -1, 1)
+                write(planes.reshape(len(planes), colours, frames * height, width))
+                progress.advance(len(planes))
+        return {}, colours
+
+    try:
+        shape = (colours, frames * height, width)
+        found = kept.find(key, name) or kept.make(key, name, shape, count, fill)
+    except OSError:  # nothing can be written there
+        return lazy
+    planes = found.planes.reshape(count, colours, frames, height, width)
     return np.moveaxis(planes, 1, -1)
 
 

@@ -65,13 +65,20 @@ class Reels:
 
 
 def is_videos(path: Path, settings: VideoOptions) -> bool:
-    """Tell whether a path is a video, or a folder of some, by the names in it."""
+    """Tell whether a path is a video, or a folder of some, by the names in it or as it is said.
+
+    Who asks for so many frames of a clip takes a folder for one of videos.
+    """
     if not path.is_dir():
         return path.is_file() and path.suffix.lower() in SUFFIXES
-    return settings.videos or any(
-        name.lower().endswith(SUFFIXES)
-        for _, _, names in os.walk(path, followlinks=True)
-        for name in names
+    return (
+        settings.videos
+        or settings.frames is not None
+        or any(
+            name.lower().endswith(SUFFIXES)
+            for _, _, names in os.walk(path, followlinks=True)
+            for name in names
+        )
     )
 
 
@@ -277,13 +284,14 @@ def _forms(
     if settings.crop != "random":
         return form, [form] * len(films)
     return form, [
-        replace(form, size=_covering(head.size, size), resize="stretch") for head in heads
+        replace(form, size=_covering(head.size, size, settings.short_edge), resize="stretch")
+        for head in heads
     ]
 
 
-def _covering(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
-    """Return the smallest size of this shape that covers another."""
-    scale = max(wanted[0] / size[0], wanted[1] / size[1])
+def _covering(size: tuple[int, int], wanted: tuple[int, int], edge: int | None) -> tuple[int, int]:
+    """Return the smallest size of this shape that covers another and has a shorter edge so long."""
+    scale = max(wanted[0] / size[0], wanted[1] / size[1], (edge or 0) / min(size))
     return max(round(size[0] * scale), wanted[0]), max(round(size[1] * scale), wanted[1])
 
 
