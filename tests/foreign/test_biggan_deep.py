@@ -12,6 +12,7 @@ import ganvas
 from ganvas.api import import_model
 from ganvas.cli.app import run
 from ganvas.errors import GanvasError
+from ganvas.model import Model
 from ganvas.model.trained import CannotError
 from tests.foreign.hugging_face import BigGAN
 
@@ -45,26 +46,29 @@ def imported(theirs: tuple[BigGAN, Path]) -> Path:
     return out
 
 
-def compared(model: Any, run: Path, scaling: float, *, latent: int, classes: int) -> float:
+@pytest.fixture(scope="module")
+def mine(imported: Path) -> Model:
+    return ganvas.load(imported, device="cpu")
+
+
+def compared(model: Any, mine: Model, scaling: float, *, latent: int, classes: int) -> float:
     """Return the largest difference of images, with the statistics of a truncation."""
     z, y = torch.randn(4, latent), torch.tensor([0, 1, classes - 1, 2])
     one_hot = torch.nn.functional.one_hot(y, classes).float()
-    mine = ganvas.load(run, device="cpu")
     with torch.no_grad(), mine.posed(scaling=scaling):
         return (model(z, one_hot, scaling) - mine.game.sample(z, y)).abs().max().item()
 
 
 @pytest.mark.parametrize("scaling", [1.0, 0.4])
 def test_images_are_those_of_the_other_program(
-    theirs: tuple[BigGAN, Path], imported: Path, scaling: float
+    theirs: tuple[BigGAN, Path], mine: Model, scaling: float
 ) -> None:
-    assert compared(theirs[0], imported, scaling, latent=8, classes=5) < 1e-5
+    assert compared(theirs[0], mine, scaling, latent=8, classes=5) < 1e-5
 
 
 def test_other_truncations_have_other_statistics_and_those_between_lie_between(
-    theirs: tuple[BigGAN, Path], imported: Path
+    theirs: tuple[BigGAN, Path], mine: Model
 ) -> None:
-    mine = ganvas.load(imported, device="cpu")
     norm = mine.game.generator.last_norm
     means = theirs[0].generator.bn.running_means
     with mine.posed():
@@ -84,7 +88,7 @@ def test_the_older_format_of_torch_and_the_command(
     said = capsys.readouterr().out
     assert "BigGAN-deep at 32×32" in said
     assert "apache-2.0" in said
-    assert compared(model, out, 1.0, latent=8, classes=5) < 1e-5
+    assert compared(model, ganvas.load(out, device="cpu"), 1.0, latent=8, classes=5) < 1e-5
     card = (out / "model" / "README.md").read_text("utf-8")
     assert "| imported from | old.bin |" in card
     assert "Licence of the weights: apache-2.0." in card
@@ -93,15 +97,14 @@ def test_the_older_format_of_torch_and_the_command(
     assert run(["import", str(path), "--out", str(out)]) == 2  # it is there
 
 
-def test_it_has_no_discriminator_and_says_so(imported: Path) -> None:
-    mine = ganvas.load(imported, device="cpu")
+def test_it_has_no_discriminator_and_says_so(mine: Model) -> None:
     assert "score" not in mine.capabilities
     with pytest.raises(CannotError, match="imported without a discriminator, has no 'score'"):
         mine.score(mine.sample(2).x, label=0)
 
 
-def test_a_new_run_starts_from_it(imported: Path, tmp_path: Path) -> None:
-    mine = ganvas.load(imported, device="cpu")
+@pytest.mark.slow
+def test_a_new_run_starts_from_it(imported: Path, mine: Model, tmp_path: Path) -> None:
     words = ["train.rounds=1", "train.batch=4", "train.average=null", "game.judged=true"]
     words += ["train.watch_every=0", "train.sample_every=0", "evaluate.at_end=false"]
     words += ["game.discriminator.width=1", "game.generator_optimiser.lr=1e-12"]
@@ -143,5 +146,6 @@ def test_the_package_itself_agrees(tmp_path: Path) -> None:
         model.generator.bn.weight.data.uniform_(0.5, 1.5)
     torch.save(model.state_dict(), tmp_path / "package.bin")
     import_model(tmp_path / "package.bin", tmp_path / "run")
+    mine = ganvas.load(tmp_path / "run", device="cpu")
     for scaling in (1.0, 0.4):
-        assert compared(model, tmp_path / "run", scaling, latent=16, classes=5) < 1e-5
+        assert compared(model, mine, scaling, latent=16, classes=5) < 1e-5
