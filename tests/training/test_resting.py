@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ganvas.errors import UsageError
+from ganvas.errors import GanvasError, UsageError
 from ganvas.games import find_game
 from ganvas.play import build
 from ganvas.testing import Case, same_tree, table
@@ -122,6 +122,12 @@ def test_they_rest_bit_for_bit_all_others_move_and_a_run_resumes_exactly(tmp_pat
     again = loop(tmp_path / "parts", resume=True, **told)
     assert same_tree(whole.state_dict()["game"], again.state_dict()["game"])
     assert same_tree(whole.state_dict()["turns"], again.state_dict()["turns"])
+
+
+def test_a_run_does_not_go_on_with_other_parts_at_rest(tmp_path: Path):
+    loop(tmp_path / "run", stop=2)
+    with pytest.raises(GanvasError, match=r"parts rest from a run's first round on"):
+        loop(tmp_path / "run", resume=True, discriminator=1)
 
 
 def test_a_discriminator_that_looks_ahead_rests_there_too():

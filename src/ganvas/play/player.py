@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
+from ganvas.errors import GanvasError
 from ganvas.nn import Source, Tracking, adopt, bind
 from ganvas.play.optim import OptimiserConfig, supports_device_skip
 from ganvas.play.ranks import Ranks
@@ -105,7 +106,17 @@ class Player:
         Moments come from a file in the usual layout. They are put into that of their parameters:
         fused steps take what lies at the same place for the same entry. Constants, such as ε, are
         those of this player's settings.
+
+        Raises:
+            GanvasError: other parameters moved then than do now.
         """
+        moved = sum(len(group["params"]) for group in state["param_groups"])
+        if moved != len(self.parameters):
+            raise GanvasError(
+                f"{moved} tensors of a player moved in this run, and {len(self.parameters)} would "
+                "now: parts rest from a run's first round on; begin a new one with its networks: "
+                "ganvas train --from"
+            )
         groups = self.optimiser.param_groups
         own = [{k: v for k, v in group.items() if k not in MOVED} for group in groups]
         self.optimiser.load_state_dict(state)
