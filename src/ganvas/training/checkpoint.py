@@ -7,7 +7,7 @@ skeleton in the file's metadata. Nothing is ever pickled.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ganvas.errors import GanvasError
 from ganvas.model.sealed import DIGEST, DamageError, read_sealed, write_sealed
+from ganvas.nn import everyones
 
 FORMAT = "ganvas-checkpoint-2"
 
@@ -103,3 +104,31 @@ def all_finite(state: Any) -> bool:
             return all(all_finite(value) for value in cast(Nodes, state))
         case _:
             return True
+
+
+def refuse_others(mine: Mapping[str, Tensor], saved: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse a checkpoint of a run in a folder whose tensors are not those of its networks.
+
+    Raises:
+        GanvasError: one is missing, one too many, or of another shape.
+    """
+    for name in sorted(mine.keys() | saved.keys()):
+        if name not in mine or name not in saved or mine[name].shape != saved[name].shape:
+            raise GanvasError(
+                f"the checkpoint in {path} is of another recipe: '{name}' is not the same tensor "
+                "in it and in the networks of config.yaml"
+            )
+
+
+def refuse_unalike(rounds: int, path: Path) -> None:
+    """Refuse to go on from checkpoints of different rounds on different processes.
+
+    Raises:
+        GanvasError: they are.
+    """
+    if len(found := set(everyones(rounds))) > 1:
+        listed = " and ".join(f"{n:,}" for n in sorted(found))
+        raise GanvasError(
+            f"the processes of this run find checkpoints of different rounds in {path}: "
+            f"{listed}; it must lie on a disk that all nodes share"
+        )

@@ -26,7 +26,7 @@ from ganvas.training.arithmetic import arithmetic_of
 from ganvas.training.average import MovingAverage
 from ganvas.training.beside import Hooks
 from ganvas.training.best import Champion
-from ganvas.training.checkpoint import all_finite
+from ganvas.training.checkpoint import all_finite, refuse_others, refuse_unalike
 from ganvas.training.compiling import stopwatch
 from ganvas.training.folder import CONFIG, DAMAGED, METRICS, RunFolder
 from ganvas.training.intervening import in_force, words
@@ -302,7 +302,7 @@ class Loop:
 
     def _save(self) -> bool:
         """Write a checkpoint and the model; False, with nothing written, if they hold NaN."""
-        if not all_finite(self._weights()):
+        if not all_finite(dict(self.game.state_dict())):
             return False
         self._measure()
         state = self.state_dict()
@@ -346,7 +346,7 @@ class Loop:
             "system": self.game.system,
             "identity": self.identity,
             "frozen": self.frozen,
-            "game": self._weights(),
+            "game": dict(self.game.state_dict()),
             "turns": self.turns.state_dict(),
             "average": self.average.state_dict(),
             "feed": self.feed.state_dict(),
@@ -361,23 +361,14 @@ class Loop:
             "best": self.best.state_dict() if self.best else None,
         }
 
-    def _weights(self) -> dict[str, torch.Tensor]:
-        return dict(self.game.state_dict())
-
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a state that `state_dict` gave."""
         if state["system"] != self.game.system:
             raise GanvasError(
                 f"this checkpoint is of {state['system']}, and the recipe plays {self.game.system}"
             )
-        mine, saved = self.game.state_dict(), state["game"]
-        for name in sorted(mine.keys() | saved.keys()):
-            if name not in mine or name not in saved or mine[name].shape != saved[name].shape:
-                raise GanvasError(
-                    f"the checkpoint in {self.folder.path} is of another recipe: '{name}' is not "
-                    "the same tensor in it and in the networks of config.yaml"
-                )
-        self.game.load_state_dict(saved)
+        refuse_others(self.game.state_dict(), state["game"], self.folder.path)
+        self.game.load_state_dict(state["game"])
         self.stages[state["stage"]].serve(self.game, self.feed)
         self.turns.load_state_dict(state["turns"])
         self.average.load_state_dict(state["average"])
@@ -418,12 +409,7 @@ class Loop:
             expect(self.game, state.get("frozen", {}), f"the run in {path}")
         self._pending = state
         rounds = int(state["rounds"]) if state else 0
-        if len(found := set(everyones(rounds))) > 1:
-            listed = " and ".join(f"{n:,}" for n in sorted(found))
-            raise GanvasError(
-                f"the processes of this run find checkpoints of different rounds in {path}: "
-                f"{listed}; it must lie on a disk that all nodes share"
-            )
+        refuse_unalike(rounds, path)
         self._cut_back(rounds)
         for problem in problems:
             message = f"{problem}: the run goes on from round {rounds}"

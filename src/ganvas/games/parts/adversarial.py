@@ -25,9 +25,9 @@ from ganvas.games.parts.ada import Ada
 from ganvas.games.parts.advice import ADVICE, MEASURED
 from ganvas.games.parts.augmentation import Augment
 from ganvas.games.parts.constraints import AnyConstraint
-from ganvas.games.parts.diffaugment import DiffAugment, Policy
+from ganvas.games.parts.diffaugment import Policy
 from ganvas.games.parts.heads import Minibatch, VirtualBatchNorm, add_minibatch
-from ganvas.games.parts.judge import Judge, Seen
+from ganvas.games.parts.judge import Judge
 from ganvas.games.parts.lecam import LeCam
 from ganvas.games.parts.objectives import AnyObjective
 from ganvas.games.parts.objectives.classification import NonSaturating
@@ -35,8 +35,9 @@ from ganvas.games.parts.penalties import AnyPenalty, Penalty
 from ganvas.games.parts.priors import AnyPrior
 from ganvas.games.parts.priors.normal import Normal
 from ganvas.games.parts.remembering import Remembering
+from ganvas.games.parts.shown import views_of
 from ganvas.games.parts.terms import FeatureMatching, History
-from ganvas.games.parts.views import InstanceNoise, Pack, UnitPixels, pack_around, packed
+from ganvas.games.parts.views import UnitPixels, pack_around, packed
 from ganvas.networks import Conditions, DiscriminatorConfig, GeneratorConfig
 from ganvas.networks.base import Discriminator, Generator
 from ganvas.networks.conditions import Given
@@ -228,7 +229,7 @@ class Adversarial(Game[C]):
             discriminator,
             config.objective,
             penalties=config.regularisers(),
-            views=self.views(),
+            views=views_of(config, spec, self.conditions),
             conditions=self.judged,
             real_weight=config.labels.real_weight,
             fake_weight=config.labels.fake_weight,
@@ -284,34 +285,6 @@ class Adversarial(Game[C]):
         if config.constraint is not None:
             config.constraint.install(network)
         return network
-
-    def views(self) -> list[Seen]:
-        """Return what is done to all that the judge is shown, in this order."""
-        config, found = self.config, list[Seen]()
-        if config.augment is not None:
-            self._moves("augment")
-            found.append(config.augment.view(self.spec))
-        if config.ada is not None:
-            self._moves("ada")
-            found.append(config.ada.view(self.spec))
-        if config.diffaugment is not None:
-            self._moves("diffaugment")
-            found.append(DiffAugment(config.diffaugment, self.spec))
-        if config.instance_noise:
-            found.append(InstanceNoise(config.instance_noise))
-        if self.unit is not None:
-            found.append(self.unit)
-        if config.packing > 1:
-            found.append(Pack(config.packing))
-        return found
-
-    def _moves(self, option: str) -> None:
-        """Refuse an option that moves images where conditions lie on them."""
-        if maps := list(self.conditions.maps):
-            raise UsageError(
-                f"game.{option} moves images, but not the condition '{maps[0]}' that lies on them: "
-                "leave one of both out"
-            )
 
     def judging(self, judge: Judge, optimiser: OptimiserConfig) -> Player:
         """Return a judge as a player, whose constraint holds after its turns."""
