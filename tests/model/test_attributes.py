@@ -163,3 +163,17 @@ def test_directions_of_any_space_and_those_of_others(model: Model, tmp_path: Pat
     np.save(array, np.array(["a"]))
     with pytest.raises(UsageError, match="expected one vector of numbers"):
         load_direction(array, model, "w")
+
+
+def test_options_of_samples_are_heeded(tmp_path: Path) -> None:
+    plain = saved(tmp_path / "pictures", "pictures")
+    samples = drawn(plain, 6, truncation=0.5, statistics="re-estimated")
+    assert torch.equal(samples.z, plain.latents(6, truncation=0.5)[0])
+    where = samples.spaces["z"]
+    found = [
+        np.concatenate(list(made(plain, where, samples.z, **options)))
+        for options in (samples.options, {})
+    ]
+    expected = plain.sample(6, **samples.options).x
+    assert np.abs(found[0].astype(int) - expected).max() <= 1
+    assert not np.array_equal(found[1], found[0])

@@ -21,7 +21,7 @@ from parts.fidelity.stylegan2 import trained
 
 from ganvas.cli.scoring import Trusted
 from ganvas.data.cartoon.factors import ATTRIBUTES, ENTANGLED, INDEPENDENT, Faces, Sampler
-from ganvas.data.cartoon.painting import pictures
+from ganvas.data.cartoon.stills import kept_pictures
 from ganvas.latent.boundaries import Boundary, correlations, cosines, entanglement
 from ganvas.latent.combining import conditioned, over_slots
 from ganvas.latent.directions import Direction
@@ -29,7 +29,7 @@ from ganvas.latent.encoding import Lessons
 from ganvas.latent.factorised import closed_form, components
 from ganvas.latent.projection import Schedule
 from ganvas.latent.tuning import Tuning
-from ganvas.metrics.attributes import Labelled, Scorer, learn
+from ganvas.metrics.attributes import Labelled, Scorer, degrees_of, learn
 from ganvas.model import Model, load
 from ganvas.model.attributes import Drawn, Floats, boundaries, drawn, effects, scores_of
 from ganvas.model.codes import Codes, items_of
@@ -39,7 +39,7 @@ from ganvas.model.scorers import load_scorer, save_scorer
 
 MINUTES = 26
 SIZE = 32
-PICTURES, EPOCHS = 12_000, 12
+PICTURES, EPOCHS = 12_000, 24
 """What the scorer learns, fresh faces whose attributes are independent."""
 CODES = 6_000
 SHARE = 0.05
@@ -71,7 +71,11 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
 def labelled(count: int, seed: int, sampler: Sampler) -> Labelled:
     """Return faces with what is known of them."""
     faces = Faces.draw(count, seed, sampler)
-    return Labelled(ATTRIBUTES, pictures(faces, SIZE), faces.tags.astype(float), faces.clear)
+    degrees = faces.tags.astype(float)
+    for column, (name, above) in enumerate((("yaw", 0.0), ("smile", 0.3), ("age", 0.5))):
+        degrees[:, column] = degrees_of(faces[name], above)
+    tags, x = faces.tags.astype(float), kept_pictures(faces, SIZE)
+    return Labelled(ATTRIBUTES, x, tags, faces.clear, degrees)
 
 
 def scorer(work: Path) -> Scorer:
@@ -201,7 +205,7 @@ def real_faces(work: Path) -> Row:
     """Project held-out faces, move each attribute to its other side, and tell how often it went."""
     of = found(work)
     faces = Faces.draw(REAL, 2, ENTANGLED)
-    x, model = pictures(faces, SIZE), of.model
+    x, model = kept_pictures(faces, SIZE), of.model
     schedule = Schedule(steps=STEPS)
     in_w = project_items(model, x, "w", schedule=schedule).codes
     ways: dict[str, Codes] = {"w": in_w}

@@ -76,7 +76,8 @@ def rescore(
     if name not in samples.spaces:
         raise UsageError(f"this model has no space '{name}': it has {', '.join(samples.spaces)}")
     codes = samples.of(name)
-    found = effects(model, scoring, samples.spaces[name], codes, moves, steps, samples.y)
+    where = samples.spaces[name]
+    found = effects(model, scoring, where, codes, moves, steps, samples.y, **samples.options)
     say(f"changes from {steps[0]:g} to {steps[-1]:g} in {name}, in standard deviations of scores:")
     say(_square(found, found.changes / found.spreads))
     say("\nρ of scores and amounts:")

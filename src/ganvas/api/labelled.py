@@ -15,7 +15,7 @@ from ganvas.data.items import Collection, Items
 from ganvas.data.open import open_data
 from ganvas.data.source import REFERENCE, Source
 from ganvas.errors import UsageError, did_you_mean
-from ganvas.metrics.attributes import Labelled
+from ganvas.metrics.attributes import Labelled, degrees_of
 from ganvas.play import Game
 from ganvas.recipes import load_recipe
 from ganvas.training.folder import CONFIG, RunFolder
@@ -31,11 +31,13 @@ class Attribute(NamedTuple):
         name: of it.
         target: (N,) 1 with it, 0 without.
         clear: (N,) where that is beyond doubt.
+        degree: (N,) how much of it there is, 0 to 1.
     """
 
     name: str
     target: Floats
     clear: npt.NDArray[np.bool_]
+    degree: Floats
 
 
 def labelled_splits(run: str | Path, game: str | type[Game] | None = None) -> Source:
@@ -95,6 +97,7 @@ def _labelled(items: Items, domains: Mapping[str, Domain], wanted: Sequence[str]
         np.asarray(items.x),
         np.stack([one.target for one in found], axis=1),
         np.stack([one.clear for one in found], axis=1),
+        np.stack([one.degree for one in found], axis=1),
     )
 
 
@@ -115,8 +118,8 @@ def _named(items: Items, domains: Mapping[str, Domain]) -> list[Attribute]:
         else:
             continue
         sure = np.ones(len(array), np.bool_)
-        pairs = zip(names, columns, strict=True)
-        found += [Attribute(name, column.astype(np.float64), sure) for name, column in pairs]
+        for name, column in zip(names, columns.astype(np.float64), strict=True):
+            found.append(Attribute(name, column, sure, column))
     return found
 
 
@@ -145,7 +148,8 @@ def _read(
         )
     values = np.asarray(items[field], np.float64)[:, 0]
     target = (values > above).astype(np.float64)
-    return Attribute(match["name"] or field, target, np.abs(values - above) >= room)
+    clear = np.abs(values - above) >= room
+    return Attribute(match["name"] or field, target, clear, degrees_of(values, above))
 
 
 def _is_number(domain: Domain) -> bool:

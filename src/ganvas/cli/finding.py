@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,7 @@ class Learnt:
         boundaries: how well each direction parts; of nothing none was learnt.
         scores: (N, m) of its attributes, if there are any.
         shares: of what each direction accounts for, if none was learnt.
+        options: of samples.
     """
 
     space: Space
@@ -71,6 +72,7 @@ class Learnt:
     boundaries: Mapping[str, Boundary]
     scores: Floats | None = None
     shares: Sequence[float] = ()
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def spread(self, name: str) -> float:
         """Return the standard deviation of codes along a direction."""
@@ -103,7 +105,9 @@ def learnt_of_scores(
         assert found.scoring is not None
         codes = drawn(model, asked.count, asked.seed, asked.label, **asked.options)
         names = tuple(found.scoring.names)
-        scores = scores_of(model, found.scoring, codes.spaces["z"], codes.z, codes.y)
+        scores = scores_of(
+            *(model, found.scoring, codes.spaces["z"], codes.z, codes.y), **codes.options
+        )
     columns = chosen(names, attributes)
     picked = [names[i] for i in columns]
     how = {"share": share, "threshold": threshold}
@@ -137,7 +141,7 @@ def learnt_of_labels(
             except UsageError as error:
                 raise UsageError(f"{path}, {name}: {error}") from None
         ways = {name: plane.direction for name, plane in planes.items()}
-        found.append(Learnt(codes.spaces[space], ways, of, codes.y, planes))
+        found.append(Learnt(codes.spaces[space], ways, of, codes.y, planes, options=codes.options))
     return found
 
 
@@ -173,7 +177,8 @@ def found_without_labels(
         found = closed_form(maps, number, of.double().mean(0).flatten())
     stem = "component" if components else "direction"
     ways = {f"{stem}_{i:02d}": way for i, way in enumerate(found.directions)}
-    return Learnt(codes.spaces[space], ways, of, codes.y, {}, None, list(map(float, found.weights)))
+    shares = list(map(float, found.weights))
+    return Learnt(codes.spaces[space], ways, of, codes.y, {}, None, shares, codes.options)
 
 
 def _of_table(model: Model, told: Column, asked: Asked) -> Drawn:
@@ -192,7 +197,7 @@ def _learnt(
     of = codes.of(space)
     found = boundaries(of, scores, names, **how)
     ways = {name: plane.direction for name, plane in found.items()}
-    return Learnt(codes.spaces[space], ways, of, codes.y, found, scores)
+    return Learnt(codes.spaces[space], ways, of, codes.y, found, scores, (), codes.options)
 
 
 # ---- what is said and written ------------------------------------------------------------------
@@ -320,7 +325,7 @@ def sheet(model: Model, learnt: Learnt) -> tuple[Array, int]:
 
     def shown(codes: Tensor, at: Tensor) -> Array:
         y = None if learnt.y is None else learnt.y[at]
-        return np.concatenate(list(made(model, learnt.space, codes, y)))
+        return np.concatenate(list(made(model, learnt.space, codes, y, **learnt.options)))
 
     columns = 3 * SHOWN + 2
     groups: list[list[Array | None]] = []

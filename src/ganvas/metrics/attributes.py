@@ -39,6 +39,8 @@ FEWEST: Final = 5
 HELD_OUT: Final = 0.2
 EPOCHS: Final = 12
 BATCH: Final = 64
+STEEP: Final = 3.0
+"""Logits of a number that is one deviation above its border."""
 LOOK: Final = 250
 """Pictures that are looked at at once."""
 SHIFT: Final = 2
@@ -54,16 +56,20 @@ class Labelled:
         x: uint8 (N, H, W, C).
         targets: (N, m) 1 with the attribute, 0 without; not a number where it is not known.
         clear: (N, m) where the truth is beyond doubt; accuracies are taken there.
+        degrees: (N, m) how much of each attribute there is, 0 to 1, which is what a network is
+            taught; None: the targets.
     """
 
     names: tuple[str, ...]
     x: Images
     targets: Floats
     clear: Bools
+    degrees: Floats | None = None
 
     def rows(self, which: npt.NDArray[np.int64]) -> Labelled:
         """Return some of them."""
-        return Labelled(self.names, self.x[which], self.targets[which], self.clear[which])
+        degrees = None if self.degrees is None else self.degrees[which]
+        return Labelled(self.names, self.x[which], self.targets[which], self.clear[which], degrees)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -142,6 +148,15 @@ class Scorer:
         parts = slices(len(images), LOOK)
         found = [self.network(_in_units(images[part]).to(device)) for part in parts]
         return torch.cat(found).double().cpu().numpy()
+
+
+def degrees_of(values: Floats, above: float) -> Floats:
+    """Return how much more numbers (N,) are than one, 0 to 1: a logistic curve of deviations.
+
+    Where a number is known a network learns more of it than of which side it is on.
+    """
+    spread = float(values.std()) or 1.0
+    return 1 / (1 + np.exp(-STEEP * (values - above) / spread))
 
 
 def learn(
@@ -225,7 +240,8 @@ def _trained(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = build.network().to(device).train()
-        targets = torch.from_numpy(told.targets).float()
+        taught = told.targets if told.degrees is None else told.degrees
+        targets = torch.from_numpy(taught).float()
         known, wanted = targets.isfinite().float(), targets.nan_to_num()
         optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=1e-2)
         each = -(-len(told) // BATCH)

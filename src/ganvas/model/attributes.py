@@ -7,7 +7,7 @@ that were read. Samples are made batch by batch, and only codes and scores are k
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -89,19 +89,17 @@ class Drawn:
         y: their classes, (N,) or weights (N, K), if the model has classes.
         spaces: of the model's generator, by name.
         device: where it computes.
+        options: of samples, by which they are drawn and made.
     """
 
     z: Tensor
     y: Tensor | None
     spaces: Mapping[str, Space]
     device: torch.device
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __len__(self) -> int:
         return len(self.z)
-
-    def of_class(self, y: Tensor) -> Drawn:
-        """Return the same latents, all of one class (1, …)."""
-        return replace(self, y=y.expand(len(self), *y.shape[1:]))
 
     @torch.no_grad()
     def of(self, space: str) -> Tensor:
@@ -149,24 +147,25 @@ def drawn(
         z, y = drawn_at(model, which, **others)
     if label is not None:
         y = class_indices(label, len(z), model.game.conditions)
-    return Drawn(z, y, spaces_of(model.game, **of_styles), model.device)
+    return Drawn(z, y, spaces_of(model.game, **of_styles), model.device, options)
 
 
 @torch.no_grad()
 def made(
-    model: Model, space: Space, codes: Tensor, y: Given = None, batch: int = BATCH
+    model: Model, space: Space, codes: Tensor, y: Given = None, batch: int = BATCH, **options: Any
 ) -> Iterator[Array]:
-    """Give the items of codes (N, *shape), in data units, batch by batch."""
-    for part in slices(len(codes), batch):
-        made = space.synthesise(codes[part].to(model.device), at(y, part, model.device))
-        yield model.domain.decode(made)
+    """Give the items of codes (N, *shape) in data units, batch by batch, as options say."""
+    with model.posed(**options):
+        for part in slices(len(codes), batch):
+            x = space.synthesise(codes[part].to(model.device), at(y, part, model.device))
+            yield model.domain.decode(x)
 
 
 def scores_of(
-    model: Model, scoring: Scoring, space: Space, codes: Tensor, y: Given = None
+    model: Model, scoring: Scoring, space: Space, codes: Tensor, y: Given = None, **options: Any
 ) -> Floats:
-    """Return the scores (N, m) of the items of codes (N, *shape)."""
-    return np.concatenate([scoring(items) for items in made(model, space, codes, y)])
+    """Return the scores (N, m) of the items of codes (N, *shape); options are of samples."""
+    return np.concatenate([scoring(items) for items in made(model, space, codes, y, **options)])
 
 
 def boundaries(
@@ -223,22 +222,27 @@ def effects(
     moves: Mapping[str, Move],
     amounts: Sequence[float],
     y: Given = None,
+    **options: Any,
 ) -> Effects:
     """Edit codes (N, *shape) by each amount, and score what comes of it.
 
-    Changes are those from 0 to the last amount.
+    Changes are those from 0 to the last amount; options are of samples.
 
     Raises:
         UsageError: there are fewer than two amounts, or the last one is 0.
     """
     if len(amounts) < 2 or not amounts[-1]:
         raise UsageError("effects need two amounts or more, the last one not 0: such as 0,1,2,3")
-    before = scores_of(model, scoring, space, codes, y)
-    plain = np.concatenate(list(made(model, space, codes, y))).astype(np.float32)
+    before = scores_of(model, scoring, space, codes, y, **options)
+    plain = np.concatenate(list(made(model, space, codes, y, **options))).astype(np.float32)
     changes, rising, agreed, moved = list[Floats](), list[Floats](), list[Floats](), list[float]()
     for move in moves.values():
-        steps = [scores_of(model, scoring, space, move.moved(codes, a), y) for a in amounts]
-        last = np.concatenate(list(made(model, space, move.moved(codes, amounts[-1]), y)))
+        steps = [
+            scores_of(model, scoring, space, move.moved(codes, a), y, **options) for a in amounts
+        ]
+        last = np.concatenate(
+            list(made(model, space, move.moved(codes, amounts[-1]), y, **options))
+        )
         difference = steps[-1] - before
         changes.append(np.nanmean(difference, axis=0))
         agreed.append((difference * np.sign(amounts[-1]) > 0).mean(axis=0))

@@ -56,11 +56,20 @@ def stills(name: str, sampler: Sampler, settings: DataSettings) -> Collection:
 
 def _items(faces: Faces, size: int, cache: str) -> Items:
     numbers: dict[str, AnyArray] = {name: faces[name][:, None] for name in NUMBERS}
-    return Items({"x": _kept(faces, size, cache), "tags": faces.tags, **numbers})
+    return Items({"x": kept_pictures(faces, size, cache), "tags": faces.tags, **numbers})
 
 
-def _kept(faces: Faces, size: int, cache: str) -> Array8:
-    """Return the pictures, from the cache if they are not to be in memory."""
+def kept_pictures(faces: Faces, size: int, cache: str = "auto") -> Array8:
+    """Return pictures (N, size, size, 3), painted once and then mapped from the cache.
+
+    Args:
+        faces: whose.
+        size: edge in pixels.
+        cache: as ``data.cache``; "memory" and "none" paint them anew.
+
+    Raises:
+        UsageError: a cache folder that was named cannot be written.
+    """
     if cache in ("memory", "none"):
         return pictures(faces, size)
     found = Cache(user_cache() if cache == "auto" else Path(cache).expanduser())
