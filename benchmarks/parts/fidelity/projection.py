@@ -20,7 +20,7 @@ from ganvas.latent.encoding import Lessons
 from ganvas.latent.projection import Schedule
 from ganvas.latent.tuning import Tuning, tuned
 from ganvas.model import Model, load
-from ganvas.model.attribution import Attribution
+from ganvas.model.attribution import attribute
 from ganvas.model.codes import codes_at, items_of
 from ganvas.model.projection import Projection, errors_of, project_items, teach_encoder, tune_to
 from ganvas.model.trained import Array
@@ -29,7 +29,8 @@ MINUTES = 12
 COUNT = 48
 STEPS = 200
 SEED = 7
-TUNED = Tuning(steps=100, rate=2e-3)
+WHITENESS = Schedule().whiteness
+TUNED = Tuning(steps=200, rate=2e-3)
 LESSONS = Lessons(steps=400, batch=16)
 REFINED = 20
 """Steps after the encoder."""
@@ -37,7 +38,9 @@ REFINED = 20
 
 def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     """Give what is found of one model of faces."""
-    yield "attribution", partial(attribution, work)
+    yield "attribution", partial(attribution, work, "fixed", None)
+    yield "attribution, fresh noise", partial(attribution, work, "random", WHITENESS)
+    yield "attribution, fresh noise, free maps", partial(attribution, work, "random", 0.0)
     yield "noise maps", partial(noise_maps, work)
     yield "real faces", partial(real_faces, work)
     yield "encoder", partial(encoder, work)
@@ -59,12 +62,18 @@ def in_w(work: Path) -> Projection:
     return project_items(model(work), real(work), "w", schedule=Schedule(steps=STEPS), batch=COUNT)
 
 
-def attribution(work: Path) -> Row:
-    """Tell samples from faces by their errors in W."""
+def attribution(work: Path, noise: str, whiteness: float | None) -> Row:
+    """Tell samples from faces by their errors in W, with the stored noise or with maps searched."""
     m = model(work)
-    own = m.sample(COUNT, seed=SEED).x
-    found = project_items(m, own, "w", schedule=Schedule(steps=STEPS), batch=COUNT)
-    test = Attribution(found.distances, in_w(work).distances)
+    test = attribute(
+        m,
+        real(work),
+        seed=SEED,
+        options={"noise": noise},
+        space="w",
+        schedule=Schedule(steps=STEPS, whiteness=whiteness),
+        batch=COUNT,
+    )
     medians = [float(np.median(errors)) for errors in (test.own, test.others)]
     return {
         "kimg": m.provenance.kimg,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ganvas.cli.items import Items, check_array_file, read_items, write_array
-from ganvas.cli.options import Game, ModelFolder, Seed, load_model
+from ganvas.cli.options import Game, ModelFolder, Options, Seed, load_model, told
 from ganvas.cli.spaces import Loss, SpaceName
 from ganvas.cli.speech import say, table
 
@@ -26,13 +26,23 @@ def attribution(
     space: SpaceName = None,
     loss: Loss = None,
     steps: Annotated[int, typer.Option(help="Steps of each search.", min=0)] = 1000,
+    noise: Annotated[
+        bool, typer.Option(help="Whether noise maps are searched for, too; else stored ones stay.")
+    ] = True,
+    whiteness: Annotated[
+        float, typer.Option(help="Weight of the noise maps' autocorrelation.", min=0)
+    ] = 1e5,
     label: Annotated[
         str | None, typer.Option(help="One class for all, for models with classes.")
     ] = None,
     seed: Seed = 0,
+    options: Options = None,
     game: Game = None,
 ) -> None:
     """Project real items and samples of the model, and say how well errors tell them apart.
+
+    Samples are drawn as options say. Of those with the stored noise (noise=fixed) the search is
+    told by --no-noise; where noise is strong it hides what tells samples with fresh noise.
 
     Example: ganvas attribution runs/faces photos --steps 200
     """
@@ -53,8 +63,9 @@ def attribution(
         seed=seed,
         space=space,
         loss=loss or PIXELS,
-        schedule=Schedule(steps=steps),
+        schedule=Schedule(steps=steps, whiteness=whiteness if noise else None),
         label=label,
+        options=told(options),
     )
     kinds = {"samples of the model": found.own, "other items": found.others}
     rows = [

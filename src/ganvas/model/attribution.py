@@ -6,6 +6,7 @@ not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +46,13 @@ class Attribution:
 
 
 def attribute(
-    model: Model, x: Array, count: int | None = None, *, seed: int = 0, **told: Any
+    model: Model,
+    x: Array,
+    count: int | None = None,
+    *,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+    **told: Any,
 ) -> Attribution:
     """Project items and as many of a model's own samples, and return how near both come.
 
@@ -54,8 +61,9 @@ def attribute(
         x: items in data units that are no samples of it, such as held-out ones.
         count: samples; None: as many as items.
         seed: of the samples and of the searches.
+        options: of the samples, such as ``{"noise": "fixed"}`` for those with the stored noise.
         told: how projections go; see `project_items`. Searches for its own samples are as those
-            for items: they know nothing of latents or noise.
+            for items: they know nothing of their latents.
 
     Raises:
         UsageError: there are no items, or as of `project_items`.
@@ -63,6 +71,6 @@ def attribute(
     if not len(x):
         raise UsageError("attribution needs items that are none of the model's")
     label = told.get("label")
-    own = model.sample(count or len(x), seed=seed, label=label).x
+    own = model.sample(count or len(x), seed=seed, label=label, **(options or {})).x
     near, far = (project_items(model, items, seed=seed, **told) for items in (own, x))
     return Attribution(near.distances, far.distances)
