@@ -53,9 +53,6 @@ def stand_in(source: str, folder: Path) -> Path | None:
     return path
 
 
-FEW = "data.variant={clips: 64, held_out: 32}"
-"""Of clips that are made by code, where how many there are is no promise."""
-
 SMALLER = {
     **{
         name: ["data.size=32", "data.frames=8", "data.variant={clips: 16, held_out: 8}", *words]
@@ -67,8 +64,7 @@ SMALLER = {
             "tganv2/videos": ["game.generator.width=2", "game.discriminator.width=4"],
         }.items()
     },
-    **{system: [FEW] for system in ("vgan", "vgan-autoencoder", "tganv2")},
-    "vgan-actions": [FEW, "game.labels=16"],
+    "vgan-actions": ["game.labels=4"],
     "diwgan": ["game.candidates=100", "game.representatives=16", "game.autoencoder_batch=8"],
 }
 """Settings by system, of how much it reads of the data before its game, and by recipe, of networks
