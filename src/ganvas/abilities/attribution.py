@@ -31,7 +31,7 @@ def attribution(
     ] = True,
     whiteness: Annotated[
         float, typer.Option(help="Weight of the noise maps' autocorrelation.", min=0)
-    ] = 1e5,
+    ] = 0.0,
     label: Annotated[
         str | None, typer.Option(help="One class for all, for models with classes.")
     ] = None,
@@ -41,8 +41,8 @@ def attribution(
 ) -> None:
     """Project real items and samples of the model, and say how well errors tell them apart.
 
-    Samples are drawn as options say. Of those with the stored noise (noise=fixed) the search is
-    told by --no-noise; where noise is strong it hides what tells samples with fresh noise.
+    Samples are drawn as options say. Noise maps are free to follow any noise, for strong noise
+    hides what there is to tell; of samples with the stored one (noise=fixed) say --no-noise.
 
     Example: ganvas attribution runs/faces photos --steps 200
     """

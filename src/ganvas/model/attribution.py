@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from ganvas.errors import UsageError
+from ganvas.latent.projection import Schedule
 from ganvas.model.model import Model
 from ganvas.model.projection import project_items
 from ganvas.model.trained import Array
+
+FREE: Final = Schedule(whiteness=0.0)
+"""The paper's search, with noise maps that follow any noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +56,7 @@ def attribute(
     *,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
+    schedule: Schedule = FREE,
     **told: Any,
 ) -> Attribution:
     """Project items and as many of a model's own samples, and return how near both come.
@@ -62,6 +67,7 @@ def attribute(
         count: samples; None: as many as items.
         seed: of the samples and of the searches.
         options: of the samples, such as ``{"noise": "fixed"}`` for those with the stored noise.
+        schedule: of the searches; by default noise maps are free to follow any noise.
         told: how projections go; see `project_items`. Searches for its own samples are as those
             for items: they know nothing of their latents.
 
@@ -72,5 +78,7 @@ def attribute(
         raise UsageError("attribution needs items that are none of the model's")
     label = told.get("label")
     own = model.sample(count or len(x), seed=seed, label=label, **(options or {})).x
-    near, far = (project_items(model, items, seed=seed, **told) for items in (own, x))
+    near, far = (
+        project_items(model, items, seed=seed, schedule=schedule, **told) for items in (own, x)
+    )
     return Attribution(near.distances, far.distances)
