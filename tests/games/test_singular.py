@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.errors import UsageError
-from ganvas.games.parts.constraints.singular import Singular, clip_gains_
+from ganvas.games.parts.constraints.singular import Singular
 from ganvas.nn import BatchNorm, clip_singular_values, clip_singular_values_, sn
 from tests.games.tables import play, rounds
 
@@ -80,7 +80,7 @@ def test_gains_stay_below_the_running_deviation_and_above_a_hundredth_of_it():
         norm.running_var.fill_(4.0)
         norm.weight.copy_(torch.tensor([5.0, -1.0, 1.0]))
         norm.bias.fill_(7.0)
-    clip_gains_(nn.Sequential(norm))
+    Singular().enforce(nn.Sequential(norm))
     assert norm.weight.tolist() == pytest.approx([2.0, 0.02, 1.0])
     assert norm.bias.tolist() == [7.0] * 3
     without = BatchNorm(3, offset=False)

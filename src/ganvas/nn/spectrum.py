@@ -103,19 +103,24 @@ def clamp_largest_(module: nn.Module, limit: float) -> None:
 def clip_singular_values(matrix: Tensor, limit: float = 1.0) -> Tensor:
     """Return U·diag(min(s, limit))·Vᵀ of W = U·diag(s)·Vᵀ, (O, I); W itself if nothing is above.
 
-    With G = WWᵀ = Q diag(s²) Qᵀ it is Q diag(min(1, limit/s)) Qᵀ W: one small symmetric matrix is
-    decomposed in double precision, which is many times faster than W, and as exact. Of more rows
-    than columns it is the same from the other side.
+    With G = WWᵀ = Q diag(s²) Qᵀ it is W − q diag(1 − limit/s) qᵀ W, q the columns of Q whose s is
+    above the limit: a small symmetric matrix is decomposed, in double precision, in place of W. Of
+    more rows than columns it is the same from the other side.
     """
     rows, columns = matrix.shape
     if rows > columns:
         return clip_singular_values(matrix.T, limit).T
-    wide = matrix.double()
-    squares, axes = _eigen(wide @ wide.T)
-    if float(squares[-1]) <= limit**2:
+    wide = widen(matrix)
+    squares, axes = _eigen((wide @ wide.T).double())
+    above = squares > limit**2
+    if not above.any():
         return matrix
-    shares = (limit / squares.clamp_min(torch.finfo(squares.dtype).tiny).sqrt()).clamp_max(1)
-    return ((axes * shares) @ (axes.T @ wide)).to(matrix.dtype)
+    axes, less = axes[:, above], 1 - limit / squares[above].sqrt()
+    if 2 * len(less) < rows:  # a few: two narrow products
+        scaled = (axes * less).to(wide.dtype)
+        return (wide - scaled @ (axes.T.to(wide.dtype) @ wide)).to(matrix.dtype)
+    onto = torch.eye(rows, dtype=axes.dtype, device=axes.device) - (axes * less) @ axes.T
+    return (onto.to(wide.dtype) @ wide).to(matrix.dtype)
 
 
 @torch.no_grad()

@@ -249,12 +249,12 @@ class Ordinary(Equation):
         """Return all states at the times, (N, K, n, *shape), the position last."""
         self.check(times)
         first = self.initial(start)
-        y = torch.stack([encoder(first) for encoder in self.encoders], 1)
         step = 1 / (max(self.frames - 1, 1) * self.substeps)
-        clock = self.clock(times)
-        if self.adjoint and torch.is_grad_enabled():
-            return integrate_adjoint(self.system, y, clock, step)
-        return integrate(self.system, y, clock, step)
+        solve = integrate_adjoint if self.adjoint and torch.is_grad_enabled() else integrate
+        if self.order == 1:  # one state, which is all that f could see
+            return solve(self.system.f, first, self.clock(times), step)[:, :, None]
+        y = torch.stack([encoder(first) for encoder in self.encoders], 1)
+        return solve(self.system, y, self.clock(times), step)
 
     def forward(
         self, start: Tensor, fresh: Tensor, times: Times, given: Tensor | None = None
