@@ -187,6 +187,8 @@ def edits(of: Seen) -> Row:
 def given_age(of: Seen) -> Row:
     """Move samples along glasses, and along glasses without what age says."""
     names = list(of.scoring.names)
+    if missing := {"glasses", "age"} - set(names):
+        return {"withheld": f"the scorer is below its gate in {' and '.join(sorted(missing))}"}
     row: Row = {}
     for space in of.spaces:
         plain, age = (of.direction(space, name) for name in ("glasses", "age"))
