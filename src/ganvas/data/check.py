@@ -17,6 +17,7 @@ from ganvas.data import pixels
 from ganvas.data.catalogue import AFFINE, DATA_NAMES, STACKS, TAGGED, find_path, find_videos, read
 from ganvas.data.domains import find_domain
 from ganvas.data.domains.words import WordOptions
+from ganvas.data.film_report import film_facts
 from ganvas.data.graph_files import is_graph
 from ganvas.data.hub import PREFIX
 from ganvas.data.items import Collection, class_order
@@ -27,9 +28,9 @@ from ganvas.data.readers.braces import is_shards
 from ganvas.data.readers.decode import Head, each, heads, verify
 from ganvas.data.readers.images import Survey, is_images, survey
 from ganvas.data.readers.labels_csv import LABEL, LABEL_FILE
-from ganvas.data.readers.place import File, LeftOut, grouped, printable
+from ganvas.data.readers.place import LeftOut, grouped, printable
 from ganvas.data.readers.shards import find_shards, survey_shards
-from ganvas.data.readers.videos import Reels, reels, windowed
+from ganvas.data.readers.videos import Reels, reels
 from ganvas.data.settings import AffineSettings, DataSettings
 from ganvas.data.tagged import features_and_tags, is_tagged
 from ganvas.errors import UsageError, did_you_mean
@@ -279,12 +280,16 @@ def _check_images(source: str, found: Survey, duplicates: bool) -> DataReport:
 
 def check_videos(source: str, found: Reels, settings: DataSettings) -> DataReport:
     """Say what the videos of a folder are, and how many clips the settings make of them."""
-    files = {split: [f for f in some if f.name in found.seen] for split, some in _splits(found)}
+    survey = found.survey
+    files = {
+        split: [file for file in some if file.name in found.seen]
+        for split, some in survey.splits.items()
+    }
     seen = [found.seen[file.name] for some in files.values() for file in some]
     labels = [
         label
-        for split, column in found.survey.columns.items()
-        for file, label in zip(found.survey.splits[split], column.get(LABEL, ()), strict=False)
+        for split, column in survey.columns.items()
+        for file, label in zip(survey.splits[split], column.get(LABEL, ()), strict=False)
         if file.name in found.seen
     ]
     report = DataReport(
@@ -295,44 +300,11 @@ def check_videos(source: str, found: Reels, settings: DataSettings) -> DataRepor
         channels=dict(Counter(_form(one.head) for one in seen).most_common()),
         classes=_class_counts(labels),
         broken=found.broken,
-        left_out=found.survey.left_out,
+        left_out=survey.left_out,
     )
-    if seen:
-        counts = sorted(len(one.times) for one in seen)
-        rates = sorted(one.rate for one in seen if one.rate is not None)
-        report.facts.append(f"frames: {_spread(counts)} a video, {sum(counts):,} in all")
-        if rates:
-            report.facts.append(f"rates: {_spread([round(r, 2) for r in rates])} frames a second")
-        if len(rates) < len(seen):
-            report.facts.append(f"without times: {len(seen) - len(rates):,}")
-        report.facts += _clips(found, settings, report.warnings)
+    report.facts, report.warnings = film_facts(found, settings)
     report.warnings = [*_warnings(report), *report.warnings]
     return report
-
-
-def _splits(found: Reels) -> list[tuple[str, list[File]]]:
-    return list(found.survey.splits.items())
-
-
-def _clips(found: Reels, settings: DataSettings, warnings: list[str]) -> list[str]:
-    """Return how many clips there are, or warn of why there are none."""
-    try:
-        windows, short, _ = windowed(found, settings)
-    except UsageError as error:
-        warnings.append(str(error))
-        return []
-    lines = [
-        f"clips, {split}: {sum(len(one.apart()) for one in some):,} that share no frame, "
-        f"{sum(one.starts for one in some):,} at every start"
-        for split, some in windows.items()
-    ]
-    return [*lines, f"too short: {len(short):,} ({settings.short})"] if short else lines
-
-
-def _spread(values: Sequence[float]) -> str:
-    """Return the smallest, the middle and the largest of ascending numbers, or the one there is."""
-    low, middle, high = values[0], values[len(values) // 2], values[-1]
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}, half at most {middle:g}"
 
 
 def _check_collection(source: str, collection: Collection, duplicates: bool) -> DataReport:
