@@ -16,6 +16,7 @@ import torch
 
 from ganvas.training.checkpoint import load_state
 from ganvas.training.folder import RunFolder
+from tests.data.filmed import film, moving
 
 ROUNDS = 3000
 SETTINGS = [
@@ -38,6 +39,14 @@ def ganvas(*arguments: str) -> subprocess.Popen[bytes]:
 
 def train(folder: Path) -> subprocess.Popen[bytes]:
     return ganvas("train", "r3gan/ring8", "--out", str(folder), *SETTINGS)
+
+
+VIDEOS = [
+    *("data.frames=16", "data.size=16", "data.resize=stretch", "data.cache=none"),
+    *("game.generator.width=4", "game.discriminator.width=4", "train.rounds=40", "train.batch=4"),
+    *("train.checkpoint_every=4", "train.watch_every=0", "train.sample_every=0"),
+    *("train.threads=1", "evaluate.at_end=false", "train.average=null"),
+]
 
 
 def newest_round(folder: Path) -> int:
@@ -92,3 +101,27 @@ def test_twenty_kills_cost_nothing_but_time(tmp_path: Path) -> None:
     for one, other in zip(expected["average"]["values"], found["average"]["values"], strict=True):
         assert torch.equal(one, other)
     assert rounds_logged(whole) == rounds_logged(broken) == list(range(10, ROUNDS + 1, 10))
+
+
+@pytest.mark.slow
+def test_a_run_on_mp4_files_goes_on_with_the_clips_that_were_next(tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    for seed in range(3):
+        film(tmp_path / "films" / f"{seed}.mp4", moving(40, 16, 16, seed), options={"g": "10"})
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    told = ["--data", str(tmp_path / "films"), *VIDEOS]
+    assert ganvas("train", "vgan/shapes", "--out", str(whole), *told).wait() == 0
+    process = ganvas("train", "vgan/shapes", "--out", str(broken), *told)
+    while newest_round(broken) == 0:
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert newest_round(broken) < 40
+    assert ganvas("resume", str(broken)).wait() == 0
+    expected, found = (
+        load_state(RunFolder(folder).list_checkpoints()[-1]) for folder in (whole, broken)
+    )
+    assert expected["rounds"] == found["rounds"] == 40
+    for name, value in expected["game"].items():
+        assert torch.equal(value, found["game"][name]), f"{name} differs"
