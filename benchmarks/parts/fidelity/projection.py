@@ -41,6 +41,7 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     yield "attribution", partial(attribution, work, "fixed", None)
     yield "attribution, fresh noise", partial(attribution, work, "random", WHITENESS)
     yield "attribution, fresh noise, free maps", partial(attribution, work, "random", 0.0)
+    yield "attribution, fresh noise, weight 0.1", partial(attribution, work, "random", 0.1)
     yield "noise maps", partial(noise_maps, work)
     yield "real faces", partial(real_faces, work)
     yield "encoder", partial(encoder, work)

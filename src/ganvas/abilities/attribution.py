@@ -31,7 +31,7 @@ def attribution(
     ] = True,
     whiteness: Annotated[
         float, typer.Option(help="Weight of the noise maps' autocorrelation.", min=0)
-    ] = 0.0,
+    ] = 0.1,
     label: Annotated[
         str | None, typer.Option(help="One class for all, for models with classes.")
     ] = None,

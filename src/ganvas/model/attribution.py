@@ -18,8 +18,8 @@ from ganvas.model.model import Model
 from ganvas.model.projection import project_items
 from ganvas.model.trained import Array
 
-FREE: Final = Schedule(whiteness=0.0)
-"""The paper's search, with noise maps that follow any noise."""
+FREE: Final = Schedule(whiteness=0.1)
+"""The paper's search, with noise maps that may follow any noise: its weight is made for LPIPS."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ def attribute(
         count: samples; None: as many as items.
         seed: of the samples and of the searches.
         options: of the samples, such as ``{"noise": "fixed"}`` for those with the stored noise.
-        schedule: of the searches; by default noise maps are free to follow any noise.
+        schedule: of the searches; by default noise maps follow noise, not signal.
         told: how projections go; see `project_items`. Searches for its own samples are as those
             for items: they know nothing of their latents.
 
