@@ -36,6 +36,25 @@ SYSTEMS: dict[str, tuple[dict[str, Any], int]] = {
         },
         150,
     ),
+    "mocogan": (
+        {
+            "generator": {"kind": "dcgan", "width": 8},
+            "discriminator": {"kind": "video", "width": 8},
+            "frame_discriminator": {"kind": "patch", "width": 8},
+            "latent": NORMAL,
+            **RATES,
+        },
+        150,
+    ),
+    "tgan": (
+        {
+            "generator": {"kind": "tgan", "width": 8, "max_width": 16},
+            "discriminator": {"kind": "video", "width": 8},
+            "latent": {"kind": "uniform", "dim": 8},
+            **RATES,
+        },
+        150,
+    ),
 }
 
 
@@ -55,7 +74,8 @@ def test_samples_come_nearer(system: str) -> None:
     kind = find_game(system)
     game = build(kind, kind.Config.model_validate(settings), shapes().spec, 0)
     before = distance(game)
-    feed, turns = Feed(shapes(), batch=16, seed=0), Turns(game.players, Noise(0))
+    feed = Feed(shapes(), batch=16, seed=0, streams=game.streams())
+    turns = Turns(game.players, Noise(0))
     turns.hold()
     game.train()
     for stage in game.stages():

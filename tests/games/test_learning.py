@@ -251,7 +251,7 @@ THRESHOLDS = {
 }
 
 
-CLIPS = {"vgan", "vgan-actions", "vgan-autoencoder", "tganv2"}
+CLIPS = {"mocogan", "tgan", "vgan", "vgan-actions", "vgan-autoencoder", "tganv2"}
 """Systems of clips, whose learning tests stand beside their others."""
 
 

@@ -160,4 +160,5 @@ def test_the_wheel_holds_everything_the_package_reads(wheel: Path) -> None:
 
 
 def test_the_wheel_stays_small(wheel: Path) -> None:
-    assert wheel.stat().st_size < 5 * 2**20  # digits about 2 MB, classifier under 1 MB
+    # Digits about 2 MB, three classifiers under 1 MB each, networks of clips under 4 MB in all.
+    assert wheel.stat().st_size < 8 * 2**20

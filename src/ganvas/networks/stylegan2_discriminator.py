@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,6 @@ from torch import Tensor, nn
 from ganvas.networks.base import Discriminator, Head, labels_of
 from ganvas.networks.conditions import Conditions, Given
 from ganvas.networks.styled import SLOPE
-from ganvas.networks.stylegan2 import StyleGAN2Discriminator
 from ganvas.nn import (
     BilinearDown,
     BlurredConv,
@@ -27,6 +27,9 @@ from ganvas.nn import (
 )
 from ganvas.nn.equalised import SQRT2
 from ganvas.nn.modulated import rectified
+
+if TYPE_CHECKING:
+    from ganvas.networks.stylegan2 import StyleGAN2Discriminator
 
 
 class StyleGAN2DiscriminatorNet(Discriminator):

@@ -51,7 +51,8 @@ def summaries(on: str = "") -> list[Summary]:
             data: Any = layer.tree.get("data") or {}
             game: Any = layer.tree.get("game") or {}
             source = data.get("source", source)
-            counted = isinstance(game.get("labels"), int)  # how many items of a class are used
+            # How many items with labels are used; nothing: all.
+            counted = isinstance(game.get("labels", ""), int | None)
             conditional = game.get("conditional", counted or conditional)
         found.append(Summary(name, str(about), str(source), bool(conditional)))
     return found

@@ -10,8 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from pydantic import TypeAdapter, ValidationError
+
 from ganvas.data.domain import PLANE
+from ganvas.networks import DiscriminatorConfig
 from ganvas.play.advice import Proposal, Remedy, Setup, times, tree_of, whole
+
+NETWORKS: TypeAdapter[object] = TypeAdapter(DiscriminatorConfig)
 
 FEW = 3
 """Up to so many coordinates Fourier features are worth proposing."""
@@ -211,8 +216,18 @@ def _without_batch_norm(setup: Setup) -> tuple[str, ...]:
     """Return what a discriminator needs before its gradient can be penalised."""
     network = tree_of(setup.game.get("discriminator"))
     if network.get("norm") == "batch":
-        return ("game.discriminator.norm=layer",)
+        other = "layer" if _is_network({**network, "norm": "layer"}) else "none"
+        return (f"game.discriminator.norm={other}",)
     return ("game.discriminator.batch_norm=false",) if network.get("batch_norm") else ()
+
+
+def _is_network(tree: Mapping[str, object]) -> bool:
+    """Whether there are discriminators with these settings."""
+    try:
+        NETWORKS.validate_python(tree)
+    except ValidationError:
+        return False
+    return True
 
 
 def _finer(setup: Setup, scale: int) -> tuple[str, ...]:
