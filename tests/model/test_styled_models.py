@@ -17,6 +17,7 @@ from ganvas.latent.tuning import Tuning
 from ganvas.model import Model, load, save_model
 from ganvas.model.blending import blend
 from ganvas.model.codes import codes_at, items_of, lifted
+from ganvas.model.maps import first_map
 from ganvas.model.projection import errors_of, project_items, tune_to
 from ganvas.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from ganvas.nn import MapNoise, noisy
@@ -94,3 +95,12 @@ def test_its_levels_are_blended(model: Model, tmp_path: Path) -> None:
     for name in mine:
         assert torch.equal(found[name], (theirs if name in above else mine)[name])
     assert sum(not torch.equal(mine[name], theirs[name]) for name in above) >= 4
+
+
+def test_the_first_map_of_latents_is_that_of_the_mapping(model: Model) -> None:
+    game = model.game
+    assert isinstance(game, StyleGAN2)
+    first = next(m for m in game.generator.mapping.modules() if hasattr(m, "weight"))
+    z = torch.randn(3, 8)
+    expected = first(z) - first(torch.zeros(1, 8))
+    torch.testing.assert_close(z @ first_map(model).T, expected, atol=1e-5, rtol=1e-5)

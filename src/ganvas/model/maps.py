@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 
 from ganvas.errors import UsageError
 from ganvas.latent.spaces import affines, still
@@ -104,11 +105,11 @@ def _first_layer(model: Model) -> tuple[nn.Module, Tensor]:
     called: list[tuple[nn.Module, Tensor]] = []
     with ExitStack() as stack:
         for part in cast(Sequence[nn.Module], list(model.game.modules())):
-            weights = [p for p in part.parameters(recurse=False) if p.dim() > 1]
-            if weights and not isinstance(part, nn.Embedding):
+            if _has_weights(part):
 
                 def listen(part: nn.Module, seen: Any) -> None:
-                    called.append((part, seen[0]))
+                    if seen:  # a constant sees nothing
+                        called.append((part, seen[0]))
 
                 stack.callback(part.register_forward_pre_hook(listen).remove)
         stack.enter_context(still(model.game))
@@ -119,6 +120,16 @@ def _first_layer(model: Model) -> tuple[nn.Module, Tensor]:
     if not called:
         raise UsageError(f"the generator of this model of {model.system} has no layer with weights")
     return called[0]
+
+
+def _has_weights(part: nn.Module) -> bool:
+    """Whether a layer has a matrix or kernel of its own, by itself or as a parametrisation's."""
+    if isinstance(part, nn.Embedding | ParametrizationList):
+        return False
+    owners = [part]
+    if is_parametrized(part):
+        owners += [m for m in part.modules() if isinstance(m, ParametrizationList)]
+    return any(p.dim() > 1 for one in owners for p in one.parameters(recurse=False))
 
 
 def _matrix(layer: nn.Module, shape: tuple[int, ...], like: Tensor) -> Tensor:
