@@ -13,7 +13,7 @@ from ganvas.api.transfer import start_from
 from ganvas.data.domains.images import Images
 from ganvas.data.spec import DataSpec, spec_of
 from ganvas.games import find_game
-from ganvas.games.parts.fitting import recolouring
+from ganvas.games.parts.transfer import recolouring
 from ganvas.model import save_model
 from ganvas.nn import BilinearDown, BilinearUp
 from ganvas.play import build

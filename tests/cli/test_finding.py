@@ -170,6 +170,9 @@ def test_one_way_of_finding_is_asked_for(ganvas: Ganvas, run: Path, here: Path) 
         ganvas(*words, *FEW, "--attribute", "gray").error
     )
     assert "has no space 'x'" in ganvas(*words, *FEW, "--space", "x").error
+    said = ganvas("directions", run, "--closed-form", *GAME, "--out", here / "x.safetensors")
+    assert "several directions go into a folder" in said.error
+    assert "%" not in said.out, "no table: it was refused before any work"
 
 
 def test_a_scorer_of_labelled_samples_is_withheld_below_its_gate(

@@ -307,7 +307,7 @@ def test_video_files_need_av(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     film(tmp_path / "v.mp4", moving(4))
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(
-        UsageError, match=r"'av' package, and it is not installed: pip install 'ganvas"
+        UsageError, match=r"a video file needs the 'av' package: pip install 'ganvas"
     ):
         opened(tmp_path)
 

@@ -12,6 +12,7 @@ from ganvas.games import find_game
 from ganvas.metrics.clips import Components, extract
 from ganvas.metrics.frechet import frechet_of_features
 from ganvas.play import Game, Noise, Turns, build
+from ganvas.play.abilities import CanSample, has
 from tests.games.clips import shapes
 
 SCENE = {"kind": "vgan", "width": 8}
@@ -60,9 +61,11 @@ SYSTEMS: dict[str, tuple[dict[str, Any], int]] = {
 
 def distance(game: Game) -> float:
     """Return the Fréchet distance of samples in principal components."""
+    game.eval()
+    assert has(game, CanSample)
     domain, known = shapes().spec.domain, Components(shapes().known.x)
     with torch.no_grad():
-        x = game.eval().sample(game.prior(128, Noise(5)))  # type: ignore[operator]
+        x = game.sample(game.prior(128, Noise(5)))
     real = extract(known, shapes().items("test").x).features
     return frechet_of_features(extract(known, domain.decode(x)).features, real)
 

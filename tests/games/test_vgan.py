@@ -164,8 +164,8 @@ def test_colours_of_a_future_can_be_those_of_its_image() -> None:
     clips = torch.randn(2, 3, 4, 6, 6, generator=generator)
     image = torch.rand(2, 3, 6, 6, generator=generator)
     made = recoloured(clips, image)
-    sort = lambda x: x.flatten(2).sort(2).values  # noqa: E731
-    torch.testing.assert_close(sort(made[:, :, 0]), sort(image))
+    first, given = (x.flatten(2).sort(2).values for x in (made[:, :, 0], image))
+    torch.testing.assert_close(first, given)
     order = clips.flatten(2).argsort(2)
     assert (made.flatten(2).gather(2, order).diff(dim=2) >= 0).all()
     torch.testing.assert_close(recoloured(clips, clips[:, :, 0])[:, :, 0], clips[:, :, 0])

@@ -16,6 +16,7 @@ from ganvas.metrics.of import measures_of
 from ganvas.model import Model, Provenance
 from ganvas.networks.conditions import Given
 from ganvas.play import Game, Noise, Turns, build
+from ganvas.play.abilities import CanSample, has
 from ganvas.recipes import load_recipe
 
 Clips = NDArray[np.uint8]
@@ -70,8 +71,9 @@ def model_of(game: Game) -> Model:
 @torch.no_grad()
 def drawn(game: Game, n: int, y: Given = None, batch: int = 64, **options: Any) -> torch.Tensor:
     """Return samples in network units."""
-    z = game.prior(n, Noise(99), **options)  # type: ignore[operator]
-    parts = [game.sample(z[k : k + batch], y) for k in range(0, n, batch)]  # type: ignore[operator]
+    assert has(game, CanSample)
+    z = game.prior(n, Noise(99), **options)
+    parts = [game.sample(z[k : k + batch], y) for k in range(0, n, batch)]
     return torch.cat(parts)
 
 

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from ganvas.data.domains.videos import Videos
 from ganvas.data.feed import Feed
+from ganvas.games.tganv2 import TGANv2
 from ganvas.networks.video.tganv2 import TGANv2Discriminator
 from ganvas.nn import Pyramid, kept_bytes
 from ganvas.play import Noise, Turns
@@ -69,7 +70,8 @@ def equal_time(stride: int) -> Row:
     dense = drawn(game, SAMPLES)
     row: Row = {"rounds": rounds, "seconds": round(seconds)}
     row |= scored(source, decode(dense), WANTED)
-    sides = [shape[2] for shape in game.pyramid.shapes]  # type: ignore[union-attr]
+    assert isinstance(game, TGANv2)
+    sides = [shape[2] for shape in game.pyramid.shapes]
     with game.posed({"level": sides[0]}):
         low = drawn(game, 64)
     small, large = (F.avg_pool3d(x, (1, 4, 4)) for x in (low, dense[:64]))

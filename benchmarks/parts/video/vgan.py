@@ -15,6 +15,7 @@ import torch
 from common import Row
 from parts.video._playing import drawn, played, scored
 
+from ganvas.data.source import Source
 from ganvas.games.vgan import VGAN
 from ganvas.metrics.clips import in_units
 from ganvas.metrics.motion import flicker, mask_iou, moving
@@ -30,11 +31,11 @@ ALIKE = 0.15
 WANTED = ("frechet", "kid", "flicker", "coverage_ratio", "diversity")
 
 
-def measured(game: VGAN, source: object) -> Row:
+def measured(game: VGAN, source: Source) -> Row:
     """Return scores of samples, and what their masks say."""
     x = drawn(game, SAMPLES)
     clips = game.spec.domain.decode(x)
-    row: Row = dict(scored(source, clips, WANTED))  # type: ignore[arg-type]
+    row: Row = dict(scored(source, clips, WANTED))
     seen = in_units(clips)
     busy = moving(seen)
     row["moving share"] = round(float(busy.float().mean()), 3)
@@ -71,11 +72,12 @@ def run(*words: str, recipe: str = "vgan/blobs") -> Row:
 def future() -> Row:
     """Train the model of the future; return how near first frames of held-out clips are."""
     game, source, rounds, _ = played("vgan/blobs_future", [], seconds=SECONDS)
+    assert isinstance(game, VGAN)
     held_out = source.items("test").x[:256]
     x = game.spec.domain.encode(held_out)
     with torch.no_grad():
-        z = game.prior(len(x), Noise(0))  # type: ignore[operator]
-        clips = game.sample(z, x[:, :, 0])  # type: ignore[operator]
+        z = game.prior(len(x), Noise(0))
+        clips = game.sample(z, x[:, :, 0])
     distance = (clips[:, :, 0] - x[:, :, 0]).abs().mean()
     row = scored(source, game.spec.domain.decode(clips), ("flicker", "speed_w1", "vanished"))
     return {"rounds": rounds, "first frame L1": round(float(distance), 4), **row}

@@ -12,6 +12,7 @@ from ganvas.cli.exemplars import OneLabel, named, places, rows, slot_numbers
 from ganvas.cli.finding import (
     Asked,
     Learnt,
+    check_place,
     found_without_labels,
     learnt_of_labels,
     learnt_of_scores,
@@ -136,6 +137,8 @@ def directions(
         _of_exemplars(model, plus, minus, out, figure, label, given)
         return
     spaces = list(dict.fromkeys(space or ["z"]))
+    unnamed = scores is None and labels is None
+    check_place(out, several=len(spaces) > 1 or (unnamed and number > 1))
     samples = Asked(count, seed, label, given)
     if scores is not None:
         found = learnt_of_scores(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import logging
 import math
@@ -11,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from ganvas.cli.speech import say
 from ganvas.data.batch import Batch
 from ganvas.errors import GanvasError, UsageError
 from ganvas.files import write_whole
+from ganvas.loading import extra
 from ganvas.model import Model
 from ganvas.nn import dropouts, exactly
 from ganvas.play import Noise
@@ -45,6 +45,7 @@ class Format(StrEnum):
     ONNX = "onnx"
 
 
+ONNX_PACKAGES = ("onnxruntime", "onnx", "onnxscript")
 SUFFIXES = {Format.TORCH: (".pt2",), Format.ONNX: (".onnx",)}
 
 
@@ -231,14 +232,7 @@ def _write_torch(generator: _Generator, inputs: tuple[Tensor, ...]) -> tuple[byt
 
 
 def _write_onnx(generator: _Generator, inputs: tuple[Tensor, ...]) -> tuple[bytes, Run]:
-    try:
-        onnxruntime: Any = importlib.import_module("onnxruntime")
-        importlib.import_module("onnx")
-        importlib.import_module("onnxscript")
-    except ImportError as error:
-        raise UsageError(
-            f"ONNX needs packages that are not here ({error}): pip install 'ganvas[export]'"
-        ) from error
+    onnxruntime, *_ = (extra(name, "ONNX", "export") for name in ONNX_PACKAGES)
     names = generator.names
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     program = torch.onnx.export(

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
-from ganvas.games.parts.fitting import Fitting, alpha_of
+from ganvas.games.parts.transfer import Fitting, alpha_of
 from ganvas.model.storage import find, read
 from ganvas.networks.base import Discriminator
 from ganvas.play import Game

@@ -244,6 +244,23 @@ def _square(names: Sequence[str], matrix: Floats) -> str:
     return table(lines, ("", *names))
 
 
+def check_place(out: Path, *, several: bool) -> None:
+    """Refuse a place where directions cannot go, before any work is done.
+
+    Raises:
+        UsageError: ``out`` is a file and there are several directions, or the folder is in use.
+    """
+    from ganvas.model.directions import SUFFIX
+
+    if out.suffix and (several or out.suffix.lower() != SUFFIX):
+        raise UsageError(
+            f"--out {out}: several directions go into a folder; give one without a suffix, or "
+            "choose one with --attribute"
+        )
+    if not out.suffix and out.is_dir() and any(out.iterdir()):
+        raise UsageError(f"--out {out} holds files already; give a new or empty folder")
+
+
 def write_directions(
     out: Path, learnt: Sequence[Learnt], model: Model, found: Mapping[str, Any]
 ) -> None:
@@ -257,15 +274,8 @@ def write_directions(
     from ganvas.files import disk_errors, write_whole
     from ganvas.model.directions import SUFFIX, save_direction
 
-    single = len(learnt) == 1 and len(learnt[0].directions) == 1
-    if out.suffix and not (single and out.suffix.lower() == SUFFIX):
-        raise UsageError(
-            f"--out {out}: several directions go into a folder; give one without a suffix, or "
-            "choose one with --attribute"
-        )
+    check_place(out, several=sum(len(one.directions) for one in learnt) > 1)
     if not out.suffix:
-        if out.is_dir() and any(out.iterdir()):
-            raise UsageError(f"--out {out} holds files already; give a new or empty folder")
         with disk_errors(out):
             out.mkdir(parents=True, exist_ok=True)
     for one in learnt:

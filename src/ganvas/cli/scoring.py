@@ -5,16 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ganvas.cli.exemplars import places
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError, did_you_mean
+from ganvas.loading import own_module
 
 if TYPE_CHECKING:
     import numpy as np
@@ -239,18 +238,7 @@ def _function(address: str) -> Callable[..., Any]:
         UsageError: there is none.
     """
     name, _, wanted = address.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        module = import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise
-        raise UsageError(
-            f"cannot import '{name}' for --scores {address}: there is no such package, and no "
-            f"{name.replace('.', '/')}.py in {here}"
-        ) from None
+    module = own_module(name, f"--scores {address}")
     function = getattr(module, wanted, None)
     if not callable(function):
         known = [k for k, v in vars(module).items() if callable(v)]

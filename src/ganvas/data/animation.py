@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from fractions import Fraction
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ganvas.errors import UsageError
+from ganvas.loading import extra
 
 AnyArray = npt.NDArray[Any]
 
@@ -126,12 +126,7 @@ def _encoded(
 
 
 def _library() -> Any:
-    try:
-        return import_module("av")
-    except ImportError:
-        raise UsageError(
-            "an .mp4 needs the 'av' package: pip install 'ganvas[video]', or write a .gif"
-        ) from None
+    return extra("av", "an .mp4", "video", instead="write a .gif")
 
 
 WRITERS = {".gif": _gif, ".mp4": _mp4}

@@ -10,7 +10,6 @@ import io
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,6 +26,7 @@ from ganvas.data.readers.streamed import Indexed, read_stream
 from ganvas.data.records import LABEL
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
+from ganvas.loading import extra
 
 PREFIX = "hf:"
 TEST_SPLITS = ("test", "validation")
@@ -42,12 +42,7 @@ def read_hub(source: str, settings: DataSettings) -> Collection:
     Raises:
         UsageError: ``datasets`` is not installed, the id cannot be loaded, or has no images.
     """
-    try:
-        library: Any = import_module("datasets")
-    except ImportError:
-        raise UsageError(
-            f"{source} needs the 'datasets' package: pip install 'ganvas[hub]'."
-        ) from None
+    library = extra("datasets", source, "hub")
     name, _, config = source.removeprefix(PREFIX).partition("@")
     try:
         if settings.cache == "none":

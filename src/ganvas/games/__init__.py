@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from ganvas.errors import ADDRESS, UsageError, did_you_mean, flag
+from ganvas.loading import own_module
 
 if TYPE_CHECKING:
     from ganvas.play import Game
@@ -80,18 +81,7 @@ def own_game(own: str | type[Game]) -> type[Game]:
     if not ADDRESS.fullmatch(own):
         raise UsageError(f"--game {own}: expected MODULE:CLASS, such as my_game:MyGame")
     name, _, wanted = own.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        module = import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise  # the module is there, and something that it imports is not
-        raise UsageError(
-            f"cannot import '{name}' for --game {own}: there is no such package, and no "
-            f"{name.replace('.', '/')}.py in {here}"
-        ) from None
+    module = own_module(name, f"--game {own}")
     games = {game.__name__: game for game in _games_in(module)}
     if wanted not in games:
         raise UsageError(

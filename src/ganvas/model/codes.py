@@ -7,7 +7,6 @@ model was tuned to (`ganvas.model.kept`) is named by its hash.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganvas.errors import GanvasError, UsageError
+from ganvas.errors import UsageError
 from ganvas.latent.interpolation import BLENDS
 from ganvas.latent.spaces import Space, space_of
 from ganvas.latent.walks import circle, walk
@@ -26,7 +25,7 @@ from ganvas.model.exemplars import Place, latents_at
 from ganvas.model.kept import tuned_by
 from ganvas.model.labels import Labels
 from ganvas.model.model import Model
-from ganvas.model.sealed import DamageError, read_sealed, write_sealed
+from ganvas.model.sealed import not_such, read_named, write_told
 from ganvas.model.trained import Array, Trained
 from ganvas.networks.conditions import at
 from ganvas.play import has
@@ -34,6 +33,8 @@ from ganvas.play.abilities import HasStyles
 from ganvas.slices import slices
 
 FORMAT = "ganvas-codes-1"
+FILE = ("file of codes", "ganvas project")
+"""In words, and what makes such files."""
 SUFFIX = ".safetensors"
 MAP, CONDITION = "map.", "condition"
 
@@ -216,8 +217,7 @@ def save_codes(path: Path, codes: Codes, model: Trained) -> None:
     tensors = {"codes": codes.x.float(), **{f"{MAP}{n}": m for n, m in enumerate(codes.maps)}}
     if codes.y is not None:
         tensors[CONDITION] = codes.y
-    plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-    write_sealed(path, plain, {"ganvas": json.dumps(told)})
+    write_told(path, tensors, told)
 
 
 def load_codes(path: Path, model: Trained) -> Codes:
@@ -248,17 +248,10 @@ def read_codes(path: Path) -> tuple[dict[str, Any], Codes]:
         UsageError: there is no such file, or it holds something else.
         GanvasError: it is damaged.
     """
-    if not path.is_file():
-        raise UsageError(f"there is no file of codes {path}; make one with: ganvas project")
-    try:
-        metadata, tensors = read_sealed(path)
-        told: Any = json.loads(metadata.get("ganvas", "{}"))
-    except (DamageError, ValueError, RecursionError) as error:
-        raise GanvasError(f"{path} is damaged or no safetensors file ({error})") from error
-    known = cast(dict[str, Any], told) if isinstance(told, dict) else {}
+    known, tensors, _ = read_named(path, FORMAT, *FILE)
     fits = "codes" in tensors and all(len(t) == len(tensors["codes"]) for t in tensors.values())
-    if known.get("format") != FORMAT or not fits or not {"space", "system", "model"} <= {*known}:
-        raise UsageError(f"{path} is no file of codes: expected one of ganvas project")
+    if not fits or not {"space", "system", "model"} <= {*known}:
+        raise not_such(path, *FILE)
     count = sum(name.startswith(MAP) for name in tensors)
     maps = [tensors[f"{MAP}{number}"] for number in range(count)]
     x, y = tensors["codes"], tensors.get(CONDITION)

@@ -6,10 +6,9 @@ of the model's weights: other weights have other latents, and in them it would m
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,10 +16,12 @@ import torch
 from ganvas.errors import GanvasError, UsageError
 from ganvas.latent.directions import Direction
 from ganvas.latent.spaces import space_of
-from ganvas.model.sealed import DamageError, read_sealed, write_sealed
+from ganvas.model.sealed import not_such, read_named, write_told
 from ganvas.model.trained import Trained
 
 FORMAT = "ganvas-direction-1"
+FILE = ("direction file", "ganvas directions")
+"""In words, and what makes such files."""
 LATENTS = "z"
 """The space of the latents that a generator is given."""
 SUFFIX, ARRAY = ".safetensors", ".npy"
@@ -66,10 +67,10 @@ def save_direction(
         "found": dict(found),
     }
     tensors = {
-        "vector": direction.vector.detach().cpu().float().contiguous(),
+        "vector": direction.vector.float(),
         "intercept": torch.tensor(direction.intercept, dtype=torch.float64),
     }
-    write_sealed(path, tensors, {"ganvas": json.dumps(told)})
+    write_told(path, tensors, told)
 
 
 def load_direction(path: Path, model: Trained, space: str = LATENTS) -> Direction:
@@ -141,18 +142,10 @@ def read_direction(path: Path) -> tuple[dict[str, Any], Direction]:
         UsageError: there is no such file, or it holds something else.
         GanvasError: it is damaged.
     """
-    if not path.is_file():
-        raise UsageError(f"there is no direction file {path}; make one with: ganvas directions")
-    try:
-        metadata, tensors = read_sealed(path)
-        told: Any = json.loads(metadata.get("ganvas", "{}"))
-    except (DamageError, ValueError, RecursionError) as error:
-        raise GanvasError(f"{path} is damaged or no safetensors file ({error})") from error
-    known = cast(dict[str, Any], told) if isinstance(told, dict) else {}
-    fields = ("format", "space", "system", "model")
+    known, tensors, _ = read_named(path, FORMAT, *FILE)
     fits = tensors.keys() == {"vector", "intercept"} and tensors["intercept"].numel() == 1
-    if known.get("format") != FORMAT or not fits or not all(str(known.get(f, "")) for f in fields):
-        raise UsageError(f"{path} is no direction file: expected one of ganvas directions")
+    if not fits or not all(str(known.get(field, "")) for field in ("space", "system", "model")):
+        raise not_such(path, *FILE)
     vector = tensors["vector"].float()
     if not bool(vector.isfinite().all()) or not bool(vector.any()):
         raise GanvasError(f"{path} holds no direction: its vector is zero or not finite")

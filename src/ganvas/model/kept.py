@@ -6,17 +6,16 @@ known by their own hash.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from ganvas.errors import GanvasError, UsageError
 from ganvas.latent.tuning import Delta, tuned
-from ganvas.model.sealed import DIGEST, DamageError, read_sealed, write_sealed
+from ganvas.model.sealed import read_told, write_told
 from ganvas.model.trained import Trained
 
 TUNINGS, ENCODERS = "tunings", "encoders"
@@ -29,15 +28,15 @@ class Kept(NamedTuple):
 
     Attributes:
         path: where it lies.
-        digest: its hash.
         told: what it says of itself.
         tensors: what is in it.
+        digest: its hash.
     """
 
     path: Path
-    digest: str
     told: dict[str, Any]
     tensors: dict[str, Tensor]
+    digest: str
 
 
 def keep(
@@ -60,10 +59,8 @@ def keep(
         raise UsageError(f"--name {name}: expected the name of a file, such as faces")
     path = _folder(model, kind) / f"{name}{SUFFIX}"
     about = {"format": FORMATS[kind], "model": model.digest, **told}
-    plain = {key: t.detach().cpu().contiguous().clone() for key, t in tensors.items()}
     path.parent.mkdir(exist_ok=True)
-    digest = write_sealed(path, plain, {"ganvas": json.dumps(about)})
-    return Kept(path, digest, about, plain)
+    return Kept(path, *write_told(path, tensors, about))
 
 
 def kept(model: Trained, kind: str) -> Iterator[Kept]:
@@ -75,15 +72,11 @@ def kept(model: Trained, kind: str) -> Iterator[Kept]:
     """
     for path in sorted(_folder(model, kind).glob(f"*{SUFFIX}")):
         try:
-            metadata, tensors = read_sealed(path)
-            told: Any = json.loads(metadata.get("ganvas", "{}"))
-        except (DamageError, ValueError, RecursionError) as error:
-            raise GanvasError(
-                f"{path} is damaged ({error}): remove it, and make it anew"
-            ) from error
-        about = cast(dict[str, Any], told) if isinstance(told, dict) else {}
-        if about.get("format") == FORMATS[kind] and about.get("model") == model.digest:
-            yield Kept(path, metadata.get(DIGEST, ""), about, tensors)
+            found = read_told(path)
+        except GanvasError as error:
+            raise GanvasError(f"{error}: remove it, and make it anew") from error
+        if found.told.get("format") == FORMATS[kind] and found.told.get("model") == model.digest:
+            yield Kept(path, *found)
 
 
 def tuned_by(model: Trained, digest: str) -> AbstractContextManager[None]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import Field, ValidationError
 
 from ganvas.config import Settings
 from ganvas.errors import GanvasError, UsageError
 from ganvas.metrics.attributes import Build, Kind, Scorer
-from ganvas.model.sealed import DamageError, read_sealed, write_sealed
+from ganvas.model.sealed import read_named, write_told
 from ganvas.networks.perceptual import FeaturesName
 
 FORMAT = "ganvas-scorer-1"
@@ -66,8 +65,7 @@ def save_scorer(path: Path, scorer: Scorer, learnt: dict[str, Any]) -> None:
         gate=scorer.gate,
         learnt=learnt,
     )
-    state = {name: t.detach().cpu() for name, t in scorer.network.state_dict().items()}
-    write_sealed(path, state, {"ganvas": json.dumps(told.model_dump())})
+    write_told(path, scorer.network.state_dict(), told.model_dump())
 
 
 def load_scorer(path: Path, device: str = "cpu") -> Scorer:
@@ -77,16 +75,7 @@ def load_scorer(path: Path, device: str = "cpu") -> Scorer:
         UsageError: there is no such file, or it holds something else.
         GanvasError: it is damaged.
     """
-    if not path.is_file():
-        raise UsageError(f"there is no scorer {path}; train one with: ganvas scorer")
-    try:
-        metadata, tensors = read_sealed(path)
-        found: Any = json.loads(metadata.get("ganvas", "{}"))
-    except (DamageError, ValueError, RecursionError) as error:
-        raise GanvasError(f"{path} is damaged or no safetensors file ({error})") from error
-    known = cast(dict[str, Any], found) if isinstance(found, dict) else {}
-    if known.get("format") != FORMAT:
-        raise UsageError(f"{path} is no scorer: expected one of ganvas scorer")
+    known, tensors, _ = read_named(path, FORMAT, "scorer", "ganvas scorer")
     try:
         told = Told.model_validate(known)
         build = Build(told.kind, told.shape, len(told.names), told.features)

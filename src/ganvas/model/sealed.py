@@ -10,16 +10,19 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from ganvas.errors import GanvasError, UsageError
 from ganvas.files import disk_errors, replacing
 
 DIGEST = "sha256"
 BLANK = "0" * 64
+TOLD = "ganvas"
+"""In the metadata, what a file says of itself: plain values, of which ``format`` is its kind."""
 PLACE = re.compile(rb'"sha256":"([0-9a-f]{64})"')  # quotes inside metadata are escaped: no match
 
 
@@ -75,6 +78,71 @@ def read_sealed(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     if place is None and DIGEST in metadata:
         raise DamageError("its checksum is none")
     return metadata, tensors
+
+
+class Sealed(NamedTuple):
+    """What a file holds that says what it is: codes, a direction, a scorer, a tuning.
+
+    Attributes:
+        told: what it says of itself.
+        tensors: by name.
+        digest: SHA-256 of the file; empty if it has no seal.
+    """
+
+    told: dict[str, Any]
+    tensors: dict[str, Tensor]
+    digest: str
+
+
+def write_told(path: Path, tensors: Mapping[str, Tensor], told: Mapping[str, Any]) -> Sealed:
+    """Write tensors, as they are on the CPU, and what is to be said of them; return both.
+
+    Raises:
+        GanvasError: the file cannot be written.
+    """
+    plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+    return Sealed(dict(told), plain, write_sealed(path, plain, {TOLD: json.dumps(dict(told))}))
+
+
+def read_told(path: Path) -> Sealed:
+    """Return what a file holds.
+
+    Raises:
+        GanvasError: it is damaged.
+    """
+    try:
+        metadata, tensors = read_sealed(path)
+        found: Any = json.loads(metadata.get(TOLD, "{}"))
+    except (DamageError, ValueError, RecursionError) as error:
+        raise GanvasError(f"{path} is damaged or no safetensors file ({error})") from error
+    told = cast(dict[str, Any], found) if isinstance(found, dict) else {}
+    return Sealed(told, tensors, metadata.get(DIGEST, ""))
+
+
+def read_named(path: Path, form: str, what: str, command: str) -> Sealed:
+    """Return what a file of one format holds.
+
+    Args:
+        path: of the file.
+        form: its format.
+        what: the file in words, such as "direction file".
+        command: makes such files.
+
+    Raises:
+        UsageError: there is no such file, or it is of another format.
+        GanvasError: it is damaged.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no {what} {path}; make one with: {command}")
+    found = read_told(path)
+    if found.told.get("format") != form:
+        raise not_such(path, what, command)
+    return found
+
+
+def not_such(path: Path, what: str, command: str) -> UsageError:
+    """Return the error of a file that is something else than it should be."""
+    return UsageError(f"{path} is no {what}: expected one of {command}")
 
 
 def _header_end(content: bytes) -> int:

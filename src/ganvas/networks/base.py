@@ -92,8 +92,9 @@ def labels_of(y: Tensor | None, classes: int) -> Tensor:
     """
     if y is None:
         raise UsageError(
-            f"This network was built for {classes} classes and needs labels: int64 (N,), "
-            f"or weights (N, {classes})."
+            f"this network is conditional, and is given no conditions: of {classes} classes they "
+            f"are int64 (N,) or weights (N, {classes}); commands take them by --label or --given, "
+            "or are for models without such conditions"
         )
     return y
 

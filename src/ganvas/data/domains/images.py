@@ -2,54 +2,36 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-import numpy as np
-from pydantic import Field, field_validator
-
 from ganvas.config import Settings
 from ganvas.data import draw, pixels
-from ganvas.data.domain import PLANE, AnyArray, Domain, Size
+from ganvas.data.domain import PLANE, AnyArray, Size
 from ganvas.data.image_options import ImageOptions
+from ganvas.data.levels import Levels
 from ganvas.data.mapped import LazyRows, is_mapped
 from ganvas.data.options import DataOptions
 from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
     from PIL import Image
-    from torch import Tensor
 
     from ganvas.data.check import DataReport
     from ganvas.data.items import Collection
 
-ROWS = 8
-CLASS_ROWS = 16
-"""Rows of a grid of samples, at most so many where each row is a class."""
 
-
-class Images(Domain):
-    """Pictures: ``network = data / 127.5 − 1``, so that 0 is −1 and 255 is 1."""
+class Images(Levels):
+    """Pictures, uint8 (N, H, W, C); float32 (N, C, H, W) for networks."""
 
     plural: ClassVar[str] = "images"
     named: ClassVar[str] = "images"
     array: ClassVar[str] = "uint8 (16, height, width, channels)"
-    condition: ClassVar[bool] = True
     grid: ClassVar[int] = PLANE
+    rows: ClassVar[int] = 8
     Options: ClassVar[type[DataOptions] | None] = ImageOptions
 
     kind: Literal["images"] = "images"
-    channels: int
-    height: int = Field(ge=1)
-    width: int = Field(ge=1)
-
-    @field_validator("channels")
-    @classmethod
-    def _has_colours(cls, value: int) -> int:
-        if value not in (1, 3, 4):
-            raise ValueError(f"images have 1 (grey), 3 (RGB) or 4 (RGBA) channels, not {value}")
-        return value
 
     @classmethod
     def of(cls, array: AnyArray, settings: Settings) -> Self:
@@ -97,82 +79,10 @@ class Images(Domain):
         """Shape of one image in data units: (height, width, channels)."""
         return (self.height, self.width, self.channels)
 
-    def check(self, array: AnyArray) -> None:
-        """Refuse an array that holds no images of this shape, or no levels from 0 to 255.
-
-        Raises:
-            UsageError: it does not.
-        """
-        super().check(array)
-        whole = array.dtype.kind in "iu"
-        if array.dtype != np.uint8 and not (
-            whole and array.min(initial=0) >= 0 and array.max(initial=0) <= 255
-        ):
-            raise UsageError(
-                f"expected images as whole numbers 0 to 255, got {array.dtype}; values in [0, 1] "
-                "become such with (255 * x).round().astype(np.uint8)"
-            )
-
-    def laid_out(self, array: AnyArray) -> AnyArray:
-        """Return images (N, H, W, C) that lie plane by plane, without a copy if they do already."""
-        return np.moveaxis(np.ascontiguousarray(np.moveaxis(array, -1, 1)), 1, -1)
-
-    def stage(self, array: AnyArray) -> Tensor:
-        """Return the tensor that a device keeps: uint8 (N, C, H, W).
-
-        No copy is made of an array whose memory has that order already.
-        """
-        import torch
-
-        planes = np.moveaxis(np.asarray(array, np.uint8), -1, 1)
-        return torch.from_numpy(np.require(planes, requirements=["C", "W"]))
-
-    def normalise(self, staged: Tensor) -> Tensor:
-        """Return staged levels in network units, float32 (N, C, H, W)."""
-        import torch
-
-        return staged.to(torch.float32, copy=True).div_(127.5).sub_(1)
-
-    def decode(self, tensor: Tensor) -> AnyArray:
-        """Return images in data units, uint8 (N, H, W, C); values outside [−1, 1] are clipped."""
-        import torch
-
-        levels = tensor.detach().float().add(1).mul(127.5).round().clamp(0, 255)
-        return levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
-
-    @property
-    def planes(self) -> int:
-        """One for each channel."""
-        return self.channels
-
-    def vector(self, y: Tensor) -> Tensor:
-        """Return all pixels in a row, (N, C·H·W)."""
-        return y.flatten(1)
-
-    def mismatch(self, guess: Tensor, y: Tensor) -> Tensor:
-        """Return ½‖y − guess‖² over all pixels: normal with variance 1, but for a constant."""
-        return 0.5 * (y.flatten(1) - guess).square().sum(1).mean()
-
-    def mirrored(self, x: Tensor) -> Tensor:
-        """Return the images flipped left to right."""
-        return x.flip(-1)
-
-    def resized(self, x: Tensor, size: Size) -> Tensor:
-        """Return images (N, C, H, W) at a smaller (height, width): each pixel a mean of those."""
-        import torch.nn.functional as F
-
-        if tuple(x.shape[-2:]) == tuple(size):
-            return x
-        return F.interpolate(x, size=list(size), mode="area")
-
     def at_size(self, size: Size) -> Self:
         """Return the domain of images of this (height, width)."""
         height, width = size
         return self.model_copy(update={"height": height, "width": width})
-
-    def packed(self, count: int) -> Self:
-        """Return the domain of so many images joined along their channels."""
-        return self.model_copy(update={"channels": self.channels * count})
 
     def parse(self, text: str) -> AnyArray:
         """Return the picture in a file in this size and these channels.
@@ -196,12 +106,6 @@ class Images(Domain):
     def pictures(self, array: AnyArray) -> AnyArray:
         """Return the images themselves."""
         return array
-
-    def sheet(self, classes: int) -> tuple[int, int]:
-        """Return 8 rows, or one for each of up to 16 classes, and columns that make it square."""
-        rows = min(classes, CLASS_ROWS) or ROWS
-        # So many columns make the grid that `picture` lays out have these rows.
-        return rows, math.ceil(rows * self.height / self.width)
 
     def save(self, array: AnyArray, path: Path, columns: int | None = None) -> None:
         """Save uint8 images (N, H, W, C).

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from ganvas.config import Settings
 from ganvas.data import draw, pixels
 from ganvas.data.animation import animated, lossless, webp
-from ganvas.data.domain import AnyArray, Domain, Preview, Size
+from ganvas.data.domain import AnyArray, Preview, Size
 from ganvas.data.domains.images import Images
+from ganvas.data.levels import Levels
 from ganvas.data.mapped import LazyRows, is_mapped
 from ganvas.data.options import DataOptions
 from ganvas.data.video_options import VideoOptions
@@ -23,22 +23,18 @@ from ganvas.files import write_whole
 
 if TYPE_CHECKING:
     from PIL import Image
-    from torch import Tensor
 
     from ganvas.data.check import DataReport
     from ganvas.data.items import Collection, Items
 
-ROWS = 4
-CLASS_ROWS = 16
-"""Rows of moving samples, at most so many where each row is a class."""
 EACH = "{}"
 """Stands for the number of a clip in the name of a file."""
 EXACT = ".lossless.mp4"
 MOVING = (".gif", ".webp", ".mp4")
 
 
-class Videos(Domain):
-    """Clips: ``network = data / 127.5 − 1`` as of images; (N, T, H, W, C) is (N, C, T, H, W) there.
+class Videos(Levels):
+    """Clips, uint8 (N, T, H, W, C); float32 (N, C, T, H, W) for networks.
 
     Attributes:
         frames: of a clip.
@@ -49,24 +45,14 @@ class Videos(Domain):
     plural: ClassVar[str] = "videos"
     named: ClassVar[str] = "videos"
     array: ClassVar[str] = "uint8 (16, frames, height, width, channels)"
-    condition: ClassVar[bool] = True
     grid: ClassVar[int] = 3
+    rows: ClassVar[int] = 4
     Options: ClassVar[type[DataOptions] | None] = VideoOptions
 
     kind: Literal["videos"] = "videos"
-    channels: int
     frames: int = Field(ge=1)
-    height: int = Field(ge=1)
-    width: int = Field(ge=1)
     rate: float = Field(default=8.0, gt=0)
     any_length: bool = Field(default=False, exclude=True)
-
-    @field_validator("channels")
-    @classmethod
-    def _has_colours(cls, value: int) -> int:
-        if value not in (1, 3, 4):
-            raise ValueError(f"videos have 1 (grey), 3 (RGB) or 4 (RGBA) channels, not {value}")
-        return value
 
     @classmethod
     def of(cls, array: AnyArray, settings: Settings) -> Self:
@@ -159,77 +145,16 @@ class Videos(Domain):
             self.model_copy(update={"frames": array.shape[1], "any_length": False}).check(array)
             return
         super().check(array)
-        self.image.check(array[0])
 
     def of_any_length(self) -> Self:
         """Return the domain of clips of the same size, however long."""
         return self.model_copy(update={"any_length": True})
-
-    def laid_out(self, array: AnyArray) -> AnyArray:
-        """Return clips (N, T, H, W, C) that lie plane by plane, not copied if they do already."""
-        return np.moveaxis(np.ascontiguousarray(np.moveaxis(array, -1, 1)), 1, -1)
-
-    def stage(self, array: AnyArray) -> Tensor:
-        """Return the tensor that a device keeps: uint8 (N, C, T, H, W)."""
-        import torch
-
-        planes = np.moveaxis(np.asarray(array, np.uint8), -1, 1)
-        return torch.from_numpy(np.require(planes, requirements=["C", "W"]))
-
-    def normalise(self, staged: Tensor) -> Tensor:
-        """Return staged levels in network units, float32 of the same shape."""
-        import torch
-
-        return staged.to(torch.float32, copy=True).div_(127.5).sub_(1)
-
-    def decode(self, tensor: Tensor) -> AnyArray:
-        """Return clips (N, C, T, H, W) of any length in data units, uint8 (N, T, H, W, C).
-
-        Values outside [−1, 1] are clipped.
-        """
-        import torch
-
-        levels = tensor.detach().float().add(1).mul(127.5).round().clamp(0, 255)
-        return levels.to(torch.uint8).permute(0, 2, 3, 4, 1).contiguous().cpu().numpy()
-
-    @property
-    def planes(self) -> int:
-        """One for each channel."""
-        return self.channels
-
-    def vector(self, y: Tensor) -> Tensor:
-        """Return all pixels of all frames in a row, (N, C·T·H·W)."""
-        return y.flatten(1)
-
-    def mismatch(self, guess: Tensor, y: Tensor) -> Tensor:
-        """Return ½‖y − guess‖² over all pixels: normal with variance 1, but for a constant."""
-        return 0.5 * (y.flatten(1) - guess).square().sum(1).mean()
-
-    def mirrored(self, x: Tensor) -> Tensor:
-        """Return the clips flipped left to right, all frames alike."""
-        return x.flip(-1)
-
-    def resized(self, x: Tensor, size: Size) -> Tensor:
-        """Return clips (N, C, T, H, W), or frames (N, C, H, W), at a smaller size: means of pixels.
-
-        Args:
-            x: the clips or frames.
-            size: (height, width), or (frames, height, width) of clips.
-        """
-        import torch.nn.functional as F
-
-        wanted = [*x.shape[2 : x.dim() - len(size)], *size]
-        return x if list(x.shape[2:]) == wanted else F.interpolate(x, size=wanted, mode="area")
 
     def at_size(self, size: Size) -> Self:
         """Return the domain of clips of this (height, width) or (frames, height, width)."""
         frames, height, width = (self.frames, *size)[-3:]
         changes = {"frames": frames, "height": height, "width": width}
         return self.model_copy(update=changes)
-
-    def packed(self, count: int) -> Self:
-        """Return the domain of so many clips joined along their channels."""
-        return self.model_copy(update={"channels": self.channels * count})
 
     def picture(self, array: AnyArray, columns: int | None = None) -> Image.Image:
         """Return a contact sheet of uint8 clips (N, T, H, W, C): frame after frame in a row.
@@ -254,11 +179,6 @@ class Videos(Domain):
     def preview(self, array: AnyArray, columns: int | None = None) -> Preview:
         """Return the clips running beside each other, as a GIF."""
         return Preview(animated(self.tiled(array, columns), ".gif", self.rate), ".gif")
-
-    def sheet(self, classes: int) -> tuple[int, int]:
-        """Return 4 rows, or one for each of up to 16 classes, and columns that make it square."""
-        rows = min(classes, CLASS_ROWS) or ROWS
-        return rows, math.ceil(rows * self.height / self.width)
 
     def save(self, array: AnyArray, path: Path, columns: int | None = None) -> None:
         """Save uint8 clips (N, T, H, W, C).

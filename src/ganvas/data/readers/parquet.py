@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from ganvas.data.readers.table import CELLS, Part, Table, checked_names
 from ganvas.data.records import LABEL
 from ganvas.errors import UsageError
+from ganvas.loading import extra
 
 SUFFIX = ".parquet"
 INDEX = "__index_level_"
@@ -106,9 +106,4 @@ def write_parquet(file: BinaryIO, columns: Mapping[str, npt.NDArray[Any]]) -> No
 
 
 def _library(what: str, name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError:
-        raise UsageError(
-            f"{what} needs the 'pyarrow' package: pip install 'ganvas[tables]'."
-        ) from None
+    return extra(name, what, "tables")

@@ -122,7 +122,7 @@ class SceneGenerator(Generator):
 
     def starts(self, z: Tensor, y: Given) -> tuple[Tensor, Tensor]:
         """Return what the foreground's trunk and the background start with."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define starts(z, y)")
 
     def scene(self, z: Tensor, y: Given = None) -> Scene:
         """Return the clips of latents and all that they are composed of.

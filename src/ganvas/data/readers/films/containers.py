@@ -16,6 +16,7 @@ from ganvas.data.readers.decode import MAX_PIXELS, Head, TooLargeError
 from ganvas.data.readers.films import Film, FilmError, Seen
 from ganvas.data.readers.place import File
 from ganvas.errors import UsageError
+from ganvas.loading import extra
 
 SUFFIXES = (".mp4", ".m4v", ".mkv", ".webm", ".mov", ".avi")
 FORMATS = "mov,matroska,avi"
@@ -23,6 +24,7 @@ FORMATS = "mov,matroska,avi"
 COUNTED = "mov"
 """A container whose table of frames is right, unless the file was cut."""
 PIECE = 2**20
+LIBRARY = ("av", "a video file", "video")
 
 
 class Container(Film):
@@ -178,17 +180,14 @@ def require() -> None:
     Raises:
         UsageError: it is missing.
     """
-    try:
-        _library()
-    except FilmError as error:
-        raise UsageError(f"video files are decoded by the 'av' package, and {error}") from None
+    extra(*LIBRARY)
 
 
 def _library() -> Any:
     try:
-        return import_module("av")
-    except ImportError:
-        raise FilmError("it is not installed: pip install 'ganvas[video]'") from None
+        return extra(*LIBRARY)
+    except UsageError as error:
+        raise FilmError(str(error)) from None
 
 
 def _allowed() -> str:
