@@ -34,7 +34,7 @@ PIXELS = 16
 FACES = 300
 OTHERS = 600
 """Faces held out of the run, beside which D judges those it is trained on."""
-KIMG = 10.0
+KIMG = 16.0
 SAMPLES = 1_000
 SHOWN = ("ada/p", "ada/r")
 FAST: dict[str, Any] = {"kimg": KIMG / 4}
@@ -62,7 +62,7 @@ def played(work: Path, name: str, game: dict[str, Any], **more: Any) -> Path:
     if (run / "checkpoints").is_dir():
         ending = api.resume(run, quiet=True)
     else:
-        train = {**QUIET, "kimg": KIMG, "watch_every": 25, "log_every": 5, **more.pop("train", {})}
+        train = {**QUIET, "kimg": KIMG, "watch_every": 50, "log_every": 5, **more.pop("train", {})}
         ending = api.train(
             "stylegan2/faces",
             run,
