@@ -34,7 +34,7 @@ PIXELS = 16
 FACES = 300
 OTHERS = 600
 """Faces held out of the run, beside which D judges those it is trained on."""
-KIMG = 16.0
+KIMG = 10.0
 SAMPLES = 1_000
 SHOWN = ("ada/p", "ada/r")
 FAST: dict[str, Any] = {"kimg": KIMG / 4}
