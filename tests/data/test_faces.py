@@ -10,6 +10,7 @@ import pytest
 
 from ganvas.data.cartoon import stills
 from ganvas.data.cartoon.factors import (
+    ATTRIBUTES,
     ENTANGLED,
     FRAME,
     INDEPENDENT,
@@ -60,7 +61,7 @@ def test_a_face_depends_on_its_seed_and_number_alone(faces: Faces) -> None:
     assert (whole[3:4] == pictures(few.rows(slice(3, 4)), 16)).all()
     assert (pictures(Faces.draw(8, 8), 16) != whole).any(axis=(1, 2, 3)).all()
     digest = hashlib.sha256(whole.tobytes()).hexdigest()
-    assert digest[:16] == "e0b78a2e98b6b27d"
+    assert digest[:16] == "4fcb7e9f13d7c001"
 
 
 def test_factors_stay_in_their_ranges_and_attributes_have_their_shares() -> None:
@@ -94,7 +95,9 @@ def test_factors_stay_in_their_ranges_and_attributes_have_their_shares() -> None
     assert np.corrcoef(Faces.draw(n, 1).tags.T.astype(float))[2, 3] > 0.45
 
 
-@pytest.mark.parametrize(("factor", "values"), [("glasses", (0, 1)), ("mouth_open", (0, 0.9))])
+@pytest.mark.parametrize(
+    ("factor", "values"), [("glasses", (0, 1)), ("mouth_open", (0, 0.9)), ("smile", (-0.6, 1))]
+)
 def test_a_factor_changes_its_own_place_and_nothing_else(
     faces: Faces, factor: str, values: tuple[float, float]
 ) -> None:
@@ -107,7 +110,7 @@ def test_a_factor_changes_its_own_place_and_nothing_else(
         room = 0.3 * SIZE / 2.5
     else:
         places = np.concatenate([marks[:, LIPS], marks[:, JAW]], axis=1)
-        room = 0.1 * SIZE / 2.5
+        room = (0.3 if factor == "smile" else 0.1) * SIZE / 2.5  # cheeks are as high as the ears
     low, high = places.min(axis=1) - room, places.max(axis=1) + room
     rows, columns = np.mgrid[:SIZE, :SIZE] + 0.5
     inside = (
@@ -115,7 +118,36 @@ def test_a_factor_changes_its_own_place_and_nothing_else(
         & (rows >= low[:, 1, None, None]) & (rows <= high[:, 1, None, None])
     )  # fmt: skip
     assert not (changed & ~inside).any()
-    assert (without.tags == having.tags)[:, [0, 1, 2, 4]].all()
+    others = [column for column, name in enumerate(ATTRIBUTES) if name != factor]
+    assert (without.tags == having.tags)[:, others].all()
+
+
+@pytest.mark.parametrize(
+    ("factor", "values"),
+    [
+        *(("yaw", (-0.1, 0.1)), ("smile", (0.2, 0.4)), ("age", (0.4, 0.6))),
+        *(("glasses", (0, 1)), ("gender", (0, 1))),
+    ],
+)
+def test_every_attribute_shows_on_every_face_as_soon_as_it_is_clear(
+    faces: Faces, factor: str, values: tuple[float, float]
+) -> None:
+    """A scorer of small faces has something to see on either side of a border."""
+    before, after = (
+        pictures(faces.having(**{factor: value}), SIZE).astype(float) for value in values
+    )
+    assert (((after - before) / 255) ** 2).sum(axis=(1, 2, 3)).min() > 0.2**2
+
+
+def test_a_smile_lifts_the_corners_of_the_mouth_by_pixels(faces: Faces) -> None:
+    straight = faces.having(yaw=0, pitch=0, roll=0)
+    lifts = []
+    for smile in (-0.6, 1):
+        outer = landmarks(straight.having(smile=smile), SIZE)[:, LIPS]
+        corners = outer[:, [0, 6], 1].mean(axis=1)
+        lifts.append(outer[:, [3, 9], 1].mean(axis=1) - corners)
+    assert (lifts[0] < 0).all()
+    assert (lifts[1] - lifts[0]).min() > 3
 
 
 def test_what_is_not_shown_changes_no_pixel(

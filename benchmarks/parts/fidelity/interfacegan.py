@@ -39,7 +39,7 @@ from ganvas.model.scorers import load_scorer, save_scorer
 
 MINUTES = 26
 SIZE = 32
-PICTURES, EPOCHS = 12_000, 24
+PICTURES, EPOCHS = 12_000, 16
 """What the scorer learns, fresh faces whose attributes are independent."""
 CODES = 6_000
 SHARE = 0.05
@@ -50,7 +50,7 @@ REACH = 3.0
 REAL = 48
 STEPS, REFINED = 200, 20
 TUNED = Tuning(steps=100, rate=2e-3)
-LESSONS = Lessons(steps=1500, batch=16)
+LESSONS = Lessons(steps=600, batch=16)
 GROWN = [
     *("data.source=faces", "data.size=32", "train.batch=16", "train.kimg=16"),
     *("game.growing.fade=4", "game.growing.rest=4"),

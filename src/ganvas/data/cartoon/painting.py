@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ganvas.data.cartoon.factors import HAIR, Array8, Faces, Float
+from ganvas.data.cartoon.factors import HAIR, SMILING, Array8, Faces, Float
 from ganvas.data.cartoon.raster import coverage, ribbon
 from ganvas.data.cartoon.template import (
     BROWS,
@@ -45,15 +45,22 @@ GREY: Final = 4
 IRISES: Final = np.array([[0.35, 0.2, 0.1], [0.2, 0.4, 0.75], [0.25, 0.5, 0.25], [0.45, 0.47, 0.5]])
 BLACK, WHITE = np.zeros(3), np.ones(3)
 FRAMES: Final = np.array([0.08, 0.08, 0.1])
-LIP: Final = np.array([0.72, 0.26, 0.28])
+LIP: Final = np.array([0.78, 0.14, 0.22])
+BLUSH: Final = np.array([0.90, 0.30, 0.32])
+ROSY: Final = 0.75
+"""How red cheeks are with a broad smile; with a smile of twice the border they are."""
 THROAT: Final = np.array([0.25, 0.05, 0.07])
 FOREHEAD: Final = 0.80
 """Height of the half ellipse above the ears."""
 RINGS: Final = (0.21, 0.17)
 """Half the height of the rings of glasses, and what half their width is more than half an eye's."""
 RIM: Final = 0.075
-WRINKLED: Final = 0.4
-"""Age from which wrinkles show, and how dark they are with age 1."""
+AGEING: Final = 0.4
+"""Age from which wrinkles show and hair turns grey."""
+GREYED: Final = 0.7
+"""Age from which hair that turns grey is grey."""
+WRINKLED: Final = 0.65
+"""How dark wrinkles are with age 1."""
 
 
 def pictures(faces: Faces, size: int) -> Array8:
@@ -125,13 +132,14 @@ def _painted(faces: Faces, size: int) -> Array8:
     skin = SKIN[0] + column(faces["skin"]) * (SKIN[1] - SKIN[0])
     _background(canvas)
     _hair_behind(canvas, hair)
-    canvas.fill(_box(-0.3, 0.45, 0.3, 1.6, z=-0.1), 0.85 * skin)
+    _neck(canvas, skin)
     _shirt(canvas)
     _head(canvas, marks, skin)
     _hair_before(canvas, hair)
     _beard(canvas, marks, hair)
     _eyes(canvas, marks)
     _lines(canvas, marks, skin, hair)
+    _cheeks(canvas)
     _mouth(canvas, marks, skin)
     _wrinkles(canvas, marks)
     _glasses(canvas)
@@ -139,8 +147,18 @@ def _painted(faces: Faces, size: int) -> Array8:
 
 
 def _hair_colours(faces: Faces) -> Float:
-    drawn = np.floor(faces["hair_colour"] * len(HAIR_COLOURS)).astype(np.int64)
-    return HAIR_COLOURS[np.where((faces["age"] > 0.7) & (faces["grey"] > 0), GREY, drawn)]
+    drawn = HAIR_COLOURS[np.floor(faces["hair_colour"] * len(HAIR_COLOURS)).astype(np.int64)]
+    return drawn + column(faces["grey"] * _greying(faces)) * (HAIR_COLOURS[GREY] - drawn)
+
+
+def _greying(faces: Faces) -> Float:
+    """Return how grey brows are, and hair that turns grey at all: 0 to 1."""
+    return ((faces["age"] - AGEING) / (GREYED - AGEING)).clip(0, 1)
+
+
+def _coded(faces: Faces, without: float, having: float) -> Float:
+    """Return for each face the number that goes with its ``gender``."""
+    return np.where(faces["gender"] > 0, having, without)
 
 
 def _levels(faces: Faces, what: str) -> Float:
@@ -151,6 +169,12 @@ def _background(canvas: _Canvas) -> None:
     down = (np.arange(canvas.size) + 0.5) / canvas.size
     shade = 1.08 - 0.25 * down
     canvas.x[:] = (_levels(canvas.faces, "ground")[:, None, None] * shade[:, None, None]).clip(0, 1)
+
+
+def _neck(canvas: _Canvas, skin: Float) -> None:
+    half = column(_coded(canvas.faces, 0.24, 0.38))
+    x, y = half * np.array([-1, 1, 1, -1]), np.array([[0.45, 0.45, 1.6, 1.6]])
+    canvas.fill(points(x, y, -0.1), 0.85 * skin)
 
 
 def _shirt(canvas: _Canvas) -> None:
@@ -176,8 +200,9 @@ def _style(faces: Faces, *styles: str) -> Float:
 def _hair_behind(canvas: _Canvas, hair: Float) -> None:
     faces = canvas.faces
     crown = _crown(faces, 1.12, 1.14, -0.25)
-    for styles, bottom in ((("short", "fringe"), 0.18), (("long",), 1.0)):
-        down = np.full((1, 1), bottom)
+    short, long = _coded(faces, 0.45, 0.0), np.full(len(faces), 1.0)
+    for styles, bottom in ((("short", "fringe"), short), (("long",), long)):
+        down = column(bottom)
         ends = [points(side * 1.12 * column(faces["face_w"]), down, -0.25) for side in (-1, 1)]
         canvas.fill(np.concatenate([crown, *ends], axis=1), hair, _style(faces, *styles))
 
@@ -225,23 +250,35 @@ def _eyes(canvas: _Canvas, marks: Points) -> None:
         x = column(side * faces["eye_sep"]) + radius * np.cos(angle)
         disc = points(x, column(faces["eye_y"]) + radius * np.sin(angle), 0.25)
         canvas.fill(disc, iris, within=lids)
-        canvas.draw(lids[:, :4], 0.035, np.full(3, 0.1))
+        canvas.draw(lids[:, :4], _coded(faces, 0.06, 0.03), np.full(3, 0.1))
 
 
 def _lines(canvas: _Canvas, marks: Points, skin: Float, hair: Float) -> None:
     faces = canvas.faces
-    thick = 0.05 * np.where(faces["gender"] > 0, 1.5, 1.0)
+    dark = 0.55 * hair
+    brows = dark + column(_greying(faces)) * (0.85 - dark)
     for brow in BROWS:
-        canvas.draw(marks[:, brow], thick, 0.55 * hair)
+        canvas.draw(marks[:, brow], _coded(faces, 0.05, 0.11), brows)
     canvas.draw(marks[:, RIDGE], 0.035, 0.75 * skin)
     canvas.draw(marks[:, NOSTRILS], 0.045, 0.6 * skin)
 
 
+def _cheeks(canvas: _Canvas) -> None:
+    faces = canvas.faces
+    angle = 2 * np.pi * np.arange(8) / 8
+    much = ROSY * (faces["smile"] / (2 * SMILING)).clip(0, 1)
+    for side in (-1, 1):
+        x, y = side * 0.42 + 0.15 * np.cos(angle), 0.21 + 0.10 * np.sin(angle)
+        canvas.fill(points(x[None], y[None], 0.1), BLUSH, much)
+
+
 def _mouth(canvas: _Canvas, marks: Points, skin: Float) -> None:
     opened = canvas.faces["mouth_open"]
-    canvas.fill(marks[:, LIPS], 0.7 * LIP + 0.3 * skin)
+    red = column(_coded(canvas.faces, 1.0, 0.4))
+    canvas.fill(marks[:, LIPS], red * LIP + (1 - red) * 0.9 * skin)
     inner = marks[:, MOUTH]
     canvas.fill(inner, THROAT)
+    canvas.draw(inner[:, :5], 0.06, THROAT)
     upper, lower = inner[:, :5], inner[:, [4, 7, 6, 5, 0]]
     teeth = np.concatenate([upper, ((upper + lower[:, ::-1]) / 2)[:, 3:0:-1]], axis=1)
     canvas.fill(teeth, 0.95 * WHITE, (opened > 0.25).astype(np.float64))
@@ -249,16 +286,16 @@ def _mouth(canvas: _Canvas, marks: Points, skin: Float) -> None:
 
 def _wrinkles(canvas: _Canvas, marks: Points) -> None:
     faces = canvas.faces
-    much = (WRINKLED * (faces["age"] - WRINKLED) / (1 - WRINKLED)).clip(0)
+    much = (WRINKLED * (faces["age"] - AGEING) / (1 - AGEING)).clip(0)
     t = np.linspace(-1, 1, 5)
-    for y in (-0.50, -0.40):
+    for y in (-0.54, -0.40):
         line = points(0.55 * column(faces["face_w"]) * t, (y + 0.03 * t**2)[None], 0.25)
-        canvas.draw(line, 0.06, BLACK, much)
+        canvas.draw(line, 0.08, BLACK, much)
     for side, nostril in ((-1, 31), (1, 35)):
         start = marks[:, nostril] + np.array([0.05 * side, 0.02, 0])
         x = side * faces["mouth_w"] * 1.45
         end = np.stack([x, faces["mouth_y"] + 0.06, np.full(len(faces), 0.25)], axis=1)
-        canvas.draw(np.stack([start, (start + end) / 2, end], axis=1), 0.06, BLACK, much)
+        canvas.draw(np.stack([start, (start + end) / 2, end], axis=1), 0.08, BLACK, much)
 
 
 def _glasses(canvas: _Canvas) -> None:
@@ -282,8 +319,3 @@ def _square(x: Float, y: Float, across: Float, down: Float | float) -> Points:
         column(y) + np.broadcast_to(down, x.shape)[:, None] * corners[:, 1],
         0.35,
     )
-
-
-def _box(left: float, top: float, right: float, bottom: float, z: float) -> Points:
-    x = np.array([[left, right, right, left]])
-    return points(x, np.array([[top, top, bottom, bottom]]), z)

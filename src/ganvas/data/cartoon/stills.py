@@ -30,7 +30,7 @@ SEEDS: Final = {"train": 0, "test": 2}
 NUMBERS: Final = ("yaw", "smile", "age")
 """Factors behind attributes that are more than there or not there."""
 EDGES: Final = (16, 512)
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the painting: another one has other pictures."""
 
 
