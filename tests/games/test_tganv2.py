@@ -135,6 +135,42 @@ def test_the_penalty_of_a_linear_critic() -> None:
     assert cost(lambda x, y: (0 * x).sum(1) + 7, 6) == 0
 
 
+def test_levels_that_show_the_same_agree() -> None:
+    """A generator whose last renderer draws what its first does, larger, agrees with itself."""
+    game = made().eval()
+    for renderer in game.generator.renderers:
+        for weight in renderer.parameters():
+            weight.data.zero_()
+    same = game.agreement(3, Noise(0))
+    assert same["psnr"].shape == same["ssim"].shape == (3, 8)
+    assert same["psnr"].isposinf().all()
+    torch.testing.assert_close(same["ssim"], torch.ones(3, 8))
+    game.generator.renderers[-1].conv.bias.data.fill_(math.atanh(0.2))  # a tenth of the range off
+    apart = game.agreement(3, Noise(0))
+    torch.testing.assert_close(apart["psnr"], torch.full((3, 8), 20.0))
+    told = game.measures(shapes(), 0)
+    assert told["level_psnr"].value == pytest.approx(20)
+    assert (
+        made(generator=G | {"levels": 1}, discriminator=D | {"levels": 1}).measures(shapes(), 0)
+        == {}
+    )
+
+
+def test_agreement_is_that_of_frames_of_the_same_moment() -> None:
+    game = made().eval()
+    first, last = (shape[2] for shape in (game.pyramid.shapes[0], game.pyramid.shapes[-1]))
+    z = game.prior(2, Noise(5))
+    with torch.no_grad():
+        large = game.sample(z)
+        with game.posed({"level": first}):
+            small = game.generator(z)
+    assert (small.shape[3], large.shape[3]) == (first, last)
+    wide = torch.nn.functional.interpolate(small[0, :, 3][None], large.shape[3:], mode="bilinear")
+    error = ((wide[0] - large[0, :, 3]) / 2).square().mean()
+    found = game.agreement(2, Noise(5))["psnr"]
+    torch.testing.assert_close(found[0, 3], -10 * error.log10())
+
+
 def test_rates_fall_to_nothing() -> None:
     rates = [value_at(FALLING, share) for share in (0.0, 0.5, 1.0)]
     assert rates == pytest.approx([1e-4, 5e-5, 0.0])

@@ -19,9 +19,11 @@ from torch import Tensor
 from ganvas.config import Schedule, Settings
 from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
+from ganvas.data.source import Source
 from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError
 from ganvas.games.parts.adversarial import (
+    LATENT,
     Adversarial,
     AdversarialConfig,
     Extent,
@@ -33,6 +35,8 @@ from ganvas.games.parts.penalties import AnyPenalty
 from ganvas.games.parts.penalties.shards import SummedR1
 from ganvas.games.parts.priors import AnyPrior
 from ganvas.games.parts.priors.uniform import Uniform
+from ganvas.metrics.protocol import Protocol, Score, settings
+from ganvas.metrics.similarity import psnr, ssim
 from ganvas.networks import DiscriminatorConfig, GeneratorConfig
 from ganvas.networks.base import Discriminator, Generator
 from ganvas.networks.conditions import Given
@@ -45,12 +49,18 @@ from ganvas.networks.video.tganv2 import (
 from ganvas.nn import Pyramid
 from ganvas.play import Adam, Noise, OptimiserConfig, Turns
 from ganvas.play.advice import Proposal, Remedy, Setup, tree_of
+from ganvas.slices import slices
 
 FALLING = Schedule(start=1e-4, end=0.0, shape="linear")
 """To nothing at the end, after 100,000 updates in the paper."""
 
 UNUSED = ("packing", "augment", "minibatch", "memory", "virtual_batch_norm")
 """Settings of adversarial games that concern items of one size, which rows of a pyramid are not."""
+
+COMPARED = 64
+"""Clips of which an evaluation compares the levels; the paper has 1,000."""
+TOGETHER = 32
+"""Clips that are made at once for it."""
 
 
 class Subsampling(Settings):
@@ -288,6 +298,48 @@ class TGANv2(Adversarial[TGANv2Config]):
         clips = self.generator(z, y)
         size = (clips.shape[2], *self.spec.shape[2:])
         return clips if clips.shape[2:] == size else F.interpolate(clips, size)
+
+    @torch.no_grad()
+    def agreement(self, n: int, noise: Noise) -> dict[str, Tensor]:
+        """Return how alike the levels of n dense clips are: of each frame, (n, T).
+
+        Frames of the first level, enlarged between their pixels, and of the last: their peak
+        signal-to-noise ratio in dB, and their structural similarity.
+        """
+        first, last = (shape[2] for shape in (self.pyramid.shapes[0], self.pyramid.shapes[-1]))
+        told = {LATENT: self.prior(n, noise), **self.conditions.draw(n, noise)}
+        found: dict[str, list[Tensor]] = {"psnr": [], "ssim": []}
+        for part in slices(n, TOGETHER):
+            z = Batch({name: rows[part] for name, rows in told.items()}, main=LATENT)
+            made = list[Tensor]()
+            for height in (first, last):
+                with self.posed({"level": height}):
+                    made.append(self.generator(z.x, self.conditions.of(z)).transpose(1, 2))
+            small, large = (((clips.flatten(0, 1) + 1) / 2).clamp(0, 1) for clips in made)
+            wide = F.interpolate(small, large.shape[2:], mode="bilinear", align_corners=False)
+            found["psnr"].append(psnr(wide, large).view(made[1].shape[:2]))
+            found["ssim"].append(ssim(wide, large).view(made[1].shape[:2]))
+        return {name: torch.cat(parts).float() for name, parts in found.items()}
+
+    def measures(self, source: Source, seed: int) -> dict[str, Score]:
+        """Return the mean agreement of the first level with the last, over frames and clips."""
+        if self.pyramid.levels == 1:
+            return {}
+        noise = Noise(seed, next(self.generator.parameters()).device)
+        levels = " and ".join(
+            f"{s[2]}×{s[3]}" for s in (self.pyramid.shapes[0], self.pyramid.shapes[-1])
+        )
+        scores: dict[str, Score] = {}
+        for name, each in self.agreement(COMPARED, noise).items():
+            how = Protocol(
+                metric=f"level_{name}",
+                samples=COMPARED,
+                reference=f"frames of {levels}",
+                seed=seed,
+                settings=settings(enlarged="bilinear", frames=each.shape[1]),
+            )
+            scores[how.name] = Score(value=float(each.mean()), protocol=how)
+        return scores
 
     def score(self, x: Tensor, y: Given = None) -> Tensor:
         """Return the critics' mean logit of each clip, (N,), of the first frames at each level.
