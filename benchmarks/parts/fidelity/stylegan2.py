@@ -45,12 +45,12 @@ WAYS = 2_000
 PSI = (1.0, 0.7, 0.5, 0.3)
 QUIET: dict[str, Any] = {
     "sample_every": 0,
-    "watch_every": 500,
+    "watch_every": 1000,
     "checkpoint_every": 250,
     "tensorboard": False,
 }
 LATER: dict[str, Any] = {"at_end": False}
-GROWING: dict[str, Any] = {"fade": 1.6, "rest": 1.6, "restart": False}
+GROWING: dict[str, Any] = {"fade": 1.2, "rest": 1.2, "restart": False}
 PLAIN: dict[str, Any] = {"maps": 512, "max_maps": 64}
 CONFIGS: dict[str, dict[str, Any]] = {
     "A": {"preset": "stylegan2_a", "penalty_every": 1, "path_length": None},
@@ -189,7 +189,7 @@ def config(name: str, work: Path) -> Row:
     networks = {"preset": told.pop("preset"), **PLAIN}
     game = {"generator": networks | {"width": 64, "depth": 4}, "discriminator": networks, **told}
     game["growing"] = GROWING if name in "ABD" else None
-    kimg = 3.2 if name in "ABD" else 9.6  # of the last level; there are four halves before it
+    kimg = 3.2 if name in "ABD" else 8.0  # of the last level; 4.8 are before it
     run = trained(work, f"config {name}", game, 16, kimg=kimg)
     found = looked(run)
     model = load(run, device="cpu")
