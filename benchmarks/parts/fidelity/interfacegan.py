@@ -52,8 +52,8 @@ STEPS, REFINED = 200, 20
 TUNED = Tuning(steps=100, rate=2e-3)
 LESSONS = Lessons(steps=600, batch=16)
 GROWN = [
-    *("data.source=faces", "data.size=32", "train.batch=16", "train.kimg=16"),
-    *("game.growing.fade=4", "game.growing.rest=4"),
+    *("data.source=faces", "data.size=32", "train.batch=16", "train.kimg=10"),
+    *("game.growing.fade=2", "game.growing.rest=2"),
 ]
 
 
