@@ -165,19 +165,19 @@ def test_what_d_takes_for_real_of_training_and_of_held_out_items_is_in_each_look
 
 
 def test_a_discriminator_that_sees_no_difference_is_a_sign_of_collapse() -> None:
-    def rows(*distances: float) -> list[dict[str, Any]]:
+    def rows(*spreads: float) -> list[dict[str, Any]]:
         return [
-            {"round": 5 * i, "progress": 0.5, "kimg": 1.0, "estimate/tv": tv}
-            for i, tv in enumerate(distances, 1)
+            {"round": 5 * i, "progress": 0.5, "kimg": 1.0, "estimate/spread": spread}
+            for i, spread in enumerate(spreads, 1)
         ]
 
-    def verdict(*distances: float) -> tuple[str, str]:
+    def verdict(*spreads: float) -> tuple[str, str]:
         spec = digits8().spec
-        found = diagnose(rows(*distances), {}, {"train": {"rounds": 100}}, spec, BigGAN)
+        found = diagnose(rows(*spreads), {}, {"train": {"rounds": 100}}, spec, BigGAN)
         return found.verdict, " ".join(found.evidence)
 
-    assert verdict(0.2, 0.027, -0.015, 0.013)[0] == "collapsed"  # measured: rates x 30
-    assert "0.015 of 1" in verdict(0.2, 0.027, -0.015, 0.013)[1]
+    assert verdict(0.2, 0.027, 0.015, 0.013)[0] == "collapsed"  # measured: rates x 30
+    assert "0.015 of its margin" in verdict(0.2, 0.027, 0.015, 0.013)[1]
     assert verdict(0.645, 0.53, 0.412, 0.388)[0] == "healthy"  # measured: the recipe's
 
 

@@ -154,7 +154,13 @@ def test_a_hinge_margin_scales_the_game():
     assert wide.discriminator(3 * real, 3 * fake) == 3 * Hinge().discriminator(real, fake)
     assert wide.discriminator(tensor([3.0]), tensor([-3.0])) == 0
     told, plain = estimates(wide, 3 * real, 3 * fake), estimates(Hinge(), real, fake)
-    assert told["estimate/tv"].item() == pytest.approx(plain["estimate/tv"].item())
+    for name in ("estimate/tv", "estimate/spread"):
+        assert told[name].item() == pytest.approx(plain[name].item())
+    assert plain["estimate/spread"].item() == pytest.approx(
+        tensor([2, 0.5, -2, 0.5]).std(correction=0)
+    )
+    same = torch.full((2,), 0.7)
+    assert estimates(Hinge(), same, same)["estimate/spread"].item() == pytest.approx(0, abs=1e-6)
 
 
 def test_wasserstein_hand_values():

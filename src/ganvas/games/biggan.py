@@ -36,7 +36,7 @@ HUB = 2.0
 """Released models take samples of the normal law on [−2, 2], times their "truncation"."""
 
 BLIND = 0.03
-"""Below it, of 1, the discriminator tells nothing apart (docs/decisions/0012-collapse.md)."""
+"""Scores that spread less, in margins, are one for all images (docs/decisions/0012-collapse.md)."""
 
 EXPLODED = 100.0
 """Above it the largest singular value of G's weights, all of which start at 1, has exploded."""
@@ -95,10 +95,10 @@ class BigGAN(Adversarial[BigGANConfig]):
             above=EXPLODED,
         ),
         Sign(
-            "estimate/tv",
+            "estimate/spread",
             "collapsed",
-            "the discriminator sees no difference any more: its loss leaves {value:.2g} of 1 for "
-            "the distance between items and samples",
+            "the discriminator sees no difference any more: its scores of items and samples spread "
+            "by {value:.2g} of its margin",
             below=BLIND,
         ),
     )

@@ -32,8 +32,9 @@ from ganvas.networks.base import (
 from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.networks.convolutional import Size, image_shape
 from ganvas.networks.levels import halvings_of
-from ganvas.networks.upsampling import Growing, Upsampling, resize_convolution
+from ganvas.networks.upsampling import Growing, Upsampling, quick_resize_convolution
 from ganvas.nn import (
+    AveragedConv2d,
     BatchNorm,
     ConditionalBatchNorm,
     Dropout,
@@ -302,16 +303,19 @@ class DownBlock(nn.Module):
         super().__init__()
         self.halves, self.first = halves, first
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.conv2 = (
+            AveragedConv2d(outputs, outputs)
+            if halves
+            else nn.Conv2d(outputs, outputs, 3, padding=1)
+        )
         changes = halves or inputs != outputs
         self.shortcut = nn.Conv2d(inputs, outputs, 1) if changes else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, outputs, …) at the new size."""
         h = self.conv2(F.relu(self.conv1(x if self.first else F.relu(x))))
-        if self.halves:  # a 1×1 convolution commutes with means: the smaller size is cheaper
-            h, x = downsample_average(h), downsample_average(x)
-        return h + self.shortcut(x)
+        # A 1×1 convolution commutes with means: the smaller size is cheaper.
+        return h + self.shortcut(downsample_average(x) if self.halves else x)
 
 
 class SkipGenerator(Generator):
@@ -416,7 +420,7 @@ class BigGANGeneratorNet(SkipGenerator):
         widths = config.told(widths_of(doublings), "game.generator")
         heights = [self.size[0] << level for level in range(1, doublings + 1)]
         attended = config.attended(heights, ATTENDED.get(doublings, (0, 0))[0], "game.generator")
-        growing = config.growing(doublings, resize_convolution)
+        growing = config.growing(doublings, quick_resize_convolution)
         first = self.chunk + (self.told if config.skip_z == "whole" else 0)
         self.start = (widths[0], *self.size)
         self.project = nn.Linear(first, math.prod(self.start))

@@ -27,7 +27,7 @@ from ganvas.networks.biggan import (
 )
 from ganvas.networks.conditions import NONE, Conditions, Given
 from ganvas.networks.convolutional import image_shape
-from ganvas.networks.upsampling import Growing, resize_convolution
+from ganvas.networks.upsampling import Growing, quick_resize_convolution
 from ganvas.nn import (
     BatchNorm,
     SelfAttention,
@@ -174,7 +174,7 @@ class BigGANDeepGeneratorNet(SkipGenerator):
         self.start = (widths[0], *self.size)
         self.project = nn.Linear(first, math.prod(self.start))
         blocks, attention = list[nn.Module](), list[nn.Module]()
-        growing = config.growing(doublings, resize_convolution)
+        growing = config.growing(doublings, quick_resize_convolution)
         for (inputs, outputs), grow, there in zip(pairwise(widths), growing, attended, strict=True):
             blocks.append(DeepUpBlock(inputs, inputs, self.norm, None))
             blocks.append(DeepUpBlock(inputs, outputs, self.norm, grow))

@@ -60,3 +60,6 @@ deconvolution: Growing = partial(upsampler, "deconv")
 
 resize_convolution: Growing = partial(upsampler, "nn_resize", padding="zeros", exact=True)
 """Nearest neighbours, then a convolution with zeros around: as residual networks have it."""
+
+quick_resize_convolution: Growing = partial(upsampler, "nn_resize", padding="zeros")
+"""The same to rounding, by the transposed convolution that it is: 2 to 4 times as fast on a CPU."""

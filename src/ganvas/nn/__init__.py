@@ -11,6 +11,7 @@ from ganvas.nn.bessel import (
     vmf_kl_to_uniform,
 )
 from ganvas.nn.collective import all_reduce, gather
+from ganvas.nn.downsample import AveragedConv2d
 from ganvas.nn.drawing import (
     Drawing,
     Draws,
@@ -127,6 +128,7 @@ __all__ = [
     "Activation",
     "AdaptiveNorm",
     "Arithmetic",
+    "AveragedConv2d",
     "Axial",
     "BatchNorm",
     "BilinearDown",

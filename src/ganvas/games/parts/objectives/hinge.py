@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
@@ -32,5 +33,9 @@ class Hinge(Objective):
         return -fake.mean()
 
     def estimates(self, real: Tensor, fake: Tensor, loss: Tensor) -> dict[str, Tensor]:
-        """Return the lower bound 1 − L_D/2m of the total variation between data and fakes."""
-        return {"estimate/tv": 1 - loss / (2 * self.margin)}
+        """Return the lower bound 1 − L_D/2m of the total variation between data and fakes.
+
+        Beside it the standard deviation of all scores, in margins: 0 where they are all the same.
+        """
+        spread = torch.cat([real, fake]).std(correction=0) / self.margin
+        return {"estimate/tv": 1 - loss / (2 * self.margin), "estimate/spread": spread}
