@@ -24,14 +24,14 @@ from ganvas.data.procedural.rooms import OBJECTS
 from ganvas.data.samplers import Streaming
 from ganvas.data.settings import DataSettings
 from ganvas.data.spec import DataSpec
-from ganvas.games.sngan import SNGAN
+from ganvas.games.parts.adversarial import Adversarial
 from ganvas.metrics.classifiers import DIGITS
 from ganvas.metrics.diversity import within_class_variance_ratio
 from ganvas.metrics.rooms import find_objects
 from ganvas.model import Model
 
 MINUTES = 36
-ROUNDS = {"sngan": 2000, "acgan": 3000, "cgan": 5000}
+ROUNDS = {"sngan": 2000, "acgan": 2000, "cgan": 2000}
 SHUFFLED = 600
 """Rounds of controls: labels that are obeyed at all are by then."""
 SEEDS = (0, 1)
@@ -60,7 +60,7 @@ class OfAnother:
         return "conditions of another"
 
 
-def mixed_up(game: SNGAN) -> dict[str, Streaming]:
+def mixed_up(game: Adversarial) -> dict[str, Streaming]:
     """Return the main stream of a game, real items with the conditions of others."""
     return {MAIN: Streaming(views=(OfAnother(),))}
 
@@ -72,7 +72,9 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
             settings = {"seed": seed, "train.rounds": rounds}
             yield f"{system} {seed}", partial(digits, work / f"{system}{seed}", system, settings)
     control = {"train.rounds": SHUFFLED, "shuffled": True}
-    yield "sngan shuffled", partial(digits, work / "shuffled", "sngan", control)
+    for system in ROUNDS:
+        folder = work / f"{system}-shuffled"
+        yield f"{system} shuffled", partial(digits, folder, system, control)
     yield "masked", partial(copies, work / "masked", "cgan/digits_masked", ROUNDS["cgan"])
     yield "coarse", partial(copies, work / "coarse", "sngan/digits_coarse", ROUNDS["sngan"])
     for name, played in (("tags", tags), ("number", number)):
@@ -85,7 +87,7 @@ def trained(folder: Path, recipe: str, settings: dict[str, Any]) -> Model:
     told = {name: value for name, value in settings.items() if name != "shuffled"}
     if not (folder / "model").is_dir():
         quiet = {f"train.{name}": value for name, value in QUIET.items()}
-        changed = patch.object(SNGAN, "streams", mixed_up)
+        changed = patch.object(Adversarial, "streams", mixed_up)
         with changed if settings.get("shuffled") else nullcontext():
             ganvas.train(recipe, folder, quiet=True, **{"evaluate.at_end": False, **quiet, **told})
     return ganvas.load(folder, device="cpu")
