@@ -32,13 +32,37 @@ from ganvas.model import Model
 
 MINUTES = 36
 ROUNDS = {"sngan": 2000, "acgan": 2000, "cgan": 2000}
+IN_ROOMS = 1000
 SHUFFLED = 600
 """Rounds of controls: labels that are obeyed at all are by then."""
 SEEDS = (0, 1)
 COUNT = 5_000
 """Samples of a model, as many as held-out items at most."""
 QUIET = {"threads": 1, "watch_every": 0, "sample_every": 0, "tensorboard": False}
-TOLD = {"fakes": "batch", "generator": "batch"}
+FALLING = {
+    "kind": "adam",
+    "lr": {"start": 3e-3, "end": 0, "shape": "linear"},
+    "beta1": 0,
+    "beta2": 0.99,
+}
+ROOMS: dict[str, Any] = {
+    "data.source": "rooms",
+    "game.generator": {"preset": "dcgan", "width": 24, "activation": "leaky_relu"},
+    "game.discriminator": {
+        "preset": "dcgan",
+        "width": 24,
+        "norm": "none",
+        "bias": True,
+        "labels": "auxiliary",
+    },
+    "game.labels.own_fake_weight": 0,
+    "game.constraint": None,
+    "game.penalties": {"data": {"kind": "r1", "weight": 0.5}},
+    "game.penalty_every": 8,
+    "game.generator_optimiser": FALLING,
+    "game.discriminator_optimiser": FALLING,
+}
+"""AC-GAN's guesses of real rooms alone, with networks of DCGAN and R1 in every eighth round."""
 BOTH = [OBJECTS.index("lamp"), OBJECTS.index("window")]
 """The tags that are half and half, and independent: both are right by chance in a quarter."""
 
@@ -78,7 +102,7 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     yield "masked", partial(copies, work / "masked", "cgan/digits_masked", ROUNDS["cgan"])
     yield "coarse", partial(copies, work / "coarse", "sngan/digits_coarse", ROUNDS["sngan"])
     for name, played in (("tags", tags), ("number", number)):
-        yield name, partial(played, work / name, {"train.rounds": ROUNDS["sngan"]})
+        yield name, partial(played, work / name, {"train.rounds": IN_ROOMS})
         yield f"{name} shuffled", partial(played, work / f"{name}-shuffled", control)
 
 
@@ -132,8 +156,7 @@ def copies(folder: Path, recipe: str, rounds: int) -> Row:
 
 def tags(folder: Path, settings: dict[str, Any]) -> Row:
     """Train on rooms with tags; tell how often lamp and window are both as they were asked for."""
-    told = {"game.conditional": ["tags"], **rooms(settings)}
-    model = trained(folder, "sngan/digits", told)
+    model = trained(folder, "acgan/digits", {"game.conditional": ["tags"], **ROOMS, **settings})
     asked = open_data(DataSettings(source="rooms")).items("test")["tags"]
     found = find_objects(model.sample(len(asked), given={"tags": asked}).x).there
     right = found == (asked > 0)
@@ -147,19 +170,13 @@ def tags(folder: Path, settings: dict[str, Any]) -> Row:
 
 def number(folder: Path, settings: dict[str, Any]) -> Row:
     """Train on rooms with a position; tell how that of the bed goes with it, where there is one."""
-    told = {"game.conditional": ["bed_x"], **rooms(settings)}
-    model = trained(folder, "sngan/digits", told)
+    model = trained(folder, "acgan/digits", {"game.conditional": ["bed_x"], **ROOMS, **settings})
     asked = open_data(DataSettings(source="rooms")).items("test")["bed_x"]
     found = find_objects(model.sample(len(asked), given={"bed_x": asked}).x)
     there = found.there[:, OBJECTS.index("bed")]
     across = found.centres[there, OBJECTS.index("bed"), 0]
     r = float(np.corrcoef(across, asked[there, 0])[0, 1]) if there.sum() > 1 else 0.0
     return {"rounds": settings["train.rounds"], "beds": percent(there), "r": round(r, 3)}
-
-
-def rooms(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings of SN-GAN on rooms, whose conditions are those of the batch."""
-    return {"data.source": "rooms", "game.labels": TOLD, **settings}
 
 
 def held() -> Items:
