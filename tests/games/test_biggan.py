@@ -176,9 +176,9 @@ def test_a_discriminator_that_sees_no_difference_is_a_sign_of_collapse() -> None
         found = diagnose(rows(*spreads), {}, {"train": {"rounds": 100}}, spec, BigGAN)
         return found.verdict, " ".join(found.evidence)
 
-    assert verdict(0.2, 0.027, 0.015, 0.013)[0] == "collapsed"  # measured: rates x 30
-    assert "0.015 of its margin" in verdict(0.2, 0.027, 0.015, 0.013)[1]
-    assert verdict(0.645, 0.53, 0.412, 0.388)[0] == "healthy"  # measured: the recipe's
+    assert verdict(9.75, 0.31, 0.064, 3.7e-9, 2.3e-5)[0] == "collapsed"  # measured: rates x 30
+    assert "2.3e-05 of its margin" in verdict(9.75, 0.31, 0.064, 3.7e-9, 2.3e-5)[1]
+    assert verdict(0.42, 0.28, 0.23, 0.42)[0] == "healthy"  # measured: the recipe's, at distance 0
 
 
 def test_a_singular_value_that_explodes_is_a_sign_of_collapse() -> None:

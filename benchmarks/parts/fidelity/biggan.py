@@ -31,7 +31,7 @@ from ganvas.metrics.of import measures_of
 from ganvas.model import load
 from ganvas.training.folder import CONFIG, METRICS
 
-MINUTES = 28
+MINUTES = 22
 SAMPLES = 5_000
 THRESHOLDS: dict[str, dict[str, Any]] = {
     "none": {},
@@ -51,7 +51,9 @@ SHORT: dict[str, Any] = {
 }
 WILD: dict[str, Any] = {
     "interventions": [{"at": 0, "rate": FAST}],
-    "stop_at": 100,
+    "stop_at": 400,
+    "watch_every": 200,
+    "guard": {"on_collapse": "stop"},
     "log_every": 5,
     "checkpoint_every": 5,
     "keep": 20,
@@ -124,8 +126,8 @@ def with_statistics(name: str, work: Path) -> Row:
 def rates(work: Path) -> Row:
     """Train with rates × 30, and on from the last checkpoint before the collapse with usual ones.
 
-    Tells when signs call the first run collapsed, and what becomes of the second one by then and in
-    as many rounds after it.
+    Tells when signs call the first run collapsed, when that ends it (verdicts come after a fifth of
+    a run), and what becomes of the second one in 400 rounds.
     """
     run, rescued = work / "biggan-fast", work / "biggan-rescued"
     ending = api.train(
@@ -140,9 +142,9 @@ def rates(work: Path) -> Row:
     rows = logged(run)
     called = next(iter(calls(rows)), None)
     finite = all(math.isfinite(x) for row in rows for x in row.values() if isinstance(x, float))
-    before = [row["round"] for row in rows if row["estimate/spread"] > 10 * BLIND]
+    before = [row["round"] for row in rows if row["estimate/spread"] > 3 * BLIND]
     last_good = max((r for r in before if called is None or r < called), default=rows[0]["round"])
-    words = [f"train.interventions=[{{at: {last_good}, reset: true}}]", "train.stop_at=200"]
+    words = [f"train.interventions=[{{at: {last_good}, reset: true}}]"]
     api.branch(run, rescued, words, at=last_good, overwrite=True, quiet=True)
     after = logged(rescued)
     return {
@@ -153,6 +155,7 @@ def rates(work: Path) -> Row:
         "σ₀ of G at the end": round(rows[-1]["spectrum/generator"], 2),
         "verdict": api.diagnose(run).verdict,
         "rescued from round": last_good,
+        "rescued rounds": after[-1]["round"],
         "rescued called": next(iter(calls(after)), None),
         "rescued verdict": api.diagnose(rescued).verdict,
         **{f"collapsed, {k}": v for k, v in looked(run).items()},
