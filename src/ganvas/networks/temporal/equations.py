@@ -22,6 +22,8 @@ from ganvas.nn import (
     integrate,
     integrate_adjoint,
     stochastic_steps,
+    unrounded,
+    widen,
 )
 
 SQRT2 = 2**0.5
@@ -160,6 +162,9 @@ class SDE(_Equation):
 class Equation(Temporal):
     """What both kinds of equations share: the way from a start to the initial value.
 
+    Paths are never rounded: with slopes of 8 bits they would not lead back to where they began, nor
+    agree on shared times with paths that are looked at more often.
+
     Attributes:
         initial: gives it.
     """
@@ -248,13 +253,14 @@ class Ordinary(Equation):
     def states(self, start: Tensor, times: Times) -> Tensor:
         """Return all states at the times, (N, K, n, *shape), the position last."""
         self.check(times)
-        first = self.initial(start)
         step = 1 / (max(self.frames - 1, 1) * self.substeps)
         solve = integrate_adjoint if self.adjoint and torch.is_grad_enabled() else integrate
-        if self.order == 1:  # one state, which is all that f could see
-            return solve(self.system.f, first, self.clock(times), step)[:, :, None]
-        y = torch.stack([encoder(first) for encoder in self.encoders], 1)
-        return solve(self.system, y, self.clock(times), step)
+        with unrounded(start):
+            first = self.initial(widen(start))
+            if self.order == 1:  # one state, which is all that f could see
+                return solve(self.system.f, first, self.clock(times), step)[:, :, None]
+            y = torch.stack([encoder(first) for encoder in self.encoders], 1)
+            return solve(self.system, y, self.clock(times), step)
 
     def forward(
         self, start: Tensor, fresh: Tensor, times: Times, given: Tensor | None = None
@@ -289,8 +295,9 @@ class Stochastic(Equation):
     ) -> Tensor:
         """Return the path at the times, (N, K, *shape)."""
         self.check(times)
-        y = self.initial(start)
-        return euler_maruyama(self.drift, self.diffusion, y, self.clock(times), self.step, fresh)
+        with unrounded(start):
+            y, drift, diffusion = self.initial(widen(start)), self.drift, self.diffusion
+            return euler_maruyama(drift, diffusion, y, self.clock(times), self.step, widen(fresh))
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:
