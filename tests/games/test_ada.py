@@ -292,16 +292,27 @@ def test_any_adversarial_game_of_images_takes_it(system: str):
 def test_real_images_are_changed_as_fakes_are():
     game, feed, turns = images("gan", ada={"probability": 1.0, "target": None})
     real = feed.next()
-    both = game.judge.see(turns, real, game.fakes(real, turns))
-    assert all(
-        ~(seen.x == plain).flatten(1).all(1).any()
-        for seen, plain in zip(both, (real.x, 0), strict=True)
-    )
+    fake = game.fakes(real, turns)
+    for seen, plain in zip(game.judge.see(turns, real, fake), (real, fake), strict=True):
+        assert not (seen.x == plain.x).flatten(1).all(1).any()
+        change = game.judge.changes[0].change
+        assert seen.x.equal(change(plain.x, seen["~ada"]))
     # One law: equal draws change whatever they are given in the same way.
     first, again = (game.judge.show(real, table(7))["~ada"] for _ in range(2))
     other = game.judge.show(Batch(torch.zeros_like(real.x)), table(7))["~ada"]
     assert first.equal(again)
     assert first.equal(other)
+
+
+def test_what_the_generator_lowers_is_of_changed_fakes():
+    game, feed, turns = images("gan", ada={"probability": 1.0, "target": None})
+    real = feed.next()
+    fake, before = game.fakes(real, turns), turns.noise.state_dict()
+    lowered = game.judge.confusion(real, fake, turns).value
+    turns.noise.load_state_dict(before)
+    seen = game.judge.show(fake, turns)
+    torch.testing.assert_close(lowered, game.judge.lowered(real, seen).value)
+    assert not torch.isclose(lowered, game.judge.lowered(real, fake).value)
 
 
 def test_it_hears_what_the_judge_says_of_changed_training_images():

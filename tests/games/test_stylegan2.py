@@ -18,6 +18,7 @@ from ganvas.games.parts.path_length import PathLength, PathMean, path_lengths
 from ganvas.games.parts.penalties import penalise
 from ganvas.games.parts.penalties.zero_centred import R1
 from ganvas.games.stylegan2 import StyleGAN2
+from ganvas.latent.spaces import space_of
 from ganvas.networks.stylegan2 import (
     PRESETS,
     StyleGAN2Discriminator,
@@ -75,15 +76,11 @@ def check_slots(lengths: Callable[..., Tensor] = path_lengths) -> None:
     made_of = game.generator.synthesise
     with noisy(game.generator, "fixed"):
         found = lengths(made_of, w, _Fixed())
-        y = torch.ones(3, 1, 8, 8, dtype=torch.float64) / 8
-        step, slopes = 1e-6, torch.zeros_like(w)
-        for slot in range(w.shape[1]):
-            for place in range(8):
-                moved = w.clone()
-                moved[:, slot, place] += step
-                back = 2 * w - moved
-                change = ((made_of(moved) - made_of(back)) * y).sum((1, 2, 3)) / (2 * step)
-                slopes[:, slot, place] = change
+        step, count = 1e-6, w[0].numel()
+        away = step * torch.eye(count, dtype=torch.float64).view(count, 1, *w.shape[1:])
+        there, back = (made_of((w + way).flatten(0, 1)) for way in (away, -away))
+        change = (there - back).sum((1, 2, 3)) / 8 / (2 * step)  # y of ones, over √(8·8)
+        slopes = change.view(count, 3).T.view_as(w)
     wanted = slopes.square().sum(2).mean(1).sqrt()
     torch.testing.assert_close(found.detach(), wanted, rtol=1e-5, atol=1e-8)
 
@@ -97,6 +94,35 @@ class _Fixed:
 
 def test_lengths_are_finite_differences_of_each_slot() -> None:
     check_slots()
+
+
+def test_directions_are_scaled_by_places_and_not_by_channels() -> None:
+    matrix = torch.randn(3 * 16, 20)
+    found = path_lengths(
+        lambda w: (w[:, 0] @ matrix.T).view(-1, 3, 4, 4), torch.randn(4096, 1, 20), Noise(0)
+    )
+    assert found.square().mean().sqrt() == pytest.approx(matrix.norm().item() / 4, rel=0.03)
+
+
+def test_lengths_of_a_game_are_those_of_each_slot() -> None:
+    game, z = made(mixing=0.0), next_batch()
+    z = game.drawn(z, Noise(0), "batch")
+    with noisy(game.generator, "fixed"):
+        found = game.lengths(z, _Ones())
+        w = game.styles(z.x).detach().requires_grad_()
+        pulled = game.generator.synthesise(w).sum() / 8  # y of ones, over √(8·8)
+        (slopes,) = torch.autograd.grad(pulled, w)
+    torch.testing.assert_close(found.detach(), slopes.square().sum(2).mean(1).sqrt())
+
+
+class _Ones(Noise):
+    """Directions of ones."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def normal(self, n: int, *shape: int) -> Tensor:
+        return torch.ones(n, *shape)
 
 
 def test_the_mean_length_moves_first_and_is_a_constant() -> None:
@@ -187,6 +213,8 @@ def test_parts_of_a_batch_are_steps_of_the_whole() -> None:
     game.round(feed, turns)
     assert turns.steps == {"generator": 2, "discriminator": 1}
     assert len(game.fewer(next_batch(), turns)) == 4
+    six = Feed(digits8(), batch=6, seed=0).next()
+    assert len(game.fewer(six, turns)) == 2, "parts are equal"
 
 
 def test_losses_of_a_discriminator_that_says_nothing() -> None:
@@ -214,15 +242,16 @@ def test_r1_of_a_linear_judge() -> None:
 
 def test_mixing_crosses_two_latents_at_one_slot_of_the_batch() -> None:
     game, real, cuts = made(mixing=1.0), next_batch(), set[int]()
+    without = made(mixing=0.0)
     for seed in range(20):
         z = game.drawn(real, Noise(seed), "batch").x
         assert z.shape == (8, game.style_slots, 8)
         first = (z == z[:, :1]).all(2)
         assert (first == first[:1]).all()  # the same crossover for all
         cuts.add(int(first[0].sum()))
+        assert torch.equal(z[:, 0], without.drawn(real, Noise(seed), "batch").x)
     assert cuts == set(range(1, game.style_slots))
-    without = made(mixing=0.0).drawn(next_batch(), Noise(0), "batch").x
-    assert without.shape == (8, 8)
+    assert without.drawn(real, Noise(0), "batch").x.shape == (8, 8)
     often = made(mixing=0.9)
     kept = [often.drawn(real, Noise(s), "batch").x for s in range(20)]
     mixed = sum(not z.eq(z[:, :1]).all() for z in kept)
@@ -259,6 +288,11 @@ def test_styles_are_an_ability() -> None:
         nn.init.constant_(layer.strength, 0.5)
     x = game.synthesise(w)
     assert torch.equal(x, game.synthesise(w))  # stored maps
+    stored = [layer.stored for layer in game.generator.noises]
+    assert torch.equal(x, game.synthesise(w, maps=stored))
+    with torch.no_grad():
+        space = space_of(game, "w")
+        assert torch.equal(space.synthesise(w[:, 0]), x)
     maps = game.maps(3, Noise(0))
     assert [m.shape for m in maps] == [(3, 1, s, s) for s in (4, 8, 8)]
     assert not torch.allclose(game.synthesise(w, maps=maps), x)

@@ -56,6 +56,32 @@ def test_both_sides_are_shown_alike(stride: int | tuple[int, int]) -> None:
         assert len(steps) >= 1
 
 
+def test_frames_of_both_sides_are_kept_by_one_scheme() -> None:
+    """b, b + s, …, b uniform on {0, …, s − 1}: of each real clip, or of all fakes of a step."""
+    game = made(subsampling={"stride": (2, 4)})
+    feed, turns = table(game, batch=32)
+    batch = feed.next()
+    numbered = torch.arange(8.0).view(1, 1, 8, 1, 1).expand(32, 3, 8, 8, 8)
+    rows = game.leveled(batch.replace(**{batch.main: numbered}), Noise(0)).x
+    real = [level[:, 0, :, 0, 0].long() for level in game.pyramid.unpacked(rows)]
+    cuts: list[tuple[Tensor, ...]] = []
+    game.generator.register_forward_pre_hook(lambda _, given: cuts.append(tuple(given[2])))
+    z = game.latents(batch, turns)
+    for seed in range(24):
+        game.sparse(z.like({name: v[:1] for name, v in z.fields.items()}), Noise(seed))
+    fake = [torch.arange(8).expand(24, 8)]
+    for layer in zip(*cuts, strict=True):
+        fake.append(fake[-1].gather(1, torch.cat(layer)))
+    for first, second, third in (real, fake):
+        assert torch.equal(first, torch.arange(8).expand(len(first), 8))
+        assert second.shape[1:] == (4,)
+        assert (second.diff(dim=1) == 2).all()
+        assert set(second[:, 0].tolist()) == {0, 1}
+        assert third.shape[1:] == (1,)
+        offsets = (third - second[:, :1]) / 2
+        assert set(offsets.flatten().tolist()) == {0, 1, 2, 3}
+
+
 def test_frames_of_fakes_are_those_of_dense_samples() -> None:
     game = made(subsampling={"stride": 2}).eval()
     noise = Noise(3)

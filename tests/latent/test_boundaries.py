@@ -108,6 +108,18 @@ def test_a_linear_attribute_is_found(
         assert distances[positive].mean() > distances[~positive].mean()  # not turned round
 
 
+def test_codes_that_validate_are_not_learnt() -> None:
+    """Of labels that say nothing, in more dimensions than codes, the others are told by chance."""
+    codes, coins = normal(400, 512), np.random.default_rng(0).random(400)
+    found = boundary(codes, coins, share=0.5)
+    chosen = extremes(coins, share=0.5)
+    learnt = (found.direction.distances(codes) > 0).numpy() == chosen.positive
+    assert learnt[chosen.train].all(), "those that train are known by heart"
+    assert (found.train, found.validated) == (280, 120)
+    assert 0.35 < found.validation < 0.65
+    assert found.validation == learnt[chosen.validation].mean()
+
+
 def test_any_increasing_transform_of_scores_gives_the_same_plane(
     codes: Tensor, scores: np.ndarray[Any, Any]
 ) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ganvas.errors import UsageError
 from ganvas.games import find_game
+from ganvas.latent.interpolation import slerp
 from ganvas.latent.path_length import EPS, PathLengths, path_lengths
 from ganvas.latent.spaces import spaces_of
 from ganvas.play import Game, Noise, build
@@ -55,6 +56,34 @@ def test_of_a_linear_generator_it_is_the_squared_length_of_the_way(
     assert anywhere.each.mean() == pytest.approx(wanted.mean().item(), rel=0.5)
     # of a linear map they are the same all along the way
     assert found.value <= found.each.max()
+
+
+def test_ways_are_looked_at_where_it_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of g(w) = A w² the speed is 2 A (w ⊙ ẇ), another one all along the way."""
+    model, law = styled(), Linear(4)
+    monkeypatch.setattr(model, "synthesise", lambda w, *_: law(w.double().square()))
+    noise, space = Noise(0), spaces_of(model)["w"]
+    start, end = (space.draw(40, noise).double() for _ in range(2))
+    share = noise.uniform(40, 1).double()
+    for where, at in (("ends", 0 * share), ("full", share)):
+        speed = 2 * torch.lerp(start, end, at) * (end - start)
+        wanted = (speed @ law.matrix.T).square().sum(1)
+        found = path_lengths(model, squared, 40, where=where, batch=40)
+        torch.testing.assert_close(found.each, wanted, rtol=5e-2, atol=1e-6)
+
+
+def test_ways_between_normal_latents_go_along_the_sphere(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = game("dcgan", generator=DCGAN, discriminator=DCGAN, latent={"kind": "normal", "dim": 4})
+    law, noise = Linear(4), Noise(0)
+    monkeypatch.setattr(plain, "sample", lambda z, *_: law(z[:, None]))
+    space = spaces_of(plain)["z"]
+    start, end = (space.draw(40, noise).double() for _ in range(2))
+    speed = (slerp(start, end, torch.full((40, 1), 1e-6)) - start) / 1e-6
+    found = path_lengths(plain, squared, 40, space="z", batch=40)
+    wanted = (speed @ law.matrix.T).square().sum(1)
+    torch.testing.assert_close(found.each, wanted, rtol=5e-2, atol=1e-6)
+    straight = ((end - start) @ law.matrix.T).square().sum(1)
+    assert not torch.allclose(wanted, straight, rtol=0.2)
 
 
 def test_the_tails_are_cut_off() -> None:

@@ -213,6 +213,16 @@ def test_the_discriminators_first_rectifier_spares_its_shortcut() -> None:
     assert torch.equal(x, kept)
 
 
+def test_blocks_of_the_discriminator_rectify_before_each_convolution_but_the_images() -> None:
+    _, d = pair("biggan", spectral=False)
+    image, maps = torch.randn(2, 3, 16, 16), torch.randn(2, 4, 8, 8)
+    first, second = d.blocks[0], d.blocks[1]
+    h = downsample_average(first.conv2(first.conv1(image).relu()))
+    torch.testing.assert_close(first(image), h + first.shortcut(downsample_average(image)))
+    h = second.conv2(second.conv1(maps.relu()).relu())
+    torch.testing.assert_close(second(maps), h + second.shortcut(maps))
+
+
 def test_deep_shortcuts_keep_channels_drop_channels_and_add_channels() -> None:
     g, d = pair("deep", (64, 64), spectral=False)
     for block in g.blocks:

@@ -322,6 +322,9 @@ def test_noise_has_one_strength_for_all_channels_or_one_for_each() -> None:
             layer.strength.copy_(torch.arange(1.0, channels + 1))
         y = layer(x, torch.ones(2, 1, 4, 4))
         assert torch.equal(y[0, :, 0, 0], layer.strength.expand(3))
+        maps = (layer(x) / layer.strength.view(-1, 1, 1)).detach()  # one for each sample
+        torch.testing.assert_close(maps, maps[:, :1].expand(-1, 3, -1, -1))
+        assert not torch.allclose(maps[0], maps[1])
 
 
 def test_truncation_draws_styles_towards_their_mean() -> None:
@@ -470,6 +473,16 @@ def test_deviation_tells_sameness_group_by_group() -> None:
     assert torch.allclose(told[:2], told[2:4])  # sample i is in group i mod 2
     order = torch.tensor([2, 1, 0, 3, 4, 5, 6, 7])
     assert torch.allclose(layer(h[order]), told, atol=1e-6)
+
+
+def test_deviation_is_a_mean_over_all_maps_and_places() -> None:
+    net, heard = discriminator(), list[Tensor]()
+    net.last.register_forward_pre_hook(lambda _, given: heard.append(given[0]))
+    net(torch.randn(8, 3, 16, 16))
+    h, told = heard[0][:, :-1], heard[0][:, -1]
+    groups = h.reshape(4, 2, -1)  # sample i is in group i mod 2
+    wanted = (groups.var(0, unbiased=False) + 1e-8).sqrt().mean(1)
+    torch.testing.assert_close(told, wanted.repeat(4)[:, None, None].expand(-1, 4, 4))
 
 
 def test_what_grows_is_plain() -> None:
