@@ -153,14 +153,16 @@ def converted(work: Path) -> Row:
         row[f"Fréchet distance {name}"] = round(distance(samples), 3)
         row |= told({2: patterns(units(samples))[2]}, f" {name}")
     tuned = work / "tuned"
-    api.train(
-        folder / "config.yaml",
-        tuned,
-        data=blobs(2000),
-        start_from=folder,
-        quiet=True,
-        train={"rounds": MORE},
-    )
+    if not (tuned / "report.html").exists():
+        api.train(
+            folder / "config.yaml",
+            tuned,
+            data=blobs(2000),
+            start_from=folder,
+            quiet=True,
+            train={"rounds": MORE},
+            evaluate={"at_end": False},
+        )
     samples = load(tuned).sample(1000).x
     row["Fréchet distance fine-tuned"] = round(distance(samples), 3)
     return row | told({2: patterns(units(samples))[2]}, " fine-tuned")
