@@ -316,6 +316,23 @@ def test_a_single_frame_is_that_of_its_clip():
         assert torch.allclose(stills, clips[torch.arange(4), :, at], atol=1e-6)
 
 
+def test_fakes_of_the_judge_of_frames_are_one_picture_each_at_any_time():
+    """N pictures are made for it, not the N·T of all frames."""
+    made = game()
+    feed, table = played(made)
+    pictures = list[int]()
+    made.clips.frames.register_forward_hook(lambda _, __, x: pictures.append(len(x)))
+    rounds(made, feed, table, 1)
+    assert sorted(pictures) == [4, 4, 4 * 16, 4 * 16]
+    made.eval()
+    z = made.latents(Feed(shapes(), batch=24, seed=0).next(), table)
+    with torch.no_grad():
+        stills, clips = made.stills(z, table).x, made.sample(z.x)
+    apart = (clips - stills[:, :, None]).abs().amax((1, 3, 4))
+    assert (apart.min(1).values < 1e-6).all()
+    assert len(apart.argmin(1).unique()) > 6
+
+
 def test_frames_are_of_distinct_clips_at_uniform_times():
     view = OneFrame()
     chances = view.draw(np.random.default_rng(0), 16_000)

@@ -180,6 +180,18 @@ def test_a_class_alone_changes_clips_and_what_the_critic_sees():
     assert made.discriminator.blocks[0][1].conv.conv.in_channels == 3 + 4
 
 
+@pytest.mark.parametrize("frames", ["dcgan", "tgan"])
+def test_all_frames_of_a_clip_have_its_own_class(frames):
+    settings = {"kind": frames, "width": 4}
+    made = game(conditional=["label"], generator=settings).eval()
+    with torch.no_grad():
+        for parameter in made.generator.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+        z, y = made.prior(3, Noise(0)), torch.arange(3)
+        alone = [made.sample(z[n, None], y[n, None]) for n in range(3)]
+        assert torch.allclose(made.sample(z, y), torch.cat(alone), atol=1e-5)
+
+
 def test_a_model_of_whole_clips_has_no_path():
     made = game(**BASELINES["3-D model"])
     for options in ({"frames": 20}, {"rate": 2.0}, {"grid": {"content": 2, "motion": 2}}):

@@ -177,6 +177,8 @@ def test_each_level_has_its_own_logit_and_critic() -> None:
     assert logits.shape == (4, 3)
     for level, critic in enumerate(net.critics):
         torch.testing.assert_close(logits[:, level], critic.head(critic.features(levels[level])))
+    alone = net(pyramid.packed([level[:1] for level in levels]))
+    torch.testing.assert_close(alone, logits[:1])
     added = critics(combine="sum")
     added.load_state_dict(net.state_dict())
     added.pyramid = pyramid
@@ -206,6 +208,20 @@ def test_the_baselines_critic_of_frames_looks_at_one() -> None:
     assert net(torch.randn(2, *CLIP)).shape == (2, 2)
     with pytest.raises(ValidationError, match="needs levels: 1"):
         TGANv2Discriminator(frame=True)
+
+
+def test_all_frames_of_a_clip_have_its_own_class() -> None:
+    net = generator(classes=3)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    z, y = torch.randn(3, 5), torch.arange(3)
+    x = net(z, y)
+    torch.testing.assert_close(x, torch.cat([net(z[n, None], y[n, None]) for n in range(3)]))
+    pyramid = Pyramid(CLIP, (2, 2))
+    cuts = drawn(pyramid)
+    sparse = pyramid.unpacked(net(z, y, cuts, pyramid))[-1]
+    torch.testing.assert_close(sparse, x[:, :, pyramid.kept(cuts)[-1][0]])
 
 
 def test_one_class_is_no_class() -> None:
