@@ -56,7 +56,7 @@ WILD: dict[str, Any] = {
     "guard": {"on_collapse": "stop"},
     "log_every": 5,
     "checkpoint_every": 5,
-    "keep": 20,
+    "keep": 80,
 }
 
 LATER: dict[str, Any] = {"at_end": False}
@@ -144,7 +144,7 @@ def rates(work: Path) -> Row:
     finite = all(math.isfinite(x) for row in rows for x in row.values() if isinstance(x, float))
     before = [row["round"] for row in rows if row["estimate/spread"] > 3 * BLIND]
     last_good = max((r for r in before if called is None or r < called), default=rows[0]["round"])
-    words = [f"train.interventions=[{{at: {last_good}, reset: true}}]"]
+    words = [f"train.interventions=[{{at: {last_good}, reset: true}}]", "train.stop_at=400"]
     api.branch(run, rescued, words, at=last_good, overwrite=True, quiet=True)
     after = logged(rescued)
     return {
