@@ -143,7 +143,7 @@ def distance(samples: np.ndarray) -> float:
 
 
 def converted(work: Path) -> Row:
-    """Convert the generator with deconvolutions, train both on for as long, compare them."""
+    """Convert the generator with deconvolutions, train it on, compare it before, between, after."""
     run = trained("last two", work)
     folder = work / "converted"
     done = convert_run(run, folder, "nn_resize")
