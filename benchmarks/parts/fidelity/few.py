@@ -1,8 +1,9 @@
 """StyleGAN2 on 300 small faces: as it is, with ADA, and from all faces with FreezeD.
 
-Runs: ``plain``, ``ada`` (p may cross [0, 1] in a seventh of the run) and ``freezed``, of equal
-rounds. Each tells how D judges training faces beside others, and its samples beside 1,000 faces
-that nobody trained on.
+Runs: ``plain``, ``ada`` (p may cross [0, 1] in a seventh of the run), ``lower target`` (the same,
+from a checkpoint on with a target below what r is anyway) and ``freezed``, of equal rounds. Each
+tells how D judges training faces beside others, and its samples beside 1,000 faces that nobody
+trained on.
 """
 
 from __future__ import annotations
@@ -29,12 +30,15 @@ from ganvas.metrics.prdc import prdc
 from ganvas.model import load
 from ganvas.training.folder import METRICS
 
-MINUTES = 30
+MINUTES = 40
 PIXELS = 16
 FACES = 300
 OTHERS = 600
 """Faces held out of the run, beside which D judges those it is trained on."""
 KIMG = 18.0
+EARLY = 10.0
+TARGET = 0.4
+"""From `EARLY` kimg on: without changes r is about .5 there."""
 WHOLE = 10.0
 """Of the model of all faces."""
 SAMPLES = 1_000
@@ -77,9 +81,14 @@ def played(work: Path, name: str, game: dict[str, Any], **more: Any) -> Path:
             **{"data.hold_out": OTHERS / (FACES + OTHERS)},
             **more,
         )
+    return ended(run, ending)
+
+
+def ended(run: Path, ending: api.Ending) -> Path:
+    """Return a run that is finished, or leave."""
     if ending.outcome != "finished":
         sys.exit(f"{run} stopped at round {ending.rounds}; the same command goes on")
-    done.touch()
+    (run / "finished").touch()
     return run
 
 
@@ -113,7 +122,18 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     """Give all runs."""
     yield "plain", lambda: looked(played(work, "plain", {}))
     yield "ada", lambda: looked(played(work, "ada", {"ada": FAST}))
+    yield "lower target", partial(lowered, work)
     yield "freezed", partial(freezed, work)
+
+
+def lowered(work: Path) -> Row:
+    """Measure a run that goes on from early in the one with ADA, with another target."""
+    before = played(work, "ada-early", {"ada": FAST}, train={"kimg": EARLY})
+    run = work / "few-lower-target"
+    if (run / "checkpoints").is_dir():
+        return looked(run if (run / "finished").exists() else ended(run, api.resume(run)))
+    changes = [f"train.kimg={KIMG}", f"game.ada.target={TARGET}"]
+    return looked(ended(run, api.branch(before, run, changes, quiet=True)))
 
 
 def freezed(work: Path) -> Row:
