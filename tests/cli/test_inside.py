@@ -105,3 +105,16 @@ def test_samples_are_truncated_mixed_and_without_noise(
         "cutoff=9: this model has 4 slots"
         in ganvas("sample", styled, "cutoff=9", "--out", tmp_path / "y.npy").error
     )
+
+
+def test_detail_is_followed_along_a_direction(ganvas: Ganvas, styled: Path, tmp_path: Path) -> None:
+    way, out = tmp_path / "way.safetensors", tmp_path / "inside.json"
+    found = ("directions", styled, "--components", "--number", "1", "--space", "w", "--count", 50)
+    assert ganvas(*found, "--out", way).code == 0
+    said = ganvas("inspect", styled, "--count", 3, "--direction", way, "--out", out)
+    assert "detail moves " in said.out
+    told = json.loads(out.read_text())["phase"]
+    assert -1 <= told["correlation"] <= 1
+    assert f"correlation {told['correlation']:.2f}" in said.out
+    said = ganvas("inspect", styled, "--count", 3, "--direction", tmp_path / "none.safetensors")
+    assert "none.safetensors" in said.error

@@ -86,12 +86,23 @@ def test_ways_lead_through_styles(ganvas: Ganvas, model: Path, tmp_path: Path) -
 def test_an_encoder_is_taught_and_asked(
     ganvas: Ganvas, model: Path, items: Path, tmp_path: Path
 ) -> None:
+    codes = tmp_path / "codes.npy"
+    said = ganvas("encode", model, items, *GAME, "--out", codes)
+    assert "there is none yet. Teach one with: ganvas teach" in " ".join(said.error.split())
     words = ("teach", model, *GAME, "--space", "w", "--steps", "2", "--batch", "4", "--width", "2")
     said = ganvas(*words)
     assert "step 2: codes" in said.out
     assert (model / "encoders" / "w.safetensors").is_file()
     words = ("project", model, items, *GAME, "--start", "encoder", "--steps", "0")
-    assert ganvas(*words, "--out", tmp_path / "near.png").code == 0
+    near, file, again = (tmp_path / f"{n}" for n in ("near.npy", "codes.safetensors", "again.npy"))
+    assert ganvas(*words, "--no-noise", "--out", near).code == 0
+    assert "2 codes in w" in ganvas("encode", model, items, *GAME, "--out", codes).out
+    assert "2 codes in w" in ganvas("encode", model, items, *GAME, "--out", file).out
+    assert np.array_equal(np.load(codes), read_codes(file)[1].x.numpy())
+    assert ganvas("sample", model, *GAME, "--codes", file, "--out", again).code == 0
+    assert np.abs(np.load(again).astype(int) - np.load(near)).max() <= 1
+    said = ganvas("encode", model, items, *GAME, "--space", "s", "--out", codes)
+    assert "no encoder for the space 's'; there are some for: w" in " ".join(said.error.split())
 
 
 def test_own_samples_are_told_by_errors(
@@ -174,5 +185,5 @@ def test_projections_that_are_refused(
     said = ganvas(
         "project", model, items, *GAME, "--out", out, "--start", "encoder", "--space", "s"
     )
-    assert "ganvas teach --space s" in said.error
+    assert "ganvas teach RUN --space s" in said.error
     assert not out.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from ganvas.latent.projection import Schedule
 from ganvas.latent.tuning import Tuning
 from ganvas.model import Model
 from ganvas.model.attribution import Attribution, attribute
-from ganvas.model.codes import items_of, load_codes, save_codes
+from ganvas.model.codes import codes_at, items_of, load_codes, save_codes
 from ganvas.model.projection import (
     Projection,
+    codes_of,
     default_space,
     errors_of,
     project_items,
@@ -94,8 +96,9 @@ def test_pivots_come_nearer_and_the_model_stays(
 
 
 def test_an_encoder_is_taught_kept_and_begins_a_search(model: Model, x: Array) -> None:
-    with pytest.raises(UsageError, match="no encoder for the space 'w'; there is none yet"):
-        project_items(model, x, start="encoder")
+    for ask in (codes_of, partial(project_items, start="encoder")):
+        with pytest.raises(UsageError, match="no encoder for the space 'w'; there is none yet"):
+            ask(model, x)
     kept = teach_encoder(model, "w", lessons=Lessons(steps=40, rate=5e-3, width=8))
     assert kept.path.name == "w.safetensors"
     own = model.sample(16, seed=5).x
@@ -110,6 +113,14 @@ def test_an_encoder_is_taught_kept_and_begins_a_search(model: Model, x: Array) -
     )
     plain = project_items(model, own, start="encoder", schedule=Schedule(steps=0, whiteness=None))
     np.testing.assert_allclose(lifted.errors, plain.errors, rtol=1e-4)
+    codes = codes_of(model, own)
+    assert codes.space == "w"
+    np.testing.assert_allclose(codes.x, plain.codes.x, atol=1e-6)
+    spread = codes_at(model, [(5, n) for n in range(16)], "w").x
+    guessed, middle_of = (spread - codes.x).square().mean(), (spread - spread.mean(0)).square()
+    assert guessed < 0.8 * middle_of.mean()  # codes are those that samples were made of
+    over_slots = codes_of(model, own, "w+")
+    np.testing.assert_allclose(over_slots.x, lifted.codes.x, atol=1e-6)
     with pytest.raises(UsageError, match=r"space 's'; there are some for: w\. Teach"):
         project_items(model, own, "s", start="encoder")
 

@@ -8,7 +8,17 @@ import typer
 
 from ganvas.cli.exemplars import OneLabel, places, rows
 from ganvas.cli.items import PICTURES
-from ganvas.cli.options import Game, ModelFolder, Options, Out, Seed, load_model, told
+from ganvas.cli.options import (
+    Game,
+    GivenFields,
+    ModelFolder,
+    Options,
+    Out,
+    Seed,
+    conditioned,
+    load_model,
+    told,
+)
 from ganvas.cli.speech import say
 from ganvas.data.domain import PLANE
 from ganvas.files import disk_errors
@@ -37,6 +47,7 @@ def arithmetic(
     ] = 0.25,
     seed: Seed = 0,
     label: OneLabel = None,
+    given: GivenFields = None,
     options: Options = None,
     game: Game = None,
 ) -> None:
@@ -53,7 +64,8 @@ def arithmetic(
     signs = {"--plus": (1, plus), "--minus": (-1, minus or [])}
     terms = [(s, places(w, option)) for option, (s, words) in signs.items() for w in words]
     model = load_model(run, game)
-    summed = add_up(model, terms, spread=around, seed=seed, label=label, **told(options))
+    asked = conditioned(label, given)
+    summed = add_up(model, terms, spread=around, seed=seed, **asked, **told(options))
     pictured = model.domain.grid == PLANE and out.suffix.lower() in PICTURES
     shown, columns = _figure(summed) if pictured else (_block(summed), 3)
     with disk_errors(out):

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from ganvas.cli.items import Items, check_array_file, read_items, write_array
-from ganvas.cli.options import Game, ModelFolder, Options, Seed, load_model, told
+from ganvas.cli.options import (
+    Game,
+    GivenFields,
+    ModelFolder,
+    Options,
+    Seed,
+    conditions,
+    load_model,
+    told,
+)
 from ganvas.cli.spaces import Loss, SpaceName
 from ganvas.cli.speech import say, table
 
@@ -35,6 +44,7 @@ def attribution(
     label: Annotated[
         str | None, typer.Option(help="One class for all, for models with classes.")
     ] = None,
+    given: GivenFields = None,
     seed: Seed = 0,
     options: Options = None,
     game: Game = None,
@@ -65,6 +75,7 @@ def attribution(
         loss=loss or PIXELS,
         schedule=Schedule(steps=steps, whiteness=whiteness if noise else None),
         label=label,
+        given=conditions(given),
         options=told(options),
     )
     kinds = {"samples of the model": found.own, "other items": found.others}

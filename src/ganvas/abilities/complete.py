@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +10,18 @@ import numpy as np
 import typer
 
 from ganvas.cli.items import PICTURES, read_fields, read_items
-from ganvas.cli.options import Game, Label, ModelFolder, Options, Out, Seed, load_model, told
+from ganvas.cli.options import (
+    Game,
+    GivenFields,
+    Label,
+    ModelFolder,
+    Options,
+    Out,
+    Seed,
+    conditions,
+    load_model,
+    told,
+)
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
 from ganvas.files import disk_errors
@@ -37,6 +49,7 @@ def complete(
     ] = False,
     seed: Seed = 0,
     label: Label = None,
+    given: GivenFields = None,
     options: Options = None,
     game: Game = None,
 ) -> None:
@@ -53,7 +66,7 @@ def complete(
         field = given_of(model, name, read_items(items, model))
     else:
         field = read_fields(items, model.game.conditions[name])
-    made = completed(model, name, field, count, seed, label, **told(options))
+    made = completed(model, name, field, count, seed, label, conditions(given), **told(options))
     columns = None
     if out.suffix.lower() in PICTURES:
         shown = model.spec.derived[name].shown(field, model.domain)
@@ -95,6 +108,7 @@ def completed(
     count: int = 1,
     seed: int = 0,
     label: Labels = None,
+    others: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Array:
     """Return samples of each of some derived fields, one after the other, known parts restored.
@@ -106,8 +120,10 @@ def completed(
         count: samples of each.
         seed: of the samples.
         label: of all, for a model that is given classes, too.
+        others: conditions beside it, as for `Model.sample`.
         options: as for `Model.sample`.
     """
     given = np.repeat(field, count, axis=0)
-    made = model.sample(len(given), seed=seed, label=label, given={name: given}, **options).x
+    told = {**(others or {}), name: given}
+    made = model.sample(len(given), seed=seed, label=label, given=told, **options).x
     return model.spec.derived[name].restored(made, given)

@@ -21,7 +21,15 @@ from ganvas.cli.finding import (
     write_directions,
 )
 from ganvas.cli.items import PICTURES
-from ganvas.cli.options import Game, ModelFolder, Options, load_model, told
+from ganvas.cli.options import (
+    Game,
+    GivenFields,
+    ModelFolder,
+    Options,
+    conditioned,
+    load_model,
+    told,
+)
 from ganvas.cli.speech import say
 from ganvas.data.domain import PLANE
 from ganvas.errors import UsageError
@@ -106,6 +114,7 @@ def directions(
         Path | None, typer.Option(metavar="FILE.png", help="Also draw what the directions show.")
     ] = None,
     label: OneLabel = None,
+    given: GivenFields = None,
     options: Options = None,
     game: Game = None,
 ) -> None:
@@ -128,18 +137,19 @@ def directions(
         )
     if figure is not None and figure.suffix.lower() not in PICTURES:
         raise UsageError(f"--figure {figure}: expected a .png")
-    model, given = load_model(run, game), told(options)
+    model, chosen = load_model(run, game), told(options)
+    under = conditioned(label, given)
     if figure is not None and model.domain.grid != PLANE:
         raise UsageError(f"--figure is for images; this model makes {model.domain.plural}")
     if asked[0]:
         if plus is None or minus is None:
             raise UsageError("exemplars are two groups: give --plus and --minus")
-        _of_exemplars(model, plus, minus, out, figure, label, given)
+        _of_exemplars(model, plus, minus, out, figure, under, chosen)
         return
     spaces = list(dict.fromkeys(space or ["z"]))
     unnamed = scores is None and labels is None
     check_place(out, several=len(spaces) > 1 or (unnamed and number > 1))
-    samples = Asked(count, seed, label, given)
+    samples = Asked(count, seed, label, under["given"], chosen)
     if scores is not None:
         found = learnt_of_scores(
             *(model, scores, spaces, attribute, samples), share=share, threshold=threshold
@@ -157,7 +167,7 @@ def directions(
         method = {"method": "components" if components else "closed form", "slots": picked}
     for one in found:
         say_tables(one)
-    write_directions(out, found, model, {**method, **given})
+    write_directions(out, found, model, {**method, **chosen})
     if figure is not None:
         _draw(figure, model, found)
 
@@ -179,7 +189,7 @@ def _of_exemplars(
     minus: str,
     out: Path,
     figure: Path | None,
-    label: str | None,
+    under: dict[str, Any],
     asked: dict[str, Any],
 ) -> None:
     from ganvas.latent.directions import between
@@ -194,7 +204,7 @@ def _of_exemplars(
     save_direction(out, direction, model, found)
     say(f"direction of length {direction.length:.4g}: {out}")
     if figure is not None:
-        shown, columns = _figure(model, direction, with_it, without, label, asked)
+        shown, columns = _figure(model, direction, with_it, without, under, asked)
         with disk_errors(figure):
             model.domain.save(shown, figure, columns=columns)
         say(f"figure: {figure}")
@@ -205,7 +215,7 @@ def _figure(
     direction: Direction,
     plus: Sequence[Place],
     minus: Sequence[Place],
-    label: str | None,
+    under: dict[str, Any],
     options: dict[str, Any],
 ) -> tuple[Array, int]:
     """Return pictures and how many are in a row.
@@ -217,10 +227,10 @@ def _figure(
 
     from ganvas.model.exemplars import arithmetic, edited
 
-    groups = [arithmetic(model, [(1, g)], label=label, **options) for g in (plus, minus)]
+    groups = [arithmetic(model, [(1, g)], **under, **options) for g in (plus, minus)]
     columns = max(len(plus), len(minus), 4) + 3
     amounts = np.linspace(-1, 1, columns).tolist()
     fresh = [(FRESH, number) for number in range(SHOWN)]
-    moved = edited(model, direction, fresh, amounts, label=label, **options)
+    moved = edited(model, direction, fresh, amounts, **under, **options)
     tops = [[summed.terms[0][1], None, summed.result, summed.pixels] for summed in groups]
     return rows([*tops, [None], *([row] for row in np.split(moved, SHOWN))], columns), columns

@@ -10,7 +10,7 @@ import typer
 
 from ganvas.cli.exemplars import OneLabel, numbers, places, slot_numbers
 from ganvas.cli.items import read_items
-from ganvas.cli.moves import load_moves, shared
+from ganvas.cli.moves import GivenOrKept, load_moves, parted, shared
 from ganvas.cli.options import Game, ModelFolder, Options, Out, load_model, told
 from ganvas.cli.spaces import CodeFile, read_chosen
 from ganvas.cli.speech import say
@@ -35,10 +35,7 @@ def edit(
         ),
     ],
     out: Out,
-    given: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="A direction that is to stay as it is; may be repeated."),
-    ] = None,
+    given: GivenOrKept = None,
     amounts: Annotated[
         str,
         typer.Option(metavar="NUMBERS", help="Multiples of the direction, 0 for samples as such."),
@@ -76,7 +73,7 @@ def edit(
 ) -> None:
     """Move samples along a direction, each by every amount: a picture has a row for each sample.
 
-    With --given only what is orthogonal to other directions is moved along (InterFaceGAN).
+    With --given DIRECTION only what is orthogonal to others is moved along (InterFaceGAN).
 
     Example: ganvas edit runs/digits --direction slant.safetensors --amounts 0,0.5,1 --out more.png
     """
@@ -90,10 +87,11 @@ def edit(
     if items is not None and codes is None:
         raise UsageError("--items are those of --codes: find these first, by ganvas project")
     model = load_model(run, game)
-    name, move = _move(model, shares, given or [], space)
+    told_of, kept = parted(given)
+    name, move = _move(model, shares, kept, space)
     known = None if codes is None else read_chosen(codes, model)
     of = which if known is None else known
-    how = {"absolute": absolute, "slots": picked, "label": label}
+    how = {"absolute": absolute, "slots": picked, "label": label, "given": told_of}
     x = None if items is None or known is None else _items(items, model, known)
     found = edited_in(model, name, move, of, wanted, **how, **told(options))
     shown, columns = found.items, len(wanted)

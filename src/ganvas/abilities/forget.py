@@ -13,7 +13,7 @@ import typer
 from torch import Tensor
 
 from ganvas.cli.items import ARRAYS
-from ganvas.cli.options import Game, Label, ModelFolder, Seed, load_model
+from ganvas.cli.options import Game, GivenFields, Label, ModelFolder, Seed, conditioned, load_model
 from ganvas.cli.speech import say, table
 from ganvas.data.catalogue import read
 from ganvas.data.domain import PLANE
@@ -24,8 +24,8 @@ from ganvas.files import disk_errors
 from ganvas.latent.forgetting import Told, tell
 from ganvas.model import Model
 from ganvas.model.features import SeenLayer, named_layer
-from ganvas.model.labels import Labels, class_indices
-from ganvas.model.trained import Array
+from ganvas.model.labels import Labels
+from ganvas.model.trained import Array, FieldValues
 from ganvas.networks.conditions import Given, at
 from ganvas.nn import dropped, layers_of
 from ganvas.play.abilities import CanSample
@@ -76,6 +76,7 @@ def forget(
     ] = None,
     seed: Seed = 0,
     label: Label = None,
+    given: GivenFields = None,
     game: Game = None,
 ) -> None:
     """Let a generator forget an object: drop the maps that draw it, and sample again.
@@ -90,12 +91,13 @@ def forget(
         raise UsageError(f"--out {out}: expected a .png or .npz file")
     model = load_model(run, game)
     regions = read_regions(where, model)
-    chosen = hidden_layer(model, layer)
-    told = learn_object(model, regions, chosen, seed=seed, label=label, strength=strength)
+    asked = conditioned(label, given)
+    chosen = hidden_layer(model, layer, **asked)
+    told = learn_object(model, regions, chosen, seed=seed, strength=strength, **asked)
     gone = heaviest(told, most)
-    before = model.sample(count, seed=seed + 1, label=label).x
+    before = model.sample(count, seed=seed + 1, **asked).x
     with forgetting(model, chosen, gone):
-        after = model.sample(count, seed=seed + 1, label=label).x
+        after = model.sample(count, seed=seed + 1, **asked).x
     if out.suffix.lower() in ARRAYS:
         with disk_errors(out):
             np.savez(out, before=before, after=after, maps=np.array(gone), weights=told.weights)
@@ -151,14 +153,19 @@ def _masks(path: Path) -> Array:
     return np.asarray(read(settings).splits["train"].x)
 
 
-def hidden_layer(model: Model, word: str | None = None) -> SeenLayer:
+def hidden_layer(
+    model: Model, word: str | None = None, label: Labels = None, given: FieldValues = None
+) -> SeenLayer:
     """Return a layer of a generator by name or number; by default the second from the picture.
+
+    A model with conditions is told some.
 
     Raises:
         CannotError: the system has no samples.
         UsageError: there is no such layer, or it holds no maps.
     """
-    z, y = model.latents(1)
+    z, drawn = model.latents(1)
+    y = model.wanted(1, label, given, drawn)
     layers = [
         SeenLayer(name, tuple(maps.shape[1:]), maps[0].numel())
         for name, maps in _maps(model, z, y).items()
@@ -185,6 +192,7 @@ def learn_object(
     *,
     seed: int = 0,
     label: Labels = None,
+    given: FieldValues = None,
     strength: float = 1.0,
 ) -> Told:
     """Return what tells the activations of an object from others, in samples of a seed.
@@ -195,11 +203,12 @@ def learn_object(
         layer: where to look.
         seed: of the samples.
         label: their class, if one was asked for.
+        given: their other conditions, as for `Model.sample`.
         strength: C of the regression.
     """
     count = 1 + max(region.sample for region in regions)
     z, drawn = model.latents(count, seed)
-    y = drawn if label is None else class_indices(label, count, model.game.conditions)
+    y = model.wanted(count, label, given, drawn)
     maps = [
         _maps(model, z[part], at(y, part))[layer.name].float().cpu()
         for part in slices(count, BATCH)

@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from ganvas.cli.items import read_items
-from ganvas.cli.options import Game, Label, ModelFolder, Options, Out, load_model, told
+from ganvas.cli.options import (
+    Game,
+    GivenFields,
+    Label,
+    ModelFolder,
+    Options,
+    Out,
+    conditioned,
+    load_model,
+    told,
+)
 from ganvas.cli.spaces import CodeFile, SpaceName, chosen
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
@@ -58,6 +68,7 @@ def interpolate(
             help="The classes of four corners, which are --from-seed's if unsaid.",
         ),
     ] = None,
+    given: GivenFields = None,
     space: SpaceName = None,
     codes: CodeFile = None,
     options: Options = None,
@@ -80,11 +91,11 @@ def interpolate(
     if classes is not None and four is None:
         four = [from_seed] * 4
     way = (how or (How.SLERP if four is None else How.LERP)).value
-    model = load_model(run, game)
-    if items is not None and (four is not None or options):
+    model, asked = load_model(run, game), conditioned(label, given)
+    if items is not None and (four is not None or options or given):
         raise UsageError(
             "items of data are the ends of a line, of which their codes are all there is: give "
-            "--items, or seeds with options"
+            "--items, or seeds with options and conditions"
         )
     if classes is not None and (items is not None or label is not None):
         raise UsageError("--corner-labels are the classes of a square, without --items or --label")
@@ -95,9 +106,8 @@ def interpolate(
             raise UsageError("--space and --codes are of a line between two, of one class")
         from ganvas.model.codes import lifted, wander_between
 
-        named = {"label": label, **told(options)}
         seeds = f"{from_seed},{to_seed}"
-        ends = chosen(model, codes, seeds, "--from-seed", space or "z", **named)
+        ends = chosen(model, codes, seeds, "--from-seed", space or "z", **asked, **told(options))
         if len(ends) != 2:
             raise UsageError(
                 f"a line has two ends, not {len(ends)}: name two, such as --codes {codes}:0,1"
@@ -107,14 +117,10 @@ def interpolate(
     elif items is not None:
         samples = model.between(read_items(items, model, "encode")[:2], steps, way)
     elif four is not None:
-        samples = model.square(
-            four, steps, way, label=label, corner_labels=classes, **told(options)
-        )
+        samples = model.square(four, steps, way, corner_labels=classes, **asked, **told(options))
     else:
         ends = (from_seed, to_seed)
-        samples = model.interpolate(
-            *ends, steps, way, label=label, to_label=to_label, **told(options)
-        )
+        samples = model.interpolate(*ends, steps, way, to_label=to_label, **asked, **told(options))
     with disk_errors(out):
         model.domain.save(samples, out, columns=steps)
     say(f"{len(samples)} samples: {out}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ganvas.cli.items import read_labelled
-from ganvas.cli.options import Game, Label, ModelFolder, load_model
+from ganvas.cli.options import Game, GivenFields, Label, ModelFolder, conditioned, load_model
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
 
@@ -35,6 +35,7 @@ def latents(
     ] = None,
     edge: Annotated[int, typer.Option(help="Samples along an edge of the .png.", min=2)] = 20,
     label: Label = None,
+    given: GivenFields = None,
     game: Game = None,
 ) -> None:
     """Draw where items lie among the latents, or the samples of a regular grid of latents.
@@ -55,7 +56,8 @@ def latents(
         raise UsageError(f"--out {out}: {what} become a {wanted}")
     if items is None:
         with disk_errors(out):
-            model.domain.save(_grid(model, edge, label), out)
+            asked = conditioned(label, given)
+            model.domain.save(_grid(model, edge, asked), out)
         say(f"samples of {edge} × {edge} latents: {out}")
         return
     x, classes = read_labelled(items, model)
@@ -66,12 +68,12 @@ def latents(
     say(f"latents of {len(x)} items: {out}")
 
 
-def _grid(model: Model, edge: int, label: str | None) -> Array:
+def _grid(model: Model, edge: int, asked: dict[str, Any]) -> Array:
     from ganvas.latent.manifold import plane_grid, sphere_grid
 
     width = model.latents(1)[0].shape[1]
     z = sphere_grid(edge, width) if _on_sphere(model) else plane_grid(edge, width)
-    return model.decode(z.numpy(), label=label).x
+    return model.decode(z.numpy(), **asked).x
 
 
 def _on_sphere(model: Model) -> bool:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganvas.cli.exemplars import OneLabel, rows
-from ganvas.cli.options import Game, ModelFolder, Options, load_model, told
+from ganvas.cli.options import (
+    Game,
+    GivenFields,
+    ModelFolder,
+    Options,
+    conditioned,
+    load_model,
+    told,
+)
 from ganvas.cli.spaces import CodeFile, chosen
 from ganvas.cli.speech import say
 from ganvas.data.animation import WRITERS, animated, require
@@ -46,6 +54,7 @@ def mix(
     rate: Annotated[float, typer.Option(help="Frames of a film a second.")] = 24.0,
     codes: CodeFile = None,
     label: OneLabel = None,
+    given: GivenFields = None,
     options: Options = None,
     game: Game = None,
 ) -> None:
@@ -64,7 +73,7 @@ def mix(
     if moving:
         require(out.suffix.lower(), rate)
     model, asked = load_model(run, game), told(options)
-    named = {"label": label, **asked}
+    named = {**conditioned(label, given), **asked}
     kept = lifted(model, chosen(model, codes, seeds, "--seeds", "w+", **named), "w+")
     givers = chosen(model, None, sources, "--sources", "w+", **named)
     which = slots_of(slots, kept.x.shape[1])
@@ -116,6 +125,7 @@ def _film(
 
 def _each(kept: Codes, mixtures: Tensor, times: int) -> Codes:
     """Return mixtures (N, M, L, D) as codes with the classes and noise of the N."""
-    y = None if kept.y is None else kept.y.repeat_interleave(times, 0)
+    from ganvas.networks.conditions import repeated
+
     maps = [one.repeat_interleave(times, 0) for one in kept.maps]
-    return replace(kept, x=mixtures.flatten(0, 1), y=y, maps=maps)
+    return replace(kept, x=mixtures.flatten(0, 1), y=repeated(kept.y, times), maps=maps)

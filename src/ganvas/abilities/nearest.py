@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ganvas.cli.items import read_items
-from ganvas.cli.options import Game, ModelFolder, Seed, load_model
+from ganvas.cli.options import Game, GivenFields, ModelFolder, Seed, conditions, load_model
 from ganvas.cli.speech import say, table
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def nearest(
         str | None,
         typer.Option(help="A class, of which samples are drawn, and among whose items is looked."),
     ] = None,
+    given: GivenFields = None,
     seed: Seed = 0,
     game: Game = None,
 ) -> None:
@@ -74,7 +75,10 @@ def nearest(
     from ganvas.model.neighbours import closest, closest_vectors
 
     model = load_model(run, game)
-    x = model.sample(count, seed=seed, label=label).x if items is None else read_items(items, model)
+    if items is None:
+        x = model.sample(count, seed=seed, label=label, given=conditions(given)).x
+    else:
+        x = read_items(items, model)
     if label is not None and data is not None:
         raise UsageError("--label looks among training items of the class: leave --data out")
     places: Array | None = None

@@ -9,7 +9,17 @@ from typing import Annotated, Any
 
 import typer
 
-from ganvas.cli.options import Game, ModelFolder, Options, Seed, load_model, told
+from ganvas.cli.options import (
+    Game,
+    GivenFields,
+    Label,
+    ModelFolder,
+    Options,
+    Seed,
+    conditions,
+    load_model,
+    told,
+)
 from ganvas.cli.speech import say
 from ganvas.files import disk_errors
 
@@ -52,6 +62,8 @@ def ppl(
             help="A .json with every length, or a picture: the shortest above the longest.",
         ),
     ] = None,
+    label: Label = None,
+    given: GivenFields = None,
     seed: Seed = 0,
     options: Options = None,
     game: Game = None,
@@ -69,6 +81,7 @@ def ppl(
     from ganvas.files import write_whole
     from ganvas.latent.path_length import path_lengths
     from ganvas.latent.spaces import spaces_of
+    from ganvas.networks.conditions import chosen_rows
     from ganvas.networks.perceptual import feature_network
 
     model = load_model(run, game)
@@ -82,6 +95,7 @@ def ppl(
         space=chosen,
         where=where.value,
         seed=seed,
+        y=model.said(1, label, conditions(given)),
         **told(options),
     )
     quantiles = {p: float(torch.quantile(found.each, p / 100)) for p in PERCENTILES}
@@ -105,6 +119,7 @@ def ppl(
             few = min(SHOWN, count // 2)
             rows = torch.cat([found.order[:few], found.order[-few:]])
             with torch.inference_mode():
-                x = there[chosen].synthesise(found.codes[rows.to(found.codes.device)])
+                codes = found.codes[rows.to(found.codes.device)]
+                x = there[chosen].synthesise(codes, chosen_rows(found.y, rows))
             model.domain.save(model.domain.decode(x), out, columns=few)
     say(f"{'every length' if out.suffix.lower() == '.json' else 'shortest above longest'}: {out}")

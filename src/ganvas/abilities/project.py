@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganvas.cli.items import PICTURES, Items, read_items, save_beside
-from ganvas.cli.options import Game, ModelFolder, Out, Seed, load_model
+from ganvas.cli.options import Game, GivenFields, ModelFolder, Out, Seed, conditions, load_model
 from ganvas.cli.spaces import Loss, SpaceName
 from ganvas.cli.speech import say
 from ganvas.data.animation import WRITERS, animated, require
@@ -83,6 +83,7 @@ def project(
     label: Annotated[
         str | None, typer.Option(help="The class of the items, for models with classes.")
     ] = None,
+    given: GivenFields = None,
     seed: Seed = 0,
     game: Game = None,
 ) -> None:
@@ -104,7 +105,7 @@ def project(
         require(trajectory.suffix.lower(), RATE)
     model = load_model(run, game)
     x = read_items(items, model)
-    asked = loss or codes or trajectory or label or start is Start.ENCODER or steps == 0
+    asked = loss or codes or trajectory or label or given or start is Start.ENCODER or steps == 0
     if space is None and default_space(model) == "z" and not asked:
         nearest, errors = model.project(x, restarts=restarts, steps=steps or 500, seed=seed)
         save_beside(model, x, nearest, out)
@@ -124,6 +125,7 @@ def project(
             restarts=restarts,
             start=start.value,
             label=label,
+            given=conditions(given),
             seed=seed,
             every=max(1, schedule.steps // SHOWN) if trajectory else None,
         )

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ganvas.cli.items import Items, read_items, save_beside
-from ganvas.cli.options import Game, ModelFolder, Out, load_model
+from ganvas.cli.options import Game, GivenFields, ModelFolder, Out, conditions, load_model
 from ganvas.cli.speech import say
 
 
@@ -18,6 +18,7 @@ def reconstruct(
     label: Annotated[
         str | None, typer.Option(help="A class to show the items' style in, by index or name.")
     ] = None,
+    given: GivenFields = None,
     game: Game = None,
 ) -> None:
     """Write what the model makes of the items' latents; a .png shows items and answers in turn.
@@ -26,5 +27,6 @@ def reconstruct(
     """
     model = load_model(run, game)
     x = read_items(items, model, "reconstruct")
-    save_beside(model, x, model.reconstruct(x, label=label), out)
+    answers = model.reconstruct(x, label=label, given=conditions(given))
+    save_beside(model, x, answers, out)
     say(f"{len(x)} reconstructions: {out}")

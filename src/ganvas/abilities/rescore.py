@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganvas.cli.exemplars import numbers
-from ganvas.cli.moves import load_moves
+from ganvas.cli.moves import GivenOrKept, load_moves, parted
 from ganvas.cli.options import Game, Label, ModelFolder, Options, load_model, told
 from ganvas.cli.scoring import read_scoring, say_withheld
 from ganvas.cli.speech import say, table
@@ -36,12 +36,7 @@ def rescore(
             help="A scorer of ganvas scorer, MODULE:FUNCTION of your own, or discriminator.",
         ),
     ],
-    given: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE", help="Directions that are to stay as they are; may be repeated."
-        ),
-    ] = None,
+    given: GivenOrKept = None,
     amounts: Annotated[
         str, typer.Option(metavar="NUMBERS", help="From 0 to the one whose effect is told.")
     ] = "0,1,2,3",
@@ -71,8 +66,9 @@ def rescore(
     model, steps = load_model(run, game), numbers(amounts, "--amounts")
     scoring, withheld = read_scoring(scores, model)
     say_withheld(withheld)
-    name, moves = load_moves(_files(direction), given or [], model, space)
-    samples = drawn(model, count, seed, label, **told(options))
+    told_of, kept = parted(given)
+    name, moves = load_moves(_files(direction), kept, model, space)
+    samples = drawn(model, count, seed, label, told_of, **told(options))
     if name not in samples.spaces:
         raise UsageError(f"this model has no space '{name}': it has {', '.join(samples.spaces)}")
     codes = samples.of(name)

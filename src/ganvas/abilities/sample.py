@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganvas.cli.options import Game, Label, ModelFolder, Options, Out, Seed, load_model, told
+from ganvas.cli.options import (
+    Game,
+    GivenFields,
+    Label,
+    ModelFolder,
+    Options,
+    Out,
+    Seed,
+    conditions,
+    load_model,
+    told,
+)
 from ganvas.cli.spaces import CodeFile, read_chosen
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
@@ -31,13 +41,7 @@ def sample(
     by_class: Annotated[
         bool, typer.Option("--by-class", help="So many of each class: a row each in a picture.")
     ] = False,
-    given: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FIELD=VALUE",
-            help="A condition: a word, numbers with commas, or a file; may be repeated.",
-        ),
-    ] = None,
+    given: GivenFields = None,
     best_first: Annotated[
         bool,
         typer.Option(
@@ -82,7 +86,7 @@ def sample(
     if by_class:
         labels, columns = each_class(model, count, label), count
     n = len(labels) if isinstance(labels, list) else count
-    samples = model.sample(n, seed=seed, label=labels, given=conditions(given or []), **chosen)
+    samples = model.sample(n, seed=seed, label=labels, given=conditions(given), **chosen)
     numbers = list(range(len(samples)))
     if best_first or scores:
         judged = model.score(samples).tolist()
@@ -110,25 +114,3 @@ def each_class(model: Model, count: int, label: str | None) -> list[int]:
         why = "leave out --label" if classes else "this model was trained without classes"
         raise UsageError(f"--by-class draws of every class: {why}")
     return [k for k in range(classes) for _ in range(count)]
-
-
-def conditions(words: Sequence[str]) -> dict[str, Any]:
-    """Return conditions by field from words such as ``speed=2.5`` or ``map=regions.npy``.
-
-    Raises:
-        UsageError: a word is not of that form, or its array cannot be read.
-    """
-    import numpy as np
-
-    found: dict[str, Any] = {}
-    for word in words:
-        field, equals, value = word.partition("=")
-        if not equals or not field:
-            raise UsageError(f"--given {word}: expected FIELD=VALUE, such as --given label=3")
-        found[field] = value
-        if value.endswith(".npy"):
-            try:
-                found[field] = np.load(value, allow_pickle=False)
-            except (OSError, ValueError, EOFError) as error:
-                raise UsageError(f"--given {word} cannot be read as a .npy file: {error}") from None
-    return found

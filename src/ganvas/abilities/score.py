@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ganvas.cli.items import Items, check_array_file, read_named, write_array
-from ganvas.cli.options import Game, ModelFolder, load_model
+from ganvas.cli.options import Game, GivenFields, ModelFolder, conditions, load_model
 from ganvas.cli.speech import say
 
 
@@ -22,6 +22,7 @@ def score(
     label: Annotated[
         str | None, typer.Option(help="Their class, of a model that was trained with classes.")
     ] = None,
+    given: GivenFields = None,
     game: Game = None,
 ) -> None:
     """Say how much each item looks like real data to a model: higher is more.
@@ -36,7 +37,7 @@ def score(
         check_array_file(out)
     model = load_model(run, game)
     x, names = read_named(items, model, "score")
-    scores = model.score(x, label=label)
+    scores = model.score(x, label=label, given=conditions(given))
     if out is None:
         for name, value in zip(names, scores.tolist(), strict=True):
             say(f"{name}\t{value:.6g}")

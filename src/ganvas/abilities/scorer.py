@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from ganvas.api.labelled import labelled_of, labelled_splits
+from ganvas.cli.exemplars import OneLabel
 from ganvas.cli.items import read_splits
-from ganvas.cli.options import Game, ModelFolder, load_model
+from ganvas.cli.options import Game, GivenFields, ModelFolder, conditions, load_model
 from ganvas.cli.scoring import read_table
 from ganvas.cli.speech import say, table
 from ganvas.data.domain import PLANE
@@ -69,6 +70,8 @@ def scorer(
     epochs: Annotated[
         int, typer.Option(help="Looks of a network at each picture.", min=1)
     ] = EPOCHS,
+    label: OneLabel = None,
+    given: GivenFields = None,
     seed: Annotated[int, typer.Option(help="Of first weights and order.", min=0)] = 0,
     game: Game = None,
 ) -> None:
@@ -89,7 +92,7 @@ def scorer(
         raise UsageError(f"a scorer sees pictures, and this model makes {model.domain.plural}")
     held = None
     if labels is not None:
-        told = _of_samples(model, labels, attribute or ())
+        told = _of_samples(model, labels, attribute or (), label, conditions(given))
         source = f"{len(told)} samples"
     elif data is not None:
         told, held = labelled_of(read_splits(data, model), attribute or ())
@@ -117,7 +120,13 @@ def scorer(
     say(f"{found.build.kind} scorer of {len(told):,} pictures: {out}")
 
 
-def _of_samples(model: Model, path: Path, wanted: list[str] | tuple[()]) -> Labelled:
+def _of_samples(
+    model: Model,
+    path: Path,
+    wanted: list[str] | tuple[()],
+    label: str | None,
+    given: dict[str, Any],
+) -> Labelled:
     """Return samples with labels by hand.
 
     Raises:
@@ -131,7 +140,7 @@ def _of_samples(model: Model, path: Path, wanted: list[str] | tuple[()]) -> Labe
     told = read_table(path, labels=True)
     assert told.samples is not None
     columns = chosen(told.names, wanted)
-    samples = drawn(model, told.samples)
+    samples = drawn(model, told.samples, label=label, given=given)
     x = np.concatenate(list(made(model, samples.spaces["z"], samples.z, samples.y)))
     targets = told.values[:, columns]
     names = tuple(told.names[i] for i in columns)

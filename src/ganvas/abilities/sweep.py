@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganvas.cli.exemplars import OneLabel, places
-from ganvas.cli.options import Game, ModelFolder, Options, load_model, told
+from ganvas.cli.options import (
+    Game,
+    GivenFields,
+    ModelFolder,
+    Options,
+    conditioned,
+    load_model,
+    told,
+)
 from ganvas.cli.speech import say
 from ganvas.data.animation import WRITERS, animated, require
 from ganvas.errors import UsageError
@@ -38,6 +46,7 @@ def sweep(
     ] = "0-3",
     rate: Annotated[float, typer.Option(help="Frames of an animation a second.")] = 12.0,
     label: OneLabel = None,
+    given: GivenFields = None,
     options: Options = None,
     game: Game = None,
 ) -> None:
@@ -53,8 +62,9 @@ def sweep(
         require(out.suffix.lower(), rate)
     which, words = places(seeds, "--seeds"), _values(values)
     model, others = load_model(run, game), told(options)
+    asked = conditioned(label, given)
     columns = [
-        _samples(model, which, label, {**others, **told([f"{option}={word}"])}) for word in words
+        _samples(model, which, asked, {**others, **told([f"{option}={word}"])}) for word in words
     ]
     if moving:
         write_whole(out, animated(_film(model, columns), out.suffix.lower(), rate))
@@ -68,12 +78,12 @@ def sweep(
 
 
 def _samples(
-    model: Model, which: list[tuple[int, int]], label: str | None, options: dict[str, Any]
+    model: Model, which: list[tuple[int, int]], asked: dict[str, Any], options: dict[str, Any]
 ) -> Array:
     """Return some samples, as `ganvas sample` draws them."""
     import numpy as np
 
-    drawn = (model.sample(n + 1, seed=seed, label=label, **options).x[-1:] for seed, n in which)
+    drawn = (model.sample(n + 1, seed=seed, **asked, **options).x[-1:] for seed, n in which)
     return np.concatenate([*drawn])
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli.options import Game, ModelFolder, Seed, load_model
+from ganvas.cli.options import Game, GivenFields, Label, ModelFolder, Seed, conditioned, load_model
 from ganvas.cli.spaces import Loss, SpaceName
 from ganvas.cli.speech import say
 
@@ -22,6 +22,8 @@ def teach(
         float, typer.Option(help="Weight of the items' distance beside the codes'.", min=0)
     ] = 1.0,
     width: Annotated[int, typer.Option(help="Of the encoder.", min=1)] = 32,
+    label: Label = None,
+    given: GivenFields = None,
     seed: Seed = 0,
     game: Game = None,
 ) -> None:
@@ -43,5 +45,8 @@ def teach(
             shown = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
             say(f"step {step + 1}: {shown}")
 
-    kept = teach_encoder(model, space, loss=loss or PIXELS, lessons=lessons, seed=seed, told=told)
+    of = conditioned(label, given)
+    kept = teach_encoder(
+        model, space, loss=loss or PIXELS, lessons=lessons, seed=seed, told=told, **of
+    )
     say(f"encoder: {kept.path}")

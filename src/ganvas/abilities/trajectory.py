@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from ganvas.abilities.sample import conditions
-from ganvas.cli.options import Game, Label, ModelFolder, Options, Seed, load_model, told
+from ganvas.cli.options import (
+    Game,
+    GivenFields,
+    Label,
+    ModelFolder,
+    Options,
+    Seed,
+    conditions,
+    load_model,
+    told,
+)
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
 from ganvas.files import replacing
@@ -27,10 +36,7 @@ def trajectory(
     count: Annotated[int, typer.Option(help="Of how many clips.", min=1)] = 64,
     seed: Seed = 0,
     label: Label = None,
-    given: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FIELD=VALUE", help="A condition, as of ganvas sample."),
-    ] = None,
+    given: GivenFields = None,
     options: Options = None,
     game: Game = None,
 ) -> None:
@@ -45,7 +51,7 @@ def trajectory(
     if out.suffix.lower() != ".npz":
         raise UsageError(f"--out {out}: expected a .npz file")
     model = load_model(run, game)
-    found = paths(model, count, seed, label, conditions(given or []), **told(options))
+    found = paths(model, count, seed, label, conditions(given), **told(options))
     with replacing(out) as file:
         np.savez(file, allow_pickle=False, **found)
     shapes = ", ".join(f"{name} {array.shape}" for name, array in found.items())

@@ -10,7 +10,15 @@ import typer
 
 from ganvas.cli.exemplars import OneLabel, places
 from ganvas.cli.items import PICTURES
-from ganvas.cli.options import Game, ModelFolder, Options, load_model, told
+from ganvas.cli.options import (
+    Game,
+    GivenFields,
+    ModelFolder,
+    Options,
+    conditioned,
+    load_model,
+    told,
+)
 from ganvas.cli.spaces import CodeFile, SpaceName, chosen
 from ganvas.cli.speech import say
 from ganvas.data.animation import WRITERS, animated, require
@@ -63,12 +71,13 @@ def walk(
     space: SpaceName = None,
     codes: CodeFile = None,
     label: OneLabel = None,
+    given: GivenFields = None,
     options: Options = None,
     game: Game = None,
 ) -> None:
     """Draw the samples on a way through several seeds: a row for each leg, or an animation.
 
-    Only latents change on the way: class, options, and what layers draw stay as they are. With
+    Only latents change on the way: conditions, options, and what layers draw stay as they are. With
     --space w styles do, and --codes are those of ganvas project in place of seeds.
 
     Example: ganvas walk runs/digits --seeds 0-8 --loop --out walk.gif
@@ -87,11 +96,11 @@ def walk(
     count = steps or (max(2, round(rate) + 1) if moving else 10)
     model = load_model(run, game)
     way = None if how is None else how.value
-    asked = told(options)
+    asked, how_made = told(options), conditioned(label, given)
     if space is None and codes is None:
-        frames = wander(model, keys, count, way, loop=loop, label=label, **asked)
+        frames = wander(model, keys, count, way, loop=loop, **how_made, **asked)
     else:
-        through = chosen(model, codes, seeds, "--seeds", space or "z", label=label, **asked)
+        through = chosen(model, codes, seeds, "--seeds", space or "z", **how_made, **asked)
         through = lifted(model, through, space or through.space)
         frames = wander_between(model, through, count, way, loop=loop, **asked)
     if moving:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ganvas.api.measuring import drawn as sampled
 from ganvas.data import pixels
 from ganvas.data.check import find_images
 from ganvas.data.domain import PLANE, Domain
@@ -21,6 +22,7 @@ from ganvas.data.readers.decode import READ_ERRORS, heads
 from ganvas.data.readers.decode import read as read_file
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source
+from ganvas.diagnosis.following import conditions_like
 from ganvas.diagnosis.look import known_items
 from ganvas.diagnosis.overlaps import settings_with_upsamplers, uneven_layers
 from ganvas.diagnosis.visualising import JITTER, visualise
@@ -39,6 +41,7 @@ from ganvas.metrics.checkerboard import (
 )
 from ganvas.model import Model, Provenance, load
 from ganvas.model.storage import find
+from ganvas.networks.conditions import Given
 from ganvas.nn import gradient_map
 from ganvas.nn.conversion import enlarges, kind_of, scale_of
 from ganvas.play import Game, build, has
@@ -269,10 +272,10 @@ def _of_model(
     model = load(path, game=recipe.game_type if recipe else game)
     _require_images(model.game.spec.domain, f"{path} makes")
     found = Checkerboard(str(path))
-    made = model.sample(samples).x
+    source = open_data(recipe.data) if recipe else None
+    made = model.sample(samples).x if source is None else sampled(model, source, samples)[0]
     found.add("samples", _units(made), made[:16])
-    if recipe is not None:
-        source = open_data(recipe.data)
+    if recipe is not None and source is not None:
         _add_untrained(found, recipe, source)
         _add_real(found, source, samples)
     found.layers = list(enlarging_layers(model.game))
@@ -337,7 +340,7 @@ def _add_untrained(found: Checkerboard, recipe: Recipe, source: Source) -> Game:
     for seed in range(SEEDS):
         game = build(recipe.game_type, recipe.game_config, source.spec, seed)
         _require_images(game.spec.domain, f"{recipe.name} makes")
-        parts.append(untrained_samples(game, EACH, seed))
+        parts.append(untrained_samples(game, EACH, seed, source))
     assert game is not None
     images = torch.cat(parts)
     scale = images.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-12)
@@ -347,10 +350,17 @@ def _add_untrained(found: Checkerboard, recipe: Recipe, source: Source) -> Game:
 
 
 @torch.no_grad()
-def untrained_samples(game: Game, n: int, seed: int = 0) -> Tensor:
-    """Return samples (n, C, H, W) of networks as they are, batch norms by their own batch."""
+def untrained_samples(game: Game, n: int, seed: int, source: Source) -> Tensor:
+    """Return samples (n, C, H, W) of networks as they are, batch norms by their own batch.
+
+    Classes are drawn, other conditions are those of the data.
+    """
     model = Model(game, Provenance(), "cpu")
-    z, y = model.latents(n, seed)
+    z, classes = model.latents(n, seed)
+    y: Given = classes
+    if game.conditions and y is None:
+        known = next(iter(known_items(source).values()))
+        y = game.conditions.of(conditions_like(game.conditions, source, known, n))
     game.train()
     made = cast(Any, game).sample(z, y)
     game.eval()

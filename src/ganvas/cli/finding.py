@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from ganvas.latent.spaces import Space
     from ganvas.model import Model
     from ganvas.model.attributes import Drawn
+    from ganvas.model.exemplars import Place
     from ganvas.model.trained import Array
+    from ganvas.networks.conditions import Given
 
     Floats = npt.NDArray[np.float64]
 
@@ -41,13 +43,25 @@ class Asked:
     Attributes:
         count, seed: samples 0, 1, … of the seed, so many.
         label: one class for all, if the model has classes.
+        given: other conditions by field.
         options: of samples.
     """
 
     count: int
     seed: int
     label: str | None
+    given: Mapping[str, Any]
     options: Mapping[str, Any]
+
+    def drawn(self, model: Model, which: int | Sequence[Place]) -> Drawn:
+        """Return samples 0, 1, …, so many, or those named.
+
+        Raises:
+            UsageError: an option or a condition makes no sense for the model.
+        """
+        from ganvas.model.attributes import drawn
+
+        return drawn(model, which, self.seed, self.label, self.given, **self.options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +72,7 @@ class Learnt:
         space: in which.
         directions: by name.
         codes: those that it was found among, (N, *shape).
-        y: their classes.
+        y: their conditions.
         boundaries: how well each direction parts; of nothing none was learnt.
         scores: (N, m) of its attributes, if there are any.
         shares: of what each direction accounts for, if none was learnt.
@@ -68,7 +82,7 @@ class Learnt:
     space: Space
     directions: Mapping[str, Direction]
     codes: Tensor
-    y: Tensor | None
+    y: Given
     boundaries: Mapping[str, Boundary]
     scores: Floats | None = None
     shares: Sequence[float] = ()
@@ -94,7 +108,7 @@ def learnt_of_scores(
     Raises:
         UsageError: scores or options make no sense.
     """
-    from ganvas.model.attributes import drawn, scores_of
+    from ganvas.model.attributes import scores_of
 
     found = read_scores(word, model)
     say_withheld(found.withheld)
@@ -103,7 +117,7 @@ def learnt_of_scores(
         names, scores = found.ready.names, found.ready.values
     else:
         assert found.scoring is not None
-        codes = drawn(model, asked.count, asked.seed, asked.label, **asked.options)
+        codes = asked.drawn(model, asked.count)
         names = tuple(found.scoring.names)
         scores = scores_of(
             *(model, found.scoring, codes.spaces["z"], codes.z, codes.y), **codes.options
@@ -162,10 +176,9 @@ def found_without_labels(
     """
     from ganvas.latent.factorised import closed_form
     from ganvas.latent.factorised import components as principal
-    from ganvas.model.attributes import drawn
     from ganvas.model.maps import first_map, first_outputs, style_maps
 
-    codes = drawn(model, asked.count, asked.seed, asked.label, **asked.options)
+    codes = asked.drawn(model, asked.count)
     of = codes.of(space)
     if components:
         seen = first_outputs(model, codes.z, codes.y) if space == "z" else None
@@ -173,7 +186,7 @@ def found_without_labels(
     else:
         if space not in ("z", "w"):
             raise UsageError(f"--closed-form is for the spaces z and w, not for {space}")
-        maps = [first_map(model)] if space == "z" else style_maps(model, slots)
+        maps = [first_map(model, codes.y)] if space == "z" else style_maps(model, slots, codes.y)
         found = closed_form(maps, number, of.double().mean(0).flatten())
     stem = "component" if components else "direction"
     ways = {f"{stem}_{i:02d}": way for i, way in enumerate(found.directions)}
@@ -182,11 +195,7 @@ def found_without_labels(
 
 
 def _of_table(model: Model, told: Column, asked: Asked) -> Drawn:
-    from ganvas.model.attributes import drawn
-
-    if told.samples is None:
-        return drawn(model, len(told.values), asked.seed, asked.label, **asked.options)
-    return drawn(model, told.samples, label=asked.label, **asked.options)
+    return asked.drawn(model, len(told.values) if told.samples is None else told.samples)
 
 
 def _learnt(
@@ -332,9 +341,10 @@ def sheet(model: Model, learnt: Learnt) -> tuple[Array, int]:
     import torch
 
     from ganvas.model.attributes import made
+    from ganvas.networks.conditions import chosen_rows
 
     def shown(codes: Tensor, at: Tensor) -> Array:
-        y = None if learnt.y is None else learnt.y[at]
+        y = chosen_rows(learnt.y, at)
         return np.concatenate(list(made(model, learnt.space, codes, y, **learnt.options)))
 
     columns = 3 * SHOWN + 2

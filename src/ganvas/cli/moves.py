@@ -4,14 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from ganvas.cli.options import conditions
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
     from ganvas.latent.directions import Direction
     from ganvas.model import Model
+
+GivenOrKept = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--given",
+        metavar="FILE",
+        help="A direction that is to stay as it is; or FIELD=VALUE, a condition of samples, as of "
+        "ganvas sample. May be repeated.",
+    ),
+]
+
+
+def parted(words: Sequence[str] | None) -> tuple[dict[str, Any], list[Path]]:
+    """Return conditions by field, and direction files, from words of ``--given``.
+
+    ``FIELD=VALUE`` is a condition of samples unless a file is called so.
+
+    Raises:
+        UsageError: as of `conditions`.
+    """
+    told = [word for word in words or () if "=" in word and not Path(word).exists()]
+    return conditions(told), [Path(word) for word in words or () if word not in told]
 
 
 def load_moves(

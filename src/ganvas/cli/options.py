@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ganvas.errors import UsageError
+
 if TYPE_CHECKING:
     from ganvas.model import Model
 
@@ -62,6 +64,14 @@ Label = Annotated[
         "drawn uniformly."
     ),
 ]
+GivenFields = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--given",
+        metavar="FIELD=VALUE",
+        help="A condition: a word, numbers with commas, or a file; may be repeated.",
+    ),
+]
 Options = Annotated[
     list[str] | None,
     typer.Argument(
@@ -83,6 +93,39 @@ def load_model(folder: Path, game: str | None, device: str = "auto") -> Model:
     from ganvas.model import load
 
     return load(folder, game, device)
+
+
+def conditions(words: Sequence[str] | None) -> dict[str, Any]:
+    """Return conditions by field from words such as ``speed=2.5`` or ``map=regions.npy``.
+
+    Raises:
+        UsageError: a word is not of that form, or its array cannot be read.
+    """
+    found: dict[str, Any] = {}
+    for word in words or ():
+        field, equals, value = word.partition("=")
+        if not equals or not field:
+            raise UsageError(f"--given {word}: expected FIELD=VALUE, such as --given label=3")
+        found[field] = _array(value, word) if value.endswith(".npy") else value
+    return found
+
+
+def conditioned(label: str | None, given: Sequence[str] | None) -> dict[str, Any]:
+    """Return a class and other conditions as what models are asked for them by.
+
+    Raises:
+        UsageError: as of `conditions`.
+    """
+    return {"label": label, "given": conditions(given)}
+
+
+def _array(path: str, word: str) -> Any:
+    import numpy as np
+
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UsageError(f"--given {word} cannot be read as a .npy file: {error}") from None
 
 
 def told(words: Sequence[str] | None) -> dict[str, Any]:

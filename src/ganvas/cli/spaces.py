@@ -72,7 +72,7 @@ def chosen(
         seeds: otherwise the samples, as ``option`` tells them.
         option: how it is called.
         space: of the samples' codes.
-        told: label and options of the samples.
+        told: label, other conditions and options of the samples.
 
     Raises:
         UsageError: there are none, or no such space.
@@ -81,6 +81,7 @@ def chosen(
 
     if codes is None:
         return codes_at(model, places(seeds, option), space, **told)
-    if told.get("label") is not None:
-        raise UsageError("codes of a file have their own class: leave out --label")
+    for name in ("label", "given"):
+        if told.get(name):
+            raise UsageError(f"codes of a file have their own conditions: leave out --{name}")
     return read_chosen(codes, model)

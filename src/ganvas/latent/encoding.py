@@ -18,7 +18,7 @@ from ganvas.data.domain import PLANE, Domain
 from ganvas.latent.likeness import Likeness
 from ganvas.latent.spaces import Space
 from ganvas.networks import DCGANEncoder, Encoder, MLPEncoder
-from ganvas.networks.conditions import Given
+from ganvas.networks.conditions import Given, in_turn
 from ganvas.play import Noise
 
 
@@ -83,9 +83,9 @@ def encoder_for(
     return CodeEncoder(settings.build(domain, torch.Size(shape).numel()), middle)
 
 
-def pairs(space: Space, n: int, noise: Noise) -> tuple[Tensor, Given, Tensor]:
-    """Return n codes of a space, their conditions and their items."""
-    y = space.conditions(n, noise)
+def pairs(space: Space, n: int, noise: Noise, y: Given = None) -> tuple[Tensor, Given, Tensor]:
+    """Return n codes of a space, their conditions (drawn, or y in turn), and their items."""
+    y = space.conditions(n, noise) if y is None else in_turn(y, n)
     with torch.no_grad():
         codes = space.draw(n, noise, y)
         if codes.dim() > 2:
@@ -100,7 +100,12 @@ def pairs(space: Space, n: int, noise: Noise) -> tuple[Tensor, Given, Tensor]:
 
 
 def teach(
-    encoder: CodeEncoder, space: Space, likeness: Likeness, noise: Noise, lessons: Lessons
+    encoder: CodeEncoder,
+    space: Space,
+    likeness: Likeness,
+    noise: Noise,
+    lessons: Lessons,
+    told: Given = None,
 ) -> Iterator[dict[str, float]]:
     """Teach an encoder, and give the losses of each step: of codes, in their units, and of items.
 
@@ -110,12 +115,13 @@ def teach(
         likeness: of items.
         noise: draws the pairs.
         lessons: how.
+        told: conditions of the pairs, taken in turn; None: they are drawn uniformly.
     """
     optimiser = torch.optim.Adam(encoder.parameters(), lr=lessons.rate)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, lessons.steps)
     encoder.train()
     for _ in range(lessons.steps):
-        codes, y, x = pairs(space, lessons.batch, noise)
+        codes, y, x = pairs(space, lessons.batch, noise, told)
         found = encoder(x)
         of_codes = ((found - codes) / encoder.unit).square().mean()
         of_items = found.new_zeros(())

@@ -20,7 +20,7 @@ from ganvas.data.domain import PLANE
 from ganvas.errors import UsageError, did_you_mean
 from ganvas.latent.interpolation import lerp, slerp
 from ganvas.latent.spaces import Space, spaces_of
-from ganvas.networks.conditions import Given, at
+from ganvas.networks.conditions import Given, in_turn, together
 from ganvas.nn import exactly
 from ganvas.play import Game, Noise
 from ganvas.slices import slices
@@ -44,11 +44,13 @@ class PathLengths:
         each: (N,), at the codes c_t.
         codes: where each way begins, (N, *shape).
         space: of the codes.
+        y: their conditions, if the generator has any.
     """
 
     each: Tensor
     codes: Tensor
     space: str
+    y: Given = None
 
     @property
     def value(self) -> float:
@@ -87,7 +89,7 @@ def path_lengths(
         seed: of the codes.
         eps: share of the way between two codes.
         batch: ways at once.
-        y: one condition (1, …) for all; None: both ends have the same class, drawn uniformly.
+        y: conditions taken in turn; None: both ends have the same class, drawn uniformly.
         options: of latents.
 
     Raises:
@@ -104,17 +106,18 @@ def path_lengths(
     codes, way = there[space], there[space].way
     blend = slerp if way == "slerp" else lerp
     noise = Noise(seed)
-    starts, found = list[Tensor](), list[Tensor]()
+    starts, found, told = list[Tensor](), list[Tensor](), list[Given]()
     for part in slices(n, batch):
         count = part.stop - part.start
-        given = codes.conditions(count, noise) if y is None else at(y, slice(count))
+        given = codes.conditions(count, noise) if y is None else in_turn(y, count)
         start, end = (codes.draw(count, noise, given, **options) for _ in range(2))
         t = noise.uniform(count, *[1] * (start.dim() - 1)).to(start) * (where == "full")
         near = (blend(start.double(), end.double(), share.double()) for share in (t, t + eps))
         a, b = (_small(_made(codes, one.to(start.dtype), given)) for one in near)
         starts.append(start)
+        told.append(given)
         found.append((distance(a, b) / eps**2).double().cpu())
-    return PathLengths(torch.cat(found), torch.cat(starts), space)
+    return PathLengths(torch.cat(found), torch.cat(starts), space, together(told))
 
 
 def _made(space: Space, codes: Tensor, y: Given) -> Tensor:

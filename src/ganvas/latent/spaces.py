@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ganvas.data.batch import Batch
 from ganvas.errors import UsageError, did_you_mean
-from ganvas.networks.conditions import Given, at
+from ganvas.networks.conditions import Given, at, in_turn
 from ganvas.nn.drawing import Still, drawing_layers
 from ganvas.play import Game, Noise, has
 from ganvas.play.abilities import CanSample, HasLatentSpace, HasStyles
@@ -98,6 +98,9 @@ class Space(ABC):
         known = self.game.conditions
         if not known:
             return None
+        if not known.uniform:
+            needed = " ".join(f"--given {name}=VALUE" for name in known)
+            raise UsageError(f"conditions of this model cannot be drawn by chance: give {needed}")
         drawn = known.draw(n, noise)
         given = known.of(Batch(drawn, main=next(iter(drawn))))
         return at(given, slice(n), self.device)
@@ -156,7 +159,7 @@ class Space(ABC):
         Args:
             seed: of the latents.
             draws: how many; None: as many as the space has in `draws`.
-            y: one condition (1, …) for all; None: classes are drawn uniformly.
+            y: conditions of m items, taken in turn; None: they are drawn uniformly.
 
         Raises:
             UsageError: the generator has conditions that cannot be drawn.
@@ -173,9 +176,9 @@ class Space(ABC):
         return 1
 
     def _some(self, noise: Noise, y: Given) -> Tensor:
-        y = self.conditions(self.chunk, noise) if y is None else y
+        y = self.conditions(self.chunk, noise) if y is None else at(y, slice(None), self.device)
         with still(self.game):
-            return self.of(self.latents(self.chunk, noise), _for_all(y, self.chunk)).cpu()
+            return self.of(self.latents(self.chunk, noise), in_turn(y, self.chunk)).cpu()
 
 
 class Latents(Space):
@@ -436,10 +439,3 @@ def _sampling(game: Game) -> CanSample:
     if not has(game, CanSample):
         raise UsageError(f"{game.system} makes no samples, so that there is no space of theirs")
     return game
-
-
-def _for_all(y: Given, n: int) -> Given:
-    """Return conditions of n items from those of one, or as they are."""
-    if isinstance(y, Tensor) and len(y) == 1:
-        return y.expand(n, *y.shape[1:])
-    return y

@@ -21,9 +21,9 @@ from ganvas.latent.boundaries import Boundary, boundary
 from ganvas.latent.combining import Move
 from ganvas.latent.spaces import Space, spaces_of
 from ganvas.model.exemplars import Place, drawn_at
-from ganvas.model.labels import Labels, class_indices
+from ganvas.model.labels import Labels
 from ganvas.model.model import Model
-from ganvas.model.trained import Array
+from ganvas.model.trained import Array, FieldValues
 from ganvas.networks.conditions import Given, at
 from ganvas.play import has
 from ganvas.play.abilities import HasStyles
@@ -86,14 +86,14 @@ class Drawn:
 
     Attributes:
         z: their latents, (N, …).
-        y: their classes, (N,) or weights (N, K), if the model has classes.
+        y: their classes, (N,) or weights (N, K), or other conditions, if the model has any.
         spaces: of the model's generator, by name.
         device: where it computes.
         options: of samples, by which they are drawn and made.
     """
 
     z: Tensor
-    y: Tensor | None
+    y: Given
     spaces: Mapping[str, Space]
     device: torch.device
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -123,6 +123,7 @@ def drawn(
     which: int | Sequence[Place],
     seed: int = 0,
     label: Labels = None,
+    given: FieldValues = None,
     **options: Any,
 ) -> Drawn:
     """Return samples by their latents.
@@ -132,10 +133,11 @@ def drawn(
         which: how many of the seed, samples 0, 1, …; or samples by seed and number.
         seed: of the former.
         label: their class; None: as it is drawn.
+        given: their other conditions, as for `Model.sample`.
         options: of samples; of generators with styles ``truncation`` concerns these.
 
     Raises:
-        UsageError: an option or a label makes no sense.
+        UsageError: an option or a condition makes no sense.
         CannotError: the system has no samples.
     """
     styled = has(model.game, HasStyles)
@@ -145,8 +147,7 @@ def drawn(
         z, y = model.latents(which, seed, **others)
     else:
         z, y = drawn_at(model, which, **others)
-    if label is not None:
-        y = class_indices(label, len(z), model.game.conditions)
+    y = at(model.wanted(len(z), label, given, y), slice(None), "cpu")
     return Drawn(z, y, spaces_of(model.game, **of_styles), model.device, options)
 
 

@@ -76,8 +76,8 @@ def attribute(
     """
     if not len(x):
         raise UsageError("attribution needs items that are none of the model's")
-    label = told.get("label")
-    own = model.sample(count or len(x), seed=seed, label=label, **(options or {})).x
+    asked = {name: told.get(name) for name in ("label", "given")}
+    own = model.sample(count or len(x), seed=seed, **asked, **(options or {})).x
     near, far = (
         project_items(model, items, seed=seed, schedule=schedule, **told) for items in (own, x)
     )

@@ -1,8 +1,9 @@
 """Codes: points of a model's spaces, with all that their items depend on; files of them.
 
 A file is safetensors that say of which model and space codes are: ``codes`` float32 (N, …), and
-where there are any ``map.0``, ``map.1``, … (N, 1, h, w) of noise and ``condition`` (N, …). What the
-model was tuned to (`ganvas.model.kept`) is named by its hash.
+where there are any ``map.0``, ``map.1``, … (N, 1, h, w) of noise and ``condition`` (N, …), or
+``condition.NAME`` of each field where maps are among them. What the model was tuned to
+(`ganvas.model.kept`) is named by its hash.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from ganvas.model.kept import tuned_by
 from ganvas.model.labels import Labels
 from ganvas.model.model import Model
 from ganvas.model.sealed import not_such, read_named, write_told
-from ganvas.model.trained import Array, Trained
-from ganvas.networks.conditions import at
+from ganvas.model.trained import Array, FieldValues, Trained
+from ganvas.networks.conditions import Given, at, chosen_rows, in_turn
 from ganvas.play import has
 from ganvas.play.abilities import HasStyles
 from ganvas.slices import slices
@@ -46,7 +47,7 @@ class Codes:
     Attributes:
         space: its name.
         x: the codes, (N, *shape), on the CPU.
-        y: classes (N,) or other conditions as networks take them, if the model has any.
+        y: classes (N,) or other conditions as networks take them, if the model has any; on the CPU.
         maps: noise maps of every noisy layer, (N, 1, h, w) each; empty for those that it stores.
         tuning: hash of what the model is tuned to; "" for the model as it is.
         found: how they were found, in plain values.
@@ -54,7 +55,7 @@ class Codes:
 
     space: str
     x: Tensor
-    y: Tensor | None = None
+    y: Given = None
     maps: Sequence[Tensor] = ()
     tuning: str = ""
     found: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -72,7 +73,7 @@ class Codes:
             if not 0 <= number < len(self):
                 raise UsageError(f"there is no code {number}: these are 0 to {len(self) - 1}")
         rows = torch.tensor(which, dtype=torch.long)
-        y = None if self.y is None else self.y[rows]
+        y = chosen_rows(self.y, rows)
         return replace(self, x=self.x[rows], y=y, maps=[one[rows] for one in self.maps])
 
 
@@ -89,23 +90,34 @@ def space_in(model: Trained, name: str, **options: Any) -> Space:
 
 
 def codes_at(
-    model: Model, places: Sequence[Place], space: str, *, label: Labels = None, **options: Any
+    model: Model,
+    places: Sequence[Place],
+    space: str,
+    *,
+    label: Labels = None,
+    given: FieldValues = None,
+    **options: Any,
 ) -> Codes:
     """Return the codes of some samples, all of one class: by default that of the first one.
 
+    Args:
+        model: draws them.
+        places: which samples.
+        space: of the codes.
+        label: another class.
+        given: other conditions, as for `Model.sample`.
+        options: of samples.
+
     Raises:
-        UsageError: no samples are named, or the model has no such space, label or option.
+        UsageError: no samples are named, or the model has no such space, condition or option.
         CannotError: the system has no samples.
     """
     z, drawn = latents_at(model, places, **options)
-    y = model.labels(label, len(z))
-    if y is None and drawn is not None:
-        y = drawn.expand(len(z))
+    y = model.wanted(len(z), label, given, None if drawn is None else drawn.expand(len(z)))
     where = space_in(model, space, **options)
     with torch.no_grad():
-        given = None if y is None else y.to(where.device)
-        x = where.of(z.clone().to(where.device), given).cpu()
-    return Codes(space, x.clone(), y)
+        x = where.of(z.clone().to(where.device), y).cpu()
+    return Codes(space, x.clone(), at(y, slice(None), "cpu"))
 
 
 @torch.no_grad()
@@ -135,7 +147,8 @@ def lifted(model: Trained, codes: Codes, space: str) -> Codes:
     """
     if codes.space == space:
         return codes
-    found = space_in(model, codes.space).lift(codes.x.to(model.device), space, codes.y)
+    where, y = space_in(model, codes.space), at(codes.y, slice(None), model.device)
+    found = where.lift(codes.x.to(model.device), space, y)
     return replace(codes, space=space, x=found.cpu())
 
 
@@ -180,7 +193,7 @@ def wander_between(
     else:
         x = walk(keys.x, steps - 1, how=way, loop=loop)
         maps = [walk(one, steps - 1, how="slerp", loop=loop) for one in keys.maps]
-    y = None if keys.y is None else keys.y[:1].expand(len(x), *keys.y.shape[1:])
+    y = in_turn(at(keys.y, slice(1)), len(x))
     return items_of(model, replace(keys, x=x, y=y, maps=maps), batch, **options)
 
 
@@ -215,8 +228,10 @@ def save_codes(path: Path, codes: Codes, model: Trained) -> None:
         "found": dict(codes.found),
     }
     tensors = {"codes": codes.x.float(), **{f"{MAP}{n}": m for n, m in enumerate(codes.maps)}}
-    if codes.y is not None:
+    if isinstance(codes.y, Tensor):
         tensors[CONDITION] = codes.y
+    elif codes.y is not None:
+        tensors |= {f"{CONDITION}.{name}": values for name, values in codes.y.items()}
     write_told(path, tensors, told)
 
 
@@ -254,6 +269,8 @@ def read_codes(path: Path) -> tuple[dict[str, Any], Codes]:
         raise not_such(path, *FILE)
     count = sum(name.startswith(MAP) for name in tensors)
     maps = [tensors[f"{MAP}{number}"] for number in range(count)]
-    x, y = tensors["codes"], tensors.get(CONDITION)
+    several = f"{CONDITION}."
+    fields = {n.removeprefix(several): t for n, t in tensors.items() if n.startswith(several)}
+    x, y = tensors["codes"], fields or tensors.get(CONDITION)
     tuning, found = str(known.get("tuning", "")), cast(dict[str, Any], known.get("found", {}))
     return known, Codes(str(known["space"]), x, y, maps, tuning, found)

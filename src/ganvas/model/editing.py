@@ -18,7 +18,7 @@ from ganvas.model.directions import LATENTS
 from ganvas.model.exemplars import Place, edited, latents_at
 from ganvas.model.labels import Labels
 from ganvas.model.model import Model
-from ganvas.model.trained import Array
+from ganvas.model.trained import Array, FieldValues
 from ganvas.play import has
 from ganvas.play.abilities import HasLatentSpace
 
@@ -49,6 +49,7 @@ def edited_in(
     absolute: bool = False,
     slots: Sequence[int] | None = None,
     label: Labels = None,
+    given: FieldValues = None,
     **options: Any,
 ) -> Edited:
     """Return samples, or what is found of real items, with codes moved by each amount.
@@ -62,6 +63,7 @@ def edited_in(
         absolute: amounts are the signed distances from its plane at which codes end.
         slots: of a direction in W, which layers' styles are moved; None: all.
         label: of samples, one class for all; by default that of the first one.
+        given: of samples, other conditions of all, as for `Model.sample`.
         options: of samples.
 
     Raises:
@@ -75,14 +77,15 @@ def edited_in(
         raise UsageError(f"slots are of directions in W: this one is of the space '{space}'")
     if not isinstance(of, Codes) and space == LATENTS:
         z, _ = latents_at(model, of, **options)
-        items = edited(model, move, of, amounts, absolute=absolute, label=label, **options)
+        told = {"absolute": absolute, "label": label, "given": given}
+        items = edited(model, move, of, amounts, **told, **options)
         return Edited(items, _far(model, move, moved_by(move, z, amounts, absolute)))
     by_layer = slots is not None or (isinstance(of, Codes) and of.space == LAYERS)
     where = LAYERS if by_layer and space == STYLES else space
     if isinstance(of, Codes):
         codes = lifted(model, of, where) if where == LAYERS else of
     else:
-        codes = codes_at(model, of, where, label=label, **options)
+        codes = codes_at(model, of, where, label=label, given=given, **options)
     if codes.space != where:
         raise UsageError(
             f"these codes are of the space '{codes.space}' and the direction is of '{space}': find "

@@ -20,7 +20,7 @@ from ganvas.latent.directions import neighbours, total
 from ganvas.latent.walks import circle, walk
 from ganvas.model.labels import Labels
 from ganvas.model.model import Model
-from ganvas.model.trained import Array
+from ganvas.model.trained import Array, FieldValues
 from ganvas.play import has
 from ganvas.play.abilities import CanSample, HasLatentSpace
 
@@ -76,6 +76,7 @@ def wander(
     *,
     loop: bool = False,
     label: Labels = None,
+    given: FieldValues = None,
     batch: int = 256,
     **options: Any,
 ) -> Array:
@@ -90,6 +91,7 @@ def wander(
         how: "slerp" along the sphere, "lerp" straight, or "circle"; None: as `way_of` says.
         loop: come back to the first, which is then not repeated at the end.
         label: one class for the whole way; by default that of the first sample.
+        given: other conditions of the whole way, as for `Model.sample`.
         batch: how many go through the network at once.
         options: of samples, as for `Model.sample`.
 
@@ -103,7 +105,7 @@ def wander(
     way = how or way_of(model)
     z = circle(keys, steps - 1) if way == "circle" else walk(keys, steps - 1, how=way, loop=loop)
     with model.posed(**options):
-        return model.in_one_class(z, drawn, label, batch)
+        return model.in_one_class(z, drawn, label, given, batch)
 
 
 def by_legs(frames: Array, steps: int, closed: bool) -> Array:
@@ -137,6 +139,7 @@ def arithmetic(
     spread: float = 0.25,
     seed: int = 0,
     label: Labels = None,
+    given: FieldValues = None,
     **options: Any,
 ) -> Sum:
     """Add and subtract the mean latents of exemplars (Radford et al. 2016, figure 7).
@@ -147,6 +150,7 @@ def arithmetic(
         spread: each number of a neighbour's latent differs by at most so much.
         seed: of the neighbours.
         label: one class for all; by default that of the first exemplar.
+        given: other conditions of all, as for `Model.sample`.
         options: of samples, as for `Model.sample`.
 
     Raises:
@@ -161,7 +165,7 @@ def arithmetic(
     means = [total([(1, z)]) for _, z in latents]
     whole = torch.cat([*(z for _, z in latents), torch.stack([*means, summed]), near])
     with model.posed(**options):
-        x = model.in_one_class(whole, drawn, label)
+        x = model.in_one_class(whole, drawn, label, given)
     *shown, middles, result, around = np.split(x, _ends(latents))
     pairs = zip(latents, shown, np.split(middles, len(middles)), strict=True)
     found = [(sign, one, mean) for (sign, _), one, mean in pairs]
@@ -189,6 +193,7 @@ def edited(
     *,
     absolute: bool = False,
     label: Labels = None,
+    given: FieldValues = None,
     batch: int = 256,
     **options: Any,
 ) -> Array:
@@ -201,6 +206,7 @@ def edited(
         amounts: multiples of the direction's vector, 0 for the sample itself.
         absolute: amounts are the signed distances from its plane at which latents end.
         label: one class for all; by default that of the first sample.
+        given: other conditions of all, as for `Model.sample`.
         batch: how many go through the network at once.
         options: of samples, as for `Model.sample`.
 
@@ -214,4 +220,4 @@ def edited(
     move = direction.brought if absolute else direction.moved
     moved = torch.stack([move(z, amount) for amount in amounts], dim=1).flatten(0, 1)
     with model.posed(**options):
-        return model.in_one_class(moved, drawn, label, batch)
+        return model.in_one_class(moved, drawn, label, given, batch)

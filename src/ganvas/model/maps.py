@@ -13,7 +13,7 @@ from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 from ganvas.errors import UsageError
 from ganvas.latent.spaces import affines, still
 from ganvas.model.model import Model
-from ganvas.networks.conditions import Given, at
+from ganvas.networks.conditions import Given, at, in_turn
 from ganvas.play.abilities import CanSample, HasStyles
 from ganvas.slices import slices
 
@@ -21,16 +21,20 @@ CHUNK = 512
 
 
 @torch.no_grad()
-def first_map(model: Model) -> Tensor:
+def first_map(model: Model, y: Given = None) -> Tensor:
     """Return the matrix (outputs, d) of the first layer with weights that latents reach.
 
     What comes before it, such as a normalisation of latents, counts as no map; of a layer that also
-    sees conditions the part of latents is taken, and latents that it does not see have zeros.
+    also sees conditions the part of latents is taken, and latents that it does not see have zeros.
+
+    Args:
+        model: makes samples.
+        y: any conditions that they may have; None: classes are drawn.
 
     Raises:
         UsageError: the generator has no such layer.
     """
-    layer, seen = _first_layer(model)
+    layer, seen = _first_layer(model, y)
     width = model.latents(1)[0].flatten(1).shape[1]
     matrix = _matrix(layer, tuple(seen.shape[1:]), seen)[:, :width]
     return torch.nn.functional.pad(matrix, (0, width - matrix.shape[1]))
@@ -39,7 +43,7 @@ def first_map(model: Model) -> Tensor:
 @torch.no_grad()
 def first_outputs(model: Model, z: Tensor, y: Given = None) -> Tensor:
     """Return what the first layer makes of latents (N, …), (N, F), on the CPU."""
-    layer, _ = _first_layer(model)
+    layer, _ = _first_layer(model, y)
     heard: list[Tensor] = []
 
     def listen(_: nn.Module, __: Any, out: Tensor) -> None:
@@ -55,8 +59,13 @@ def first_outputs(model: Model, z: Tensor, y: Given = None) -> Tensor:
 
 
 @torch.no_grad()
-def style_maps(model: Model, slots: Sequence[int] | None = None) -> list[Tensor]:
+def style_maps(model: Model, slots: Sequence[int] | None = None, y: Given = None) -> list[Tensor]:
     """Return the matrices (channels, D) of the affine maps of styles, of some slots or of all.
+
+    Args:
+        model: makes samples of styles.
+        slots: which; None: all.
+        y: as for `first_map`.
 
     Raises:
         CannotError: the generator has no styles.
@@ -70,7 +79,7 @@ def style_maps(model: Model, slots: Sequence[int] | None = None) -> list[Tensor]
             f"{', '.join(map(str, chosen))}"
         )
     width = styled.mean_style.shape[0]
-    read = _slot_of(model, styled)
+    read = _slot_of(model, styled, y)
     found = [
         _matrix(layer, (width,), styled.mean_style[None])
         for name, layer in affines(model.game).items()
@@ -81,7 +90,7 @@ def style_maps(model: Model, slots: Sequence[int] | None = None) -> list[Tensor]
     return found
 
 
-def _slot_of(model: Model, styled: HasStyles) -> dict[str, int]:
+def _slot_of(model: Model, styled: HasStyles, y: Given) -> dict[str, int]:
     """Return the slot that each affine map reads: slots are given their own numbers as styles."""
     numbers = torch.arange(styled.style_slots, device=model.device, dtype=torch.float32)
     width = styled.mean_style.shape[0]
@@ -94,13 +103,18 @@ def _slot_of(model: Model, styled: HasStyles) -> dict[str, int]:
 
             stack.callback(layer.register_forward_pre_hook(listen).remove)
         stack.enter_context(still(model.game))
-        y = model.latents(1)[1]
         w = numbers[None, :, None].expand(1, -1, width)
-        styled.synthesise(w, None if y is None else y.to(model.device))
+        styled.synthesise(w, _some(model, 1, y))
     return heard
 
 
-def _first_layer(model: Model) -> tuple[nn.Module, Tensor]:
+def _some(model: Model, n: int, y: Given) -> Given:
+    """Return the first n of some conditions in turn, or classes that are drawn."""
+    known = model.latents(n)[1] if y is None else in_turn(at(y, slice(n)), n)
+    return at(known, slice(n), model.device)
+
+
+def _first_layer(model: Model, y: Given) -> tuple[nn.Module, Tensor]:
     """Return the first layer with a matrix or kernel that sampling calls, and what it saw."""
     called: list[tuple[nn.Module, Tensor]] = []
     with ExitStack() as stack:
@@ -113,10 +127,10 @@ def _first_layer(model: Model) -> tuple[nn.Module, Tensor]:
 
                 stack.callback(part.register_forward_pre_hook(listen).remove)
         stack.enter_context(still(model.game))
-        z, y = model.latents(2)
+        z, _ = model.latents(2)
         sample: Callable[..., Tensor] = model.asked(CanSample).sample
         with torch.no_grad():
-            sample(z.to(model.device), None if y is None else y.to(model.device))
+            sample(z.to(model.device), _some(model, 2, y))
     if not called:
         raise UsageError(f"the generator of this model of {model.system} has no layer with weights")
     return called[0]

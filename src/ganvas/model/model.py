@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,9 @@ from ganvas.data.items import Items
 from ganvas.errors import UsageError
 from ganvas.latent.interpolation import line, square
 from ganvas.latent.inversion import invert
-from ganvas.model.labels import Label, Labels, advice, between_four, morph
+from ganvas.model.labels import Label, Labels, advice, between_four, class_field, morph
 from ganvas.model.slots import Slots
-from ganvas.model.trained import BLOCK, Array, Trained, block_seed
+from ganvas.model.trained import BLOCK, Array, FieldValues, Trained, block_seed
 from ganvas.networks.conditions import Given, at
 from ganvas.play import Noise, has
 from ganvas.play.abilities import (
@@ -44,7 +44,7 @@ class Model(Trained):
         *,
         seed: int = 0,
         label: Labels = None,
-        given: Mapping[str, Any] | None = None,
+        given: FieldValues = None,
         batch: int = 256,
         **options: Any,
     ) -> Items:
@@ -96,7 +96,14 @@ class Model(Trained):
             return self.answer(z, given, BLOCK, seed).rows(np.arange(n))
 
     @torch.inference_mode()
-    def score(self, x: Array | Items, *, label: Labels = None, batch: int = 256) -> Array:
+    def score(
+        self,
+        x: Array | Items,
+        *,
+        label: Labels = None,
+        given: FieldValues = None,
+        batch: int = 256,
+    ) -> Array:
         """Return the score of each of ``x``, (n,) float32: higher is more like real data.
 
         It is the discriminator's logit, or what the system's page says.
@@ -106,6 +113,7 @@ class Model(Trained):
                 that the game reads for it (`Game.reads`); or samples as `sample` gives them, which
                 are judged under the conditions that they were drawn for.
             label: their classes, for a model that was trained with classes.
+            given: their conditions by field, as for `sample`.
             batch: how many go through the network at once.
 
         Raises:
@@ -115,11 +123,11 @@ class Model(Trained):
         say = self.asked(CanScore).score
         if isinstance(x, Items):
             return numbers(self._judged(say, x, batch))
-        if label is None and self.game.scored_with:
+        if label is None and not given and self.game.scored_with:
             self.read_by("score").check(x)
             known = self.game.scored_with
             raise UsageError(f"this model scores samples with their class: {advice(known)}")
-        return numbers(self._each("score", say, x, label, batch))
+        return numbers(self._each("score", say, x, label, batch, given))
 
     def _judged(
         self, say: Callable[[Tensor, Given], Tensor], samples: Items, batch: int
@@ -132,13 +140,20 @@ class Model(Trained):
 
     @torch.inference_mode()
     def encode(
-        self, x: Array, *, label: Labels = None, links: Array | None = None, batch: int = 256
+        self,
+        x: Array,
+        *,
+        label: Labels = None,
+        given: FieldValues = None,
+        links: Array | None = None,
+        batch: int = 256,
     ) -> Array:
         """Return the latent of each of ``x``, (n, K) float32.
 
         Args:
             x: points (n, dim), images (n, H, W, C) uint8 or nodes (n, features), in data units.
             label: their classes, for a model that was trained with classes.
+            given: their conditions by field, as for `sample`.
             links: of a graph, pairs of linked nodes (E, 2); its nodes go through all at once.
             batch: how many go through the network at once.
 
@@ -148,24 +163,30 @@ class Model(Trained):
         """
         if has(self.game, CanEncodeNodes):
             return numbers([self.game.encode_nodes(*self._graph(x, links))])
-        return numbers(self._each("encode", self.asked(CanEncode).encode, x, label, batch))
+        return numbers(self._each("encode", self.asked(CanEncode).encode, x, label, batch, given))
 
     @torch.inference_mode()
-    def reconstruct(self, x: Array, *, label: Labels = None, batch: int = 256) -> Array:
+    def reconstruct(
+        self, x: Array, *, label: Labels = None, given: FieldValues = None, batch: int = 256
+    ) -> Array:
         """Return what the model makes of the latent of each of ``x``, in data units.
 
         Arguments and errors are those of `encode`.
         """
-        chunks = self._each("reconstruct", self.asked(CanReconstruct).reconstruct, x, label, batch)
+        say = self.asked(CanReconstruct).reconstruct
+        chunks = self._each("reconstruct", say, x, label, batch, given)
         return np.concatenate([self.domain.decode(chunk) for chunk in chunks])
 
     @torch.inference_mode()
-    def decode(self, z: Array, *, label: Labels = None, batch: int = 256) -> Items:
+    def decode(
+        self, z: Array, *, label: Labels = None, given: FieldValues = None, batch: int = 256
+    ) -> Items:
         """Return the samples of latents ``z`` (n, …), as `latents` gives them and `sample` does.
 
         Args:
             z: the latents.
             label: as for `sample`; a model with classes needs it.
+            given: as for `sample`.
             batch: how many go through the network at once.
 
         Raises:
@@ -173,13 +194,13 @@ class Model(Trained):
             CannotError: the system has no samples.
         """
         wanted = self.latents(1)[0].shape[1:]
-        given = torch.as_tensor(np.asarray(z), dtype=torch.float32)
-        if given.shape[1:] != wanted or not len(given):
+        latents = torch.as_tensor(np.asarray(z), dtype=torch.float32)
+        if latents.shape[1:] != wanted or not len(latents):
             raise UsageError(f"expected latents of shape (n, {', '.join(map(str, wanted))})")
-        y = self.labels(label, len(given))
-        if y is None and self.conditional:
+        y = self.labels(label, len(latents))
+        if y is None and not given and self.conditional:
             raise UsageError(f"this model's samples have a class: {advice(self.game.conditions)}")
-        return self.answer(given, self._given(y, None, len(given)), batch)
+        return self.answer(latents, self._given(y, given, len(latents)), batch)
 
     @torch.inference_mode()
     def predict(
@@ -276,6 +297,7 @@ class Model(Trained):
         *,
         label: Labels = None,
         to_label: Label | None = None,
+        given: FieldValues = None,
         batch: int = 256,
         **options: Any,
     ) -> Array:
@@ -289,6 +311,7 @@ class Model(Trained):
             label: as for `sample`; by default one class for the whole way, that of seed ``a``.
             to_label: the class at the other end; in between, the two classes are mixed (category
                 morphing, Miyato & Koyama 2018). ``label`` is then the one class at this end.
+            given: as for `sample`: conditions of the whole way.
             batch: as for `sample`.
             options: of samples, as for `sample`.
 
@@ -300,9 +323,9 @@ class Model(Trained):
         z = line(torch.stack([start, end]), steps, how)
         with self.posed(**options):
             if to_label is None:
-                return self.in_one_class(z, drawn, label, batch)
+                return self.in_one_class(z, drawn, label, given, batch)
             self.labels(to_label, 1)  # complains of a model without classes
-            y = morph(label, to_label, steps, self.game.conditions)
+            y = self._mixed(morph(label, to_label, steps, self.game.conditions), given)
             return self.generate(self.game.settle(z.to(self.device)), y, batch)
 
     @torch.inference_mode()
@@ -314,6 +337,7 @@ class Model(Trained):
         *,
         label: Labels = None,
         corner_labels: Sequence[Label] | None = None,
+        given: FieldValues = None,
         batch: int = 256,
         **options: Any,
     ) -> Array:
@@ -325,6 +349,7 @@ class Model(Trained):
             how: the way between latents; "lerp" makes it bilinear.
             label: as for `sample`; by default one class for all, that of the first corner.
             corner_labels: the classes of the four corners, mixed in between (bilinearly).
+            given: as for `sample`: conditions of all of them.
             batch: as for `sample`.
             options: of samples, as for `sample`.
 
@@ -336,10 +361,15 @@ class Model(Trained):
         z = square(torch.stack([z for z, _ in ends]), side, how)
         with self.posed(**options):
             if corner_labels is None:
-                return self.in_one_class(z, ends[0][1], label, batch)
+                return self.in_one_class(z, ends[0][1], label, given, batch)
             self.labels(corner_labels[0], 1)  # complains of a model without classes
-            y = between_four(corner_labels, side, self.game.conditions)
+            y = self._mixed(between_four(corner_labels, side, self.game.conditions), given)
             return self.generate(self.game.settle(z.to(self.device)), y, batch)
+
+    def _mixed(self, classes: Tensor, given: FieldValues) -> Given:
+        """Return weights of classes (n, K) as the conditions of n samples, beside others."""
+        field = class_field(self.game.conditions)
+        return self.wanted(len(classes), None, {field: classes.numpy(), **(given or {})})
 
     @torch.inference_mode()
     def between(self, x: Array, steps: int = 8, how: str = "lerp") -> Array:

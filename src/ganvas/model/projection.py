@@ -19,8 +19,8 @@ from ganvas.latent.tuning import TUNING, Tuning, tune
 from ganvas.model.codes import Codes, items_of, space_in
 from ganvas.model.kept import ENCODERS, TUNINGS, Kept, keep, kept
 from ganvas.model.labels import Labels, advice
-from ganvas.model.trained import Array, Trained, block_seed
-from ganvas.networks.conditions import at
+from ganvas.model.trained import Array, FieldValues, Trained, block_seed
+from ganvas.networks.conditions import Given, at
 from ganvas.play import Noise, has
 from ganvas.play.abilities import CanEncode, CanInfer, HasStyles
 from ganvas.slices import slices
@@ -66,6 +66,7 @@ def project_items(
     restarts: int = 3,
     start: Start = "middle",
     label: Labels = None,
+    given: FieldValues = None,
     seed: int = 0,
     batch: int = 16,
     every: int | None = None,
@@ -82,6 +83,7 @@ def project_items(
         start: where they begin: in the middle of styles (latents: at drawn ones), or with what an
             encoder says (`teach_encoder`): then at a fifth of the rate, and with no jitter.
         label: classes of the items, one for all or one for each; a model with classes needs it.
+        given: their other conditions, as for `Model.sample`.
         seed: of all draws.
         batch: items searched for at once; each is found alike in any company.
         every: steps between frames; None: no frames.
@@ -95,8 +97,8 @@ def project_items(
     where, measure = space_in(model, name), likeness_of(loss, model.domain)
     if start == "encoder":
         schedule = replace(schedule, rate=REFINING * schedule.rate, jitter=0.0)
-    y = classes_for(model, label, len(x))
-    middle = where.middle(block_seed(seed, 0))
+    y = conditions_for(model, label, given, len(x))
+    middle = _middle(where, seed, y)
     found: list[Found] = []
     for part in slices(len(x), batch):
         target = model.domain.encode(x[part]).to(model.device)
@@ -106,9 +108,9 @@ def project_items(
             if start == "encoder"
             else _starts(where, middle[0], noises, restarts)
         )
-        given = at(y, part, model.device)
+        own = at(y, part, model.device)
         told = (measure, begins, middle, noises, schedule)
-        found.append(project(where, target, *told, y=given, every=every))
+        found.append(project(where, target, *told, y=own, every=every))
     layers = zip(*(one.maps for one in found), strict=True)
     maps = [torch.cat(layer).cpu() for layer in layers]
     about = {"method": "projection", "loss": measure.name, "start": start, **asdict(schedule)}
@@ -157,7 +159,8 @@ def tune_to(
     if codes.tuning:
         raise UsageError("these codes are pivots of a tuning: tune to those of ganvas project")
     where, measure = space_in(model, codes.space), likeness_of(loss, model.domain)
-    _, sigma = where.middle(block_seed(seed, 0))
+    y = at(codes.y, slice(None), model.device)
+    _, sigma = _middle(where, seed, y)
     delta = tune(
         where,
         codes.x.to(model.device),
@@ -166,7 +169,7 @@ def tune_to(
         sigma,
         Noise(block_seed(seed, 1)),
         tuning,
-        y=None if codes.y is None else codes.y.to(model.device),
+        y=y,
         maps=[one.to(model.device) for one in codes.maps] or None,
     )
     about = {"space": codes.space, "loss": measure.name, **asdict(tuning)}
@@ -191,6 +194,8 @@ def teach_encoder(
     *,
     loss: str = PIXELS,
     lessons: Lessons = LESSONS,
+    label: Labels = None,
+    given: FieldValues = None,
     seed: int = 0,
     told: Callable[[int, dict[str, float]], None] = lambda step, losses: None,
 ) -> Kept:
@@ -201,6 +206,8 @@ def teach_encoder(
         space: of the codes; None: as `default_space` says.
         loss: of items, beside that of codes.
         lessons: how.
+        label: one class for all pairs; None: classes are drawn uniformly.
+        given: other conditions of all pairs, as for `Model.sample`.
         seed: of the encoder's first weights and of the pairs.
         told: hears of each step's losses.
 
@@ -209,14 +216,15 @@ def teach_encoder(
     """
     name = space or default_space(model)
     where, measure = space_in(model, name), likeness_of(loss, model.domain)
-    middle = where.middle(block_seed(seed, 0))
+    y = model.said(1, label, given)
+    middle = where.middle(block_seed(seed, 0), y=y)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(block_seed(seed, 1))
         encoder = encoder_for(model.domain, where.shape, middle, lessons.width)
     encoder.to(model.device)
     losses = dict[str, float]()
     for step, losses in enumerate(
-        teach(encoder, where, measure, Noise(block_seed(seed, 2)), lessons)
+        teach(encoder, where, measure, Noise(block_seed(seed, 2)), lessons, y)
     ):
         told(step, losses)
     about = {"space": name, "loss": measure.name, **asdict(lessons), "losses": losses}
@@ -241,7 +249,7 @@ def encoded(model: Trained, x: Tensor, space: str) -> Tensor:
         there = f"there are some for: {', '.join(known)}" if known else "there is none yet"
         raise UsageError(
             f"this model has no encoder for the space '{space}'; {there}. Teach one with: ganvas "
-            f"teach --space {space}"
+            f"teach RUN --space {space}"
         )
     where, one = space_in(model, from_space), known[from_space]
     zero = torch.zeros(where.shape), 1.0
@@ -249,6 +257,35 @@ def encoded(model: Trained, x: Tensor, space: str) -> Tensor:
     encoder.load_state_dict(one.tensors)
     codes = _codes(encoder.to(model.device).eval(), x)
     return codes if from_space == space else where.lift(codes, space)
+
+
+def codes_of(
+    model: Trained,
+    x: Array,
+    space: str | None = None,
+    *,
+    label: Labels = None,
+    given: FieldValues = None,
+) -> Codes:
+    """Return the codes of items, as an encoder says that was taught, or the model's own.
+
+    Args:
+        model: whose codes.
+        x: N items in data units.
+        space: of the codes; None: as `default_space` says, if an encoder was taught for it, or else
+            one that has an encoder.
+        label: classes of the items, for models with classes: codes carry them.
+        given: their other conditions, as for `Model.sample`.
+
+    Raises:
+        UsageError: there is no encoder, items have another shape, or a condition is missing.
+    """
+    model.domain.check(x)
+    usual, taught = default_space(model), [one.told["space"] for one in _encoders(model)]
+    name = space or (usual if usual in taught or not taught else taught[0])
+    y = conditions_for(model, label, given, len(x))
+    found = encoded(model, model.domain.encode(x).to(model.device), name)
+    return Codes(name, found.cpu(), y, found={"method": "encoder"})
 
 
 def _encoders(model: Trained) -> list[Kept]:
@@ -267,17 +304,23 @@ def _starts(space: Space, mean: Tensor, noises: list[Noise], restarts: int) -> T
     return torch.stack(drawn, dim=1)
 
 
-def classes_for(model: Trained, label: Labels, n: int) -> Tensor | None:
-    """Return the classes of n items that are searched for.
+def conditions_for(model: Trained, label: Labels, given: FieldValues, n: int) -> Given:
+    """Return the conditions of n items that are searched for, on the CPU.
 
     Raises:
-        UsageError: they are missing, or the model has other conditions.
+        UsageError: they are missing, or the model has others.
     """
-    if label is None and model.conditional:
+    if label is None and not given and model.conditional:
         raise UsageError(
             f"items are found among samples of their class: {advice(model.game.conditions)}"
         )
-    return model.labels(label, n)
+    return at(model.said(n, label, given), slice(None), "cpu")
+
+
+def _middle(space: Space, seed: int, y: Given) -> tuple[Tensor, float]:
+    """Return the middle of a space, among conditions that can be drawn, or else the items'."""
+    drawn = space.game.conditions.uniform
+    return space.middle(block_seed(seed, 0), y=None if drawn else y)
 
 
 def _numbers(chunks: list[Tensor]) -> Array:

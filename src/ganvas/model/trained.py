@@ -36,6 +36,8 @@ BLOCK = 64
 the same however many are asked for, and in chunks of whatever size."""
 
 Array = npt.NDArray[Any]
+FieldValues = Mapping[str, Any] | None
+"""Conditions by field: each a word, or an array in data units, for all samples or for each."""
 
 A = TypeVar("A")
 
@@ -258,19 +260,26 @@ class Trained:
             yield out
 
     def in_one_class(
-        self, z: Tensor, drawn: Tensor | None, label: Labels, batch: int = 256
+        self,
+        z: Tensor,
+        drawn: Tensor | None,
+        label: Labels,
+        given: FieldValues = None,
+        batch: int = 256,
     ) -> Array:
-        """Return the samples of latents between others, of one class throughout.
+        """Return the samples of latents between others, under one condition throughout.
 
         Args:
             z: latents (n, …).
             drawn: the class (1,) to take, or None.
             label: another one.
+            given: other conditions by field, as for `Model.sample`.
             batch: how many go through the network at once.
+
+        Raises:
+            UsageError: a condition makes no sense for this model, or is missing.
         """
-        y = self.labels(label, len(z))
-        if y is None and drawn is not None:
-            y = drawn.expand(len(z))
+        y = self.wanted(len(z), label, given, None if drawn is None else drawn.expand(len(z)))
         return self.generate(self.game.settle(z.to(self.device)), y, batch)
 
     def _end(self, end: int | Array, options: Mapping[str, Any]) -> tuple[Tensor, Tensor | None]:
@@ -290,7 +299,7 @@ class Trained:
         self,
         n: int,
         label: Labels = None,
-        given: Mapping[str, Any] | None = None,
+        given: FieldValues = None,
         drawn: Tensor | None = None,
     ) -> Given:
         """Return the conditions of n samples as networks take them, on the model's device.
@@ -308,7 +317,11 @@ class Trained:
         y = drawn if labels is None and not given else labels
         return at(self.conditions_of(self._given(y, given, n)), slice(None), self.device)
 
-    def _given(self, y: Tensor | None, given: Mapping[str, Any] | None, n: int) -> Items | None:
+    def said(self, n: int, label: Labels = None, given: FieldValues = None) -> Given:
+        """Return what `wanted` does, or None where nothing is said."""
+        return None if label is None and not given else self.wanted(n, label, given)
+
+    def _given(self, y: Tensor | None, given: FieldValues, n: int) -> Items | None:
         """Return the conditions of n samples, from classes (n,), or from values by field.
 
         Raises:
@@ -373,14 +386,14 @@ class Trained:
         x: Array,
         label: Labels,
         batch: int,
+        given: FieldValues = None,
     ) -> Iterator[Tensor]:
         """Give what the game says of ``x``, items of the field that a verb reads, by batches."""
         domain = self.read_by(verb)
         domain.check(x)
-        y = self.labels(label, len(x))
+        y = self.said(len(x), label, given)
         for part in slices(len(x), batch):
-            inputs = domain.encode(x[part]).to(self.device)
-            yield say(inputs, None if y is None else y[part].to(self.device))
+            yield say(domain.encode(x[part]).to(self.device), at(y, part))
 
     def _graph(self, x: Array, links: Array | None) -> tuple[Tensor, Tensor]:
         """Return features and links of a graph as networks see them."""

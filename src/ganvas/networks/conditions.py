@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -150,11 +150,19 @@ class Conditions(Mapping[str, "Domain"]):
             UsageError: one of them is no class, nor one of several tags.
         """
         for domain in self._fields.values():
-            if not (domain.classes or (self._one_each and domain.several)):
+            if not self._drawable(domain):
                 raise UsageError(
                     f"there is no uniform draw of {domain.plural}, as game.labels asks for: set "
                     "game.labels.fakes=batch and game.labels.generator=batch"
                 )
+
+    @property
+    def uniform(self) -> bool:
+        """Whether they can be drawn uniformly."""
+        return all(map(self._drawable, self._fields.values()))
+
+    def _drawable(self, domain: Domain) -> bool:
+        return bool(domain.classes or (self._one_each and domain.several))
 
     def draw(self, n: int, noise: Draws) -> dict[str, Tensor]:
         """Return n conditions drawn uniformly.
@@ -186,6 +194,23 @@ def chosen_rows(given: Given, rows: Tensor) -> Given:
     if given is None or isinstance(given, Tensor):
         return None if given is None else given[rows.to(given.device)]
     return {name: values[rows.to(values.device)] for name, values in given.items()}
+
+
+def in_turn(given: Given, n: int) -> Given:
+    """Return the conditions of n items from those of some, which are taken in turn."""
+    if given is None:
+        return None
+    some = len(given) if isinstance(given, Tensor) else len(next(iter(given.values())))
+    return given if some == n else chosen_rows(given, torch.arange(n) % some)
+
+
+def together(parts: Sequence[Given]) -> Given:
+    """Return the conditions of items of which each part has some, one part after the other."""
+    tensors = [part for part in parts if isinstance(part, Tensor)]
+    if tensors:
+        return torch.cat(tensors)
+    named = [part for part in parts if part is not None and not isinstance(part, Tensor)]
+    return {name: torch.cat([one[name] for one in named]) for name in named[0]} if named else None
 
 
 def repeated(given: Given, times: int) -> Given:
