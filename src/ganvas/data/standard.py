@@ -135,7 +135,7 @@ STANDARD: dict[str, Callable[[DataSettings], Collection]] = {
 }
 """Sets that lie below the data root once they have been brought there."""
 
-VIDEO: Final = ("heroes", "street", "emoji_moving")
+VIDEO: Final = ("heroes", "mocap", "street", "emoji_moving")
 """Sets of clips; all are brought by `make data SETS=video`."""
 STREET_HOLD_OUT: Final = 0.2
 

@@ -141,3 +141,15 @@ def rectangle(half: Floats, turn: Floats) -> Figure:
         return np.maximum(x, y)
 
     return figure
+
+
+def stadium(half: Floats, radius: Floats, turn: Floats) -> Figure:
+    """Return all points within radii (n,) of lines of half lengths (n,), turned by (n,) radians."""
+    a, r = (values.astype(np.float32)[:, None, None] for values in (half, radius))
+    c, s = (f(turn).astype(np.float32)[:, None, None] for f in (np.cos, np.sin))
+
+    def figure(across: Floats, down: Floats) -> Floats:
+        x, y = np.maximum(np.abs(across * c + down * s) - a, 0), down * c - across * s
+        return np.sqrt(x * x + y * y) - r
+
+    return figure
