@@ -49,6 +49,8 @@ def test_each_has_its_own(changes: dict[str, float], verdict: str) -> None:
 
 
 def test_a_system_says_what_lets_its_clips_move() -> None:
-    assert "game.mask=0.1" in judged(motion=0.05).remedies[0].settings
+    assert judged("vgan/videos", motion=0.05).remedies[0].settings == ("game.mask=0.01",)
+    risen = judged("vgan/shapes", motion=0.05).remedies[0].settings
+    assert risen == ("game.mask={start: 0.005, end: 0.05, shape: linear}",)
     still = judged("tganv2/shapes", motion=0.05)
     assert "game.subsampling.stride=1" in still.remedies[0].settings

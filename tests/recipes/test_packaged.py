@@ -31,6 +31,9 @@ SHAPES: dict[str, tuple[int, ...]] = {
 }
 """Sets that need not be there; noise of the same form stands in for them."""
 
+FILMS: dict[str, tuple[int, ...]] = {"street": (2, 32, 48, 64, 3)}
+"""The same of clips: how many, and their frames."""
+
 WIDE = {
     *("r3gan/cifar10_full", "r3gan/images64", "r3gan/images256"),
     *("r3gan/cifar10", "wgan-gp/cifar10", "memorygan/images64", "memorygan/cifar10"),
@@ -45,7 +48,12 @@ WIDE = {
 
 
 def stand_in(source: str, folder: Path) -> Path | None:
-    """Return labelled noise in the form of a set that has to be fetched."""
+    """Return noise in the form of a set that has to be fetched, labelled if it is of images."""
+    if source in FILMS:
+        path = folder / f"{source}.npy"
+        frames = np.random.default_rng(0).integers(0, 256, FILMS[source], dtype=np.uint8)
+        np.save(path, frames)
+        return path
     if source not in SHAPES:
         return None
     rng = np.random.default_rng(0)
@@ -72,10 +80,10 @@ SMALLER = {
 """Settings by system, of how much it reads of the data before its game, and by recipe, of networks
 as wide and clips as large as papers have them: their size is no promise."""
 
-AVERAGED = {"r3gan", "memorygan", "progressive", "stylegan2", "biggan", "biggan-deep"}
+AVERAGED = {"r3gan", "memorygan", "progressive", "stylegan2", "biggan", "biggan-deep", "vgan"}
 """Systems with recipes that sample from averaged weights: the papers of R3GAN, Progressive GAN,
-StyleGAN2 and BigGAN do so; of memoryGAN's small recipes, not the paper's, the runs that are
-documented did."""
+StyleGAN2 and BigGAN do so; of the small recipes of memoryGAN and VGAN, not the papers', the runs
+that are documented did."""
 
 
 def brought(source: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

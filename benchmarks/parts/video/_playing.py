@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from typing import Any
 
@@ -18,6 +19,7 @@ from ganvas.networks.conditions import Given
 from ganvas.play import Game, Noise, Turns, build
 from ganvas.play.abilities import CanSample, has
 from ganvas.recipes import load_recipe
+from ganvas.training.average import MovingAverage
 
 Clips = NDArray[np.uint8]
 
@@ -36,13 +38,14 @@ def played(
     """Return a game after so many rounds, or so many seconds of a core, with rounds and seconds.
 
     Schedules go by the share of whichever of both is given. Stages after the first are played
-    whole.
+    whole. Where the recipe averages weights these are the averages.
     """
     game, source, loaded = opened(recipe, words)
     feed = Feed(source, batch=loaded.train.batch, seed=loaded.seed, streams=game.streams())
     turns = Turns(game.players, Noise(loaded.seed), accumulate=game.accumulate)
     turns.hold()
     game.train()
+    average = MovingAverage.of(game, loaded.train.average)
     first, *others = game.stages()
     first.begin(game, feed, turns)
     start, number = time.process_time(), 0
@@ -52,7 +55,9 @@ def played(
         if share >= 1:
             break
         turns.round, turns.progress = number, share
+        seen = feed.seen
         first.play(feed, turns)
+        average.update(feed.seen - seen, feed.seen, share)
         number += 1
     taken = time.process_time() - start
     for stage in others:
@@ -60,7 +65,8 @@ def played(
         for later in range(stage.rounds or 0):
             turns.round, turns.progress = later, later / (stage.rounds or 1)
             stage.play(feed, turns)
-    return game.eval(), source, number, taken
+    with average.applied():
+        return copy.deepcopy(game).eval(), source, number, taken
 
 
 def model_of(game: Game) -> Model:

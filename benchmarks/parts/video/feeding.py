@@ -148,7 +148,9 @@ def memory(work: Path) -> Row:
         "out": str(work / "run"),
         "data": str(folder),
         "settings": {
-            "data": {"frames": 16, "size": EDGE // 4, "resize": "fit-crop"},
+            "data.frames": 16,
+            "data.size": EDGE // 4,
+            "data.resize": "fit-crop",
             "game": {"generator": {"width": 8}, "discriminator": {"width": 8}},
             "train": {"rounds": 10, "batch": 4, "watch_every": 0, "threads": 1},
             "evaluate": {"samples": 64, "at_end": False},

@@ -1,7 +1,9 @@
 """VGAN on blobs: masks, flicker, one stream, the autoencoder with a mixture, and the future.
 
-Runs: ``two streams``, ``one stream``, ``lambda 0.1 without noise`` (the paper's setting at this
-size), ``autoencoder`` and ``future`` (first frames of held-out clips).
+Runs: ``data`` (what clips themselves have), ``two streams`` and ``one stream`` as in the recipe,
+``autoencoder`` for as many rounds, ``lambda …`` (other prices of the mask), ``future`` (first
+frames of held-out clips), ``actions`` (a classifier from few labels) and ``street …`` (where
+`make data SETS=street` has been).
 """
 
 from __future__ import annotations
@@ -11,20 +13,38 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import torch
 from common import Row
-from parts.video._playing import drawn, played, scored
+from parts.video._playing import drawn, opened, played, scored
 
+from ganvas.data.feed import Feed
 from ganvas.data.source import Source
 from ganvas.games.vgan import VGAN
-from ganvas.metrics.clips import in_units
+from ganvas.games.vgan_actions import VGANActions
+from ganvas.metrics.clips import (
+    DYNAMICS,
+    RANDOM3D,
+    Clips,
+    Components,
+    RandomClips,
+    extract,
+    in_units,
+)
+from ganvas.metrics.frechet import frechet_of_features
 from ganvas.metrics.motion import flicker, mask_iou, moving
-from ganvas.play import Noise
+from ganvas.play import Noise, Turns
 
-MINUTES = 5
-SECONDS = 45.0
+MINUTES = 15
+SECONDS = 150.0
 """Of one core, for each run."""
 SAMPLES = 512
+ROUNDS = 1_250
+"""Of the baseline: as many as VGAN plays in that time."""
+STEPS = 300
+"""Of a classifier, on 64 clips each."""
+CLIPS = 4_000
+"""Labelled clips that there are."""
 ALIKE = 0.15
 """Of the range of levels: what differs more from a clip's median over time is its foreground."""
 
@@ -33,26 +53,49 @@ WANTED = ("frechet", "kid", "flicker", "coverage_ratio", "diversity")
 
 def measured(game: VGAN, source: Source) -> Row:
     """Return scores of samples, and what their masks say."""
-    x = drawn(game, SAMPLES)
-    clips = game.spec.domain.decode(x)
-    row: Row = dict(scored(source, clips, WANTED))
+    clips = game.spec.domain.decode(drawn(game, SAMPLES))
     seen = in_units(clips)
-    busy = moving(seen)
-    row["moving share"] = round(float(busy.float().mean()), 3)
+    row: Row = dict(scored(source, clips, WANTED))
+    row["moving share"] = round(float(moving(seen).float().mean()), 3)
+    return row | masked(game, seen)
+
+
+def masked(game: VGAN, seen: torch.Tensor) -> Row:
+    """Return what the masks of the samples (N, C, T, H, W) in [0, 1] say, if there are any."""
     if not getattr(game, "composes", False):
-        return row
-    masks = masks_of(game)
+        return {}
+    masks, busy = masks_of(game), moving(seen)
     change, count = flicker(seen, masks > 0.1)
-    row["flicker where m < 0.1"] = round(float(change / count.clamp_min(1)), 4)
-    row["share of m < 0.1"] = round(float((masks < 0.1).float().mean()), 3)
-    row["mean mask"] = round(float(masks.mean()), 3)
     inside, outside = busy[:, None].expand_as(masks), ~busy[:, None].expand_as(masks)
-    row["mask inside / outside motion"] = round(
-        float(masks[inside].mean() / masks[outside].mean()), 2
-    )
-    away = (seen - seen.median(2, keepdim=True).values).abs().amax(1)
-    row["mask IoU"] = round(float(mask_iou(masks, (away > ALIKE).float()).mean()), 3)
-    return row
+    truth = in_front(seen)
+    some = truth.flatten(1).any(1)
+    return {
+        "flicker where m < 0.1": round(float(change / count.clamp_min(1)), 4),
+        "share of m < 0.1": round(float((masks < 0.1).float().mean()), 3),
+        "mean mask": round(float(masks.mean()), 3),
+        "mask inside / outside motion": round(
+            float(masks[inside].mean() / masks[outside].mean()), 2
+        ),
+        "clips with something in front": round(float(some.float().mean()), 3),
+        "mask IoU": round(float(mask_iou(masks[some], truth[some].float()).mean()), 3),
+    }
+
+
+def in_front(clips: torch.Tensor) -> torch.Tensor:
+    """Return what differs from a clip's median over time, (N, T, H, W); clips are in [0, 1]."""
+    return (clips - clips.median(2, keepdim=True).values).abs().amax(1) > ALIKE
+
+
+def data() -> Row:
+    """Return how much moves in held-out clips, and how well their medians tell their masks."""
+    _, source, _ = opened("vgan/blobs", [])
+    known = source.items("test").rows(range(SAMPLES))
+    seen, truth = in_units(known.x), in_units(known["mask"])[:, 0]
+    return {
+        "moving share": round(float(moving(seen).float().mean()), 3),
+        "mean mask": round(float(truth.mean()), 3),
+        "mask IoU": round(float(mask_iou(truth, in_front(seen).float()).mean()), 3),
+    }
 
 
 @torch.no_grad()
@@ -62,10 +105,11 @@ def masks_of(game: VGAN) -> torch.Tensor:
     return torch.cat([game.scene(z[k : k + 64]).mask[:, 0] for k in range(0, SAMPLES, 64)])
 
 
-def run(*words: str, recipe: str = "vgan/blobs") -> Row:
-    """Train for the time of a run, and measure."""
-    game, source, rounds, seconds = played(recipe, list(words), seconds=SECONDS)
-    told = {"rounds": rounds, "ms a round": round(1000 * seconds / rounds)}
+def run(*words: str, recipe: str = "vgan/blobs", rounds: int = 0) -> Row:
+    """Train for the time of a run, or for so many rounds, and measure."""
+    length = {"rounds": rounds} if rounds else {"seconds": SECONDS}
+    game, source, number, seconds = played(recipe, list(words), **length)
+    told = {"rounds": number, "ms a round": round(1000 * seconds / number)}
     return {**told, **measured(cast(VGAN, game), source)}
 
 
@@ -83,12 +127,84 @@ def future() -> Row:
     return {"rounds": rounds, "first frame L1": round(float(distance), 4), **row}
 
 
+def actions() -> Row:
+    """Train VGAN on shapes, then a classifier from its discriminator and from random weights.
+
+    Both see an eighth of the labels; the second is tried with all of them, too.
+    """
+    words = ["data.variant={directions: 4}"]
+    known, *_ = played("vgan/shapes", words, seconds=SECONDS / 2)
+    assert isinstance(known, VGAN)
+    row: Row = {}
+    for name, start, labels in (
+        ("fine-tuned, 1/8 of labels", known, CLIPS // 8),
+        ("random weights, 1/8 of labels", None, CLIPS // 8),
+        ("random weights, all labels", None, None),
+    ):
+        row[name] = round(_accuracy(start, labels), 4)
+    return row
+
+
+def _accuracy(start: VGAN | None, labels: int | None) -> float:
+    """Return the accuracy on held-out clips of a classifier after `STEPS` steps."""
+    told = "null" if labels is None else str(labels)
+    game, source, recipe = opened("vgan-actions/shapes", [f"game.labels={told}"])
+    assert isinstance(game, VGANActions)
+    if start is not None:
+        body = cast(torch.nn.Module, start.judge.network.body)
+        game.judge["network"].body.load_state_dict(body.state_dict())
+    feed = Feed(source, batch=recipe.train.batch, seed=0, streams=game.streams())
+    turns = Turns(game.players, Noise(0))
+    turns.hold()
+    game.train()
+    for turns.round in range(STEPS):
+        game.round(feed, turns)
+    (score,) = game.eval().measures(source, 0).values()
+    return score.value
+
+
+def street(*words: str) -> Row:
+    """Train on the street; compare samples with windows of the fifth of its time held out."""
+    game, source, rounds, seconds = played("vgan/street", list(words), seconds=SECONDS)
+    row: Row = {"rounds": rounds, "ms a round": round(1000 * seconds / rounds)}
+    rng = np.random.default_rng(0)
+    whole = ["data.size=[48,64]", "data.resize=stretch", "data.crop=centre", "data.short_edge=null"]
+    _, uncut, _ = opened("vgan/street", whole)
+    real = windows(uncut.items("test").x, SAMPLES, source.spec.domain.shape[-1], rng)
+    fake = game.spec.domain.decode(drawn(game, SAMPLES))
+    halves = real[: SAMPLES // 2], real[SAMPLES // 2 :]
+    for look in (RandomClips(RANDOM3D, real), Components(real), RandomClips(DYNAMICS, real)):
+        truth, found = (extract(look, clips).features for clips in (real, fake))
+        row[f"frechet[{look.name}]"] = round(frechet_of_features(truth, found), 3)
+        floor = frechet_of_features(*(extract(look, clips).features for clips in halves))
+        row[f"frechet[{look.name}] floor"] = round(floor, 3)
+    for name, clips in (("", fake), (" of the street", real)):
+        change, count = flicker(in_units(clips))
+        row[f"flicker{name}"] = round(float(change / count.clamp_min(1)), 4)
+        row[f"moving share{name}"] = round(float(moving(in_units(clips)).float().mean()), 3)
+    return row | masked(cast(VGAN, game), in_units(fake))
+
+
+def windows(clips: Clips, n: int, edge: int, rng: np.random.Generator) -> Clips:
+    """Return n windows (n, T, edge, edge, C) cut out anywhere of clips (N, T, H, W, C)."""
+    height, width = clips.shape[2:4]
+    found: list[Clips] = []
+    for row in rng.integers(0, len(clips), n):
+        top, left = rng.integers(0, height - edge + 1), rng.integers(0, width - edge + 1)
+        found.append(clips[row, :, top : top + edge, left : left + edge])
+    return np.stack(found)
+
+
 def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     """Give each run's name and what plays it."""
     del work
+    yield "data", data
     yield "two streams", partial(run)
     yield "one stream", partial(run, "game.generator.streams=one")
-    paper = ("game.mask=0.1", "game.discriminator.noise=0")
-    yield "lambda 0.1 without noise", partial(run, *paper)
-    yield "autoencoder", partial(run, recipe="vgan-autoencoder/blobs")
+    yield "autoencoder", partial(run, recipe="vgan-autoencoder/blobs", rounds=ROUNDS)
+    yield "lambda 0.1", partial(run, "game.mask=0.1")
+    yield "lambda 1", partial(run, "game.mask=1")
     yield "future", future
+    yield "actions", actions
+    yield "street, two streams", street
+    yield "street, one stream", partial(street, "game.generator.streams=one")

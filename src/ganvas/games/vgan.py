@@ -41,7 +41,7 @@ from ganvas.networks.video.vgan import (
 )
 from ganvas.play import Adam, Loss, OptimiserConfig, Turns
 from ganvas.play.abilities import CanSampleParts, HasUnits
-from ganvas.play.advice import Proposal, Remedy, Setup, times
+from ganvas.play.advice import Number, Proposal, Remedy, Setup, times
 
 
 class VGANConfig(AdversarialConfig):
@@ -67,10 +67,10 @@ class VGANConfig(AdversarialConfig):
 def cheaper_mask(setup: Setup) -> Remedy | None:
     """A mask that costs a tenth, so that something may move."""
     rate = setup.game.get("mask")
-    if not isinstance(rate, int | float) or not rate:
+    if not rate or not isinstance(rate, int | float | dict):
         return None
     why = "a mask that costs less lets the foreground cover more, and so move"
-    return times({"game.mask": float(rate)}, 0.1, why)
+    return times({"game.mask": cast(Number, rate)}, 0.1, why)
 
 
 class OfScenes(OfGenerators):
