@@ -28,7 +28,7 @@ from ganvas.nn import Pyramid, kept_bytes
 from ganvas.play import Noise, Turns
 
 MINUTES = 8
-SECONDS = 180.0
+SECONDS = 120.0
 SAMPLES = 320
 COMPARED = 256
 STRIDES = {"naive": 1, "s 2": 2, "s 4": 4}
