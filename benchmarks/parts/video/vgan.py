@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from common import Row
 from parts.video._playing import drawn, opened, played, scored
+from PIL import Image
 
 from ganvas.data.feed import Feed
 from ganvas.data.source import Source
@@ -105,11 +106,29 @@ def masks_of(game: VGAN) -> torch.Tensor:
     return torch.cat([game.scene(z[k : k + 64]).mask[:, 0] for k in range(0, SAMPLES, 64)])
 
 
-def run(*words: str, recipe: str = "vgan/blobs", rounds: int = 0) -> Row:
-    """Train for the time of a run, or for so many rounds, and measure."""
+def pictured(game: VGAN, path: Path) -> None:
+    """Write a sheet: of each of six clips every second frame, above its masks if there are any."""
+    clips = game.spec.domain.decode(drawn(game, 6))[:, ::2]
+    rows = [clips]
+    if getattr(game, "composes", False):
+        with torch.no_grad():
+            masks = game.scene(game.prior(6, Noise(99))).mask[:, 0, ::2]
+        levels = (255 * masks).round().to(torch.uint8).numpy()
+        rows.append(np.repeat(levels[..., None], clips.shape[-1], -1))
+    sheet = np.concatenate(rows, 2)  # (6, frames, 2 · height, width, channels)
+    sheet = sheet.transpose(0, 2, 1, 3, 4).reshape(-1, sheet.shape[1] * sheet.shape[3], 3)
+    large = Image.fromarray(sheet).resize((4 * sheet.shape[1], 4 * sheet.shape[0]), 0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    large.save(path)
+
+
+def run(sheet: Path | None, *words: str, recipe: str = "vgan/blobs", rounds: int = 0) -> Row:
+    """Train for the time of a run, or for so many rounds; measure, and write a sheet of samples."""
     length = {"rounds": rounds} if rounds else {"seconds": SECONDS}
     game, source, number, seconds = played(recipe, list(words), **length)
     told = {"rounds": number, "ms a round": round(1000 * seconds / number)}
+    if sheet is not None:
+        pictured(cast(VGAN, game), sheet)
     return {**told, **measured(cast(VGAN, game), source)}
 
 
@@ -163,10 +182,11 @@ def _accuracy(start: VGAN | None, labels: int | None) -> float:
     return score.value
 
 
-def street(*words: str) -> Row:
+def street(sheet: Path, *words: str) -> Row:
     """Train on the street; compare samples with windows of the fifth of its time held out."""
     game, source, rounds, seconds = played("vgan/street", list(words), seconds=SECONDS)
     row: Row = {"rounds": rounds, "ms a round": round(1000 * seconds / rounds)}
+    pictured(cast(VGAN, game), sheet)
     rng = np.random.default_rng(0)
     whole = ["data.size=[48,64]", "data.resize=stretch", "data.crop=centre", "data.short_edge=null"]
     _, uncut, _ = opened("vgan/street", whole)
@@ -197,14 +217,15 @@ def windows(clips: Clips, n: int, edge: int, rng: np.random.Generator) -> Clips:
 
 def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     """Give each run's name and what plays it."""
-    del work
     yield "data", data
-    yield "two streams", partial(run)
-    yield "one stream", partial(run, "game.generator.streams=one")
-    yield "autoencoder", partial(run, recipe="vgan-autoencoder/blobs", rounds=ROUNDS)
-    yield "lambda 0.1", partial(run, "game.mask=0.1")
-    yield "lambda 1", partial(run, "game.mask=1")
+    yield "two streams", partial(run, work / "two streams.png")
+    yield "one stream", partial(run, work / "one stream.png", "game.generator.streams=one")
+    baseline = partial(run, work / "autoencoder.png", recipe="vgan-autoencoder/blobs")
+    yield "autoencoder", partial(baseline, rounds=ROUNDS)
+    yield "lambda 0.1", partial(run, None, "game.mask=0.1")
+    yield "lambda 1", partial(run, None, "game.mask=1")
     yield "future", future
     yield "actions", actions
-    yield "street, two streams", street
-    yield "street, one stream", partial(street, "game.generator.streams=one")
+    yield "street, two streams", partial(street, work / "street.png")
+    one = "game.generator.streams=one"
+    yield "street, one stream", partial(street, work / "street, one stream.png", one)
