@@ -65,8 +65,10 @@ def played(
         for later in range(stage.rounds or 0):
             turns.round, turns.progress = later, later / (stage.rounds or 1)
             stage.play(feed, turns)
-    with average.applied():
-        return copy.deepcopy(game).eval(), source, number, taken
+    if average.values:  # the copy keeps them when the block gives the last iterate back
+        with average.applied():
+            game = copy.deepcopy(game)
+    return game.eval(), source, number, taken
 
 
 def model_of(game: Game) -> Model:
