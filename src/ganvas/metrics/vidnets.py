@@ -55,6 +55,7 @@ SETS: Final[dict[str, Known]] = {
     "oscillator": Known({"hue": 0.98}, {"pace": 0.80}),
     "sprites": Known(dict.fromkeys(("head", "shirt", "trousers"), 0.98), {"label": 0.98}),
     "blobs": Known({"count": 0.90}, {"pace": 0.80}),
+    "mocap": Known(dict.fromkeys(("head", "shirt", "trousers"), 0.95), {"label": 0.90}),
 }
 """The sets, by the name of their source."""
 
