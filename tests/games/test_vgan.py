@@ -137,6 +137,9 @@ def test_a_first_frame_that_is_off_by_a_tenth_costs_one() -> None:
     still = image[:, :, None].expand(-1, -1, 8, -1, -1)
     assert game.beginning(image, still).item() == 0
     assert game.beginning(image, still + 0.1).item() == pytest.approx(1.0, rel=1e-5)
+    later = still.clone()
+    later[:, :, 1:] += 1
+    assert game.beginning(image, later).item() == 0, "what comes after costs nothing"
 
 
 def test_the_judge_of_futures_sees_the_clip_alone() -> None:

@@ -203,10 +203,17 @@ def test_latents_beside_the_image_are_an_extension() -> None:
 
 
 def test_labels_join_the_latent() -> None:
-    net = VGANGenerator(width=4).build(clips(), 6, labels(3))
-    assert net(torch.randn(2, 6), torch.tensor([0, 2])).shape == (2, 3, 8, 8, 8)
-    judge = VGANDiscriminator(width=4).build(clips(), labels(3))
-    assert judge(torch.randn(2, 3, 8, 8, 8), torch.tensor([0, 2])).shape == (2,)
+    net = _steeper(VGANGenerator(width=4).build(clips(), 6, labels(3))).eval()
+    z, x = torch.randn(2, 6), torch.randn(2, 3, 8, 8, 8)
+    up, left = net.scene(z, torch.zeros(2, dtype=torch.long)), net.scene(z, torch.tensor([0, 2]))
+    for one, other in zip(up, left, strict=True):  # all parts of the clip that has another one
+        torch.testing.assert_close(one[0], other[0])
+        assert not torch.allclose(one[1], other[1])
+    judge = VGANDiscriminator(width=4).build(clips(), labels(3)).eval()
+    up, left = judge(x, torch.zeros(2, dtype=torch.long)), judge(x, torch.tensor([0, 2]))
+    assert up.shape == (2,)
+    assert up[0] == left[0]
+    assert up[1] != left[1]
 
 
 def test_time_and_sides_double_together() -> None:
