@@ -290,6 +290,20 @@ def test_q_learns_from_those_who_name_categories(named):
     assert torch.allclose(slope, fresh.discriminator.head.classifier.weight.grad, atol=1e-6)
 
 
+@pytest.mark.parametrize("named", [INFOGAN, SUPERVISED], ids=["infogan", "supervised"])
+def test_the_generator_pays_for_what_q_guesses_of_its_clips(named):
+    made = game(**named, category_weight=0.7)
+    feed, table = played(made)
+    real = made.named(feed.next(), table)
+    made.eval()
+    fake = made.generate(made.latents(real, table))
+    lost = made.judge.confusion(real, fake, table).value
+    logits, h = made.discriminator.judge(fake.x)
+    told = made.judge.conditions.of(fake)
+    guessed = torch.nn.functional.cross_entropy(made.discriminator.classify(h), told)
+    assert torch.allclose(lost, torch.nn.functional.softplus(-logits).mean() + 0.7 * guessed)
+
+
 def test_the_path_learns_from_both_judges():
     made = game()
     feed, table = played(made)

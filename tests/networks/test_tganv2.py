@@ -246,6 +246,17 @@ def test_one_class_is_no_class() -> None:
     torch.testing.assert_close(asked(x, y), bare(x))
 
 
+def test_blocks_of_a_critic_are_their_formulas() -> None:
+    """Only the first one keeps all frames, and sees what it is given unrectified."""
+    look, down = critics().critics[0].body
+    clip, maps = torch.randn(2, 3, 4, 8, 8), torch.randn(2, 2, 4, 8, 8)
+    h = F.avg_pool3d(look.conv2(look.conv1(clip).relu()), (1, 2, 2))
+    wanted = h + look.shortcut(F.avg_pool3d(clip, (1, 2, 2)))
+    torch.testing.assert_close(look(clip), wanted)
+    h = F.avg_pool3d(down.conv2(down.conv1(maps.relu()).relu()), 2)
+    torch.testing.assert_close(down(maps), h + F.avg_pool3d(down.shortcut(maps), 2))
+
+
 def test_blocks_start_as_in_the_code() -> None:
     torch.manual_seed(0)
     block = critics(width=32).critics[0].body[1]

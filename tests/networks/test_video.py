@@ -138,6 +138,14 @@ def test_what_a_clip_shares_is_computed_once_and_is_the_same():
     assert (once.abs() <= 1).all()
 
 
+def test_frames_hear_what_rests_before_what_moves():
+    network = DCGANGenerator(width=4).build(images(3, 16, 16), 11).eval()
+    slow, fast = torch.randn(2, 5), torch.randn(2, 3, 6)
+    rows = torch.cat([slow.repeat_interleave(3, 0), fast.flatten(0, 1)], 1)
+    assert torch.equal(frames_of(network, slow, fast), network(rows))
+    assert torch.equal(frames_of(network, slow[:, None].expand(-1, 3, -1), fast), network(rows))
+
+
 def test_frames_may_be_made_of_the_fast_latents_alone():
     network = TGANGenerator(width=4, slow=False).build_frames(images(1, 16, 16), 5, 6).eval()
     fast = torch.randn(2, 3, 6)
