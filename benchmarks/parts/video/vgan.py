@@ -70,7 +70,7 @@ def masked(game: VGAN, seen: torch.Tensor) -> Row:
     inside, outside = busy[:, None].expand_as(masks), ~busy[:, None].expand_as(masks)
     truth = in_front(seen)
     some = truth.flatten(1).any(1)
-    return {
+    row: Row = {
         "flicker where m < 0.1": round(float(change / count.clamp_min(1)), 4),
         "share of m < 0.1": round(float((masks < 0.1).float().mean()), 3),
         "mean mask": round(float(masks.mean()), 3),
@@ -78,8 +78,10 @@ def masked(game: VGAN, seen: torch.Tensor) -> Row:
             float(masks[inside].mean() / masks[outside].mean()), 2
         ),
         "clips with something in front": round(float(some.float().mean()), 3),
-        "mask IoU": round(float(mask_iou(masks[some], truth[some].float()).mean()), 3),
     }
+    if some.any():
+        row["mask IoU"] = round(float(mask_iou(masks[some], truth[some].float()).mean()), 3)
+    return row
 
 
 def in_front(clips: torch.Tensor) -> torch.Tensor:
@@ -90,7 +92,7 @@ def in_front(clips: torch.Tensor) -> torch.Tensor:
 def data() -> Row:
     """Return how much moves in held-out clips, and how well their medians tell their masks."""
     _, source, _ = opened("vgan/blobs", [])
-    known = source.items("test").rows(range(SAMPLES))
+    known = source.items("test").rows(np.arange(SAMPLES))
     seen, truth = in_units(known.x), in_units(known["mask"])[:, 0]
     return {
         "moving share": round(float(moving(seen).float().mean()), 3),
