@@ -13,22 +13,30 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from common import Row, trained_model
 from moving import Clips, Distance, speed, vanished
 from sklearn.neighbors import KNeighborsClassifier
+from torch import nn
 
+from ganvas.data.domains.videos import Videos
+from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.data.packaged import digits8
 from ganvas.data.settings import DataSettings
+from ganvas.games.parts.constraints.singular import Singular
 from ganvas.metrics.battle import Critic, battle, fairness
 from ganvas.model import Model
 from ganvas.networks.video.critic import VideoDiscriminator
 from ganvas.nn import clip_singular_values_
 from ganvas.nn.weights import as_matrix, output_axis, weight_of, weighted_layers
+from ganvas.play import Noise, Turns, build
+from ganvas.recipes import load_recipe
 
 MINUTES = 16
 COUNT = 512
@@ -135,28 +143,63 @@ def cut(frames: np.ndarray) -> np.ndarray:
     return np.stack(found).reshape(len(frames), -1)
 
 
-def cost() -> Row:
+def cost(blocks: int = 3) -> Row:
     """Time clipping of the full critic against LAPACK's decomposition of the same weights."""
-    from ganvas.data.domains.videos import Videos
+    full = Videos(channels=3, frames=16, height=64, width=64)
+    layers = [layer for _, layer in weighted_layers(VideoDiscriminator().build(full))]
+    stretched = [3 * weight_of(layer).detach() for layer in layers]
+    fast, slow, apart = list[float](), list[float](), 0.0
+    for _ in range(blocks):
+        with torch.no_grad():
+            for layer, weight in zip(layers, stretched, strict=True):
+                weight_of(layer).copy_(weight)
+        fast.append(seconds(lambda: clip_singular_values_(nn.ModuleList(layers))))
+        taken = 0.0
+        for layer, weight in zip(layers, stretched, strict=True):
+            matrix, clipped = as_matrix(weight, output_axis(layer)), list[torch.Tensor]()
+            taken += seconds(lambda m=matrix, to=clipped: to.append(by_lapack(m)))
+            found = as_matrix(weight_of(layer).detach(), output_axis(layer))
+            apart = max(apart, float((found - clipped[0]).abs().max()))
+        slow.append(taken)
+    clipping, lapack = median(fast), median(slow)
+    row = {"clipping s": clipping, "LAPACK s": lapack, "times": lapack / clipping, "apart": apart}
+    return row | share()
 
-    network = VideoDiscriminator().build(Videos(channels=3, frames=16, height=64, width=64))
-    layers = [layer for _, layer in weighted_layers(network)]
-    with torch.no_grad():
-        for layer in layers:
-            weight_of(layer).mul_(3)
-        matrices = [as_matrix(weight_of(m).detach().clone(), output_axis(m)) for m in layers]
+
+def by_lapack(matrix: torch.Tensor) -> torch.Tensor:
+    """Return a matrix with its singular values clipped at 1, by its decomposition."""
+    u, s, v = torch.linalg.svd(matrix, full_matrices=False)
+    return u * s.clamp_max(1) @ v
+
+
+def share(rounds: int = 30) -> Row:
+    """Return processor time of rounds of the recipe, and the share that goes into clipping."""
+    recipe = load_recipe("tgan/bouncing_digits")
+    source = open_data(recipe.data)
+    game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed).train()
+    feed = Feed(source, batch=recipe.train.batch, seed=0, streams=game.streams())
+    turns = Turns(game.players, Noise(0))
+    turns.hold()
+    game.round(feed, turns)
+    clipped, enforce = list[float](), Singular.enforce
+
+    def clip(constraint: Singular, network: nn.Module) -> None:
+        clipped.append(seconds(lambda: enforce(constraint, network)))
+
+    with patch.object(Singular, "enforce", clip):
+        taken = seconds(lambda: [game.round(feed, turns) for _ in range(rounds)])
+    return {
+        "round, ms": 1000 * taken / rounds,
+        "clippings": len(clipped),
+        "share of clipping": sum(clipped) / taken,
+    }
+
+
+def seconds(act: Callable[[], Any]) -> float:
+    """Return what an act takes of the processor."""
     start = time.process_time()
-    clip_singular_values_(network)
-    fast = time.process_time() - start
-    slow, apart = 0.0, 0.0
-    for layer, matrix in zip(layers, matrices, strict=True):
-        start = time.process_time()
-        u, s, v = torch.linalg.svd(matrix, full_matrices=False)
-        clipped = u * s.clamp_max(1) @ v
-        slow += time.process_time() - start
-        found = as_matrix(weight_of(layer).detach(), output_axis(layer))
-        apart = max(apart, float((found - clipped).abs().max()))
-    return {"clipping s": fast, "LAPACK s": slow, "times": slow / fast, "apart": apart}
+    act()
+    return time.process_time() - start
 
 
 def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:

@@ -23,6 +23,10 @@ _qr = cast(Callable[[Tensor], tuple[Tensor, Tensor]], torch.linalg.qr)
 BESIDE = 8
 """Further vectors that iterate along: the more, the sooner the first ones settle."""
 
+BLOCKS, COLUMNS = 4, 2048
+"""Into how many bands of rows a symmetric product is cut, of which only half are multiplied; and of
+how many columns at once all are multiplied, so that they stay in the processor's cache."""
+
 
 class Triplets(NamedTuple):
     """The k largest singular values of W (O, I), and their vectors: W ≈ left·diag(values)·rightᵀ.
@@ -111,7 +115,7 @@ def clip_singular_values(matrix: Tensor, limit: float = 1.0) -> Tensor:
     if rows > columns:
         return clip_singular_values(matrix.T, limit).T
     wide = widen(matrix)
-    squares, axes = _eigen((wide @ wide.T).double())
+    squares, axes = _eigen(_gram(wide).double())
     above = squares > limit**2
     if not above.any():
         return matrix
@@ -120,7 +124,21 @@ def clip_singular_values(matrix: Tensor, limit: float = 1.0) -> Tensor:
         scaled = (axes * less).to(wide.dtype)
         return (wide - scaled @ (axes.T.to(wide.dtype) @ wide)).to(matrix.dtype)
     onto = torch.eye(rows, dtype=axes.dtype, device=axes.device) - (axes * less) @ axes.T
-    return (onto.to(wide.dtype) @ wide).to(matrix.dtype)
+    bands, onto = torch.split(wide, COLUMNS, 1), onto.to(wide.dtype)
+    return torch.cat([onto @ band for band in bands], 1).to(matrix.dtype)
+
+
+def _gram(wide: Tensor) -> Tensor:
+    """Return WWᵀ; of large matrices the blocks below the diagonal are copies of those above."""
+    rows = len(wide)
+    if rows < 4 * BLOCKS:
+        return wide @ wide.T
+    gram, step = wide.new_empty(rows, rows), -(-rows // BLOCKS)
+    for start in range(0, rows, step):
+        end = start + step
+        gram[start:end, start:] = wide[start:end] @ wide[start:].T
+        gram[end:, start:end] = gram[start:end, end:].T
+    return gram
 
 
 @torch.no_grad()
