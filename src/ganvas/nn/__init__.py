@@ -83,6 +83,7 @@ from ganvas.nn.solvers import (
     euler_maruyama,
     integrate,
     integrate_adjoint,
+    integrate_tanh,
     runge_kutta,
     stochastic_steps,
 )
@@ -230,6 +231,7 @@ __all__ = [
     "initialise",
     "integrate",
     "integrate_adjoint",
+    "integrate_tanh",
     "kept_bytes",
     "kinds_apart",
     "largest",

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 Slope = Callable[[Tensor], Tensor]
 """ẏ = f(y): from states (N, …) to states (N, …). Time itself changes nothing."""
@@ -119,6 +120,99 @@ class _Adjoint(torch.autograd.Function):
                 flat = runge_kutta(slope, flat, -h)
             _, a, *slopes = parts(flat)
         return (None, None, None, a, *slopes)
+
+
+def integrate_tanh(
+    inner: nn.Linear, outer: nn.Linear | None, y: Tensor, steps: int, step: float
+) -> Tensor:
+    """Return the states of ẏ = B tanh(A y + a) + b at 0 and after each of some steps, (N, K, d).
+
+    It is what `integrate` finds, with the same gradients, in fewer operations: with u = A y + a,
+    on which alone the slope depends, u̇ = M tanh(u) + A b for M = A B, and y is what the slopes add
+    up to. The way back is written out, once differentiable; the gradient of M waits for its end.
+
+    Args:
+        inner: A and a.
+        outer: B and b; None: the identity and 0.
+        y: the state at time 0, (N, d).
+        steps: how many.
+        step: how long each is.
+    """
+    pushed, drift = inner.weight, y.new_zeros(inner.out_features)
+    if outer is not None:
+        pushed, drift = inner.weight @ outer.weight, inner.weight @ outer.bias
+    u = inner(y)
+    mean = cast(Tensor, _Means.apply(u, pushed.T, drift, steps, step))
+    moved = step * mean.cumsum(1)
+    if outer is not None:
+        times = step * torch.arange(1, steps + 1, dtype=y.dtype, device=y.device)
+        moved = moved @ outer.weight.T + times[:, None] * outer.bias
+    return torch.cat([y[:, None], y[:, None] + moved], 1)
+
+
+class _Means(torch.autograd.Function):
+    """Of each step of u̇ = tanh(u) M + c by the 3/8 rule, the mean of the four tanh, (N, S, H)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, u: Tensor, pushed: Tensor, drift: Tensor, steps: int, step: float
+    ) -> Tensor:
+        h, kept, means = step, list[Tensor](), list[Tensor]()
+        third, whole = drift * (h / 3), drift * h
+        for _ in range(steps):
+            t1 = torch.tanh(u)
+            t2 = torch.addmm(u + third, t1, pushed, alpha=h / 3).tanh_()
+            here = u + whole
+            t3 = torch.addmm(here - third, torch.add(t2, t1, alpha=-1 / 3), pushed, alpha=h).tanh_()
+            t4 = torch.addmm(here, t1 - t2 + t3, pushed, alpha=h).tanh_()
+            mean = torch.add((t1 + t4) / 8, t2 + t3, alpha=3 / 8)
+            u = torch.addmm(here, mean, pushed, alpha=h)
+            kept += [t1, t2, t3, t4]
+            means.append(mean)
+        found = torch.stack(means, 1)
+        ctx.steps, ctx.step = steps, step
+        ctx.save_for_backward(torch.stack(kept), found, pushed)
+        return found
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Go back stage by stage: each slope hears of those that stood on it."""
+        (grad,), (kept, means, pushed) = grads, cast(tuple[Tensor, ...], ctx.saved_tensors)
+        h, back, slopes = ctx.step, pushed.T, 1 - kept * kept
+        after = torch.zeros_like(kept[0])  # of u at the end of a step
+        felt, ends = list[Tensor](), list[Tensor]()
+        for place in reversed(range(ctx.steps)):
+            d1, d2, d3, d4 = slopes[4 * place : 4 * place + 4]
+            ends.append(after)
+            mean = torch.addmm(grad[:, place], after, back, alpha=h)
+            p4 = d4 * (mean / 8)
+            q4 = p4 @ back * h
+            p3 = d3 * torch.add(q4, mean, alpha=3 / 8)
+            q3 = p3 @ back * h
+            p2 = d2 * torch.add(q3 - q4, mean, alpha=3 / 8)
+            p1 = d1 * torch.add(torch.addmm(q4, p2, back, alpha=h / 3), mean, alpha=1 / 8).sub(
+                q3, alpha=1 / 3
+            )
+            felt += [p4, p3, p2, p1]
+            after = after + (p1 + p2) + (p3 + p4)
+        shape = (ctx.steps, 4, *after.shape)
+        stages, last = torch.stack(felt[::-1]).view(shape), torch.stack(ends[::-1])
+        t = kept.view(shape)
+        of_pushed = h * (
+            _product(t[:, 0] / 3, stages[:, 1])
+            + _product(t[:, 1] - t[:, 0] / 3, stages[:, 2])
+            + _product(t[:, 0] - t[:, 1] + t[:, 2], stages[:, 3])
+            + _product(means.transpose(0, 1), last)
+        )
+        shares = stages.sum(dim=(0, 2))
+        of_drift = h * (shares[1] / 3 + shares[2] * (2 / 3) + shares[3] + last.sum(dim=(0, 1)))
+        return after, of_pushed, of_drift, None, None
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """Return Σ aᵀb over steps and items of (S, N, H)."""
+    return a.flatten(0, 1).T @ b.flatten(0, 1)
 
 
 def _steps(length: float, step: float) -> list[float]:
