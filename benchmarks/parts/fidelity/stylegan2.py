@@ -156,7 +156,7 @@ def slots(which: str, work: Path) -> Row:
     assert isinstance(game, StyleGAN2)
     end = game.style_slots
     part = {"coarse": slice(0, 4), "fine": slice(end - 3, end)}[which]
-    with torch.inference_mode():
+    with torch.inference_mode(), noisy(game, "fixed"):  # fresh noise would move edges, too
         a, b = (game.styles(game.prior(500, Noise(seed))) for seed in (1, 2))
         mixed = a.clone()
         mixed[:, part] = b[:, part]
