@@ -51,8 +51,8 @@ SHORT: dict[str, Any] = {
 }
 WILD: dict[str, Any] = {
     "interventions": [{"at": 0, "rate": FAST}],
-    "stop_at": 400,
-    "watch_every": 200,
+    "stop_at": 250,
+    "watch_every": 250,
     "guard": {"on_collapse": "stop"},
     "log_every": 5,
     "checkpoint_every": 5,
