@@ -24,7 +24,7 @@ from ganvas import api
 from ganvas.api.run_data import run_data
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
-from ganvas.games.biggan import BLIND, BigGAN
+from ganvas.games.biggan import BigGAN
 from ganvas.metrics.by_class import by_class, recognised
 from ganvas.metrics.frechet import frechet_of_features
 from ganvas.metrics.of import measures_of
@@ -40,8 +40,8 @@ THRESHOLDS: dict[str, dict[str, Any]] = {
     "0.5": {"threshold": 0.5},
     "0.1": {"threshold": 0.1},
 }
-FAST = 30
-"""By how much rates are too high."""
+FAST, GOOD = 30, 100
+"""By how much rates are too high, and how many rounds are played before they are."""
 SHORT: dict[str, Any] = {
     "sample_every": 0,
     "watch_every": 0,
@@ -50,8 +50,8 @@ SHORT: dict[str, Any] = {
     "log_every": 20,
 }
 WILD: dict[str, Any] = {
-    "interventions": [{"at": 0, "rate": FAST}],
-    "stop_at": 250,
+    "interventions": [{"at": GOOD, "rate": FAST}],
+    "stop_at": 350,
     "watch_every": 250,
     "guard": {"on_collapse": "stop"},
     "log_every": 5,
@@ -124,7 +124,7 @@ def with_statistics(name: str, work: Path) -> Row:
 
 
 def rates(work: Path) -> Row:
-    """Train with rates × 30, and on from the last checkpoint before the collapse with usual ones.
+    """Raise rates to × 30 after 100 rounds, and go on from the checkpoint before with usual ones.
 
     Tells when signs call the first run collapsed, when that ends it (verdicts come after a fifth of
     a run), and what becomes of the second one in 400 rounds.
@@ -142,10 +142,8 @@ def rates(work: Path) -> Row:
     rows = logged(run)
     called = next(iter(calls(rows)), None)
     finite = all(math.isfinite(x) for row in rows for x in row.values() if isinstance(x, float))
-    before = [row["round"] for row in rows if row["estimate/spread"] > 3 * BLIND]
-    last_good = max((r for r in before if called is None or r < called), default=rows[0]["round"])
-    words = [f"train.interventions=[{{at: {last_good}, reset: true}}]", "train.stop_at=400"]
-    api.branch(run, rescued, words, at=last_good, overwrite=True, quiet=True)
+    words = [f"train.interventions=[{{at: {GOOD}, reset: true}}]", "train.stop_at=400"]
+    api.branch(run, rescued, words, at=GOOD, overwrite=True, quiet=True)
     after = logged(rescued)
     return {
         "outcome": ending.outcome,
@@ -154,7 +152,7 @@ def rates(work: Path) -> Row:
         "all numbers finite": finite,
         "σ₀ of G at the end": round(rows[-1]["spectrum/generator"], 2),
         "verdict": api.diagnose(run).verdict,
-        "rescued from round": last_good,
+        "rescued from round": GOOD,
         "rescued rounds": after[-1]["round"],
         "rescued called": next(iter(calls(after)), None),
         "rescued verdict": api.diagnose(rescued).verdict,
