@@ -40,6 +40,13 @@ def digits8() -> Source:
 
 
 @cache
+def digits8_given() -> Source:
+    """Return the same with each picture beside itself."""
+    derive = {"image": {"kind": "whole"}}
+    return open_data(DataSettings.model_validate({"source": "digits8", "derive": derive}))
+
+
+@cache
 def digits16() -> Source:
     return open_data(DataSettings(source="digits8", size=16, resize="stretch"))
 
@@ -299,6 +306,11 @@ CASES: dict[str, Case] = {
         motion=4,
         conditional=["label"],
         constraint={"kind": "singular", "every": 2},
+    ),
+    "style-transfer digits": Case(
+        find_game("style-transfer"),
+        find_game("style-transfer").Config.model_validate({"generator": {"width": 2, "blocks": 1}}),
+        digits8_given,
     ),
     "svgae vmf": graph_autoencoder(latent={"kind": "vmf", "dim": 3}),
     "svgae normal, last": graph_autoencoder(latent={"kind": "normal", "dim": 3}, keep="last"),

@@ -255,9 +255,9 @@ CLIPS = {"mocogan", "tgan", "vgan", "vgan-actions", "vgan-autoencoder", "tganv2"
 """Systems of clips, whose learning tests stand beside their others."""
 
 
-ELSEWHERE = {"svgae", "biggan-deep"} | CLIPS
-"""Systems without samples, whose learning tests stand beside their others; BigGAN-deep plays
-BigGAN's game by the same rules."""
+ELSEWHERE = {"svgae", "style-transfer", "biggan-deep"} | CLIPS
+"""Systems without samples of their own, whose learning tests stand beside their others;
+BigGAN-deep plays BigGAN's game by the same rules."""
 
 
 UNPROVEN = {"memorygan", "progressive", "stylegan2"}
