@@ -17,8 +17,17 @@ from ganvas.data.open import open_data
 from ganvas.data.procedural.shapes import Shapes, Variant
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
+from ganvas.metrics import clips as clips_module
 from ganvas.metrics import vidnets
-from ganvas.metrics.clips import Components, Knowing, RandomClips, differences, extract
+from ganvas.metrics.clips import (
+    BATCH,
+    Components,
+    Knowing,
+    RandomClips,
+    differences,
+    extract,
+    in_units,
+)
 from ganvas.metrics.of import measures_of
 from ganvas.metrics.of.videos import ClipProbe, VideoMeasures
 from ganvas.metrics.unmeasurable import UnmeasurableError
@@ -51,6 +60,27 @@ def test_random_networks_are_always_the_same() -> None:
     look = extract(one, real()[:20], batch=7)
     torch.testing.assert_close(look.features, extract(again, real()[:20]).features)
     assert look.features.shape == (20, 128)
+
+
+def test_large_clips_are_looked_at_a_few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many numbers as are held, whatever clips' size; calibration scales them part by part."""
+    held = 3 * FRAMES * EDGE * EDGE * 3
+    monkeypatch.setattr(clips_module, "HELD", held)
+    taken: list[int] = []
+
+    def counted(clips: Array, device: str | torch.device = "cpu") -> torch.Tensor:
+        taken.append(len(clips))
+        return in_units(clips, device)
+
+    monkeypatch.setattr(clips_module, "in_units", counted)
+    extractor = RandomClips("random3d", real())
+    assert max(taken) == BATCH < N
+    taken.clear()
+    features = extract(extractor, real()[:20]).features
+    assert taken == [3] * 6 + [2]
+    monkeypatch.setattr(clips_module, "HELD", held // 4)
+    torch.testing.assert_close(extract(extractor, real()[:2]).features, features[:2])
+    assert taken[7:] == [1, 1]
 
 
 def test_differences_know_motion_alone() -> None:

@@ -7,6 +7,7 @@ made it, as in ``frechet[vidnet]``, and cannot be compared with published FVDs.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple, Protocol
 
@@ -38,7 +39,9 @@ POOLED = 8
 KEPT = 64
 """Principal components."""
 BATCH = 64
-"""Clips that go through a network at once."""
+"""Clips that go through a network at once,"""
+HELD = 1 << 23
+"""and so many numbers of theirs: 32 MiB. Fewer clips where they are large."""
 
 
 class ClipLook(NamedTuple):
@@ -114,7 +117,7 @@ def look_through(
     """
     checked_clips(clips)
     n = len(clips) if rows is None else len(rows)
-    for part in slices(n, batch):
+    for part in slices(n, min(batch, max(1, HELD // math.prod(clips.shape[1:])))):
         taken = clips[part] if rows is None else clips[rows[part]]
         found = extractor.look(in_units(taken, device))
         yield ClipLook(found.features.cpu(), {k: p.cpu() for k, p in found.told.items()})
@@ -182,10 +185,12 @@ class RandomClips:
         for layer in net.modules():
             if isinstance(layer, torch.nn.BatchNorm3d):
                 layer.momentum = None
-        rows = places(len(real), CALIBRATED)
+        rows = np.sort(places(len(real), CALIBRATED))
         net.train()
-        with torch.no_grad():
-            net.body(2 * self._seen(in_units(real[np.sort(rows)], device)) - 1)
+        with torch.no_grad():  # scaled part by part: only what the network sees is there at once
+            parts = slices(len(rows), BATCH)
+            seen = [self._seen(in_units(real[rows[part]], device)) for part in parts]
+            net.body(2 * torch.cat(seen) - 1)
         net.eval()
         self.weights = hash_of(net.state_dict())
 
