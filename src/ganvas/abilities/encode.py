@@ -56,4 +56,4 @@ def encode(
         save_codes(out, codes, model)
     else:
         write_array(out, "codes", codes.x.numpy())
-    say(f"{len(codes)} codes in {codes.space}: {out}")
+    say(f"codes in {codes.space}: {out}")

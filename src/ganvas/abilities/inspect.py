@@ -89,6 +89,9 @@ def inspect(
         told = " or ".join(filter(None, (", ".join(rows[:-1]), rows[-1])))
         raise UsageError(f"--space {chosen}: Jacobians of this model are taken in {told}")
     codes = there[chosen]
+    phase = None
+    if direction is not None:
+        phase = followed(model, direction, reach, count, seed, **conditioned(label, given))
     noise = Noise(seed)
     said = model.said(1, label, conditions(given))
     y = codes.conditions(count, noise) if said is None else in_turn(said, count)
@@ -112,9 +115,7 @@ def inspect(
         f"Jacobian in {chosen}: {half} of {len(shown)} singular values above half the largest, "
         f"a tenth at number {int((shown > 0.1).sum())}, median {float(shown.median()):.3g}"
     )
-    phase = None
-    if direction is not None:
-        phase = followed(model, direction, reach, count, seed, **conditioned(label, given))
+    if phase is not None:
         say(
             f"detail moves {phase.slope:.2f} pixels for each pixel of what it belongs to, "
             f"correlation {phase.correlation:.2f}, on ways of {phase.travel:.2f} pixels"
