@@ -72,7 +72,8 @@ def components(codes: Tensor, count: int, seen: Tensor | None = None) -> Found:
     _require(count, min(len(of) - 1, of.shape[1]))
     mean = flat.mean(axis=0)
     coordinates, values, vectors = np.linalg.svd(of - of.mean(axis=0), full_matrices=False)
-    shares = (values**2 / np.square(values).sum())[:count]
+    whole = np.square(values).sum() or 1.0  # where all are alike nothing has a share
+    shares = (values**2 / whole)[:count]
     # Coordinates are orthogonal, so that codes are regressed on each alone.
     ways = vectors[:count] if seen is None else coordinates[:, :count].T @ (flat - mean)
     shape = codes.shape[1:]
