@@ -237,6 +237,19 @@ def test_the_adjoint_has_the_gradients_of_the_plain_path():
     assert (grads[0] - grads[1]).norm() / grads[0].norm() < 1e-4
 
 
+@pytest.mark.parametrize("settings", [ODE(), ODE(substeps=2, **WIDE), ODE2(), ODE(adjoint=True)])
+def test_jacobians_of_trained_paths_are_the_gradients_of_training(settings):
+    """Forward through the plain path in evaluation, back by what is written out in training."""
+    path = made(settings)
+    start, _ = noise(path)
+    one, weights = start[:1].requires_grad_(), torch.randn(16, 6, dtype=torch.float64)
+    (back,) = torch.autograd.grad((path.states(one, FRAMES)[0, :, -1] * weights).sum(), one)
+    path.eval()
+    jacobian = torch.func.jacfwd(lambda x: path.states(x[None], FRAMES)[0, :, -1])(one[0].detach())
+    found = (jacobian * weights[..., None]).sum((0, 1))
+    torch.testing.assert_close(found, back[0], rtol=1e-6, atol=1e-8)  # the adjoint is followed anew
+
+
 @pytest.mark.parametrize("settings", [ODE(before=(8,)), ODE2(), ODE(adjoint=True), SDE()])
 def test_equations_are_solved_as_exactly_in_networks_that_round(settings):
     path = made(settings).float()

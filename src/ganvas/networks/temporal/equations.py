@@ -255,7 +255,7 @@ class Ordinary(Equation):
         """Return all states at the times, (N, K, n, *shape), the position last."""
         self.check(times)
         step = 1 / (max(self.frames - 1, 1) * self.substeps)
-        solve = integrate_adjoint if self.adjoint and torch.is_grad_enabled() else integrate
+        solve = integrate_adjoint if self.adjoint and self._learning else integrate
         with unrounded(start):
             first = self.initial(widen(start))
             if (layers := self._quick(times)) is not None:
@@ -266,12 +266,17 @@ class Ordinary(Equation):
             y = torch.stack([encoder(first) for encoder in self.encoders], 1)
             return solve(self.system, y, self.clock(times), step)
 
+    @property
+    def _learning(self) -> bool:
+        """Whether ways back that are written out pay; Jacobians forward cannot pass them."""
+        return self.training and torch.is_grad_enabled()
+
     def _quick(self, times: Times) -> tuple[nn.Linear, nn.Linear | None] | None:
         """Return the layers around the tanh if the path can be followed in fewer operations.
 
-        So it is where gradients are wanted, of slopes with one tanh, at frames one after the other.
+        So it is in training, of slopes with one tanh, at frames one after the other.
         """
-        if self.order > 1 or self.adjoint or not torch.is_grad_enabled():
+        if self.order > 1 or self.adjoint or not self._learning:
             return None
         if len(times) < 2 or any(time != k for k, time in enumerate(times)):
             return None
