@@ -7,10 +7,13 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ganvas.api import Ending
     from ganvas.model import Model
 
 Row = dict[str, Any]
@@ -38,15 +41,38 @@ def trained(recipe: str, folder: Path, overrides: list[str]) -> Row:
     }
 
 
-def trained_model(recipe: str, folder: Path, words: list[str]) -> Model:
-    """Return the model in a folder; train it by a recipe, on one thread, if there is none."""
-    from ganvas.model import load
+def to_the_end(run: Path, begin: Callable[[], Ending]) -> Path:
+    """Return a run that is played to its end: once, and on from where it was interrupted.
 
-    if not (folder / "model").is_dir():
-        quiet = ("train.threads=1", "evaluate.at_end=false", "train.watch_every=0")
-        command = (sys.executable, "-m", "ganvas", "train", recipe, "--out", str(folder))
-        subprocess.run([*command, *quiet, *words], check=True, stdout=subprocess.DEVNULL)
-    return load(folder, device="cpu")
+    Args:
+        run: its folder.
+        begin: plays it from its first round.
+
+    Raises:
+        SystemExit: it is interrupted again.
+    """
+    from ganvas import api
+
+    done = run / "finished"
+    if not done.exists():
+        begun = any((run / "checkpoints").glob("*"))
+        ending = api.resume(run, quiet=True) if begun else begin()
+        if ending.outcome != "finished":
+            sys.exit(f"{run} stopped at round {ending.rounds}: the same command goes on")
+        done.touch()
+    return run
+
+
+def trained_model(recipe: str, folder: Path, words: list[str]) -> Model:
+    """Return the model of a folder, trained there by a recipe, on one thread, once."""
+    from ganvas import api
+    from ganvas.model import load
+    from ganvas.recipes.overrides import parse_overrides
+
+    quiet = ("train.threads=1", "evaluate.at_end=false", "train.watch_every=0")
+    told = parse_overrides([*quiet, *words]).tree
+    begin = partial(api.train, recipe, folder, quiet=True, overwrite=True, **told)
+    return load(to_the_end(folder, begin), device="cpu")
 
 
 def commit() -> str:

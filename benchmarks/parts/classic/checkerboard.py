@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import Row
+from common import Row, to_the_end
 from torch import Tensor
 
 from ganvas import api
@@ -101,28 +101,28 @@ def untrained(kernel: int, names: Any, seeds: int = 16) -> Row:
 def trained(name: str, work: Path) -> Path:
     """Return a run of a generator on blobs, trained once."""
     run = work / f"blobs-{name.replace(' ', '-')}"
-    if not (run / "report.html").exists():
-        network = {"width": 16, "stages": 3, "kernel": 4, "upsample": LAYERS[name]}
-        api.train(
-            "dcgan/images",
-            run,
-            data=blobs(4000),
-            quiet=True,
-            overwrite=True,
-            game={
-                "generator": {"kind": "dcgan", **network},
-                "discriminator": {"kind": "dcgan", "width": 24, "stages": 3},
-            },
-            train={
-                "rounds": ROUNDS,
-                "batch": 32,
-                "threads": 1,
-                "average": {"half_life": 2},
-                "watch_every": 100_000,
-                "sample_every": 100_000,
-            },
-        )
-    return run
+    network = {"width": 16, "stages": 3, "kernel": 4, "upsample": LAYERS[name]}
+    begin = partial(
+        api.train,
+        "dcgan/images",
+        run,
+        data=blobs(4000),
+        quiet=True,
+        overwrite=True,
+        game={
+            "generator": {"kind": "dcgan", **network},
+            "discriminator": {"kind": "dcgan", "width": 24, "stages": 3},
+        },
+        train={
+            "rounds": ROUNDS,
+            "batch": 32,
+            "threads": 1,
+            "average": {"half_life": 2},
+            "watch_every": 100_000,
+            "sample_every": 100_000,
+        },
+    )
+    return to_the_end(run, begin)
 
 
 def gan(name: str, work: Path) -> Row:
@@ -153,17 +153,17 @@ def converted(work: Path) -> Row:
         row[f"Fréchet distance {name}"] = round(distance(samples), 3)
         row |= told({2: patterns(units(samples))[2]}, f" {name}")
     tuned = work / "tuned"
-    if not (tuned / "report.html").exists():
-        api.train(
-            folder / "config.yaml",
-            tuned,
-            data=blobs(2000),
-            start_from=folder,
-            quiet=True,
-            train={"rounds": MORE},
-            evaluate={"at_end": False},
-        )
-    samples = load(tuned).sample(1000).x
+    begin = partial(
+        api.train,
+        folder / "config.yaml",
+        tuned,
+        data=blobs(2000),
+        start_from=folder,
+        quiet=True,
+        train={"rounds": MORE},
+        evaluate={"at_end": False},
+    )
+    samples = load(to_the_end(tuned, begin)).sample(1000).x
     row["Fréchet distance fine-tuned"] = round(distance(samples), 3)
     return row | told({2: patterns(units(samples))[2]}, " fine-tuned")
 

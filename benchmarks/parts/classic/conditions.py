@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from common import Row
+from common import Row, to_the_end
 from torch import Tensor
 
 import ganvas
@@ -108,13 +108,14 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
 
 
 def trained(folder: Path, recipe: str, settings: dict[str, Any]) -> Model:
-    """Return the model in a folder; train it if there is none."""
+    """Return the model of a folder, trained there once."""
     told = {name: value for name, value in settings.items() if name != "shuffled"}
-    if not (folder / "model").is_dir():
-        quiet = {f"train.{name}": value for name, value in QUIET.items()}
-        changed = patch.object(Adversarial, "streams", mixed_up)
-        with changed if settings.get("shuffled") else nullcontext():
-            ganvas.train(recipe, folder, quiet=True, **{"evaluate.at_end": False, **quiet, **told})
+    quiet = {f"train.{name}": value for name, value in QUIET.items()}
+    words: dict[str, Any] = {"evaluate.at_end": False, **quiet, **told}
+    changed = patch.object(Adversarial, "streams", mixed_up)
+    with changed if settings.get("shuffled") else nullcontext():
+        begin = partial(ganvas.train, recipe, folder, quiet=True, overwrite=True, **words)
+        to_the_end(folder, begin)
     return ganvas.load(folder, device="cpu")
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import Row
+from common import Row, to_the_end
 
 from ganvas import api
 from ganvas.api.run_data import run_data
@@ -29,7 +29,7 @@ from ganvas.metrics.by_class import by_class, recognised
 from ganvas.metrics.frechet import frechet_of_features
 from ganvas.metrics.of import measures_of
 from ganvas.model import load
-from ganvas.training.folder import CONFIG, METRICS
+from ganvas.training.folder import METRICS
 
 MINUTES = 22
 SAMPLES = 5_000
@@ -75,19 +75,10 @@ def first(work: Path) -> Row:
 
 
 def played(run: Path, data: Path | None = None) -> Path:
-    """Train the recipe to its end, or go on with a training that was interrupted.
-
-    Raises:
-        SystemExit: it is interrupted again.
-    """
-    if (run / CONFIG).exists():
-        ending = api.resume(run, quiet=True)
-    else:
-        place = None if data is None else str(data)
-        ending = api.train("biggan/digits", run, place, quiet=True, train=SHORT, evaluate=LATER)
-    if ending.outcome != "finished":
-        raise SystemExit(f"{ending.outcome} at round {ending.rounds}: the same command goes on")
-    return run
+    """Return a run of the recipe, on digits or on other data, played to its end."""
+    place = None if data is None else str(data)
+    told: dict[str, Any] = {"train": SHORT, "evaluate": LATER}
+    return to_the_end(run, partial(api.train, "biggan/digits", run, place, quiet=True, **told))
 
 
 def looked(run: Path, like: Path | None = None, **options: Any) -> Row:

@@ -9,7 +9,6 @@ trained on.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import Row
+from common import Row, to_the_end
 from parts.fidelity.stylegan2 import LATER, QUIET, trained
 
 from ganvas import api
@@ -62,34 +61,19 @@ def few() -> dict[str, Any]:
 def played(work: Path, name: str, game: dict[str, Any], **more: Any) -> Path:
     """Return a run on few faces, trained once; a stopped one goes on."""
     run = work / f"few-{name}"
-    done = run / "finished"
-    if done.exists():
-        return run
-    if (run / "checkpoints").is_dir():
-        ending = api.resume(run, quiet=True)
-    else:
-        train = {**QUIET, "kimg": KIMG, "watch_every": 50, "log_every": 5, **more.pop("train", {})}
-        ending = api.train(
-            "stylegan2/faces",
-            run,
-            few(),
-            quiet=True,
-            overwrite=True,
-            game=game,
-            train=train,
-            evaluate=LATER,
-            **{"data.hold_out": OTHERS / (FACES + OTHERS)},
-            **more,
-        )
-    return ended(run, ending)
-
-
-def ended(run: Path, ending: api.Ending) -> Path:
-    """Return a run that is finished, or leave."""
-    if ending.outcome != "finished":
-        sys.exit(f"{run} stopped at round {ending.rounds}; the same command goes on")
-    (run / "finished").touch()
-    return run
+    train = {**QUIET, "kimg": KIMG, "watch_every": 50, "log_every": 5, **more.pop("train", {})}
+    begin = partial(
+        api.train,
+        *("stylegan2/faces", run, few()),
+        quiet=True,
+        overwrite=True,
+        game=game,
+        train=train,
+        evaluate=LATER,
+        **{"data.hold_out": OTHERS / (FACES + OTHERS)},
+        **more,
+    )
+    return to_the_end(run, begin)
 
 
 def looked(run: Path) -> Row:
@@ -130,10 +114,8 @@ def lowered(work: Path) -> Row:
     """Measure a run that goes on from early in the one with ADA, with another target."""
     before = played(work, "ada-early", {"ada": FAST}, train={"kimg": EARLY})
     run = work / "few-lower-target"
-    if (run / "checkpoints").is_dir():
-        return looked(run if (run / "finished").exists() else ended(run, api.resume(run)))
     changes = [f"train.kimg={KIMG}", f"game.ada.target={TARGET}"]
-    return looked(ended(run, api.branch(before, run, changes, quiet=True)))
+    return looked(to_the_end(run, partial(api.branch, before, run, changes, quiet=True)))
 
 
 def freezed(work: Path) -> Row:

@@ -8,7 +8,6 @@ and ``cost …`` (a round with modulation scaled, grouped, and written as a loop
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -17,7 +16,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from common import Row
+from common import Row, to_the_end
 from torch import Tensor
 from torch.nn.functional import softplus
 
@@ -64,21 +63,9 @@ CONFIGS: dict[str, dict[str, Any]] = {
 def trained(work: Path, name: str, game: dict[str, Any], pixels: int = 32, **train: Any) -> Path:
     """Return a run of the recipe for faces with changes, trained once; a stopped one goes on."""
     run = work / name.replace(" ", "-")
-    done = run / "finished"
-    if done.exists():
-        return run
-    if (run / "checkpoints").is_dir():
-        ending = api.resume(run, quiet=True)
-    else:
-        size: dict[str, Any] = {"data.size": pixels}
-        settings: dict[str, Any] = {"train": QUIET | train, "evaluate": LATER}
-        ending = api.train(
-            "stylegan2/faces", run, quiet=True, overwrite=True, game=game, **settings, **size
-        )
-    if ending.outcome != "finished":
-        sys.exit(f"{run} stopped at round {ending.rounds}; the same command goes on")
-    done.touch()
-    return run
+    told: dict[str, Any] = {"train": QUIET | train, "evaluate": LATER, "data.size": pixels}
+    begin = partial(api.train, "stylegan2/faces", run, quiet=True, overwrite=True, game=game)
+    return to_the_end(run, partial(begin, **told))
 
 
 def frechet(x: Any, run: Path) -> float:
