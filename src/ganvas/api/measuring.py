@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -37,7 +38,7 @@ from ganvas.play.abilities import CanInfer, CanSample, HasLatentSpace
 from ganvas.recipes.shipped import shipped
 from ganvas.report import write_report
 from ganvas.report.run import read_json
-from ganvas.slices import slices
+from ganvas.slices import bounded, slices
 from ganvas.training.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -190,11 +191,11 @@ def drawn(
     those of its items.
     """
     conditions = model.game.conditions
+    draw = partial(model.sample, n, seed=seed, batch=bounded(BATCH, math.prod(model.spec.shape)))
     if conditions and not conditions.labelled:
-        return model.sample(n, seed=seed, given=_asked(model, source, n)).x, None
+        return draw(given=_asked(model, source, n)).x, None
     asked = source.classes_like(_reference(source), n) if conditions else None
-    samples = model.sample(n, seed=seed, label=None if asked is None else asked.tolist())
-    return samples.x, asked
+    return draw(label=None if asked is None else asked.tolist()).x, asked
 
 
 def _asked(model: Model, source: Source, n: int) -> dict[str, AnyArray]:

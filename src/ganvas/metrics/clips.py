@@ -21,7 +21,7 @@ from ganvas.data.choice import places
 from ganvas.errors import UsageError
 from ganvas.metrics.vidnet import EDGE, VidNet, framed
 from ganvas.nn import hash_of
-from ganvas.slices import slices
+from ganvas.slices import bounded, slices
 
 Clips = NDArray[np.uint8]
 """Clips in data units, (N, T, H, W, C) uint8, or what can be indexed like them."""
@@ -39,9 +39,7 @@ POOLED = 8
 KEPT = 64
 """Principal components."""
 BATCH = 64
-"""Clips that go through a network at once,"""
-HELD = 1 << 23
-"""and so many numbers of theirs: 32 MiB. Fewer clips where they are large."""
+"""Clips that go through a network at once; fewer where they are large (`parts_of`)."""
 
 
 class ClipLook(NamedTuple):
@@ -98,7 +96,16 @@ def checked_clips(clips: Clips) -> Clips:
 def in_units(clips: Clips, device: str | torch.device = "cpu") -> Tensor:
     """Return clips uint8 (N, T, H, W, C) as (N, C, T, H, W) in [0, 1]."""
     levels = torch.from_numpy(np.ascontiguousarray(clips)).to(device)
-    return levels.permute(0, 4, 1, 2, 3).float() / 255
+    return levels.permute(0, 4, 1, 2, 3).float().div_(255)
+
+
+def parts_of(
+    clips: Clips, rows: NDArray[np.int64] | None = None, batch: int = BATCH
+) -> Iterator[Clips]:
+    """Yield clips, or some of them, a few at a time; they are taken out as they go."""
+    n = len(clips) if rows is None else len(rows)
+    for part in slices(n, bounded(batch, math.prod(clips.shape[1:]))):
+        yield clips[part] if rows is None else clips[rows[part]]
 
 
 @torch.no_grad()
@@ -116,10 +123,8 @@ def look_through(
         UsageError: they are no clips.
     """
     checked_clips(clips)
-    n = len(clips) if rows is None else len(rows)
-    for part in slices(n, min(batch, max(1, HELD // math.prod(clips.shape[1:])))):
-        taken = clips[part] if rows is None else clips[rows[part]]
-        found = extractor.look(in_units(taken, device))
+    for part in parts_of(clips, rows, batch):
+        found = extractor.look(in_units(part, device))
         yield ClipLook(found.features.cpu(), {k: p.cpu() for k, p in found.told.items()})
 
 
@@ -188,9 +193,8 @@ class RandomClips:
         rows = np.sort(places(len(real), CALIBRATED))
         net.train()
         with torch.no_grad():  # scaled part by part: only what the network sees is there at once
-            parts = slices(len(rows), BATCH)
-            seen = [self._seen(in_units(real[rows[part]], device)) for part in parts]
-            net.body(2 * torch.cat(seen) - 1)
+            seen = [self._seen(in_units(part, device)) for part in parts_of(real, rows)]
+            net.body(torch.cat(seen).mul_(2).sub_(1))
         net.eval()
         self.weights = hash_of(net.state_dict())
 
@@ -217,8 +221,7 @@ class Components:
 
     def __init__(self, real: Clips) -> None:
         rows = np.sort(places(len(checked_clips(real)), FITTED))
-        parts = [_pooled(in_units(real[rows[part]])) for part in slices(len(rows), BATCH)]
-        pixels = torch.cat(parts).double()
+        pixels = torch.cat([_pooled(in_units(part)) for part in parts_of(real, rows)]).double()
         self._mean = pixels.mean(0)
         _, _, directions = np.linalg.svd((pixels - self._mean).numpy(), full_matrices=False)
         self._directions = torch.from_numpy(np.ascontiguousarray(directions[:KEPT].T))

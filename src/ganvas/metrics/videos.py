@@ -21,6 +21,7 @@ from ganvas.metrics.clips import (
     checked_clips,
     extract,
     in_units,
+    parts_of,
 )
 from ganvas.metrics.diversity import mean_pairwise_distance
 from ganvas.metrics.frechet import frechet_of_moments
@@ -31,7 +32,6 @@ from ganvas.metrics.motion import Track, colour_distances, flicker, foreground, 
 from ganvas.metrics.prdc import coverage, fitting, prdc
 from ganvas.metrics.protocol import Protocol, Score, Scores, floor_of, measured, settings
 from ganvas.metrics.unmeasurable import UnmeasurableError, require_finite
-from ganvas.slices import slices
 
 Found = Iterator[Score]
 NEIGHBOURS = 5
@@ -327,9 +327,7 @@ class VideoEvaluation:
         return told, float(change[0] / change[1].clamp_min(1))
 
     def _parts(self, clips: Clips, rows: NDArray[np.int64] | None) -> Iterator[Tensor]:
-        n = len(clips) if rows is None else len(rows)
-        for part in slices(n, self._batch):
-            yield in_units(clips[part] if rows is None else clips[rows[part]])
+        return map(in_units, parts_of(clips, rows, self._batch))
 
     def _score(
         self,

@@ -15,7 +15,6 @@ from ganvas.data.choice import some
 from ganvas.data.domain import AnyArray, Domain
 from ganvas.data.items import Items
 from ganvas.metrics.clips import (
-    BATCH,
     DYNAMICS,
     RANDOM3D,
     ClipExtractor,
@@ -23,6 +22,7 @@ from ganvas.metrics.clips import (
     RandomClips,
     extract,
     in_units,
+    parts_of,
 )
 from ganvas.metrics.diversity import mean_pairwise_distance
 from ganvas.metrics.extractor import Look
@@ -33,7 +33,6 @@ from ganvas.metrics.protocol import Scores
 from ganvas.metrics.unmeasurable import UnmeasurableError
 from ganvas.metrics.videos import VideoEvaluation
 from ganvas.metrics.vidnets import SETS, knowing
-from ganvas.slices import slices
 
 
 class VideoMeasures(Measures):
@@ -144,8 +143,7 @@ SIDES: Final[dict[str, Callable[[Tensor], Tensor]]] = {"content": shown, "motion
 
 def _spread(view: Callable[[Tensor], Tensor], clips: AnyArray) -> float:
     """Return how much clips differ in what is told of them."""
-    parts = [view(in_units(clips[part])) for part in slices(len(clips), BATCH)]
-    return mean_pairwise_distance(torch.cat(parts))
+    return mean_pairwise_distance(torch.cat([view(in_units(p)) for p in parts_of(clips)]))
 
 
 def _amount(clips: AnyArray) -> float:
