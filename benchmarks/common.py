@@ -35,7 +35,7 @@ def trained(recipe: str, folder: Path, overrides: list[str]) -> Row:
         "seconds": round(seconds, 1),
         "scores": {name: score["value"] for name, score in scores.items()},
         "floors": {name: score["floor"] for name, score in scores.items()},
-        "samples": scores["modes"]["protocol"]["samples"],
+        "samples": max(score["protocol"]["samples"] for score in scores.values()),
         "environment": environment,
         "commit": commit(),
     }

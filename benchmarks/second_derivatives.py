@@ -5,12 +5,19 @@ that other work disturbs little; ratios are medians of neighbours, with quartile
 
     python benchmarks/second_derivatives.py layers          # double backward of single convolutions
     python benchmarks/second_derivatives.py rounds          # whole rounds of recipes
+    python benchmarks/second_derivatives.py bf16            # penalties rounded, against exact ones
+
+The last is of networks that round, channels last: whole rounds with penalties in bfloat16 over
+rounds with penalties in single precision; and how far the gradient of E‖∇D‖² by the weights is
+from that in double precision, by norm, beside what rounding does to the gradient of E D itself.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
+import math
 import statistics
 import tempfile
 import time
@@ -26,11 +33,14 @@ from common import commit
 from torch import Tensor, nn
 
 from ganvas.api.environment import machine
+from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
+from ganvas.data.records import LABEL
 from ganvas.games.parts import penalties
-from ganvas.nn import Twice
+from ganvas.nn import Arithmetic, Twice, arrange, as_called, round_inside, unrounded
 from ganvas.play import Noise, Turns, build
+from ganvas.play.game import networks_of
 from ganvas.process import keep_memory
 from ganvas.recipes import load_recipe
 
@@ -101,8 +111,8 @@ def again(layer: nn.Module, x: Tensor, mode: AbstractContextManager[Any]) -> Pla
     return lambda: torch.autograd.grad(slope, [above, weight], wanted, retain_graph=True)
 
 
-def table(recipe: str, layout: str, folder: Path) -> Callable[[int], None]:
-    """Return what plays so many rounds of a recipe, with networks in a layout."""
+def table(recipe: str, layout: str, folder: Path) -> tuple[Callable[[int], None], Any, Feed]:
+    """Return what plays rounds of a recipe, with networks in a layout, its game and its data."""
     shape, changes = RECIPES[recipe]
     if shape is not None:
         side, channels = shape
@@ -125,7 +135,7 @@ def table(recipe: str, layout: str, folder: Path) -> Callable[[int], None]:
             turns.round += 1
         turns.take_statistics()
 
-    return play
+    return play, game, feed
 
 
 def rounds(blocks: int, names: list[str]) -> Iterator[dict[str, Any]]:
@@ -133,7 +143,7 @@ def rounds(blocks: int, names: list[str]) -> Iterator[dict[str, Any]]:
     for recipe in names or RECIPES:
         for layout in LAYOUTS if "ring8" not in recipe else ["as stored"]:
             with tempfile.TemporaryDirectory() as name:
-                play = table(recipe, layout, Path(name))
+                play, _, _ = table(recipe, layout, Path(name))
                 count = 1 if recipe == "r3gan/cifar10" or "wgan" in recipe else 8
                 modes = (partial(under, mode, play, count) for mode in (nullcontext, Twice))
                 yield {
@@ -142,6 +152,62 @@ def rounds(blocks: int, names: list[str]) -> Iterator[dict[str, Any]]:
                     "rounds": count,
                     **ratios(*modes, blocks),
                 }
+
+
+def rounded(blocks: int, names: list[str]) -> Iterator[dict[str, Any]]:
+    """Measure penalties in bfloat16: what they gain, and how far they are from exact ones."""
+    for recipe in names or [name for name in RECIPES if "ring8" not in name]:
+        with tempfile.TemporaryDirectory() as name:
+            play, game, feed = table(recipe, "channels last", Path(name))
+            batch = feed.next()
+            row: dict[str, Any] = {"recipe": recipe, "errors": errors(game.discriminator, batch)}
+            arrange(networks_of(game), Arithmetic("bf16", channels_last=True))
+            play(8)
+            row["errors_later"] = errors(game.discriminator, batch)
+            count = 1 if recipe == "r3gan/cifar10" or "wgan" in recipe else 8
+            exact, ours = (partial(within, block, play, count) for block in (_exact, as_called))
+            yield {**row, "rounds": count, **ratios(exact, ours, blocks)}
+
+
+def _exact(network: nn.Module | None, x: Tensor) -> AbstractContextManager[object]:
+    return unrounded(x)
+
+
+def within(block: Any, play: Callable[[int], None], count: int) -> None:
+    """Play rounds whose penalties are computed in a block."""
+    penalties.as_called = block  # pyright: ignore[reportAttributeAccessIssue]
+    play(count)
+
+
+def errors(network: nn.Module, batch: Batch) -> dict[str, float]:
+    """Return how far gradients in bfloat16 and in single precision are from exact ones, by norm."""
+    found: dict[str, dict[str, list[Tensor]]] = {}
+    for kind in ("exact", "fp32", "bf16"):
+        played = copy.deepcopy(network).requires_grad_()
+        played.to(torch.double if kind == "exact" else torch.float)
+        round_inside(played, kind == "bf16")
+        x, y = batch.x.double() if kind == "exact" else batch.x, batch.get(LABEL)
+        steep = penalties.squared_norms(penalties.input_gradient(played, x, y, played)).mean()
+        found[kind] = {
+            name: _gradient(value, played)
+            for name, value in {"penalty": steep, "logits": played(x, y).mean()}.items()
+        }
+    return {
+        f"{name} {kind}": _distance(found[kind][name], exact)
+        for name, exact in found["exact"].items()
+        for kind in ("fp32", "bf16")
+    }
+
+
+def _gradient(value: Tensor, network: nn.Module) -> list[Tensor]:
+    weights = list(network.parameters())
+    grads = torch.autograd.grad(value, weights, allow_unused=True, materialize_grads=True)
+    return [g.double() for g in grads]
+
+
+def _distance(found: list[Tensor], exact: list[Tensor]) -> float:
+    off = sum(float((a - b).square().sum()) for a, b in zip(found, exact, strict=True))
+    return float(f"{math.sqrt(off / sum(float(b.square().sum()) for b in exact)):.3g}")
 
 
 def under(mode: type[AbstractContextManager[Any]], play: Callable[[int], None], count: int) -> None:
@@ -153,7 +219,7 @@ def under(mode: type[AbstractContextManager[Any]], play: Callable[[int], None], 
 def main() -> None:
     """Print a line of JSON for each measurement, after one that says where and of what."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["layers", "rounds"])
+    parser.add_argument("what", choices=["layers", "rounds", "bf16"])
     parser.add_argument("recipes", nargs="*", help=f"of {', '.join(RECIPES)}; all without")
     parser.add_argument("--blocks", type=int, default=9, help="pairs that are timed")
     options = parser.parse_args()
@@ -163,6 +229,8 @@ def main() -> None:
     measured = layers(options.blocks)
     if options.what == "rounds":
         measured = rounds(options.blocks, options.recipes)
+    elif options.what == "bf16":
+        measured = rounded(options.blocks, options.recipes)
     for row in measured:
         print(json.dumps(row, ensure_ascii=False), flush=True)
 

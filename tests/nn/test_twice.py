@@ -182,8 +182,28 @@ def test_only_what_is_faster_is_replaced(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not replaced(nn.Conv2d(4, 4, 4, 2, groups=4), 2, 4, 8, 8)
     assert replaced(nn.Conv2d(4, 4, 4, 2, groups=4).requires_grad_(False), 2, 4, 8, 8)
     assert replaced(nn.Conv2d(4, 4, 4, groups=4), 2, 4, 8, 8)
-    with torch.autocast("cpu", torch.bfloat16):
-        assert not replaced(nn.Conv2d(4, 4, 3, groups=2), 2, 4, 8, 8)
+    with torch.autocast("cpu", torch.bfloat16):  # there all are, of whatever size
+        assert replaced(nn.Conv2d(4, 4, 3), 2, 4, 8, 8)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - OURS_ALONE))
+def test_rounded_convolutions_are_those_of_torch_on_rounded_numbers(kind: str) -> None:
+    """What goes in is rounded, and what comes out: sums between are in single precision."""
+    module, x = layer(kind)
+    module.float()
+    found: list[list[Tensor]] = []
+    for rounds in (True, False):
+        inputs = x.detach().float().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=rounds, cache_enabled=False), Twice():
+            y = module(inputs)
+        assert y.dtype == (torch.bfloat16 if rounds else torch.float32)
+        (slope,) = torch.autograd.grad(y.float().square().sum(), inputs, create_graph=True)
+        second = torch.autograd.grad(slope.square().sum(), list(module.parameters()))
+        assert {t.dtype for t in (slope, *second)} == {torch.float32}
+        found.append([y.float(), slope, *second])
+    for rounded, exact in zip(*found, strict=True):
+        assert (rounded - exact).norm() < 0.03 * exact.norm()
+        assert exact.norm() == 0 or not rounded.equal(exact)
 
 
 def test_spectral_norm_passes_gradients_to_the_weight_below() -> None:

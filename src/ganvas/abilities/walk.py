@@ -96,11 +96,11 @@ def walk(
     count = steps or (max(2, round(rate) + 1) if moving else 10)
     model = load_model(run, game)
     way = None if how is None else how.value
-    asked, how_made = told(options), conditioned(label, given)
+    asked, under = told(options), conditioned(label, given)
     if space is None and codes is None:
-        frames = wander(model, keys, count, way, loop=loop, **how_made, **asked)
+        frames = wander(model, keys, count, way, loop=loop, **under, **asked)
     else:
-        through = chosen(model, codes, seeds, "--seeds", space or "z", **how_made, **asked)
+        through = chosen(model, codes, seeds, "--seeds", space or "z", **under, **asked)
         through = lifted(model, through, space or through.space)
         frames = wander_between(model, through, count, way, loop=loop, **asked)
     if moving:

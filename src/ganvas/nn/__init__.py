@@ -67,7 +67,7 @@ from ganvas.nn.norm import (
     VirtualStatistics,
     adopt,
 )
-from ganvas.nn.precision import exactly, round_inside, unrounded, widen
+from ganvas.nn.precision import as_called, exactly, round_inside, unrounded, widen
 from ganvas.nn.pyramid import Cuts, Pyramid
 from ganvas.nn.resample import (
     BilinearDown,
@@ -193,6 +193,7 @@ __all__ = [
     "all_reduce",
     "along",
     "arrange",
+    "as_called",
     "as_transposed",
     "averaged_buffers",
     "awakened",

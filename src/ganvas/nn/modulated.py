@@ -231,4 +231,4 @@ def rectified(x: Tensor, slope: float, limit: float | None = None) -> Tensor:
 
 def bounded(x: Tensor, limit: float | None) -> Tensor:
     """Return maps within ±limit where they are rounded, if there is one; others as they are."""
-    return x if limit is None or x.element_size() > 2 else x.clamp(-limit, limit)
+    return x if limit is None or x.element_size() > 2 else F.hardtanh(x, -limit, limit)

@@ -33,6 +33,17 @@ def unrounded(x: Tensor) -> AbstractContextManager[object]:
     return nullcontext()
 
 
+def as_called(network: nn.Module | None, x: Tensor) -> AbstractContextManager[object]:
+    """Let products of a block be computed as a network's are where it is called as a whole.
+
+    For blocks that call its parts, or ``forward`` itself. Without a network, or where it does not
+    round, they are `unrounded`.
+    """
+    if isinstance(network, _Rounding) and not _plainly.get():
+        return _autocast(network)
+    return unrounded(x)
+
+
 @contextmanager
 def exactly() -> Generator[None]:
     """Let networks compute in the precision of their weights, for a block."""
@@ -63,12 +74,16 @@ class _Rounding:
         call = cast(Any, super()).__call__
         if _plainly.get():
             return call(*arguments, **named)
-        weight = next(cast(nn.Module, self).parameters(), None)
-        kind = "cpu" if weight is None else weight.device.type
-        # Without a cache: it would outlive steps of the optimiser in whatever block this is in.
-        with torch.autocast(kind, torch.bfloat16, cache_enabled=False):
+        with _autocast(self):
             answer = call(*arguments, **named)
         return tree_map_only(Tensor, _unless_whole, answer)
+
+
+def _autocast(network: _Rounding) -> torch.autocast:
+    weight = next(cast(nn.Module, network).parameters(), None)
+    kind = "cpu" if weight is None else weight.device.type
+    # Without a cache: it would outlive steps of the optimiser in whatever block this is in.
+    return torch.autocast(kind, torch.bfloat16, cache_enabled=False)
 
 
 def _unless_whole(x: Tensor) -> Tensor:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ganvas.nn.precision import unrounded, widen
 
 
 def upsample_nearest(x: Tensor) -> Tensor:
@@ -15,6 +19,17 @@ def upsample_nearest(x: Tensor) -> Tensor:
 def downsample_average(x: Tensor) -> Tensor:
     """Return (N, C, H/2, W/2): the mean of each 2×2 square."""
     return F.avg_pool2d(x, 2)
+
+
+def _by_channel(play: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Play a filter of each channel alone that has a stride, and return what has the type of x.
+
+    On CPUs in single precision: oneDNN's way of it in bfloat16 takes ten to forty times as long.
+    """
+    if x.device.type != "cpu":
+        return play(x)
+    with unrounded(x):
+        return play(widen(x)).to(x.dtype)
 
 
 class _Bilinear(nn.Module):
@@ -31,6 +46,16 @@ class _Bilinear(nn.Module):
         taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
         self.register_buffer("kernel", torch.outer(taps, taps)[None, None], persistent=False)
 
+    def filtered(self, x: Tensor, pad: int, gain: float = 1.0, stride: int = 1) -> Tensor:
+        """Return every ``stride``-th pixel of maps under the filter of sum ``gain``."""
+        channels = x.shape[1]
+
+        def play(x: Tensor) -> Tensor:
+            kernel = (gain * self.kernel).to(x.dtype).expand(channels, 1, 4, 4)
+            return F.conv2d(x, kernel, stride=stride, padding=pad, groups=channels)
+
+        return play(x) if stride == 1 else _by_channel(play, x)
+
 
 class BilinearUp(_Bilinear):
     """Bilinear doubling: nearest doubling, then the filter [1, 2, 1]/4, as one depthwise conv."""
@@ -38,8 +63,12 @@ class BilinearUp(_Bilinear):
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, C, 2H, 2W)."""
         channels = x.shape[1]
-        kernel = (4 * self.kernel).to(x.dtype).expand(channels, 1, 4, 4)
-        return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=channels)
+
+        def play(x: Tensor) -> Tensor:
+            kernel = (4 * self.kernel).to(x.dtype).expand(channels, 1, 4, 4)
+            return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=channels)
+
+        return _by_channel(play, x)
 
 
 class BilinearDown(_Bilinear):
@@ -47,9 +76,7 @@ class BilinearDown(_Bilinear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, C, H/2, W/2)."""
-        channels = x.shape[1]
-        kernel = self.kernel.to(x.dtype).expand(channels, 1, 4, 4)
-        return F.conv2d(x, kernel, stride=2, padding=1, groups=channels)
+        return self.filtered(x, pad=1, stride=2)
 
 
 class Blur(_Bilinear):
@@ -60,6 +87,4 @@ class Blur(_Bilinear):
 
         Each side is side + 2 pad − 3 long, of which every ``stride``-th pixel is kept.
         """
-        channels = x.shape[1]
-        kernel = (gain * self.kernel).to(x.dtype).expand(channels, 1, 4, 4)
-        return F.conv2d(x, kernel, stride=stride, padding=pad, groups=channels)
+        return self.filtered(x, pad=pad, gain=gain, stride=stride)

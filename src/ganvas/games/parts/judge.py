@@ -270,6 +270,7 @@ class Judge(nn.Module):
             self.separate,
             self.conditions.of,
             self._back,
+            self,
         )
         return total, {f"penalty/{name}": part for name, part in parts.items()}
 
@@ -383,7 +384,8 @@ class Judge(nn.Module):
     def _with_slopes(self, real: Batch, fake: Batch) -> tuple[Verdicts, tuple[Tensor, Tensor]]:
         """Return the verdicts, and squared gradient norms on real samples and fakes, (N,) each."""
         joined, n = self._joined(real, fake), len(real)
-        logits, gradient = logits_and_gradient(self.network, joined.x, self.conditions.of(joined))
+        given = self.conditions.of(joined)
+        logits, gradient = logits_and_gradient(self.network, joined.x, given, like=self)
         squared = squared_norms(self._back(joined, gradient))
         seen = Verdicts(Verdict(logits[:n]), Verdict(logits[n:]))
         return seen, (squared[:n], squared[n:])

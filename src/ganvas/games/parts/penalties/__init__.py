@@ -20,7 +20,7 @@ from ganvas.data.batch import Batch
 from ganvas.data.records import LABEL
 from ganvas.errors import UsageError
 from ganvas.kinds import ByKind
-from ganvas.nn import BatchNorm, Twice, exactly, unrounded, widen
+from ganvas.nn import BatchNorm, Twice, as_called, exactly, widen
 from ganvas.play import Noise
 
 Judge = Callable[[Tensor, Any], Tensor]
@@ -64,13 +64,15 @@ def penalise(
     apart: bool = False,
     given: Callable[[Batch], Any] = lambda batch: batch.get(LABEL),
     back: Callable[[Batch, Tensor], Tensor] = lambda batch, gradient: gradient,
+    like: nn.Module | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the sum of all weighted penalties, and each one without its weight, by name.
 
     ``squared`` are the squared norms on real samples and fakes, (N,) each, if they are known; all
     others are computed in one pass, or in one for each place if samples must be kept ``apart``.
     ``given`` says which conditions of a batch the discriminator is given. ``back`` leads a slope at
-    samples as they are shown to that at them as they were; elsewhere there is only the one.
+    samples as they are shown to that at them as they were; elsewhere there is only the one. Slopes
+    are computed as in a call of ``like``.
     """
     places = [penalty.points(real, fake, noise) for penalty in penalties.values()]
     shown = {
@@ -80,7 +82,7 @@ def penalise(
     missing = [place for place in places if id(place) not in known]
     for together in [[place] for place in missing] if apart else [missing] if missing else []:
         joined = Batch.cat(together)
-        slopes = input_gradient(discriminator, joined.x, given(joined))
+        slopes = input_gradient(discriminator, joined.x, given(joined), like)
         for place, slope in zip(
             together, torch.split(slopes, [len(p) for p in together]), strict=True
         ):
@@ -94,26 +96,32 @@ def penalise(
     return total, costs
 
 
-def input_gradient(discriminator: Judge, x: Tensor, y: Any = None) -> Tensor:
+def input_gradient(
+    discriminator: Judge, x: Tensor, y: Any = None, like: nn.Module | None = None
+) -> Tensor:
     """Return ∇ₓ D(x, y) of each sample, shaped as ``x``, itself differentiable."""
-    return logits_and_gradient(discriminator, x, y)[1]
+    return logits_and_gradient(discriminator, x, y, like)[1]
 
 
-def logits_and_gradient(discriminator: Judge, x: Tensor, y: Any = None) -> tuple[Tensor, Tensor]:
+def logits_and_gradient(
+    discriminator: Judge, x: Tensor, y: Any = None, like: nn.Module | None = None
+) -> tuple[Tensor, Tensor]:
     """Return D(x, y), (N,), and its gradient at each sample, shaped as ``x``, both differentiable.
 
-    Computed in single precision at least, by networks that round, too, from a leaf that carries no
-    gradient to the generator. Of a module `forward` is called, which `nn.Module.compile` does not
-    replace: compiled graphs have no second derivative, and the parameters are the same ones.
+    What is inside of the discriminator is computed as in a call of ``like``, a network that may
+    round (docs/decisions/0010-convolutions.md); without one in single precision at least. The
+    leaf carries no gradient to the generator. Of a module `forward` is called, which
+    `nn.Module.compile` does not replace: compiled graphs have no second derivative, and the
+    parameters are the same ones.
     """
     judge: Judge = discriminator.forward if isinstance(discriminator, nn.Module) else discriminator
     leaf = widen(x.detach()).requires_grad_()
-    with torch.enable_grad(), exactly(), unrounded(x):
+    with torch.enable_grad(), as_called(like, x), exactly():
         with Twice():
             logits = judge(leaf, y)
         # Samples do not mix, so the gradient of the sum holds every sample's own.
-        (gradient,) = torch.autograd.grad(logits.sum(), leaf, create_graph=True)
-    return logits, gradient
+        (gradient,) = torch.autograd.grad(widen(logits).sum(), leaf, create_graph=True)
+    return widen(logits), gradient
 
 
 def squared_norms(gradient: Tensor) -> Tensor:
