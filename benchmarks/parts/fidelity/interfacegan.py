@@ -1,7 +1,8 @@
 """InterFaceGAN on faces: a scorer's gates, planes in Z and W, conditional edits, real faces.
 
 Runs: ``scorer``, ``planes`` (validation, remaining, entanglement in Z and W), ``edits`` (in W, to 3
-deviations), ``glasses given age``, ``real faces`` (projected to W, W+, pivots, an encoder alone and
+deviations), ``glasses given age``, ``detail that turns`` (with poses, or clings to the grid of
+pixels), ``real faces`` (projected to W, W+, pivots, an encoder alone and
 with 20 steps), ``without labels`` and ``progressive`` (Z only). The model of faces is that of the
 part ``stylegan2``: with --work both take the same one.
 """
@@ -17,10 +18,11 @@ from typing import Any
 import numpy as np
 import torch
 from common import Row, trained_model
+from parts.fidelity._scoring import PICTURES, SIZE, scorer
 from parts.fidelity.stylegan2 import trained
 
 from ganvas.cli.scoring import Trusted
-from ganvas.data.cartoon.factors import ATTRIBUTES, ENTANGLED, INDEPENDENT, Faces, Sampler
+from ganvas.data.cartoon.factors import ENTANGLED, Faces
 from ganvas.data.cartoon.stills import kept_pictures
 from ganvas.latent.boundaries import Boundary, correlations, cosines, entanglement
 from ganvas.latent.combining import conditioned, over_slots
@@ -29,24 +31,22 @@ from ganvas.latent.encoding import Lessons
 from ganvas.latent.factorised import closed_form, components
 from ganvas.latent.projection import Schedule
 from ganvas.latent.tuning import Tuning
-from ganvas.metrics.attributes import Labelled, Scorer, degrees_of, learn
+from ganvas.metrics.phase import phase
 from ganvas.model import Model, load
 from ganvas.model.attributes import Drawn, Floats, boundaries, drawn, effects, scores_of
 from ganvas.model.codes import Codes, items_of
 from ganvas.model.maps import style_maps
 from ganvas.model.projection import errors_of, project_items, teach_encoder, tune_to
-from ganvas.model.scorers import load_scorer, save_scorer
 
 MINUTES = 26
-SIZE = 32
-PICTURES, EPOCHS = 12_000, 16
-"""What the scorer learns, fresh faces whose attributes are independent."""
 CODES = 6_000
 SHARE = 0.05
 """Of codes on each side: the paper's .02 of 500,000 would be 120 of these."""
 MOVED = 300
 REACH = 3.0
 """Deviations of codes along a normal, to which samples are moved."""
+TURNED, FRAMES = 64, 15
+"""Faces whose detail is followed, and pictures of each."""
 REAL = 48
 STEPS, REFINED = 200, 20
 TUNED = Tuning(steps=100, rate=2e-3)
@@ -63,28 +63,10 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     yield "planes", lambda: planes(found(work))
     yield "edits", lambda: edits(found(work))
     yield "glasses given age", lambda: given_age(found(work))
+    yield "detail that turns", lambda: detail(found(work))
     yield "real faces", partial(real_faces, work)
     yield "without labels", partial(without_labels, work)
     yield "progressive", lambda: planes(grown(work)) | edits(grown(work))
-
-
-def labelled(count: int, seed: int, sampler: Sampler) -> Labelled:
-    """Return faces with what is known of them."""
-    faces = Faces.draw(count, seed, sampler)
-    degrees = faces.tags.astype(float)
-    for column, (name, above) in enumerate((("yaw", 0.0), ("smile", 0.3), ("age", 0.5))):
-        degrees[:, column] = degrees_of(faces[name], above)
-    tags, x = faces.tags.astype(float), kept_pictures(faces, SIZE)
-    return Labelled(ATTRIBUTES, x, tags, faces.clear, degrees)
-
-
-def scorer(work: Path) -> Scorer:
-    """Return the scorer, trained once."""
-    path = work / "scorer.safetensors"
-    if not path.is_file():
-        told, held = labelled(PICTURES, 5, INDEPENDENT), labelled(1_000, 2, ENTANGLED)
-        save_scorer(path, learn(told, held, epochs=EPOCHS), {"pictures": PICTURES})
-    return load_scorer(path)
 
 
 def gates(work: Path) -> Row:
@@ -203,6 +185,15 @@ def given_age(of: Seen) -> Row:
     return row
 
 
+@torch.inference_mode()
+def detail(of: Seen) -> Row:
+    """Tell whether fine detail of faces moves with them, along the pose's normal in W."""
+    move, space = of.direction("w", "pose"), of.samples.spaces["w"]
+    way = torch.linspace(-REACH, REACH, FRAMES)[:, None] * of.spread("w", move) * move.vector
+    frames = torch.stack([space.synthesise(code + way) for code in of.samples.of("w")[:TURNED]])
+    return {name: round(value, 3) for name, value in phase(frames)._asdict().items()}
+
+
 def real_faces(work: Path) -> Row:
     """Project held-out faces, move each attribute to its other side, and tell how often it went."""
     of = found(work)
@@ -214,11 +205,9 @@ def real_faces(work: Path) -> Row:
     ways["pivots"], _ = tune_to(model, in_w, x, "faces", tuning=TUNED)
     ways["w+"] = project_items(model, x, "w+", schedule=schedule).codes
     teach_encoder(model, "w", lessons=LESSONS)
-    start = {"start": "encoder"}
-    ways["encoder"] = project_items(model, x, "w", schedule=Schedule(steps=0), **start).codes
-    ways["encoder and steps"] = project_items(
-        model, x, "w", schedule=Schedule(steps=REFINED), **start
-    ).codes
+    for name, steps in (("encoder", 0), ("encoder and steps", REFINED)):
+        after = Schedule(steps=steps)
+        ways[name] = project_items(model, x, "w", start="encoder", schedule=after).codes
     row: Row = {"faces": REAL}
     for name, codes in ways.items():
         row[f"{name}, error"] = round(float(errors_of(model, codes, x).mean()), 5)

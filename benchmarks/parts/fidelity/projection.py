@@ -22,7 +22,14 @@ from ganvas.latent.tuning import Tuning, tuned
 from ganvas.model import Model, load
 from ganvas.model.attribution import attribute
 from ganvas.model.codes import codes_at, items_of
-from ganvas.model.projection import Projection, errors_of, project_items, teach_encoder, tune_to
+from ganvas.model.projection import (
+    Projection,
+    Start,
+    errors_of,
+    project_items,
+    teach_encoder,
+    tune_to,
+)
 from ganvas.model.trained import Array
 
 MINUTES = 12
@@ -135,13 +142,14 @@ def encoder(work: Path) -> Row:
         "lessons": LESSONS.steps,
         "steps after": REFINED,
     }
+    ways: tuple[tuple[str, Start, int], ...] = (
+        ("middle of W", "middle", 0),
+        ("encoder", "encoder", 0),
+        ("encoder and steps", "encoder", REFINED),
+        ("middle and steps", "middle", REFINED),
+    )
     for name, items in {"faces": x, "samples": m.sample(COUNT, seed=SEED).x}.items():
-        for what, start, steps in (
-            ("middle of W", "middle", 0),
-            ("encoder", "encoder", 0),
-            ("encoder and steps", "encoder", REFINED),
-            ("middle and steps", "middle", REFINED),
-        ):
+        for what, start, steps in ways:
             schedule = Schedule(steps=steps)
             found = project_items(m, items, "w", start=start, schedule=schedule, batch=COUNT)
             row[f"{name}, {what}"] = float(found.errors.mean())

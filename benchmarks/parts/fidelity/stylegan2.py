@@ -1,8 +1,9 @@
 """StyleGAN2 on faces: path lengths, truncation, mixing, configurations A to E, and what it costs.
 
-Runs: ``recipe``, ``without path length`` (its twin), ``truncation …``, ``slots …``
-(what shape and colour owe to coarse and to fine ones), ``config …`` (16 pixels, two minutes each)
-and ``cost …`` (a round with modulation scaled, grouped, and written as a loop over samples).
+Runs: ``recipe``, ``without path length`` (its twin), ``path lengths`` of both with intervals,
+``truncation …``, ``slots …`` (what poses, shapes and colours owe to coarse and to fine ones),
+``config …`` (16 pixels, two minutes each) and ``cost …`` (a round with modulation scaled, grouped,
+and written as a loop over samples).
 """
 
 from __future__ import annotations
@@ -17,16 +18,18 @@ from typing import Any, cast
 import numpy as np
 import torch
 from common import Row, to_the_end
+from numpy.typing import NDArray
+from parts.fidelity._scoring import SIZE, features, scorer
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from ganvas import api
-from ganvas.api.run_data import run_data
+from ganvas.api.run_data import RunData, run_data
 from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.data.source import Source
 from ganvas.games.stylegan2 import StyleGAN2
-from ganvas.latent.path_length import path_lengths
+from ganvas.latent.path_length import PathLengths, path_lengths
 from ganvas.metrics.activations import activations, layers
 from ganvas.metrics.frechet import frechet_of_features
 from ganvas.metrics.of import measures_of
@@ -35,12 +38,19 @@ from ganvas.networks.perceptual import RandomFeatures
 from ganvas.nn import Arithmetic, arrange, noisy
 from ganvas.play import Noise, Turns, build, networks_of
 from ganvas.recipes import Recipe, load_recipe
+from ganvas.slices import slices
 from ganvas.training.folder import METRICS
 
+Floats = NDArray[np.float64]
+
 MINUTES = 40
-BATCH = 16
+BATCH = 8
+"""Of the recipe for faces."""
 SAMPLES = 2_000
 WAYS = 2_000
+DRAWS = 1_000
+"""Of bootstraps."""
+TOLD = (0.1, 0.5, 0.9)
 PSI = (1.0, 0.7, 0.5, 0.3)
 QUIET: dict[str, Any] = {
     "sample_every": 0,
@@ -68,32 +78,58 @@ def trained(work: Path, name: str, game: dict[str, Any], pixels: int = 32, **tra
     return to_the_end(run, partial(begin, **told))
 
 
-def frechet(x: Any, run: Path) -> float:
-    """Return the Fréchet distance of samples from held-out faces."""
-    its = run_data(run)
-    measures = measures_of(its.source, torch.device("cpu"))
-    held_out = measures.look(its.source.items("test").x).features
-    return frechet_of_features(measures.look(x).features, held_out)
+@cache
+def data(run: Path) -> RunData:
+    """Return the data of a run, opened once."""
+    return run_data(run)
+
+
+def seen(x: Any, run: Path) -> Tensor:
+    """Return the features of images by the network that measures a run's samples."""
+    return measures_of(data(run).source, torch.device("cpu")).look(x).features
+
+
+def distances(x: Any, run: Path) -> dict[str, float]:
+    """Return Fréchet distances of samples from held-out faces: in features of random convolutions,
+    and of the gated scorer, if it sees pictures of this size.
+    """
+    held_out = data(run).source.items("test").x
+    found = {"Fréchet distance": frechet_of_features(seen(x, run), seen(held_out, run))}
+    if x.shape[1] == SIZE:
+        judge = scorer(run.parent)
+        assert judge.trusted == judge.names
+        by = frechet_of_features(features(judge, x), features(judge, held_out))
+        found["by the scorer"] = by
+    return found
 
 
 def looked(run: Path) -> Row:
     """Return the distances of a run's samples, and its path length."""
-    model, recipe = load(run, device="cpu"), run_data(run).recipe
-    start = build(recipe.game_type, recipe.game_config, run_data(run).source.spec, recipe.seed)
-    game = start.eval()
+    model, recipe = load(run, device="cpu"), data(run).recipe
+    start = build(recipe.game_type, recipe.game_config, data(run).source.spec, recipe.seed)
+    game = cast(StyleGAN2, start.eval())
     with torch.no_grad(), noisy(game, "fixed"):
-        z = game.prior(SAMPLES, Noise(1))  # pyright: ignore[reportAttributeAccessIssue]
-        x = torch.cat([game.sample(part) for part in z.split(250)])  # pyright: ignore
-    now, before = frechet(model.sample(SAMPLES, seed=1).x, run), frechet(_data(model, x), run)
+        z: Tensor = game.prior(SAMPLES, Noise(1))
+        parts = [game.sample(z[part]) for part in slices(SAMPLES, 250)]
+        x = torch.cat(parts)
+    now = distances(model.sample(SAMPLES, seed=1).x, run)
+    before = distances(model.domain.decode(x), run)
+    told = Row()
+    for name, value in now.items():
+        word = "" if name == "Fréchet distance" else f" {name}"
+        told[name] = round(value, 4)
+        told[f"untrained{word}"] = round(before[name], 4)
+        told[f"times below{word}"] = round(before[name] / value, 1)
+    lengths = ways(model)
     rows = [json.loads(line) for line in (run / METRICS).read_text("utf-8").splitlines()]
     last = [row for row in rows if "kimg" in row][-1]
     return {
         "kimg": last["kimg"],
-        "Fréchet distance": round(now, 4),
-        "untrained": round(before, 4),
-        "times below": round(before / now, 1),
-        "ppl": round(length(model), 1),
-        "ppl in z": round(length(model, "z"), 1),
+        **told,
+        "ppl": round(lengths.value, 2),
+        "ppl, 95 %": interval(trimmed_means(lengths.each)),
+        "ppl in z": round(ways(model, "z").value, 2),
+        "lengths, 10, 50, 90 %": [round(float(one), 2) for one in np.quantile(lengths.each, TOLD)],
         "shares of levels": {
             name: round(value, 3)
             for row in rows
@@ -104,14 +140,23 @@ def looked(run: Path) -> Row:
     }
 
 
-def _data(model: Model, x: Tensor) -> Any:
-    return model.domain.decode(x)
-
-
-def length(model: Model, space: str = "w") -> float:
-    """Return the path length by a network of random convolutions."""
+def ways(model: Model, space: str = "w") -> PathLengths:
+    """Return path lengths by a network of random convolutions."""
     distance = RandomFeatures(model.spec.shape[0]).distance
-    return path_lengths(model.game, distance, WAYS, space=space).value
+    return path_lengths(model.game, distance, WAYS, space=space)
+
+
+def trimmed_means(lengths: Tensor) -> Floats:
+    """Return path lengths of ways that are drawn with repetition from these, `DRAWS` times."""
+    rng, each = np.random.default_rng(0), lengths.double().numpy()
+    drawn = np.sort(each[rng.integers(0, len(each), (DRAWS, len(each)))], axis=1)
+    cut = len(each) // 100
+    return drawn[:, cut : len(each) - cut].mean(axis=1)
+
+
+def interval(values: Floats) -> list[float]:
+    """Return where 95 % of values are."""
+    return [round(float(one), 3) for one in np.quantile(values, (0.025, 0.975))]
 
 
 def faces(work: Path) -> Row:
@@ -124,19 +169,32 @@ def without(work: Path) -> Row:
     return looked(trained(work, "faces without", {"path_length": None}))
 
 
+def compared(work: Path) -> Row:
+    """Tell by how much ways of the run are shorter than those of its twin without path lengths."""
+    runs = trained(work, "faces", {}), trained(work, "faces without", {"path_length": None})
+    row: Row = {}
+    for space in ("w", "z"):
+        ours, theirs = (ways(load(run, device="cpu"), space).each for run in runs)
+        # Ways of two models share nothing but their numbers: each is drawn by itself.
+        ratio = trimmed_means(ours) / trimmed_means(theirs)[::-1]
+        row[f"ratio in {space}"] = round(float(np.median(ratio)), 3)
+        row[f"ratio in {space}, 95 %"] = interval(ratio)
+    return row
+
+
 def truncated(psi: float, work: Path) -> Row:
     """Tell how far samples lie apart whose styles are truncated."""
     run = trained(work, "faces", {})
-    model, its = load(run, device="cpu"), run_data(run)
-    measures = measures_of(its.source, torch.device("cpu"))
-    found = measures.look(model.sample(SAMPLES, seed=1, truncation=psi).x).features
-    return {"variance": round(float(found.double().var(0).sum()), 4)}
+    x = load(run, device="cpu").sample(SAMPLES, seed=1, truncation=psi).x
+    both = {"variance": seen(x, run), "variance by the scorer": features(scorer(work), x)}
+    return {name: round(float(one.double().var(0).sum()), 4) for name, one in both.items()}
 
 
 def slots(which: str, work: Path) -> Row:
     """Tell by how much samples change whose coarse, middle or fine slots have another style.
 
-    The change of their mean colour, and of where their edges are: of the grey gradient's size.
+    The change of their pose, as the scorer says, of where their edges are, of the grey gradient's
+    size, and of their mean colour.
     """
     model = load(trained(work, "faces", {}), device="cpu")
     game = model.game
@@ -148,10 +206,15 @@ def slots(which: str, work: Path) -> Row:
         mixed = a.clone()
         mixed[:, part] = b[:, part]
         x, y, other = (game.synthesise(w) for w in (a, mixed, b))
+    judge = scorer(work)
+
+    def pose(x: Tensor) -> Tensor:
+        return torch.from_numpy(judge(model.domain.decode(x)))[:, [judge.names.index("pose")]]
+
     told: dict[str, float] = {}
-    for name, seen in (("colour", colour), ("shape", shape)):
-        whole = (seen(other) - seen(x)).square().sum(1).mean()
-        told[name] = round(float((seen(y) - seen(x)).square().sum(1).mean() / whole), 3)
+    for name, look in (("pose", pose), ("shape", shape), ("colour", colour)):
+        whole = (look(other) - look(x)).square().sum(1).mean()
+        told[name] = round(float((look(y) - look(x)).square().sum(1).mean() / whole), 3)
     return {f"{name} changed": value for name, value in told.items()}
 
 
@@ -185,8 +248,9 @@ def config(name: str, work: Path) -> Row:
     w = game_.styles(game_.prior(256, Noise(1)))
     inside = layers(activations(game_.generator.synthesis, lambda: game_.synthesise(w)))
     fine = [one for one in inside.values() if one.size == (16, 16)]
+    shown = ("kimg", "Fréchet distance", "times below", "ppl", "ppl, 95 %")
     return {
-        **{key: found[key] for key in ("kimg", "Fréchet distance", "times below", "ppl")},
+        **{key: found[key] for key in shown},
         "droplets": round(max(one.droplets for one in inside.values()), 2),
         "fine share": round(sum(one.fine or 0.0 for one in fine) / len(fine), 4),
     }
@@ -197,7 +261,7 @@ def table(recipe: Recipe, source: Source) -> tuple[StyleGAN2, Feed, Turns]:
     torch.set_num_threads(1)
     game = build(recipe.game_type, recipe.game_config, source.spec, 0).train()
     arrange(networks_of(game), Arithmetic("fp32", True))
-    feed = Feed(source, batch=BATCH, seed=0, streams=game.streams())
+    feed = Feed(source, batch=recipe.train.batch, seed=0, streams=game.streams())
     turns = Turns(game.players, Noise(0))
     turns.hold()
     return cast(StyleGAN2, game), feed, turns
@@ -233,7 +297,8 @@ def speed(name: str, work: Path) -> Row:
         turns.round = number
         game.round(feed, turns)
     taken = time.process_time() - start
-    return {"pixels": game.spec.shape[1], "img/s": round(16 * BATCH / taken, 1)}
+    batch = recipe.train.batch
+    return {"pixels": game.spec.shape[1], "batch": batch, "img/s": round(16 * batch / taken, 1)}
 
 
 def beside_a_loop() -> Row:
@@ -270,9 +335,9 @@ class PlainLoop:
 
     def __init__(self, game: StyleGAN2, images: Tensor) -> None:
         self.g, self.d, self.images = game.generator, game.discriminator, images
-        self.rate = {"lr": 2e-3, "eps": 1e-8, "fused": True}
-        self.of_g = torch.optim.Adam(self.g.parameters(), betas=(0, 0.99**0.8), **self.rate)
-        self.of_d = torch.optim.Adam(self.d.parameters(), betas=(0, 0.99 ** (16 / 17)), **self.rate)
+        rate: dict[str, Any] = {"lr": 2e-3, "eps": 1e-8, "fused": True}
+        self.of_g = torch.optim.Adam(self.g.parameters(), betas=(0, 0.99**0.8), **rate)
+        self.of_d = torch.optim.Adam(self.d.parameters(), betas=(0, 0.99 ** (16 / 17)), **rate)
         self.length = torch.zeros(())
 
     def styles(self, n: int) -> Tensor:
@@ -285,7 +350,8 @@ class PlainLoop:
     def play(self, number: int) -> None:
         """Play a round."""
         g, d = self.g, self.d
-        g.requires_grad_(True), d.requires_grad_(False)
+        g.requires_grad_(True)
+        d.requires_grad_(False)
         self.step(self.of_g, softplus(-d(g.synthesise(self.styles(BATCH)))).mean())
         if number % 4 == 0:
             w = self.styles(BATCH // 2)
@@ -295,14 +361,15 @@ class PlainLoop:
             lengths = slope.square().sum(2).mean(1).sqrt()
             self.length = self.length.lerp(lengths.mean().detach(), 0.01)
             self.step(self.of_g, 4 * 2 * (lengths - self.length).square().mean())
-        g.requires_grad_(False), d.requires_grad_(True)
+        g.requires_grad_(False)
+        d.requires_grad_(True)
         real = self.images[torch.randint(len(self.images), (BATCH,))]
         fake = g.synthesise(self.styles(BATCH))
         self.step(self.of_d, softplus(d(fake)).mean() + softplus(-d(real)).mean())
         if number % 16 == 0:
             real = real.requires_grad_(True)
             (slope,) = torch.autograd.grad(d(real).sum(), real, create_graph=True)
-            self.step(self.of_d, 16 * 0.05 * slope.square().sum((1, 2, 3)).mean())
+            self.step(self.of_d, 16 * 0.015 * slope.square().sum((1, 2, 3)).mean())
 
     @staticmethod
     def step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
@@ -321,6 +388,7 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     """Give each run's name and what plays it."""
     yield "recipe", partial(faces, work)
     yield "without path length", partial(without, work)
+    yield "path lengths", partial(compared, work)
     for psi in PSI:
         yield f"truncation {psi:g}", partial(truncated, psi, work)
     for which in ("coarse", "fine"):

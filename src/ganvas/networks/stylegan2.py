@@ -96,6 +96,7 @@ class StyleGAN2Generator(StyledLevels, GeneratorSettings):
         demodulate: divide modulated weights by their length.
         modulation: how modulated convolutions are computed.
         noise: whether there is any.
+        noise_rate: how fast its strengths learn, which begin at 0.
         width: D of styles.
         depth: layers of the mapping.
         rate: how fast they learn.
@@ -110,6 +111,7 @@ class StyleGAN2Generator(StyledLevels, GeneratorSettings):
     demodulate: bool = True
     modulation: Modulation = "scaled"
     noise: bool = True
+    noise_rate: Annotated[float, Field(gt=0)] = 1.0
     width: PositiveInt = 512
     depth: PositiveInt = 8
     rate: Annotated[float, Field(gt=0)] = 0.01
@@ -306,7 +308,13 @@ class Synthesis(nn.Module):
         def layer(inputs: int, outputs: int, level: int, up: bool = False) -> nn.Module:
             if self.adaptive:
                 return AdaptiveConv(
-                    inputs, outputs, sizes[level], config.width, up=up, noise=config.noise
+                    inputs,
+                    outputs,
+                    sizes[level],
+                    config.width,
+                    up=up,
+                    noise=config.noise,
+                    noise_rate=config.noise_rate,
                 )
             return StyledConv(
                 inputs,
@@ -317,6 +325,7 @@ class Synthesis(nn.Module):
                 demodulate=config.demodulate,
                 modulation=config.modulation,
                 noise=config.noise,
+                noise_rate=config.noise_rate,
                 limit=config.limit,
             )
 
