@@ -53,7 +53,7 @@ DRAWS = 1_000
 TOLD = (0.1, 0.5, 0.9)
 PSI = (1.0, 0.7, 0.5, 0.3)
 QUIET: dict[str, Any] = {
-    "sample_every": 0,
+    "sample_every": 500,
     "watch_every": 1000,
     "checkpoint_every": 250,
     "tensorboard": False,
