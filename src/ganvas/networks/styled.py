@@ -116,7 +116,6 @@ class StyledConv(nn.Module):
         demodulate: whether weights are.
         modulation: how styles reach weights.
         noise: whether there is any.
-        noise_rate: how fast its strength learns.
         limit: absolute values of maps in bfloat16 are at most this; None for any.
     """
 
@@ -131,7 +130,6 @@ class StyledConv(nn.Module):
         demodulate: bool = True,
         modulation: Modulation = "scaled",
         noise: bool = True,
-        noise_rate: float = 1.0,
         limit: float | None = None,
     ) -> None:
         super().__init__()
@@ -140,7 +138,7 @@ class StyledConv(nn.Module):
             inputs, outputs, 3, up=up, demodulate=demodulate, gain=SQRT2, modulation=modulation
         )
         self.conv = equalised(conv, gain=1.0)
-        self.noise = MapNoise(size, gain=SQRT2, rate=noise_rate) if noise else None
+        self.noise = MapNoise(size, gain=SQRT2) if noise else None
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.limit = limit
 
@@ -161,25 +159,16 @@ class AdaptiveConv(nn.Module):
         width: D of styles.
         up: doubles each side.
         noise: whether there is any.
-        noise_rate: how fast its strengths learn.
     """
 
     def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        size: tuple[int, int],
-        width: int,
-        *,
-        up: bool,
-        noise: bool,
-        noise_rate: float = 1.0,
+        self, inputs: int, outputs: int, size: tuple[int, int], width: int, *, up: bool, noise: bool
     ) -> None:
         super().__init__()
         self.affine = affine(width, 2 * outputs, bias=0.0)
         conv = PlainConv(inputs, outputs, 3, up=up) if inputs else None
         self.conv = None if conv is None else equalised(conv, gain=SQRT2)
-        self.noise = MapNoise(size, outputs, SQRT2, noise_rate) if noise else None
+        self.noise = MapNoise(size, channels=outputs, gain=SQRT2) if noise else None
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.norm = AdaptiveNorm()
 

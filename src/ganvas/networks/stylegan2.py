@@ -96,7 +96,6 @@ class StyleGAN2Generator(StyledLevels, GeneratorSettings):
         demodulate: divide modulated weights by their length.
         modulation: how modulated convolutions are computed.
         noise: whether there is any.
-        noise_rate: how fast its strengths learn, which begin at 0.
         width: D of styles.
         depth: layers of the mapping.
         rate: how fast they learn.
@@ -111,7 +110,6 @@ class StyleGAN2Generator(StyledLevels, GeneratorSettings):
     demodulate: bool = True
     modulation: Modulation = "scaled"
     noise: bool = True
-    noise_rate: Annotated[float, Field(gt=0)] = 1.0
     width: PositiveInt = 512
     depth: PositiveInt = 8
     rate: Annotated[float, Field(gt=0)] = 0.01
@@ -308,13 +306,7 @@ class Synthesis(nn.Module):
         def layer(inputs: int, outputs: int, level: int, up: bool = False) -> nn.Module:
             if self.adaptive:
                 return AdaptiveConv(
-                    inputs,
-                    outputs,
-                    sizes[level],
-                    config.width,
-                    up=up,
-                    noise=config.noise,
-                    noise_rate=config.noise_rate,
+                    inputs, outputs, sizes[level], config.width, up=up, noise=config.noise
                 )
             return StyledConv(
                 inputs,
@@ -325,7 +317,6 @@ class Synthesis(nn.Module):
                 demodulate=config.demodulate,
                 modulation=config.modulation,
                 noise=config.noise,
-                noise_rate=config.noise_rate,
                 limit=config.limit,
             )
 

@@ -147,7 +147,6 @@ class MapNoise(Drawing):
         size: (height, width) of the maps.
         channels: 1 for one strength, or one for each channel (StyleGAN's first version).
         gain: further factor on it.
-        rate: how much faster than weights the strength learns: it is a parameter times this.
 
     Attributes:
         stored: the map (1, 1, h, w) of the mode "fixed".
@@ -156,13 +155,11 @@ class MapNoise(Drawing):
 
     stored: Tensor
 
-    def __init__(
-        self, size: Sequence[int], channels: int = 1, gain: float = 1.0, rate: float = 1.0
-    ) -> None:
+    def __init__(self, size: Sequence[int], channels: int = 1, gain: float = 1.0) -> None:
         super().__init__()
         self.strength = nn.Parameter(torch.zeros(channels))
         self.register_buffer("stored", torch.randn(1, 1, *size))
-        self.gain = gain * rate
+        self.gain = gain
         self.mode: NoiseMode = "random"
 
     @property
