@@ -1,7 +1,8 @@
 """Projection on StyleGAN2's faces: samples against real faces, noise, W, W+, pivots, an encoder.
 
-The run is that of the part ``stylegan2``: with --work both take the same one. Errors are mean
-squared ones of pixels in [−1, 1], minimised as such; real faces are held-out ones.
+The run is that of the part ``stylegan2``: with --work both take the same one. It has no noise, so
+that what is told of noise maps is of its twin with noise. Errors are mean squared ones of pixels in
+[−1, 1], minimised as such; real faces are held-out ones.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ MINUTES = 12
 COUNT = 48
 STEPS = 200
 SEED = 7
+NOISY = 12.0
+"""Thousands of images that the twin with noise is trained on."""
 WHITENESS = Schedule().whiteness
 TUNED = Tuning(steps=200, rate=2e-3)
 LESSONS = Lessons(steps=400, batch=16)
@@ -45,10 +48,11 @@ REFINED = 20
 
 def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     """Give what is found of one model of faces."""
-    yield "attribution", partial(attribution, work, "fixed", None)
-    yield "attribution, fresh noise", partial(attribution, work, "random", WHITENESS)
-    yield "attribution, fresh noise, free maps", partial(attribution, work, "random", 0.0)
-    yield "attribution, fresh noise, weight 0.1", partial(attribution, work, "random", 0.1)
+    yield "attribution", lambda: attribution(model(work), real(work), "fixed", None)
+    yield "attribution, stored noise", partial(with_noise, work, "fixed", None)
+    yield "attribution, fresh noise", partial(with_noise, work, "random", WHITENESS)
+    yield "attribution, fresh noise, free maps", partial(with_noise, work, "random", 0.0)
+    yield "attribution, fresh noise, weight 0.1", partial(with_noise, work, "random", 0.1)
     yield "noise maps", partial(noise_maps, work)
     yield "real faces", partial(real_faces, work)
     yield "encoder", partial(encoder, work)
@@ -57,6 +61,12 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
 def model(work: Path) -> Model:
     """Return the model, trained once."""
     return load(trained(work, "faces", {}), device="cpu")
+
+
+def noisy(work: Path) -> Model:
+    """Return its twin with noise, trained once."""
+    game = {"generator": {"noise": True}}
+    return load(trained(work, "faces with noise", game, kimg=NOISY), device="cpu")
 
 
 def real(work: Path) -> Array:
@@ -70,12 +80,16 @@ def in_w(work: Path) -> Projection:
     return project_items(model(work), real(work), "w", schedule=Schedule(steps=STEPS), batch=COUNT)
 
 
-def attribution(work: Path, noise: str, whiteness: float | None) -> Row:
-    """Tell samples from faces by their errors in W, with the stored noise or with maps searched."""
-    m = model(work)
+def with_noise(work: Path, noise: str, whiteness: float | None) -> Row:
+    """Tell the twin's samples from faces, with the stored noise or with maps searched."""
+    return attribution(noisy(work), real(work), noise, whiteness)
+
+
+def attribution(m: Model, faces: Array, noise: str, whiteness: float | None) -> Row:
+    """Tell samples from faces by their errors in W."""
     test = attribute(
         m,
-        real(work),
+        faces,
         seed=SEED,
         options={"noise": noise},
         space="w",
@@ -96,13 +110,14 @@ def attribution(work: Path, noise: str, whiteness: float | None) -> Row:
 
 def noise_maps(work: Path) -> Row:
     """Return how much noise maps tell of their neighbours, with the regulariser and without."""
-    free = replace(Schedule(steps=STEPS), whiteness=0.0)
-    without = project_items(model(work), real(work), "w", schedule=free, batch=COUNT)
-    kept = in_w(work)
+    m, x, schedule = noisy(work), real(work), Schedule(steps=STEPS)
+    free = replace(schedule, whiteness=0.0)
+    kept = project_items(m, x, "w", schedule=schedule, batch=COUNT)
+    without = project_items(m, x, "w", schedule=free, batch=COUNT)
     assert kept.noise is not None
     assert without.noise is not None
     return {
-        "kimg": model(work).provenance.kimg,
+        "kimg": m.provenance.kimg,
         "with": round(kept.noise, 4),
         "without": round(without.noise, 4),
         "error with": float(kept.errors.mean()),
