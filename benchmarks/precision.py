@@ -25,9 +25,9 @@ WAYS = {
     "auto": [],
 }
 RECIPES = {
-    "sngan/digits": ["train.rounds=800"],
-    "r3gan/digits": ["train.rounds=1500", "train.watch_every=0"],
-    "dcgan/emoji": ["train.rounds=800"],
+    "sngan/digits": ["train.rounds=500"],
+    "r3gan/digits": ["train.rounds=1000", "train.watch_every=0"],
+    "dcgan/emoji": ["train.rounds=600"],
 }
 """Recipes, with what shortens them."""
 SEEDS = range(3)

@@ -51,10 +51,8 @@ class Records(Generic[A]):
         main: str = MAIN,
         loose: frozenset[str] = frozenset(),
     ) -> None:
-        named = cast(
-            Mapping[str, A | None],
-            fields if isinstance(fields, Mapping) else {main: fields, LABEL: label},
-        )
+        given = fields if isinstance(fields, Mapping) else {main: fields, LABEL: label}
+        named = cast("Mapping[str, A | None]", given)  # made many times a round: no type is built
         self.fields: dict[str, A] = {name: v for name, v in named.items() if v is not None}
         self.main = main
         self.loose = loose & self.fields.keys()
