@@ -75,10 +75,11 @@ def trained_model(recipe: str, folder: Path, words: list[str]) -> Model:
     return load(to_the_end(folder, begin), device="cpu")
 
 
-def commit() -> str:
-    """Return the commit that is checked out."""
+def commit(where: Path | None = None) -> str:
+    """Return the commit that is checked out, here or in another folder."""
     command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    told = subprocess.run(command, capture_output=True, text=True, check=False, cwd=where)
+    return told.stdout.strip()
 
 
 def spread(values: list[float]) -> str:
