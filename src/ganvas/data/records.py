@@ -51,7 +51,8 @@ class Records(Generic[A]):
         main: str = MAIN,
         loose: frozenset[str] = frozenset(),
     ) -> None:
-        given = fields if isinstance(fields, Mapping) else {main: fields, LABEL: label}
+        several = isinstance(fields, (dict, Mapping))  # a dict is known for one at once
+        given = fields if several else {main: fields, LABEL: label}
         named = cast("Mapping[str, A | None]", given)  # made many times a round: no type is built
         self.fields: dict[str, A] = {name: v for name, v in named.items() if v is not None}
         self.main = main
@@ -85,6 +86,8 @@ class Records(Generic[A]):
     def only(self, *names: str) -> Self:
         """Return the records with the main field and those named, as far as they are there."""
         kept = {self.main, *names}
+        if self.fields.keys() <= kept:
+            return self
         return self.like({name: v for name, v in self.fields.items() if name in kept})
 
     def rows(self, index: Any) -> Self:

@@ -28,9 +28,13 @@ def widen(x: Tensor) -> Tensor:
 def unrounded(x: Tensor) -> AbstractContextManager[object]:
     """Let products of a block be computed in the precision of what goes in, on the device of x."""
     kind = x.device.type
-    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+    if _can_round(kind) and torch.is_autocast_enabled(kind):
         return torch.autocast(kind, enabled=False)
-    return nullcontext()
+    return _AS_IT_IS
+
+
+_AS_IT_IS = nullcontext()
+_can_round = cache(torch.amp.is_autocast_available)
 
 
 def as_called(network: nn.Module | None, x: Tensor) -> AbstractContextManager[object]:
