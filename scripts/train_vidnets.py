@@ -69,8 +69,8 @@ class Lesson:
 
 LESSONS = {
     "shapes": Lesson(),
-    "bouncing_digits": Lesson(stills=500, steps=750, around=1, turned=True),
-    "oscillator": Lesson(stills=0, steps=1200, around=1),
+    "bouncing_digits": Lesson(stills=900, steps=1500, around=1, turned=True),
+    "oscillator": Lesson(stills=0, steps=2600, around=1),
     "blobs": Lesson(stills=200, steps=1000, around=1),
     "sprites": Lesson(steps=570),
     "mocap": Lesson(drawn=4000),

@@ -23,6 +23,7 @@ from ganvas.metrics.clips import (
     Components,
     Knowing,
     RandomClips,
+    calibrate,
     differences,
     extract,
     in_units,
@@ -80,6 +81,22 @@ def test_large_clips_are_looked_at_a_few_at_once(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("ganvas.slices.HELD", held // 4)
     torch.testing.assert_close(extract(extractor, real()[:2]).features, features[:2])
     assert taken[7:] == [1, 1]
+
+
+def test_norms_are_calibrated_part_by_part_as_by_all_clips_at_once() -> None:
+    torch.manual_seed(0)
+    parts, one = VidNet(3, {}, width=4), VidNet(3, {}, width=4)
+    one.load_state_dict(parts.state_dict())
+    for layer in one.modules():
+        if isinstance(layer, torch.nn.BatchNorm3d):
+            layer.momentum = None
+    clips = torch.rand(10, 3, 16, 32, 32) ** 3
+    one.train().body(clips)
+    calibrate(parts.eval().body, list(clips.split(4)))
+    for name, value in parts.named_buffers():
+        if name.endswith(("mean", "var")):
+            torch.testing.assert_close(value, one.get_buffer(name), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(parts.body(clips), one.eval().body(clips), atol=1e-4, rtol=1e-4)
 
 
 def test_differences_know_motion_alone() -> None:

@@ -77,6 +77,36 @@ def test_times_come_second_and_longer_paths_begin_as_shorter_ones(settings):
     assert torch.allclose(path(start, fresh, [3.0, 1.0]), whole[:, [3, 1]], atol=1e-12)
 
 
+@pytest.mark.parametrize("keep", [0.0, 2.0])
+def test_states_fade_as_the_gate_that_keeps_them_begins(keep: float):
+    """Without weights a step takes h to σ(k) h."""
+    network = GRU(keep=keep).build((4,), (4,), 6)
+    bias = network.cell.bias_ih_l0.detach().clone()
+    with torch.no_grad():
+        for weight in network.cell.parameters():
+            weight.zero_()
+        network.cell.bias_ih_l0[4:8] = keep
+    start = torch.randn(3, 4)
+    path = network(start, torch.randn(3, 6, 4), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    fading = torch.sigmoid(torch.tensor(keep)) ** torch.arange(1, 7)
+    torch.testing.assert_close(path, start[:, None] * fading[:, None])
+    assert (bias[4:8] - keep).abs().max() <= 0.5
+    assert bias.abs()[[*range(4), *range(8, 12)]].max() <= 0.5
+
+
+def test_a_state_that_lasts_can_be_told_where_to_begin():
+    """With a gate that keeps all of it, it is for ever what a linear layer makes of both."""
+    network = GRU(keep=100, told_start=True, apart=1.0).build((4,), (4,), 6, given=3)
+    start, told = torch.randn(2, 4), torch.eye(3)[:2]
+    path = network(start, torch.randn(2, 6, 4), [0.0, 5.0], told)
+    begun = network.into(torch.cat([start, told], 1))
+    torch.testing.assert_close(path, begun[:, None].expand(-1, 2, -1))
+    several = told[:, None].expand(-1, 6, -1)
+    torch.testing.assert_close(network(start, torch.randn(2, 6, 4), [0.0, 5.0], several), path)
+    assert 0.5 < network.into.weight[:, 4:].std() < 2
+    assert 0.5 < network.cell.weight_ih_l0[:, :3].std() < 2
+
+
 def test_one_call_is_the_loop_of_cells():
     path = made(GRU(), given=2)
     start, fresh = noise(path)

@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from ganvas.errors import UsageError
-from ganvas.networks.dcgan import DCGANGenerator
+from ganvas.networks.dcgan import DCGANGenerator, ModulatedFrames
 from ganvas.networks.patch import PatchDiscriminator
 from ganvas.networks.video.critic import VideoDiscriminator
 from ganvas.networks.video.frames import TGANGenerator, frames_of
 from ganvas.networks.video.volume import VolumeGenerator
-from ganvas.nn import GaussianNoise
+from ganvas.nn import ConditionalBatchNorm, GaussianNoise
 from tests.networks.specs import images, labels
 
 
@@ -152,3 +152,31 @@ def test_frames_may_be_made_of_the_fast_latents_alone():
     assert torch.equal(
         frames_of(network, torch.randn(2, 5), fast), frames_of(network, torch.randn(2, 5), fast)
     )
+
+
+def test_content_may_reach_frames_through_the_gains_of_norms_alone():
+    """Then the same motion is painted in other colours, and no layer sees content beside it."""
+    settings = DCGANGenerator(width=4, content="norm")
+    network = settings.build_frames(images(3, 8, 8), slow=5, fast=3)
+    assert isinstance(network, ModulatedFrames)
+    assert network.layers.project.in_features == 3
+    content, motion = torch.randn(6, 5), torch.randn(6, 3)
+    other = torch.cat([content.roll(1, 0), motion], 1)
+    seen: list[torch.Tensor] = []
+    watched = network.layers.project.register_forward_hook(lambda *told: seen.append(told[2]))
+    first, second = network(torch.cat([content, motion], 1)), network(other)
+    watched.remove()
+    assert torch.equal(*seen)
+    assert not torch.allclose(first, second)
+    for layer in network.modules():
+        if isinstance(layer, ConditionalBatchNorm):
+            nn.init.zeros_(layer.condition.gain.weight)
+            nn.init.zeros_(layer.condition.offset.weight)
+    torch.testing.assert_close(network(torch.cat([content, motion], 1)), network(other))
+
+
+def test_content_makes_no_gains_where_there_are_none_or_labels_beside_it():
+    with pytest.raises(ValueError, match="content: norm needs norm: batch"):
+        DCGANGenerator(content="norm", norm="layer")
+    with pytest.raises(UsageError, match="game.category_to=motion"):
+        DCGANGenerator(content="norm").build_frames(images(3, 8, 8), 5, 3, labels(4))

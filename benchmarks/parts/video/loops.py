@@ -29,8 +29,12 @@ MINUTES = 8
 BLOCKS = 20
 CASES = {
     "mocogan": Case(
-        "mocogan/shapes",
-        ["data.size=32", "game.discriminator.noise=0", "game.frame_discriminator.noise=0"],
+        "mocogan/sprites",
+        [
+            "data={source: shapes, size: 32, variant: {directions: 4, hues: 6}}",
+            "game.discriminator.noise=0",
+            "game.frame_discriminator.noise=0",
+        ],
         1,
     ),
     "tgan": Case("tgan/shapes", ["data.size=32"], 1),

@@ -24,7 +24,7 @@ from ganvas.play import Noise
 MINUTES = 36
 HUES = 6
 COUNT = 1024
-ROUNDS = 1500
+ROUNDS = 1000
 CELLS = {
     "full": [],
     "image": ["game.category_to=image"],
@@ -80,13 +80,15 @@ def swapped(model: Model, n: int = 256) -> Row:
     painted = torch.cat([other[:, :rest], z[:, rest:]], 1)
     alike = torch.cat([z[:1, :rest].expand(n, -1), z[:, rest:]], 1)
     content = hues(own, HUES) == hues(domain.decode(game.sample(moved, y.roll(1))), HUES)
-    motion = ways(own) == ways(domain.decode(game.sample(painted, y)))
+    repainted = domain.decode(game.sample(painted, y))
+    motion = ways(own) == ways(repainted)
     hue = hues(domain.decode(game.sample(alike, y)), HUES)
     kept = float(content.mean()), float(motion.mean())
     return {
         "content kept": kept[0],
         "motion kept": kept[1],
         "swap": 2 * kept[0] * kept[1] / max(sum(kept), 1e-9),
+        "hue kept with the motion": float((hues(own, HUES) == hues(repainted, HUES)).mean()),
         "one content, one hue": max(float((hue == cell).mean()) for cell in range(HUES)),
     }
 

@@ -187,15 +187,10 @@ class RandomClips:
             torch.manual_seed(0)
             net = VidNet(int(real.shape[-1]), {})
         self._net = net.to(device).requires_grad_(False)
-        for layer in net.modules():
-            if isinstance(layer, torch.nn.BatchNorm3d):
-                layer.momentum = None
         rows = np.sort(places(len(real), CALIBRATED))
-        net.train()
-        with torch.no_grad():  # scaled part by part: only what the network sees is there at once
-            seen = [self._seen(in_units(part, device)) for part in parts_of(real, rows)]
-            net.body(torch.cat(seen).mul_(2).sub_(1))
-        net.eval()
+        parts = parts_of(real, rows, batch=CALIBRATED // 8)
+        seen = [self._seen(in_units(part, device)).mul_(2).sub_(1) for part in parts]
+        calibrate(net.eval().body, seen)
         self.weights = hash_of(net.state_dict())
 
     def _seen(self, clips: Tensor) -> Tensor:
@@ -208,6 +203,28 @@ class RandomClips:
     def look(self, clips: Tensor) -> ClipLook:
         """Return the means over places of its last maps, (N, 128)."""
         return ClipLook(self._net.body(2 * self._seen(clips) - 1), {})
+
+
+@torch.no_grad()
+def calibrate(layers: torch.nn.Sequential, seen: list[Tensor]) -> None:
+    """Give the batch norms of a network in evaluation the statistics of all parts together.
+
+    One norm after the other, each by a pass up to it: of what layers make of clips, which is far
+    more than the clips, only one part is there at once.
+    """
+    for depth, layer in enumerate(layers):
+        if not isinstance(layer, torch.nn.BatchNorm3d):
+            continue
+        sums = torch.zeros(2, layer.num_features, dtype=torch.double, device=seen[0].device)
+        count = 0
+        for part in seen:
+            made = layers[:depth](part).transpose(0, 1).flatten(1)
+            count += made.shape[1]
+            sums += torch.stack([made.sum(1).double(), made.square().sum(1).double()])
+        mean, square = sums / count
+        layer.running_mean.copy_(mean)  # pyright: ignore[reportOptionalMemberAccess]
+        unbiased = (square - mean.square()) * (count / (count - 1))
+        layer.running_var.copy_(unbiased)  # pyright: ignore[reportOptionalMemberAccess]
 
 
 class Components:

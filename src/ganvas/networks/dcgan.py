@@ -15,6 +15,8 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from ganvas.config import Settings
+from ganvas.data.domains.vector import Vector
+from ganvas.errors import UsageError
 from ganvas.networks.base import (
     Discriminator,
     DiscriminatorSettings,
@@ -45,6 +47,10 @@ from ganvas.nn import Activation, Init, activation, fan, initialise, lipschitz, 
 
 if TYPE_CHECKING:
     from ganvas.data.domain import Domain
+
+
+HIDDEN = 64
+"""Width of layers between the path of what moves and the first maps of frames."""
 
 
 class _Ladder(Settings):
@@ -146,17 +152,26 @@ class DCGANGenerator(_Ladder, Upsampling, GeneratorSettings):
             reshaped (the "newmu" code).
         labels: labels join z as one-hot weights, or choose the gains of the batch norms. Conditions
             that lie in space stand beside the maps of every level.
+        content: of frames of clips, what all of them share joins what each has of its own, or makes
+            gains and offsets of the batch norms of every level: then it cannot tell where things
+            are, nor a path of what moves which channels they are painted with.
+        content_layers, motion_layers: with gains, rectified layers that what is shared passes
+            before it makes them, and what frames have of their own before it is laid out.
         output: last non-linearity.
     """
 
     projection_norm: Literal["channel", "unit"] = "channel"
     labels: Literal["concat", "norm"] = "concat"
+    content: Literal["concat", "norm"] = "concat"
+    content_layers: NonNegativeInt = 0
+    motion_layers: NonNegativeInt = 0
     output: Output = "tanh"
 
     @model_validator(mode="after")
     def _norms_fit(self) -> Self:
-        if self.labels == "norm" and self.norm != "batch":
-            raise ValueError(f"labels: norm needs norm: batch, not {self.norm}")
+        for name in ("labels", "content"):
+            if getattr(self, name) == "norm" and self.norm != "batch":
+                raise ValueError(f"{name}: norm needs norm: batch, not {self.norm}")
         if self.projection_norm == "unit" and self.norm == "layer":
             raise ValueError("projection_norm: unit needs norm: batch")
         return self
@@ -170,6 +185,23 @@ class DCGANGenerator(_Ladder, Upsampling, GeneratorSettings):
             UsageError: the data are not images.
         """
         return DCGANGeneratorNet(self, image_shape(domain, "dcgan"), latent, conditions)
+
+    def build_frames(
+        self, frame: Domain, slow: int, fast: int, conditions: Conditions = NONE
+    ) -> Generator:
+        """Return the network for frames of clips.
+
+        Raises:
+            UsageError: the content is to make gains, and there are conditions beside it.
+        """
+        if self.content == "concat":
+            return super().build_frames(frame, slow, fast, conditions)
+        if conditions:
+            raise UsageError(
+                "game.generator.content=norm is for frames that are told nothing beside their "
+                "latents: set game.conditional=false, or game.category_to=motion"
+            )
+        return ModulatedFrames(self, image_shape(frame, "dcgan"), slow, fast)
 
 
 class DCGANCritic(_Ladder):
@@ -280,6 +312,39 @@ class DCGANGeneratorNet(Generator):
         extent = (z.shape[2], z.shape[3])
         each = repeated(y, extent[0] * extent[1])
         return overlapped(self.projected(z.movedim(1, -1).flatten(0, 2), each), self.start, extent)
+
+
+class ModulatedFrames(Generator):
+    """[content, motion] → DCGAN's layers of the motion, whose batch norms the content modulates."""
+
+    def __init__(
+        self, config: DCGANGenerator, shape: tuple[int, int, int], slow: int, fast: int
+    ) -> None:
+        super().__init__(slow + fast, NONE, shape)
+        self.slow = slow
+        self.content = _rectified(config.content_layers, slow, slow, config.slope)
+        self.motion = _rectified(config.motion_layers, fast, HIDDEN, config.slope)
+        told = Conditions({"content": Vector(shift=[0.0] * slow, scale=[1.0] * slow)})
+        self.layers = DCGANGeneratorNet(
+            config.model_copy(update={"labels": "norm"}),
+            shape,
+            HIDDEN if config.motion_layers else fast,
+            told,
+        )
+
+    def forward(self, z: Tensor, y: Given = None) -> Tensor:
+        """Return frames (N, C, H, W) of latents (N, slow + fast), the slow ones first."""
+        return self.layers(self.motion(z[:, self.slow :]), self.content(z[:, : self.slow]))
+
+
+def _rectified(count: int, inputs: int, width: int, slope: float) -> nn.Sequential:
+    """Return so many linear layers with leaky rectifiers, as large in variance as what comes in."""
+    layers: list[nn.Module] = []
+    for place in range(count):
+        layers += [nn.Linear(width if place else inputs, width), nn.LeakyReLU(slope)]
+    network = nn.Sequential(*layers)
+    initialise(network, "he_normal")
+    return network
 
 
 class DCGANDiscriminatorNet(Discriminator):
