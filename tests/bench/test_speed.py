@@ -25,7 +25,7 @@ from ganvas.training.average import MovingAverage
 SMALL = ["data.source=digits8", "train.batch=4", "train.threads=1"]
 TINY = [*SMALL, "game.generator={width: 4, stages: 2}", "game.discriminator={width: 4, stages: 2}"]
 WIDTHS = ["game.generator.width=4", "game.discriminator.width=4"]
-PENALISED = ("r3gan/digits", "wgan-gp/images", "wgan-gp/digits")
+PENALISED = ("r3gan/digits", "wgan-gp/images", "wgan-gp/digits", "cgan/digits")
 
 
 def begun(name: str, words: list[str]) -> tuple[Recipe, Source, Game]:
@@ -83,6 +83,11 @@ def test_the_machine_has_a_rate() -> None:
         ("wgan-gp/digits", [*SMALL, *WIDTHS]),
         ("r3gan/digits", [*TINY, "data.labels=false", "game.penalty_every=1"]),
         ("sngan/digits", [*SMALL, "game.monitor_every=0", *WIDTHS]),
+        ("acgan/digits", [*SMALL, *WIDTHS]),
+        ("acgan/digits", [*SMALL, *WIDTHS, "game.labels.own_fake_weight=0"]),
+        ("cgan/digits", SMALL),
+        ("wgan/digits", [*TINY, "game.warm_up={rounds: 1, steps: 3}"]),
+        ("wgan-gp/digits", [*SMALL, *WIDTHS, "game.conditional=true", "game.labels.fakes=batch"]),
     ],
 )
 def test_a_plain_loop_asks_for_the_same_products_as_the_library(
@@ -112,13 +117,21 @@ def test_a_plain_loop_asks_for_the_same_products_as_the_library(
     assert plain.data.seen == feed.seen
 
 
-def test_a_plain_loop_learns_what_the_library_learns() -> None:
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("gan/ring8", []),
+        ("wgan/ring8", ["game.warm_up={rounds: 1, steps: 3}"]),
+        ("acgan/points", ["data.source=ring8"]),
+    ],
+)
+def test_a_plain_loop_learns_what_the_library_learns(name: str, words: list[str]) -> None:
     """The same weights, the same data, the same latents: the same step of the discriminator."""
-    words = ["train.batch=8", "train.average={half_life: 1}"]
-    recipe, source, game = begun("gan/ring8", words)
+    words = [*words, "train.batch=8", "train.average={half_life: 1}"]
+    recipe, source, game = begun(name, words)
     plain = PlainLoop(game, source, recipe.train)
     plain.play_round()
-    _, _, other = begun("gan/ring8", words)
+    _, _, other = begun(name, words)
     turns = Turns(other.players, Noise(0))
     turns.hold()
     turns.progress = 0.5
@@ -128,7 +141,7 @@ def test_a_plain_loop_learns_what_the_library_learns() -> None:
     for a, b in zip(game.parameters(), other.parameters(), strict=True):
         assert torch.allclose(a, b, atol=1e-6)
     average.settings = recipe.train.average.model_copy(update={"ramp_up": 0.0})
-    average.update(8, 8, 0.5)
+    average.update(feed.seen, feed.seen, 0.5)
     for a, b in zip(plain.average, average.values, strict=True):
         assert torch.allclose(a, b, atol=1e-6)
 

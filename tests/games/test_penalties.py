@@ -12,6 +12,7 @@ from ganvas.config import Schedule
 from ganvas.data.batch import Batch
 from ganvas.errors import UsageError
 from ganvas.games.parts.penalties import (
+    Penalty,
     input_gradient,
     interpolates,
     norm_cost,
@@ -238,3 +239,13 @@ def test_batch_norm_under_a_penalty_is_refused(kind):
 def test_a_penalty_can_be_taken_away():
     game, _, _ = play("wgan-gp", discriminator=TINY, penalties={"gradient": None})
     assert game.judge.penalties == {}
+
+
+@pytest.mark.parametrize("penalty", [GradientPenalty(), R1(), R2(), Dragan()])
+def test_a_single_sample_has_a_finite_penalty(penalty: Penalty) -> None:
+    critic = Linear(3.0, 4.0)
+    cost = value(critic, penalty, points(1))
+    cost.backward()
+    assert cost.isfinite()
+    assert critic.a.grad is not None
+    assert critic.a.grad.isfinite().all()

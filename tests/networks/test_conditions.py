@@ -12,6 +12,7 @@ from torch import Tensor
 from ganvas.data.batch import Batch
 from ganvas.data.domains.classes import Classes
 from ganvas.data.domains.images import Images
+from ganvas.data.domains.masked import MaskedImages
 from ganvas.data.domains.tags import Tags
 from ganvas.data.domains.vector import Vector
 from ganvas.errors import UsageError
@@ -141,6 +142,62 @@ def test_maps_are_laid_beside_one_another_at_the_size_of_what_sees_them() -> Non
     guess = torch.cat([torch.zeros(3, 2), flat[:, 2:]], 1)  # right but for the class
     batch = told.replace(x=torch.zeros(3, 1))
     assert conditions.mismatch(guess, batch).item() == pytest.approx(torch.tensor(2.0).log().item())
+
+
+@pytest.mark.parametrize("more", [{}, {"labels": "norm"}, {"full_resolution": True, "extra": 1}])
+@pytest.mark.parametrize("conditions", [COARSE, Conditions({"c": PICTURES})])
+def test_each_place_depends_on_all_that_an_encoder_sees(
+    conditions: Conditions, more: dict[str, Any]
+) -> None:
+    """Resized maps reach as far as the convolutions do; an encoder's vector reaches everywhere."""
+    told, z = some(2, conditions), torch.randn(2, 5)
+    name = next(iter(conditions.maps))
+    other = told[name].clone()
+    other[0, :, 0, 0] += 1  # the upper left corner of the first item
+    for maps in ("resized", "encoded"):
+        network = generator("dcgan", conditions, maps=maps, **more)
+        with torch.no_grad():
+            for parameter in network.parameters():  # as if it had been trained
+                parameter += 0.1 * torch.randn_like(parameter)
+            before = network(z, conditions.of(told))
+            after = network(z, conditions.of(told.replace(**{name: other})))
+        assert before.shape == (2, *PICTURES.shape)
+        changed = (before != after).any(1)
+        assert changed[0, 0, 0]
+        assert bool(changed[0].all()) is (maps == "encoded")
+        assert not changed[1].any()
+        assert network.extends is (maps == "resized")
+
+
+def test_skips_tell_the_place_that_a_vector_does_not() -> None:
+    """Without its vector an encoder's maps still stand beside those of every level."""
+    conditions = Conditions({"c": PICTURES})
+    network, z = generator("dcgan", conditions, maps="encoded"), torch.randn(1, 5)
+    torch.nn.init.zeros_(network.encoder.vector.weight)
+    with torch.no_grad():
+        plain = network(z, torch.zeros(1, *PICTURES.shape))
+        corner = torch.zeros(1, *PICTURES.shape)
+        corner[..., 0, 0] = 1
+        changed = (network(z, corner) != plain)[0, 0]
+    assert changed[0, 0]
+    assert not changed[-1, -1]
+
+
+def test_what_is_shown_of_a_picture_stands_in_samples() -> None:
+    hidden = MaskedImages(channels=2, height=SIZE, width=SIZE)
+    conditions = Conditions({"masked": hidden, "label": Classes(count=4)})
+    given = torch.rand(3, 2, SIZE, SIZE) * 2 - 1
+    known = torch.rand(3, SIZE, SIZE) < 0.5
+    given[:, 1] = known * 2.0 - 1
+    told = Batch({"masked": given, "label": torch.arange(3)}, main="masked")
+    z = torch.randn(3, 5)
+    free, kept = (generator("dcgan", conditions, keep=keep) for keep in (False, True))
+    with torch.no_grad():
+        plain = free(z, conditions.of(told))[:, 0]
+        found = kept(z, conditions.of(told))[:, 0]
+    assert torch.equal(found[known], given[:, 0][known])
+    assert torch.equal(found[~known], plain[~known])
+    assert not torch.equal(plain[known], given[:, 0][known])
 
 
 def test_networks_that_take_no_maps_say_so() -> None:

@@ -25,11 +25,15 @@ MINUTES = 6
 BLOCKS = 7
 BATCH = 16
 SIDES = (32, 64)
+NARROW = ("game.generator.width=32", "game.discriminator.width=32")
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "dcgan": ("game.generator.width=32", "game.discriminator.width=32"),
-    "wgan-gp": ("game.generator.width=32", "game.discriminator.width=32"),
-    "sngan": ("game.generator.width=32", "game.discriminator.width=32"),
-    "r3gan": ("game.generator.width=32", "game.discriminator.width=32"),
+    "dcgan": NARROW,
+    "wgan-gp": NARROW,
+    "sngan": NARROW,
+    "r3gan": NARROW,
+    "wgan": (*NARROW, "game.warm_up={rounds: 0, every: 0}"),
+    "cgan": (),
+    "acgan": NARROW,
 }
 """Recipes for images, at a width that a core plays several times a second."""
 

@@ -22,7 +22,7 @@ from ganvas.model.trained import Array
 MINUTES = 10
 ROUNDS = 1000
 BATCH = 64
-WIDTH = 24
+WIDTH = 32
 COUNT = 1_000
 """Samples that are looked at."""
 BOXES = 52
@@ -52,9 +52,9 @@ def model(work: Path) -> Model:
         "data.labels=false",
         f"train.rounds={ROUNDS}",
         f"train.batch={BATCH}",
-        f"game.generator={{{of_all}, activation: leaky_relu}}",
+        f"game.generator={{{of_all}}}",
         f"game.discriminator={{{of_all}, norm: none, bias: true}}",
-        "game.penalties={data: {kind: r1, weight: 0.5}}",
+        "game.penalties={data: {kind: r1, weight: {start: 0.2, end: 0.02}}}",
         "game.penalty_every=8",
         *(f"game.{player}_optimiser={falling}" for player in ("generator", "discriminator")),
     ]

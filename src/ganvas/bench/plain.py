@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -19,14 +20,16 @@ from ganvas.data.records import LABEL
 from ganvas.data.source import Source
 from ganvas.errors import GanvasError
 from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig
+from ganvas.games.parts.constraints.clip import Clip
+from ganvas.games.wgan import WGAN
 from ganvas.nn import kinds_apart
 from ganvas.play import Game, Noise, OptimiserConfig
 from ganvas.training.settings import TrainSettings
 
 Judged = tuple[Tensor, Tensor, Tensor | float]
-"""Logits of real samples and of fakes, and the penalties."""
+"""Logits of real samples and of fakes, and what else the discriminator lowers."""
 
-SYSTEMS = ("gan", "dcgan", "lsgan", "wgan-gp", "sngan", "r3gan")
+SYSTEMS = ("gan", "dcgan", "lsgan", "wgan", "wgan-gp", "sngan", "cgan", "acgan", "r3gan")
 """Games whose round it is."""
 EXTRAS = (
     *("accumulate", "packing", "instance_noise", "augment", "ada", "diffaugment", "lecam"),
@@ -60,6 +63,9 @@ class PlainLoop:
         self.unit = config.pixels == "unit"
         self.apart = kinds_apart(self.d)
         self.classes = self.game.conditions.classes
+        self.names = self.d.labels == "auxiliary"
+        rule = config.constraint
+        self.bound = rule.bound if isinstance(rule, Clip) else 0.0
         self.device = next(self.g.parameters()).device
         self.data = Feed(source, batch=settings.batch, seed=0, device=self.device)
         self.noise = Noise(0, self.device)
@@ -72,7 +78,9 @@ class PlainLoop:
     def play_round(self) -> None:
         """Play one round."""
         before, labels = self.data.seen, self.game.labels
-        for _ in range(self.game.discriminator_steps):
+        game = self.game
+        steps = game.critic_steps(self.rounds) if isinstance(game, WGAN) else 0
+        for _ in range(steps or game.discriminator_steps):
             batch = self.data.next()
             x, y = self.shown(batch.x), batch[LABEL] if self.classes else None
             with torch.no_grad():
@@ -85,8 +93,8 @@ class PlainLoop:
         self.d.requires_grad_(False)
         on_real = self.d(x, y) if self.objective.needs_real else None
         self.opt_g.zero_grad()
-        on_fake = self.d(self.shown(self.g(z, wanted)), wanted)
-        self.objective.generator(on_real, on_fake).backward()
+        on_fake, named = self.told(self.shown(self.g(z, wanted)), wanted)
+        (self.objective.generator(on_real, on_fake) + labels.fake_weight * named).backward()
         self.opt_g.step()
         self.d.requires_grad_(True)
         if self.live:
@@ -103,6 +111,8 @@ class PlainLoop:
         self.opt_d.zero_grad()
         cast(Tensor, loss).backward()
         self.opt_d.step()
+        for weight in self.d.parameters() if self.bound else ():
+            weight.data.clamp_(-self.bound, self.bound)
 
     def latents(self, n: int, y: Tensor | None, rule: str) -> tuple[Tensor, Tensor | None]:
         """Return n latents with their classes: those of a batch, or drawn uniformly."""
@@ -112,17 +122,31 @@ class PlainLoop:
         uniform = rule == "uniform"
         return z, self.noise.integers(n, self.classes) if uniform else y.repeat(n // len(y))
 
-    def logits(self, x: Tensor, fake: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the logits of both, from one pass where layers allow it."""
+    def told(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor | float]:
+        """Return the logits of items, and how badly their classes are guessed if they are."""
+        if not self.names or y is None:
+            return self.d(x, y), 0.0
+        logits, h = self.d.judge(x)
+        return logits, F.cross_entropy(self.d.classify(h), y)
+
+    def logits(self, x: Tensor, fake: Tensor, y: Tensor | None) -> Judged:
+        """Return the logits of both, from one pass where layers allow it; and guesses' cost."""
+        if self.names:
+            labels = self.game.labels
+            (on_real, real), (on_fake, guessed) = self.told(x, y), self.told(fake, y)
+            named = labels.real_weight * real
+            if labels.own_fake_weight:
+                named += labels.own_fake_weight * guessed
+            return on_real, on_fake, named
         if self.apart:
-            return self.d(x, y), self.d(fake, y)
+            return self.d(x, y), self.d(fake, y), 0.0
         on_real, on_fake = self.d(torch.cat([x, fake]), _twice(y)).chunk(2)
-        return on_real, on_fake
+        return on_real, on_fake, 0.0
 
 
 def unpenalised(loop: PlainLoop, x: Tensor, fake: Tensor, y: Tensor | None) -> Judged:
     """Judge without a penalty."""
-    return *loop.logits(x, fake, y), 0.0
+    return loop.logits(x, fake, y)
 
 
 def between(loop: PlainLoop, x: Tensor, fake: Tensor, y: Tensor | None) -> Judged:
@@ -130,7 +154,8 @@ def between(loop: PlainLoop, x: Tensor, fake: Tensor, y: Tensor | None) -> Judge
     ratio = loop.noise.uniform(len(x)).view(-1, *[1] * (x.dim() - 1))
     squared = _squared(_slope(loop.d, ratio * x + (1 - ratio) * fake, y)[1])
     cost = ((squared + 1e-12).sqrt() - 1).square().mean()
-    return *loop.logits(x, fake, y), value_at(loop.penalties["gradient"].weight, 0.5) * cost
+    on_real, on_fake, named = loop.logits(x, fake, y)
+    return on_real, on_fake, named + value_at(loop.penalties["gradient"].weight, 0.5) * cost
 
 
 def everywhere(loop: PlainLoop, x: Tensor, fake: Tensor, y: Tensor | None) -> Judged:
@@ -162,15 +187,19 @@ def known(game: Game) -> Adversarial[AdversarialConfig]:
     others = [name for name in EXTRAS if getattr(config, name) != fields[name].default]
     if others:
         raise GanvasError(f"no plain loop is written with game.{others[0]}")
-    if config.constraint is not None and config.constraint.kind != "spectral":
+    if config.constraint is not None and config.constraint.kind not in ("spectral", "clip"):
         raise GanvasError(f"no plain loop is written with the constraint {config.constraint.kind}")
     kinds = frozenset(str(penalty.kind) for penalty in config.regularisers().values())
     if kinds not in RULES:
         raise GanvasError(f"no plain loop is written with the penalties {', '.join(sorted(kinds))}")
     if game.conditions and not game.conditions.classes:
         raise GanvasError("no plain loop is written for conditions that are no classes")
-    if game.discriminator.labels == "auxiliary" and game.conditions:
-        raise GanvasError("no plain loop is written for a discriminator that classifies")
+    guesses = game.discriminator.labels == "auxiliary"
+    if guesses and ("r1" in kinds or config.labels.fakes != "batch"):
+        raise GanvasError(
+            "no plain loop is written for a discriminator that guesses classes, with R1 and R2 or "
+            "with other labels of fakes than the batch's"
+        )
     return cast(Adversarial[AdversarialConfig], game)
 
 

@@ -222,6 +222,10 @@ class Domain(Settings):
         """Return conditions that lie in space as planes (N, planes, …); as they are by default."""
         return y
 
+    def kept(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return items in network units with what conditions show of them put back."""
+        return x
+
     def vector(self, y: Tensor) -> Tensor:
         """Return conditions as vectors, (N, numbers), or all numbers of those that lie in space."""
         raise UsageError(f"{self.plural} are no vector that a network could be given beside z")

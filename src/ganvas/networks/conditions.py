@@ -117,6 +117,13 @@ class Conditions(Mapping[str, "Domain"]):
         told = self._by_name(given)
         return torch.cat([d.laid(d.resized(told[name], size)) for name, d in self.maps.items()], 1)
 
+    def kept(self, x: Tensor, given: Given) -> Tensor:
+        """Return items with what maps show of them put back (`Domain.kept`)."""
+        told = self._by_name(given) if self.maps else {}
+        for name, domain in self.maps.items():
+            x = domain.kept(x, told[name])
+        return x
+
     def _by_name(self, given: Given) -> Mapping[str, Tensor]:
         """Return conditions by their fields.
 

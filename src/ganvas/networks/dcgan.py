@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
+import torch
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
 
@@ -152,6 +153,11 @@ class DCGANGenerator(_Ladder, Upsampling, GeneratorSettings):
             reshaped (the "newmu" code).
         labels: labels join z as one-hot weights, or choose the gains of the batch norms. Conditions
             that lie in space stand beside the maps of every level.
+        maps: such conditions are resized to each level; or they are "encoded" on the way down to
+            it, by layers like a discriminator's, and what is seen at the end joins z, so that each
+            place may depend on all of them (`Encoder`).
+        keep: what a condition shows of the picture itself, such as the pixels around a hole, stands
+            in samples as it is.
         content: of frames of clips, what all of them share joins what each has of its own, or makes
             gains and offsets of the batch norms of every level: then it cannot tell where things
             are, nor a path of what moves which channels they are painted with.
@@ -162,6 +168,8 @@ class DCGANGenerator(_Ladder, Upsampling, GeneratorSettings):
 
     projection_norm: Literal["channel", "unit"] = "channel"
     labels: Literal["concat", "norm"] = "concat"
+    maps: Literal["resized", "encoded"] = "resized"
+    keep: bool = False
     content: Literal["concat", "norm"] = "concat"
     content_layers: NonNegativeInt = 0
     motion_layers: NonNegativeInt = 0
@@ -236,6 +244,41 @@ class DCGANDiscriminator(DCGANCritic, DiscriminatorSettings):
         return DCGANDiscriminatorNet(self, image_shape(domain, "dcgan"), conditions)
 
 
+class Encoder(nn.Module):
+    """Conditions that lie in space as maps of levels 0 to S, and a vector of all that is seen.
+
+    Args:
+        config: of the generator.
+        planes: of the conditions.
+        sizes: of the levels.
+        units: numbers of the vector.
+
+    Attributes:
+        channels: of each level's maps; at level 0 they are the conditions.
+    """
+
+    def __init__(self, config: DCGANGenerator, planes: int, sizes: list[Size], units: int) -> None:
+        super().__init__()
+        self.size = sizes[0]
+        self.channels = [planes]
+        blocks: list[Block] = []
+        for level in range(1, len(sizes)):
+            given, width = self.channels[-1], config.channels(level)
+            maps = width * fan(config.activation)
+            down = Down(given, maps, config.kernel, sizes[level - 1], config.biased)
+            blocks.append(config.block(down, width, config.norm))
+            self.channels.append(width)
+        self.blocks = nn.ModuleList(blocks)
+        self.vector = nn.Linear(self.channels[-1] * sizes[-1][0] * sizes[-1][1], units)
+
+    def forward(self, maps: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Return the maps of each level, finest first, and the vector (N, units)."""
+        found = [maps]
+        for block in self.blocks:
+            found.append(block(found[-1]))
+        return found, self.vector(found[-1].flatten(1))
+
+
 class DCGANGeneratorNet(Generator):
     """z [, labels] → linear → level S → … → level 1 (or 0) → image."""
 
@@ -253,53 +296,72 @@ class DCGANGeneratorNet(Generator):
         doubled = fan(config.activation)
         tables = NONE if self.joined else vectors
         top, channels = len(sizes) - 1, config.channels(len(sizes) - 1)
+        self.keep = config.keep
+        self.encoder = None
+        seen, joined = [planes] * len(sizes), latent + self.joined * vectors.width
+        if planes and config.maps == "encoded":
+            self.encoder = Encoder(config, planes, sizes, latent)
+            seen, joined = self.encoder.channels, joined + latent
         self.start = (channels * doubled, *sizes[top])
         units = channels * doubled * sizes[top][0] * sizes[top][1]
-        self.project = nn.Linear(latent + self.joined * vectors.width, units, config.biased)
+        self.project = nn.Linear(joined, units, config.biased)
         self.by_unit = config.projection_norm == "unit"
         self.project_norm = norm(config.norm, units if self.by_unit else self.start[0], tables)
         self.act = activation(config.activation, config.slope)
         grow = config.growing(top, deconvolution)[::-1]  # to each level
         blocks: list[Block] = []
+        self.levels: list[int] = []  # of what each block is given, and of the last layer
         for level in range(top, -1 if config.full_resolution else 0, -1):
             if level < top:
                 width = config.resized(channels, level)
                 to, maps = sizes[level], width * doubled
-                up = Up(channels + planes, maps, config.kernel, to, config.biased, grow[level])
+                given = channels + seen[level + 1]
+                up = Up(given, maps, config.kernel, to, config.biased, grow[level])
                 blocks.append(config.block(up, width, config.norm, tables))
+                self.levels.append(level + 1)
                 channels = width
             for width in config.plain(level, top, level - 1):
-                same = config.same(channels + planes, width * doubled)
+                same = config.same(channels + seen[level], width * doubled)
                 blocks.append(config.block(same, width, config.norm, tables))
+                self.levels.append(level)
                 channels = width
+        self.levels.append(int(not config.full_resolution))
         self.blocks = nn.ModuleList(blocks)
         self.last = (
-            config.same(channels + planes, shape[0])
+            config.same(channels + seen[0], shape[0])
             if config.full_resolution
-            else Up(channels + planes, shape[0], config.kernel, sizes[0], config.biased, grow[0])
+            else Up(channels + seen[1], shape[0], config.kernel, sizes[0], config.biased, grow[0])
         )
         self.output = OutputUnit(config.output)
         initialise(self, config.init, config.init_scale)
 
     @property
     def extends(self) -> bool:
-        """Whether latents may lie in space: not where units of the projection have statistics."""
-        return not self.by_unit
+        """Whether latents may lie in space: not where units of the projection have statistics.
+
+        Nor where one vector tells all that a condition shows.
+        """
+        return not self.by_unit and self.encoder is None
 
     def forward(self, z: Tensor, y: Given = None) -> Tensor:
         """Return images (N, C, H, W) for z (N, latent) and conditions, such as labels (N,).
 
         Of z (N, latent, a, b) they are larger, by 2^S for each latent more (`overlapped`).
         """
-        label = self.vector(y)
+        label, seen = self.vector(y), list[Tensor]()
+        if self.encoder is not None:
+            seen, vector = self.encoder(self.conditions.laid(y, self.encoder.size))
+            z = torch.cat([z, vector], dim=1)
         if self.by_unit:
             x = normalise(self.project_norm, self.projected(z, y), label).view(-1, *self.start)
         else:
             x = normalise(self.project_norm, self.maps(z, y), label)
         x = self.act(x)
-        for block in self.blocks:
-            x = block(self.beside(x, y), label)
-        return self.output(self.last(self.beside(x, y)))
+        for block, level in zip(self.blocks, self.levels, strict=False):
+            x = block(torch.cat([x, seen[level]], dim=1) if seen else self.beside(x, y), label)
+        x = torch.cat([x, seen[self.levels[-1]]], dim=1) if seen else self.beside(x, y)
+        x = self.output(self.last(x))
+        return self.conditions.kept(x, y) if self.keep else x
 
     def projected(self, z: Tensor, y: Given) -> Tensor:
         """Return the units of latents (N, latent), with labels beside them if they are joined."""

@@ -15,6 +15,7 @@ from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
     from PIL import Image
+    from torch import Tensor
 
 GREY = 128
 """The level of what is hidden: about 0 for networks."""
@@ -63,6 +64,12 @@ class MaskedImages(Images):
         if found[..., -1].all():
             raise UsageError(f"{text} has no transparent part that could be filled in")
         return found
+
+    def kept(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return images (N, C, H, W) with the pixels that are known put back."""
+        import torch
+
+        return torch.where(y[:, -1:] > 0, y[:, :-1], x.to(y.dtype))
 
     def picture(self, array: AnyArray, columns: int | None = None) -> Image.Image:
         """Return a grid of the images, grey where they are hidden."""
