@@ -13,6 +13,7 @@ PAIRS = (("SN", "none"), ("SN", "clipping"), ("SN", "GP"))
 TIERS = {
     "smoke": Budget(rounds=5, batch=32, samples=500, seeds=1),
     "cpu": Budget(rounds=1000, batch=64, samples=2500, seeds=3),
+    "long": Budget(rounds=5000, batch=64, samples=2500, seeds=1),
     "paper": Budget(rounds=50_000, batch=64, samples=2500, seeds=3),
 }
 SETTINGS = {
