@@ -67,11 +67,11 @@ def trained_model(recipe: str, folder: Path, words: list[str]) -> Model:
     """Return the model of a folder, trained there by a recipe, on one thread, once."""
     from ganvas import api
     from ganvas.model import load
-    from ganvas.recipes.overrides import parse_overrides
+    from ganvas.recipes import load_recipe
 
     quiet = ("train.threads=1", "evaluate.at_end=false", "train.watch_every=0")
-    told = parse_overrides([*quiet, *words]).tree
-    begin = partial(api.train, recipe, folder, quiet=True, overwrite=True, **told)
+    asked = load_recipe(recipe, [*quiet, *words])
+    begin = partial(api.train, asked, folder, quiet=True, overwrite=True)
     return load(to_the_end(folder, begin), device="cpu")
 
 
