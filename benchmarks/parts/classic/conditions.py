@@ -37,7 +37,7 @@ from ganvas.model import Model
 MINUTES = 36
 ROUNDS = {"sngan": 2000, "acgan": 2000, "cgan": 2000}
 IN_ROOMS = {"tags": 2500, "number": 400}
-COPIES = {"masked": "cgan/digits_masked", "coarse": "sngan/digits_coarse"}
+COPIES = {"masked": ("cgan/digits_masked", 3000), "coarse": ("sngan/digits_coarse", 2000)}
 SHUFFLED = 600
 SHUFFLED_ROOMS = 200
 """Rounds of controls: labels that are obeyed at all are by then."""
@@ -106,9 +106,8 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     for system in ROUNDS:
         folder = work / f"{system}-shuffled"
         yield f"{system} shuffled", partial(digits, folder, system, control)
-    for name, recipe in COPIES.items():
-        long = {"train.rounds": ROUNDS[recipe.partition("/")[0]]}
-        yield name, partial(copies, work / name, recipe, long)
+    for name, (recipe, rounds) in COPIES.items():
+        yield name, partial(copies, work / name, recipe, {"train.rounds": rounds})
         yield f"{name} shuffled", partial(copies, work / f"{name}-shuffled", recipe, control)
     yield "told of masked", told_of_masked
     for name, played in (("tags", tags), ("number", number)):
