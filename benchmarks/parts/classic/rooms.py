@@ -126,19 +126,30 @@ def share(images: Array) -> Array:
 
 
 def added(work: Path) -> Row:
-    """Add a window by (window, no bed) − (neither) + (bed, no window), n exemplars of each."""
+    """Add a window by (window, no bed) − (neither) + (bed, no window), n exemplars of each.
+
+    Those of a concept are alike, as somebody who looks for them would choose them: the object is at
+    about the same place in all. Beside them stand exemplars that are any.
+    """
     trained = model(work)
-    there = find_objects(trained.sample(COUNT, seed=0).x).there
+    shown = find_objects(trained.sample(COUNT, seed=0).x)
+    there = shown.there
     z, _ = trained.latents(COUNT, 0)
     pictures = trained.sample(COUNT, seed=0).x.astype(np.float64)
     window, bed = there[:, WINDOW], there[:, BED]
     groups = [np.flatnonzero(which) for which in (window & ~bed, ~window & ~bed, ~window & bed)]
-    rng = np.random.default_rng(0)
+    objects = (WINDOW, None, BED)
     row: Row = {"triples": TRIPLES}
-    for n in (1, 3):
+    for n, alike in ((1, False), (3, False), (3, True)):
+        rng = np.random.default_rng(0)
         sums, pixels = list[torch.Tensor](), list[Array]()
         for _ in range(TRIPLES):
-            a, b, c = (rng.choice(group, n, replace=False) for group in groups)
+            a, b, c = (
+                near(shown.centres[:, which], group, n, rng)
+                if alike and which is not None
+                else rng.choice(group, n, replace=False)
+                for group, which in zip(groups, objects, strict=True)
+            )
             sums.append(total([(1, z[a]), (-1, z[b]), (1, z[c])]))
             pixels.append(pictures[a].mean(0) - pictures[b].mean(0) + pictures[c].mean(0))
         made = trained.decode(torch.stack(sums).numpy()).x
@@ -146,6 +157,13 @@ def added(work: Path) -> Row:
         for name, images in (("latents", made), ("pixels", plain)):
             found = find_objects(images).there
             both = found[:, WINDOW] & found[:, BED]
-            row[f"window, {name}, n={n}"] = round(100 * float(found[:, WINDOW].mean()), 1)
-            row[f"window and bed, {name}, n={n}"] = round(100 * float(both.mean()), 1)
+            told = f"{name}, n={n}{', alike' if alike else ''}"
+            row[f"window, {told}"] = round(100 * float(found[:, WINDOW].mean()), 1)
+            row[f"window and bed, {told}"] = round(100 * float(both.mean()), 1)
     return row
+
+
+def near(centres: Array, group: Array, n: int, rng: np.random.Generator) -> Array:
+    """Return n samples of a group whose objects are nearest to that of one drawn, it included."""
+    apart = np.square(centres[group] - centres[rng.choice(group)]).sum(1)
+    return group[np.argsort(apart, kind="stable")[:n]]
