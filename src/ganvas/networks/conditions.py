@@ -119,7 +119,7 @@ class Conditions(Mapping[str, "Domain"]):
 
     def kept(self, x: Tensor, given: Given) -> Tensor:
         """Return items with what maps show of them put back (`Domain.kept`)."""
-        told = self._by_name(given) if self.maps else {}
+        told = self._by_name(given) if self.maps else dict[str, Tensor]()
         for name, domain in self.maps.items():
             x = domain.kept(x, told[name])
         return x
