@@ -39,7 +39,7 @@ def script() -> Iterator[Any]:
 
 
 SHIPPED = sorted(name for name in SETS if path_of(name).is_file())
-WITHHELD = {"bouncing_digits": {"label"}, "oscillator": {"pace"}}
+WITHHELD = {"bouncing_digits": {"label"}}
 """What so short a training does not tell often enough."""
 
 
