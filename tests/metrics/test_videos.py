@@ -95,7 +95,7 @@ def test_norms_are_calibrated_part_by_part_as_by_all_clips_at_once() -> None:
     calibrate(parts.eval().body, list(clips.split(4)))
     for name, value in parts.named_buffers():
         if name.endswith(("mean", "var")):
-            torch.testing.assert_close(value, one.get_buffer(name), atol=1e-4, rtol=1e-3)
+            torch.testing.assert_close(value, one.get_buffer(name), atol=2e-5, rtol=1e-3)
     torch.testing.assert_close(parts.body(clips), one.eval().body(clips), atol=1e-4, rtol=1e-4)
 
 

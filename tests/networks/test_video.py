@@ -175,6 +175,22 @@ def test_content_may_reach_frames_through_the_gains_of_norms_alone():
     torch.testing.assert_close(network(torch.cat([content, motion], 1)), network(other))
 
 
+def test_pixels_are_mixtures_of_the_colours_that_a_clip_shares():
+    settings = DCGANGenerator(width=4, content="norm", colours=3)
+    network = settings.build_frames(images(3, 8, 8), slow=5, fast=3)
+    assert isinstance(network, ModulatedFrames)
+    assert network.colours is not None
+    nn.init.zeros_(network.colours.weight)
+    with torch.no_grad():  # black, red and blue
+        network.colours.bias.copy_(torch.tensor([-9.0, -9, -9, 9, -9, -9, -9, -9, 9]))
+    made = network(torch.randn(6, 8))
+    assert made.shape == (6, 3, 8, 8)
+    shares = (made[:, [0, 2]] + 1) / 2
+    assert shares.min() > 0.01
+    assert (shares.sum(1) < 0.99).all()
+    torch.testing.assert_close(made[:, 1], torch.full_like(made[:, 1], -1.0))
+
+
 def test_content_makes_no_gains_where_there_are_none_or_labels_beside_it():
     with pytest.raises(ValueError, match="content: norm needs norm: batch"):
         DCGANGenerator(content="norm", norm="layer")

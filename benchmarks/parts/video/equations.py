@@ -26,7 +26,7 @@ from ganvas.recipes import load_recipe
 
 MINUTES = 14
 COUNT = 512
-ROUNDS = 800
+ROUNDS = 600
 RECIPES = {"gru": "oscillator", "ode": "oscillator_ode", "sde": "oscillator_sde"}
 
 

@@ -24,7 +24,7 @@ from ganvas.play import Noise
 MINUTES = 36
 HUES = 6
 COUNT = 1024
-ROUNDS = 1000
+ROUNDS = 600
 CELLS = {
     "full": [],
     "image": ["game.category_to=image"],

@@ -212,6 +212,7 @@ def calibrate(layers: torch.nn.Sequential, seen: list[Tensor]) -> None:
     One norm after the other, each by a pass up to it: of what layers make of clips, which is far
     more than the clips, only one part is there at once.
     """
+    counts: list[tuple[Tensor, int]] = []
     for depth, layer in enumerate(layers):
         if not isinstance(layer, torch.nn.BatchNorm3d):
             continue
@@ -222,9 +223,11 @@ def calibrate(layers: torch.nn.Sequential, seen: list[Tensor]) -> None:
             count += made.shape[1]
             sums += torch.stack([made.sum(1).double(), made.square().sum(1).double()])
         mean, square = sums / count
-        layer.running_mean.copy_(mean)  # pyright: ignore[reportOptionalMemberAccess]
-        unbiased = (square - mean.square()) * (count / (count - 1))
-        layer.running_var.copy_(unbiased)  # pyright: ignore[reportOptionalMemberAccess]
+        layer.get_buffer("running_mean").copy_(mean)
+        variance = layer.get_buffer("running_var").copy_(square - mean.square())
+        counts.append((variance, count))
+    for variance, count in counts:  # layers above saw what a batch is scaled by in training
+        variance *= count / (count - 1)
 
 
 class Components:

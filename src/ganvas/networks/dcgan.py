@@ -163,6 +163,8 @@ class DCGANGenerator(_Ladder, Upsampling, GeneratorSettings):
             are, nor a path of what moves which channels they are painted with.
         content_layers, motion_layers: with gains, rectified layers that what is shared passes
             before it makes them, and what frames have of their own before it is laid out.
+        colours: with gains, how many colours a clip is painted with, which what is shared has: each
+            pixel is a mixture of them, so that inside of things they stay; 0: any colour anywhere.
         output: last non-linearity.
     """
 
@@ -173,6 +175,7 @@ class DCGANGenerator(_Ladder, Upsampling, GeneratorSettings):
     content: Literal["concat", "norm"] = "concat"
     content_layers: NonNegativeInt = 0
     motion_layers: NonNegativeInt = 0
+    colours: NonNegativeInt = 0
     output: Output = "tanh"
 
     @model_validator(mode="after")
@@ -387,16 +390,23 @@ class ModulatedFrames(Generator):
         self.content = _rectified(config.content_layers, slow, slow, config.slope)
         self.motion = _rectified(config.motion_layers, fast, HIDDEN, config.slope)
         told = Conditions({"content": Vector(shift=[0.0] * slow, scale=[1.0] * slow)})
+        inner = config.model_copy(update={"labels": "norm"})
+        self.colours = None
+        if config.colours:
+            self.colours = nn.Linear(slow, config.colours * shape[0])
+            inner, shape = inner.model_copy(update={"output": "none"}), (config.colours, *shape[1:])
         self.layers = DCGANGeneratorNet(
-            config.model_copy(update={"labels": "norm"}),
-            shape,
-            HIDDEN if config.motion_layers else fast,
-            told,
+            inner, shape, HIDDEN if config.motion_layers else fast, told
         )
 
     def forward(self, z: Tensor, y: Given = None) -> Tensor:
         """Return frames (N, C, H, W) of latents (N, slow + fast), the slow ones first."""
-        return self.layers(self.motion(z[:, self.slow :]), self.content(z[:, : self.slow]))
+        content = self.content(z[:, : self.slow])
+        made = self.layers(self.motion(z[:, self.slow :]), content)
+        if self.colours is None:
+            return made
+        colours = torch.tanh(self.colours(content)).view(len(z), made.shape[1], -1)
+        return torch.einsum("nkc,nkhw->nchw", colours, made.softmax(1))
 
 
 def _rectified(count: int, inputs: int, width: int, slope: float) -> nn.Sequential:
