@@ -80,10 +80,11 @@ SMALLER = {
 """Settings by system, of how much it reads of the data before its game, and by recipe, of networks
 as wide and clips as large as papers have them: their size is no promise."""
 
-AVERAGED = {"r3gan", "memorygan", "progressive", "stylegan2", "biggan", "biggan-deep", "vgan"}
+AVERAGED = {"r3gan", "memorygan", "progressive", "stylegan2", "biggan", "biggan-deep"}
+AVERAGED |= {"vgan", "mocogan"}
 """Systems with recipes that sample from averaged weights: the papers of R3GAN, Progressive GAN,
-StyleGAN2 and BigGAN do so; of the small recipes of memoryGAN and VGAN, not the papers', the runs
-that are documented did."""
+StyleGAN2 and BigGAN do so; of the small recipes of memoryGAN, VGAN and MoCoGAN, not the papers',
+the runs that are documented did."""
 
 
 def brought(source: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
