@@ -55,7 +55,7 @@ RUNS: dict[str, list[str]] = {
     "clip 0.1": ["game.constraint={kind: clip, bound: 0.1}"],
     "clip 0.01": ["game.constraint={kind: clip, bound: 0.01}"],
     "clip 0.001": ["game.constraint={kind: clip, bound: 0.001}"],
-    "volume": ["game.generator={kind: volume, width: 8}"],
+    "volume": ["game.generator={kind: volume, width: 16, init: dcgan}"],
     "conditional": ["game.conditional=[label]"],
 }
 
