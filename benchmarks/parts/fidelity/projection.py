@@ -49,10 +49,10 @@ REFINED = 20
 def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     """Give what is found of one model of faces."""
     yield "attribution", lambda: attribution(model(work), real(work), "fixed", None)
-    yield "attribution, stored noise", partial(with_noise, work, "fixed", None)
-    yield "attribution, fresh noise", partial(with_noise, work, "random", WHITENESS)
-    yield "attribution, fresh noise, free maps", partial(with_noise, work, "random", 0.0)
-    yield "attribution, fresh noise, weight 0.1", partial(with_noise, work, "random", 0.1)
+    yield "stored noise, attribution", partial(with_noise, work, "fixed", None)
+    yield "fresh noise, attribution", partial(with_noise, work, "random", WHITENESS)
+    yield "fresh noise, attribution, free maps", partial(with_noise, work, "random", 0.0)
+    yield "fresh noise, attribution, weight 0.1", partial(with_noise, work, "random", 0.1)
     yield "noise maps", partial(noise_maps, work)
     yield "real faces", partial(real_faces, work)
     yield "encoder", partial(encoder, work)
