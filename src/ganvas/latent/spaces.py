@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from typing import Any, ClassVar, cast
 
 import torch
@@ -69,10 +70,10 @@ class Space(ABC):
         """Where the generator's networks lie."""
         return next((p.device for p in self.game.parameters()), torch.device("cpu"))
 
-    @property
+    @cached_property
     def noisy(self) -> bool:
-        """Whether items depend on noise maps, too."""
-        return has(self.game, HasStyles)
+        """Whether items depend on noise maps, too; styled generators may be made without."""
+        return bool(self.maps(1, Noise(0)))
 
     @abstractmethod
     def of(self, z: Tensor, y: Given = None) -> Tensor:
