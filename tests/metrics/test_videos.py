@@ -26,6 +26,7 @@ from ganvas.metrics.clips import (
     calibrate,
     differences,
     extract,
+    gathered,
     in_units,
 )
 from ganvas.metrics.of import measures_of
@@ -97,6 +98,13 @@ def test_norms_are_calibrated_part_by_part_as_by_all_clips_at_once() -> None:
         if name.endswith(("mean", "var")):
             torch.testing.assert_close(value, one.get_buffer(name), atol=2e-5, rtol=1e-3)
     torch.testing.assert_close(parts.body(clips), one.eval().body(clips), atol=1e-4, rtol=1e-4)
+
+
+def test_what_is_told_part_by_part_stands_in_one_tensor() -> None:
+    features, told = torch.randn(7, 3), torch.randn(7, 2, 2)
+    parts = zip(features.split(3), told.split(3), strict=True)
+    for found, wanted in zip(gathered(7, parts), (features, told), strict=True):
+        assert torch.equal(found, wanted)
 
 
 def test_differences_know_motion_alone() -> None:

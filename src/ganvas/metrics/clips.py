@@ -137,9 +137,33 @@ def extract(
     device: str | torch.device = "cpu",
 ) -> ClipLook:
     """Return what an extractor makes of all clips; features are small enough to be kept."""
-    looks = list(look_through(extractor, clips, rows=rows, batch=batch, device=device))
-    told = {name: torch.cat([look.told[name] for look in looks]) for name in looks[0].told}
-    return ClipLook(torch.cat([look.features for look in looks]), told)
+    n = len(clips) if rows is None else len(rows)
+    names: list[str] = []
+
+    def parts() -> Iterator[tuple[Tensor, ...]]:
+        for look in look_through(extractor, clips, rows=rows, batch=batch, device=device):
+            names[:] = look.told
+            yield look.features, *look.told.values()
+
+    features, *told = gathered(n, parts())
+    return ClipLook(features, dict(zip(names, told, strict=True)))
+
+
+def gathered(n: int, parts: Iterator[tuple[Tensor, ...]]) -> list[Tensor]:
+    """Return what is told of n things part by part, each kind in one tensor from the first part on.
+
+    Small results that are kept between large ones that pass would tear the heap apart: each large
+    one misses the place of the one before by what was kept, and hundreds of megabytes stay.
+    """
+    found: list[Tensor] = []
+    start = 0
+    for part in parts:
+        if not found:
+            found = [rows.new_empty((n, *rows.shape[1:])) for rows in part]
+        for kept, rows in zip(found, part, strict=True):
+            kept[start : start + len(rows)] = rows
+        start += len(part[0])
+    return found
 
 
 # ---- what clips are seen as ---------------------------------------------------------------------
@@ -241,7 +265,8 @@ class Components:
 
     def __init__(self, real: Clips) -> None:
         rows = np.sort(places(len(checked_clips(real)), FITTED))
-        pixels = torch.cat([_pooled(in_units(part)) for part in parts_of(real, rows)]).double()
+        parts = ((_pooled(in_units(part)).double(),) for part in parts_of(real, rows))
+        (pixels,) = gathered(len(rows), parts)
         self._mean = pixels.mean(0)
         _, _, directions = np.linalg.svd((pixels - self._mean).numpy(), full_matrices=False)
         self._directions = torch.from_numpy(np.ascontiguousarray(directions[:KEPT].T))
