@@ -43,6 +43,8 @@ from ganvas.networks.convolutional import (
     normalise,
     overlapped,
 )
+from ganvas.networks.encoded import Encoder
+from ganvas.networks.mlp import rectified
 from ganvas.networks.upsampling import Upsampling, deconvolution
 from ganvas.nn import Activation, Init, activation, fan, initialise, lipschitz, sn
 
@@ -247,41 +249,6 @@ class DCGANDiscriminator(DCGANCritic, DiscriminatorSettings):
         return DCGANDiscriminatorNet(self, image_shape(domain, "dcgan"), conditions)
 
 
-class Encoder(nn.Module):
-    """Conditions that lie in space as maps of levels 0 to S, and a vector of all that is seen.
-
-    Args:
-        config: of the generator.
-        planes: of the conditions.
-        sizes: of the levels.
-        units: numbers of the vector.
-
-    Attributes:
-        channels: of each level's maps; at level 0 they are the conditions.
-    """
-
-    def __init__(self, config: DCGANGenerator, planes: int, sizes: list[Size], units: int) -> None:
-        super().__init__()
-        self.size = sizes[0]
-        self.channels = [planes]
-        blocks: list[Block] = []
-        for level in range(1, len(sizes)):
-            given, width = self.channels[-1], config.channels(level)
-            maps = width * fan(config.activation)
-            down = Down(given, maps, config.kernel, sizes[level - 1], config.biased)
-            blocks.append(config.block(down, width, config.norm))
-            self.channels.append(width)
-        self.blocks = nn.ModuleList(blocks)
-        self.vector = nn.Linear(self.channels[-1] * sizes[-1][0] * sizes[-1][1], units)
-
-    def forward(self, maps: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Return the maps of each level, finest first, and the vector (N, units)."""
-        found = [maps]
-        for block in self.blocks:
-            found.append(block(found[-1]))
-        return found, self.vector(found[-1].flatten(1))
-
-
 class DCGANGeneratorNet(Generator):
     """z [, labels] → linear → level S → … → level 1 (or 0) → image."""
 
@@ -387,8 +354,8 @@ class ModulatedFrames(Generator):
     ) -> None:
         super().__init__(slow + fast, NONE, shape)
         self.slow = slow
-        self.content = _rectified(config.content_layers, slow, slow, config.slope)
-        self.motion = _rectified(config.motion_layers, fast, HIDDEN, config.slope)
+        self.content = rectified(config.content_layers, slow, slow, config.slope)
+        self.motion = rectified(config.motion_layers, fast, HIDDEN, config.slope)
         told = Conditions({"content": Vector(shift=[0.0] * slow, scale=[1.0] * slow)})
         inner = config.model_copy(update={"labels": "norm"})
         self.colours = None
@@ -407,16 +374,6 @@ class ModulatedFrames(Generator):
             return made
         colours = torch.tanh(self.colours(content)).view(len(z), made.shape[1], -1)
         return torch.einsum("nkc,nkhw->nchw", colours, made.softmax(1))
-
-
-def _rectified(count: int, inputs: int, width: int, slope: float) -> nn.Sequential:
-    """Return so many linear layers with leaky rectifiers, as large in variance as what comes in."""
-    layers: list[nn.Module] = []
-    for place in range(count):
-        layers += [nn.Linear(width if place else inputs, width), nn.LeakyReLU(slope)]
-    network = nn.Sequential(*layers)
-    initialise(network, "he_normal")
-    return network
 
 
 class DCGANDiscriminatorNet(Discriminator):

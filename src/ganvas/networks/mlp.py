@@ -196,6 +196,16 @@ class MLPDiscriminatorNet(Discriminator):
         return abs(self.input_scale) * lipschitz(self.hidden) * lipschitz(self.head)
 
 
+def rectified(count: int, inputs: int, width: int, slope: float) -> nn.Sequential:
+    """Return so many linear layers with leaky rectifiers, as large in variance as what comes in."""
+    layers: list[nn.Module] = []
+    for place in range(count):
+        layers += [nn.Linear(width if place else inputs, width), nn.LeakyReLU(slope)]
+    network = nn.Sequential(*layers)
+    initialise(network, "he_normal")
+    return network
+
+
 PRESETS: Presets = {
     # Points. VEEGAN's notebook (latent 254 + 1), in which all layers start as TensorFlow's do …
     "toyV": (
