@@ -25,7 +25,7 @@ WAYS = {
     "auto": [],
 }
 RECIPES = {
-    "sngan/digits": ["train.rounds=500"],
+    "sngan/digits": ["train.rounds=800"],
     "r3gan/digits": ["train.rounds=1000", "train.watch_every=0"],
     "dcgan/emoji": ["train.rounds=600"],
 }
