@@ -338,8 +338,8 @@ class PlainLoop:
     def __init__(self, game: StyleGAN2, images: Tensor) -> None:
         self.g, self.d, self.images = game.generator, game.discriminator, images
         rate: dict[str, Any] = {"lr": 2e-3, "eps": 1e-8, "fused": True}
-        self.of_g = torch.optim.Adam(self.g.parameters(), betas=(0, 0.99**0.8), **rate)
-        self.of_d = torch.optim.Adam(self.d.parameters(), betas=(0, 0.99 ** (16 / 17)), **rate)
+        self.of_g = torch.optim.Adam(self.g.parameters(), betas=(0.0, 0.99**0.8), **rate)
+        self.of_d = torch.optim.Adam(self.d.parameters(), betas=(0.0, 0.99 ** (16 / 17)), **rate)
         self.length = torch.zeros(())
 
     def styles(self, n: int) -> Tensor:
