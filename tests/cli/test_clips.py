@@ -45,7 +45,7 @@ def test_samples_of_any_length_in_grids_with_what_lies_behind_them(
         assert picture.width > picture.height  # three columns, two rows
     path = tmp_path / "path.npz"
     assert ganvas("trajectory", run, "frames=5", "--count", 2, "--out", path).code == 0
-    assert np.load(path)["path"].shape == (2, 5, 10)
+    assert np.load(path)["path"].shape == (2, 5, 16)  # as wide as game.motion of the recipe
     said = ganvas("sample", run, "frames=4", "backwards=true", "--out", out)
     assert said.code == 2
     assert "not to gru" in said.error
