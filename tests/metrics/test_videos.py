@@ -101,10 +101,11 @@ def test_norms_are_calibrated_part_by_part_as_by_all_clips_at_once() -> None:
 
 
 def test_what_is_told_part_by_part_stands_in_one_tensor() -> None:
-    features, told = torch.randn(7, 3), torch.randn(7, 2, 2)
-    parts = zip(features.split(3), told.split(3), strict=True)
-    for found, wanted in zip(gathered(7, parts), (features, told), strict=True):
-        assert torch.equal(found, wanted)
+    whole = {"features": torch.randn(7, 3), "hue": torch.randn(7, 2, 2)}
+    split = {name: rows.split(3) for name, rows in whole.items()}
+    found = gathered(7, ({name: rows[k] for name, rows in split.items()} for k in range(3)))
+    assert found.keys() == whole.keys()
+    assert all(torch.equal(found[name], rows) for name, rows in whole.items())
 
 
 def test_differences_know_motion_alone() -> None:

@@ -1,16 +1,19 @@
 """Small layers, labels, initialisers and resampling."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ganvas.nn import (
     BatchNorm,
     BilinearDown,
     BilinearUp,
+    Blur,
     FourierFeatures,
     Gate,
     MaxOut,
@@ -135,6 +138,19 @@ def test_bilinear_halving_is_a_quarter_of_the_adjoint_of_doubling():
     flat = BilinearDown()(torch.ones(1, 1, 8, 8))
     torch.testing.assert_close(flat[:, :, 1:-1, 1:-1], torch.ones(1, 1, 2, 2))
     assert not BilinearDown().state_dict()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("layer", [BilinearUp(), BilinearDown(), partial(Blur(), pad=1, stride=2)])
+def test_filters_with_a_stride_are_not_rounded_on_cpus(
+    layer: Callable[[Tensor], Tensor], dtype: torch.dtype
+) -> None:
+    """What comes in may be rounded, and what goes out is of its type; sums between are not."""
+    x = torch.randn(2, 3, 8, 8).to(dtype)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = layer(x)
+    assert y.dtype == dtype
+    assert y.equal(layer(x.float()).to(dtype))
 
 
 @pytest.mark.parametrize("layer", [BilinearUp(), BilinearDown(), MaxOut(4, 2, 3), SmoothStep()])

@@ -79,8 +79,8 @@ class PlainLoop:
         """Play one round."""
         before, labels = self.data.seen, self.game.labels
         game = self.game
-        steps = game.critic_steps(self.rounds) if isinstance(game, WGAN) else 0
-        for _ in range(steps or game.discriminator_steps):
+        warm = isinstance(game, WGAN)  # its critic may have more steps at first
+        for _ in range(game.critic_steps(self.rounds) if warm else game.discriminator_steps):
             batch = self.data.next()
             x, y = self.shown(batch.x), batch[LABEL] if self.classes else None
             with torch.no_grad():

@@ -138,31 +138,26 @@ def extract(
 ) -> ClipLook:
     """Return what an extractor makes of all clips; features are small enough to be kept."""
     n = len(clips) if rows is None else len(rows)
-    names: list[str] = []
-
-    def parts() -> Iterator[tuple[Tensor, ...]]:
-        for look in look_through(extractor, clips, rows=rows, batch=batch, device=device):
-            names[:] = look.told
-            yield look.features, *look.told.values()
-
-    features, *told = gathered(n, parts())
-    return ClipLook(features, dict(zip(names, told, strict=True)))
+    looks = look_through(extractor, clips, rows=rows, batch=batch, device=device)
+    told = gathered(n, ({"": look.features, **look.told} for look in looks))
+    return ClipLook(told.pop(""), told)
 
 
-def gathered(n: int, parts: Iterator[tuple[Tensor, ...]]) -> list[Tensor]:
+def gathered(n: int, parts: Iterator[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """Return what is told of n things part by part, each kind in one tensor from the first part on.
 
     Small results that are kept between large ones that pass would tear the heap apart: each large
     one misses the place of the one before by what was kept, and hundreds of megabytes stay.
     """
-    found: list[Tensor] = []
+    found: dict[str, Tensor] = {}
     start = 0
     for part in parts:
         if not found:
-            found = [rows.new_empty((n, *rows.shape[1:])) for rows in part]
-        for kept, rows in zip(found, part, strict=True):
-            kept[start : start + len(rows)] = rows
-        start += len(part[0])
+            found = {name: rows.new_empty((n, *rows.shape[1:])) for name, rows in part.items()}
+        end = start + len(next(iter(part.values())))
+        for name, rows in part.items():
+            found[name][start:end] = rows
+        start = end
     return found
 
 
@@ -265,8 +260,8 @@ class Components:
 
     def __init__(self, real: Clips) -> None:
         rows = np.sort(places(len(checked_clips(real)), FITTED))
-        parts = ((_pooled(in_units(part)).double(),) for part in parts_of(real, rows))
-        (pixels,) = gathered(len(rows), parts)
+        parts = ({"pixels": _pooled(in_units(part)).double()} for part in parts_of(real, rows))
+        pixels = gathered(len(rows), parts)["pixels"]
         self._mean = pixels.mean(0)
         _, _, directions = np.linalg.svd((pixels - self._mean).numpy(), full_matrices=False)
         self._directions = torch.from_numpy(np.ascontiguousarray(directions[:KEPT].T))

@@ -327,10 +327,14 @@ class DCGANGeneratorNet(Generator):
         else:
             x = normalise(self.project_norm, self.maps(z, y), label)
         x = self.act(x)
-        for block, level in zip(self.blocks, self.levels, strict=False):
-            x = block(torch.cat([x, seen[level]], dim=1) if seen else self.beside(x, y), label)
-        x = torch.cat([x, seen[self.levels[-1]]], dim=1) if seen else self.beside(x, y)
-        x = self.output(self.last(x))
+
+        def told(x: Tensor, level: int) -> Tensor:
+            return torch.cat([x, seen[level]], dim=1) if seen else self.beside(x, y)
+
+        *levels, last = self.levels
+        for block, level in zip(self.blocks, levels, strict=True):
+            x = block(told(x, level), label)
+        x = self.output(self.last(told(x, last)))
         return self.conditions.kept(x, y) if self.keep else x
 
     def projected(self, z: Tensor, y: Given) -> Tensor:

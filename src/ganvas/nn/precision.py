@@ -27,14 +27,17 @@ def widen(x: Tensor) -> Tensor:
 
 def unrounded(x: Tensor) -> AbstractContextManager[object]:
     """Let products of a block be computed in the precision of what goes in, on the device of x."""
+    return torch.autocast(x.device.type, enabled=False) if rounds(x) else _AS_IT_IS
+
+
+def rounds(x: Tensor) -> bool:
+    """Whether products of a block round what goes in, on the device of x (``torch.autocast``)."""
     kind = x.device.type
-    if _can_round(kind) and torch.is_autocast_enabled(kind):
-        return torch.autocast(kind, enabled=False)
-    return _AS_IT_IS
+    return _can_round(kind) and torch.is_autocast_enabled(kind)
 
 
 _AS_IT_IS = nullcontext()
-_can_round = cache(torch.amp.is_autocast_available)
+_can_round = cache(torch.amp.is_autocast_available)  # asked several times a round
 
 
 def as_called(network: nn.Module | None, x: Tensor) -> AbstractContextManager[object]:

@@ -22,6 +22,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.overrides import TorchFunctionMode
 
+from ganvas.nn.precision import rounds
+
 aten: Any = torch.ops.aten  # pyright: ignore[reportUnknownMemberType]
 
 SMALL = 8
@@ -129,15 +131,8 @@ def _is_read(ctx: Any, place: int) -> bool:
         return True
 
 
-def _rounds(x: Tensor) -> bool:
-    """Whether products on the device of x round what goes in (``torch.autocast``)."""
-    device = x.device.type
-    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
-
-
 def _pays(x: Tensor, w: Tensor, how: Geometry) -> bool:
     """Whether `convolve` can play it, and is faster (docs/decisions/0010-convolutions.md)."""
-    device = x.device.type
     if x.dim() != len(how.stride) + 2:
         return False
     if not w.requires_grad:
@@ -145,7 +140,8 @@ def _pays(x: Tensor, w: Tensor, how: Geometry) -> bool:
     if how.groups > 1:
         by_channel = w.shape[1] == 1 and max(how.stride) > 1
         return not by_channel or x.is_contiguous(memory_format=torch.channels_last)
-    return device == "cpu" and (_rounds(x) or w[0, 0].numel() == 1 or max(x.shape[2:]) > SMALL)
+    wins = rounds(x) or w[0, 0].numel() == 1 or max(x.shape[2:]) > SMALL
+    return x.device.type == "cpu" and wins
 
 
 def _played(plain: Callable[..., Tensor], dims: int, names: str) -> Callable[..., Tensor]:
@@ -173,7 +169,7 @@ def _played(plain: Callable[..., Tensor], dims: int, names: str) -> Callable[...
         if not _pays(x, w, how):
             return plain(*args, **kwargs)
         bias = given.get("bias")
-        if _rounds(x):
+        if rounds(x):
             kind = torch.get_autocast_dtype(x.device.type)
             x, w, bias = (t if t is None else t.to(kind) for t in (x, w, bias))
         return convolve(x, w, bias, how)

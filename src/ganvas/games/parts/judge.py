@@ -270,7 +270,7 @@ class Judge(nn.Module):
             self.separate,
             self.conditions.of,
             self._back,
-            self,
+            like=self,
         )
         return total, {f"penalty/{name}": part for name, part in parts.items()}
 
