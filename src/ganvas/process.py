@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import os
+import time
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path, PurePosixPath
 
@@ -17,11 +18,15 @@ The second is the most that glibc accepts: larger blocks are always the system's
 """
 TOLD = ("GLIBC_TUNABLES", "LD_PRELOAD", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
 """Who sets one of these has chosen an allocator, or its parameters."""
-TURNS = 10_000
-"""How often a waiting thread looks for work before it sleeps; libgomp's own bound is 300,000."""
+TURNS, FEW = 10_000, 1_000
+"""How often a waiting thread looks for work before it sleeps; where others compute, the second.
+
+libgomp's own bound is 300,000.
+"""
 WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 """Who sets one of these has chosen how threads wait."""
 GROUPS, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+LOAD = Path("/proc/loadavg")
 
 
 def keep_memory(environment: Mapping[str, str] = os.environ) -> bool:
@@ -45,7 +50,7 @@ def keep_memory(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def prepare_threads(
-    environment: MutableMapping[str, str] = os.environ, system: Path = GROUPS
+    environment: MutableMapping[str, str] = os.environ, system: Path = GROUPS, load: Path = LOAD
 ) -> None:
     """Say how many threads torch starts, and how long one that waits for work stays awake.
 
@@ -56,9 +61,10 @@ def prepare_threads(
     Args:
         environment: is changed; what the user has set stays.
         system: where control groups keep their limits.
+        load: tells how many processes run.
     """
     if not any(name in environment for name in WAITING):
-        environment["GOMP_SPINCOUNT"] = str(TURNS)
+        environment["GOMP_SPINCOUNT"] = str(FEW if _crowded(load) else TURNS)
     if (found := cores(system)) < _bound():
         environment.setdefault("OMP_NUM_THREADS", str(found))
 
@@ -80,6 +86,22 @@ def began(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return ""
+
+
+def _crowded(load: Path) -> bool:
+    """Return whether others compute now, on half of the machine's cores or more.
+
+    Means over a minute would count a run that has just ended; the least of some looks does not
+    count who runs for a moment.
+    """
+    looks: list[int] = []
+    try:
+        for _ in range(4):
+            looks.append(int(load.read_text().split()[3].partition("/")[0]))
+            time.sleep(0.001)
+    except (OSError, IndexError, ValueError):  # no Linux
+        return False
+    return min(looks) - 1 >= max(1, (os.cpu_count() or 1) // 2)
 
 
 def _bound() -> int:
