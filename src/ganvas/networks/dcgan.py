@@ -322,19 +322,16 @@ class DCGANGeneratorNet(Generator):
         if self.encoder is not None:
             seen, vector = self.encoder(self.conditions.laid(y, self.encoder.size))
             z = torch.cat([z, vector], dim=1)
-        if self.by_unit:
-            x = normalise(self.project_norm, self.projected(z, y), label).view(-1, *self.start)
-        else:
-            x = normalise(self.project_norm, self.maps(z, y), label)
-        x = self.act(x)
+        first = self.projected(z, y) if self.by_unit else self.maps(z, y)
+        x = normalise(self.project_norm, first, label)
+        x = self.act(x.view(-1, *self.start) if self.by_unit else x)
 
         def told(x: Tensor, level: int) -> Tensor:
             return torch.cat([x, seen[level]], dim=1) if seen else self.beside(x, y)
 
-        *levels, last = self.levels
-        for block, level in zip(self.blocks, levels, strict=True):
+        for block, level in zip(self.blocks, self.levels[:-1], strict=True):
             x = block(told(x, level), label)
-        x = self.output(self.last(told(x, last)))
+        x = self.output(self.last(told(x, self.levels[-1])))
         return self.conditions.kept(x, y) if self.keep else x
 
     def projected(self, z: Tensor, y: Given) -> Tensor:
@@ -366,9 +363,8 @@ class ModulatedFrames(Generator):
         if config.colours:
             self.colours = nn.Linear(slow, config.colours * shape[0])
             inner, shape = inner.model_copy(update={"output": "none"}), (config.colours, *shape[1:])
-        self.layers = DCGANGeneratorNet(
-            inner, shape, HIDDEN if config.motion_layers else fast, told
-        )
+        width = HIDDEN if config.motion_layers else fast
+        self.layers = DCGANGeneratorNet(inner, shape, width, told)
 
     def forward(self, z: Tensor, y: Given = None) -> Tensor:
         """Return frames (N, C, H, W) of latents (N, slow + fast), the slow ones first."""
