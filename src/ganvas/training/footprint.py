@@ -47,8 +47,9 @@ IN_OWN_LAYOUT = (
     torch.ops.aten.convolution_backward.default,
 )
 """Operations that copy what goes in and out on processors (oneDNN's blocked layouts),"""
-COPIES = 3
-"""and how often: measured with DCGAN's and WGAN-GP's networks, forward and backward."""
+COPIES, COPIES_OF_CHANNELS_LAST = 3, 2
+"""and how often: measured with DCGAN's, WGAN-GP's and SN-GAN's networks, forward and backward, with
+AVX2 and AVX512. Some kernels take channels last as they are."""
 LIBRARIES = 24 * 2**20
 """Bytes that libraries load and keep once they compute, measured likewise."""
 
@@ -309,7 +310,9 @@ class Tally(TorchDispatchMode):
         """Return the bytes that an operation takes for itself, to work in a layout of its own."""
         if func not in IN_OWN_LAYOUT:
             return 0
-        return COPIES * sum(tensor.nbytes for tensor in dense(args, made))
+        taken = dense(args)
+        copies = COPIES_OF_CHANNELS_LAST if any(map(_is_channels_last, taken)) else COPIES
+        return copies * sum(tensor.nbytes for tensor in [*taken, *dense(made)])
 
     def _count(self, storage: torch.UntypedStorage) -> None:
         key, size = id(storage), storage.nbytes()
@@ -322,6 +325,12 @@ class Tally(TorchDispatchMode):
 
         self._alive[key] = weakref.ref(storage, gone)
         self.live += size
+
+
+def _is_channels_last(tensor: Tensor) -> bool:
+    """Whether an image, or a filter, is laid out so, and not the other way as well."""
+    last = tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
+    return last and not tensor.is_contiguous()
 
 
 def resident() -> int:
