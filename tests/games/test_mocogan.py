@@ -20,7 +20,7 @@ from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source
 from ganvas.errors import UsageError
-from ganvas.games.mocogan import MoCoGAN, MoCoGANConfig
+from ganvas.games.mocogan import FromImage, MoCoGAN, MoCoGANConfig
 from ganvas.model import Provenance
 from ganvas.model.model import Model
 from ganvas.networks.video.clips import ClipGenerator
@@ -464,6 +464,28 @@ def test_a_decoder_that_gives_the_picture_back_has_nothing_to_lose():
     assert made.beginning(Loss(torch.ones(())), real, z).value == 1
     off = real.replace(x=real.x + 0.5)
     assert made.beginning(Loss(torch.ones(())), off, z).value.item() == pytest.approx(2.0)
+
+
+def test_by_contrast_a_small_thing_counts_as_much_as_all_that_is_behind_it():
+    picture = -torch.ones(2, 3, 10, 10)
+    picture[:, :, 4, 4] = 1  # a hundredth of it
+    lost = {}
+    for contrast in (False, True):
+        image = FromImage(contrast=contrast)
+        assert image.apart(picture, picture) == 0
+        nothing = image.apart(picture, -torch.ones_like(picture))
+        behind = image.apart(picture, picture.where(picture > 0, 1.0))
+        lost[contrast] = float(nothing / behind)
+    assert lost[False] == pytest.approx(1 / 99), "every pixel counts alike"
+    assert lost[True] == pytest.approx(1), "what is lighter weighs as much as what is darker"
+    blue = -torch.ones(1, 3, 10, 10)
+    blue[:, 2, 4, 4] = 1
+    by_contrast, grey = FromImage(contrast=True), blue.clone()
+    grey[:, :, 4, 4] = 1
+    missing = by_contrast.apart(blue, -torch.ones_like(blue))
+    assert by_contrast.apart(blue, grey) == pytest.approx(2 * float(missing)), (
+        "two colours too many"
+    )
 
 
 def test_paths_are_those_of_the_samples_and_any_path_is_rendered():

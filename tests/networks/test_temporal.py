@@ -62,9 +62,14 @@ def noise(path, times=FRAMES, n: int = 3):
 
 
 EVERY = [GRU(), Conv1d(widths=(8, 4)), ConvLSTM(), ODE(), ODE2(), ODE3(), SDE(), ODE(rhs="gru")]
+EVERY += [Conv1d(widths=(8, 4), norm="step")]
 
 
-@pytest.mark.parametrize("settings", EVERY, ids=lambda s: f"{s.kind}{getattr(s, 'rhs', '')}")
+def called(settings) -> str:
+    return f"{settings.kind} {getattr(settings, 'rhs', getattr(settings, 'norm', ''))}"
+
+
+@pytest.mark.parametrize("settings", EVERY, ids=called)
 def test_times_come_second_and_longer_paths_begin_as_shorter_ones(settings):
     path = made(settings).eval()
     start, fresh = noise(path)
@@ -92,6 +97,23 @@ def test_states_fade_as_the_gate_that_keeps_them_begins(keep: float):
     torch.testing.assert_close(path, start[:, None] * fading[:, None])
     assert (bias[4:8] - keep).abs().max() <= 0.5
     assert bias.abs()[[*range(4), *range(8, 12)]].max() <= 0.5
+
+
+@pytest.mark.parametrize("norm", ["batch", "step"])
+def test_norms_of_each_step_keep_what_clips_differ_by_from_a_way_that_they_share(norm: str):
+    """Here the way is a thousand times as large: norms over all steps leave a thousandth."""
+    path = made(Conv1d(widths=(8, 8), norm=norm))
+    first = path.layers[0]
+    with torch.no_grad():
+        first.bias.fill_(1000.0)
+        path.layers[3].weight[:, :, 1] *= -1  # the second of two steps goes the other way
+    seen = []
+    path.layers[4].register_forward_hook(lambda layer, args, out: seen.append(out))
+    path.layers[1] = nn.Identity()
+    start, fresh = noise(path, n=64)
+    path(start, fresh, FRAMES)
+    apart = seen[0].std(0).min()
+    assert apart > 0.99 if norm == "step" else apart < 0.01
 
 
 def test_a_state_that_lasts_can_be_told_where_to_begin():

@@ -61,10 +61,22 @@ class FromImage(Settings):
     Attributes:
         encoder: gives content and the state before the first step, which is the first frame's.
         weight: λ of ‖x − x̃⁽¹⁾‖₁; the paper does not say it.
+        contrast: pixels count by how far they lie from the mean of their picture, in all colours
+            together (an extension): a small thing then weighs as much as what is behind it, where
+            black in its place costs all but nothing if every pixel counts alike.
     """
 
     encoder: EncoderConfig = DCGANEncoder()
     weight: float = Field(default=10.0, ge=0)
+    contrast: bool = False
+
+    def apart(self, picture: Tensor, first: Tensor) -> Tensor:
+        """Return how far first frames (N, C, H, W) are from their pictures."""
+        off = (first - picture).abs()
+        if self.contrast:
+            weights = (picture - picture.mean((2, 3), keepdim=True)).abs().mean(1, keepdim=True)
+            off = off * weights / weights.mean().clamp_min(1e-6)
+        return off.mean()
 
 
 class MoCoGANConfig(ClipsConfig):
@@ -240,7 +252,7 @@ class MoCoGAN(Clips[MoCoGANConfig]):
         image = self.config.image
         if image is None:
             return lost
-        apart = (clips.x[:, :, 0] - self.clips.picture(self.conditions.of(z))).abs().mean()
+        apart = image.apart(self.clips.picture(self.conditions.of(z)), clips.x[:, :, 0])
         statistics = {**lost.statistics, "reconstruction": apart.detach()}
         return Loss(lost.value + image.weight * apart, statistics)
 

@@ -18,12 +18,16 @@ class Conv1d(TemporalSettings):
 
     Attributes:
         widths: channels at 1, 2, 4, … steps; the last one goes on for longer clips.
+        norm: "batch" norms have statistics over clips and steps together; "step": each step's are
+            its own (an extension), so that a way which all clips share does not crowd out where
+            they differ.
         offset: whether batch norms have offsets; the code's have gains alone.
         init, init_scale: initialisation (`ganvas.nn.initialise`).
     """
 
     kind: Literal["conv1d"] = "conv1d"
     widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (512, 256, 128, 128)
+    norm: Literal["batch", "step"] = "batch"
     offset: bool = True
     init: Init = "he_normal"
     init_scale: float | None = None
@@ -39,6 +43,24 @@ class Conv1d(TemporalSettings):
         return Convolved(self, vector(start, self.kind), vector(shape, self.kind), frames, given)
 
 
+class StepNorm(nn.Module):
+    """Batch norm of (N, channels, steps) whose statistics, over clips, are each step's own."""
+
+    def __init__(self, channels: int, steps: int, offset: bool) -> None:
+        super().__init__()
+        self.norm = BatchNorm(channels * steps, offset=offset)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the maps, of mean 0 and variance 1 over clips at each step, before gains."""
+        return self.norm(x.flatten(1)).view_as(x)
+
+
+def _norm(config: Conv1d, channels: int, steps: int) -> nn.Module:
+    if config.norm == "step":
+        return StepNorm(channels, steps, config.offset)
+    return BatchNorm(channels, offset=config.offset)
+
+
 class Convolved(Temporal):
     """[z; v] as one step → transposed convolutions, each doubling the steps → tanh."""
 
@@ -52,8 +74,8 @@ class Convolved(Temporal):
         widths = [*config.widths[:doublings]]
         widths += widths[-1:] * (doublings - len(widths))
         layers: list[nn.Module] = [nn.ConvTranspose1d(start + given, widths[0], 1)]
-        for inputs, outputs in zip(widths, [*widths[1:], width], strict=True):
-            layers += [BatchNorm(inputs, offset=config.offset), nn.ReLU()]
+        for level, (inputs, outputs) in enumerate(zip(widths, [*widths[1:], width], strict=True)):
+            layers += [_norm(config, inputs, 2**level), nn.ReLU()]
             layers += [nn.ConvTranspose1d(inputs, outputs, 4, 2, 1)]
         self.layers = nn.Sequential(*layers, nn.Tanh())
         initialise(self, config.init, config.init_scale)
