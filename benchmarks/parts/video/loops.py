@@ -1,7 +1,7 @@
 """What the loop costs MoCoGAN, TGAN and VGAN at 32×32×16, against rounds written by hand.
 
-Runs: ``mocogan``, ``tgan`` and ``vgan``: 20 alternating blocks of the same networks, rules, data; batch and
-width 16, processor seconds of one thread. By hand nothing is logged, checked or saved.
+Runs: ``mocogan``, ``tgan`` and ``vgan``: 20 alternating blocks of the same networks, rules, data;
+batch and width 16, processor seconds of one thread. By hand nothing is logged, checked or saved.
 """
 
 from __future__ import annotations
