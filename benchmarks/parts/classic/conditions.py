@@ -20,6 +20,8 @@ from torch import Tensor
 import ganvas
 from ganvas.abilities.complete import completed, derived_field, given_of
 from ganvas.data.batch import Batch
+from ganvas.data.derived import Derivation
+from ganvas.data.derived.coarser import Coarser
 from ganvas.data.derived.masked import Hidden
 from ganvas.data.feed import MAIN
 from ganvas.data.items import Items
@@ -109,7 +111,9 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     for name, (recipe, rounds) in COPIES.items():
         yield name, partial(copies, work / name, recipe, {"train.rounds": rounds})
         yield f"{name} shuffled", partial(copies, work / f"{name}-shuffled", recipe, control)
-    yield "told of masked", told_of_masked
+    yield "told of masked", partial(told_of, Hidden())
+    yield "told of coarse", partial(told_of, Coarser())
+    yield "masked filled with another", filled_with_another
     for name, played in (("tags", tags), ("number", number)):
         yield name, partial(played, work / name, {"train.rounds": IN_ROOMS[name]})
         short = {**control, "train.rounds": SHUFFLED_ROOMS}
@@ -165,18 +169,19 @@ def copies(folder: Path, recipe: str, settings: dict[str, Any]) -> Row:
     }
 
 
-def told_of_masked() -> Row:
-    """Teach the packaged classifier masked copies; tell how much they say of the hidden digit.
+def told_of(how: Derivation) -> Row:
+    """Teach the packaged classifier hidden or coarse copies; tell how much they say of the digit.
 
-    What it guesses is about the most that can be right of what is filled in. One who fills in every
+    What it guesses is about the most that can be right of what is made of them. One who makes every
     digit as often as it is likely is right as often as the classifier's chance of the right one.
     """
-    how, domain = Hidden(), open_data(DataSettings(source="digits")).spec.domain
-    chances = np.random.default_rng(0)
+    domain = open_data(DataSettings(source="digits")).spec.domain
+    chances, field = np.random.default_rng(0), how.domain(domain)
 
     def seen(x: Any) -> Tensor:
         drawn = torch.from_numpy(chances.random((len(x), how.chances), np.float32))
-        return (how.work_out(domain.encode(x), drawn)[:, :1] + 1) / 2
+        maps = field.resized(how.work_out(domain.encode(x), drawn), x.shape[1:3])
+        return (maps[:, :1] + 1) / 2
 
     torch.manual_seed(0)
     known, held_out = open_data(DataSettings(source="digits")).items("train"), held()
@@ -198,6 +203,16 @@ def told_of_masked() -> Row:
         "recognised": percent(guess.argmax(1) == label),
         "chance of the right one": percent(guess.gather(1, label[:, None])),
     }
+
+
+def filled_with_another() -> Row:
+    """Fill each hole with the same place of another digit: what knowing nothing is worth."""
+    how, domain = Hidden(), open_data(DataSettings(source="digits")).spec.domain
+    held_out = held()
+    drawn = np.random.default_rng(0).random((len(held_out), how.chances), np.float32)
+    field = how.work_out(domain.encode(held_out.x), torch.from_numpy(drawn))
+    made = how.restored(np.roll(held_out.x, 1, axis=0), how.domain(domain).decode(field))
+    return {"recognised": percent(shown(made) == torch.from_numpy(held_out["label"]))}
 
 
 def tags(folder: Path, settings: dict[str, Any]) -> Row:
