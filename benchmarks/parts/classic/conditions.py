@@ -117,9 +117,9 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     yield "told of masked", partial(told_of, Hidden())
     yield "told of coarse", partial(told_of, Coarser())
     yield "masked filled with another", filled_with_another
+    short = {**control, "train.rounds": SHUFFLED_ROOMS}
     for name, played in (("tags", tags), ("number", number)):
         yield name, partial(played, work / name, {"train.rounds": IN_ROOMS[name]})
-        short = {**control, "train.rounds": SHUFFLED_ROOMS}
         yield f"{name} shuffled", partial(played, work / f"{name}-shuffled", short)
     for seed in CHANCE:
         folder = work / f"number-shuffled{seed}"
