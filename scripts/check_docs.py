@@ -3,6 +3,7 @@
 Every page below docs/ (and README.md, CONTRIBUTING.md) is searched for code:
 
 - ``ganvas COMMAND --option ...``: the command, its options and, for ``train``, the recipe exist;
+- ``ganvas COMMAND runs/NAME ...``: every option that the command cannot do without is there;
 - ``tests/....py`` and ``tests/....py::test_name``: the file and the test exist;
 - ``make TARGET``: the target exists.
 
@@ -74,6 +75,16 @@ def known_commands() -> dict[str, set[str]]:
     return commands
 
 
+def needed_options() -> dict[str, set[str]]:
+    """Return the options that each command cannot do without."""
+    from ganvas.cli.app import known
+
+    return {
+        path: {p.opts[-1] for p in command.params if p.required and p.opts[-1].startswith("--")}
+        for path, command in known().items()
+    }
+
+
 def known_recipes(root: Path) -> set[str]:
     """Return the names (``system/dataset``) of the packaged recipes."""
     folder = root / "src" / "ganvas" / "recipes"
@@ -86,7 +97,11 @@ def known_targets(root: Path) -> set[str]:
 
 
 def command_problems(
-    name: str, rest: str, commands: dict[str, set[str]], recipes: set[str]
+    name: str,
+    rest: str,
+    commands: dict[str, set[str]],
+    recipes: set[str],
+    needed: dict[str, set[str]],
 ) -> Iterator[str]:
     """Yield what is wrong with ``ganvas NAME REST``."""
     words = rest.split()
@@ -99,6 +114,10 @@ def command_problems(
         flag = word.partition("=")[0]
         if flag.startswith("--") and flag not in commands[name]:
             yield f"'ganvas {name}' has no option {flag}"
+    if words and words[0].startswith("runs/") and "…" not in words:
+        given = {word.partition("=")[0] for word in words}
+        for flag in sorted(needed.get(name, set[str]()) - given):
+            yield f"'ganvas {name} {rest.strip()}' needs {flag}"
     if name in ("train", "recipes") and words:
         recipe = words[0]
         if re.fullmatch(r"[a-z0-9-]+/[a-z0-9_]+", recipe) and recipe not in recipes:
@@ -132,15 +151,22 @@ def pages(root: Path) -> list[Path]:
 
 
 def problems(
-    root: Path, commands: dict[str, set[str]], recipes: set[str], targets: set[str]
+    root: Path,
+    commands: dict[str, set[str]],
+    recipes: set[str],
+    targets: set[str],
+    needed: dict[str, set[str]],
 ) -> list[str]:
     """Return one line per promise that is not kept."""
     found: list[str] = []
     for page in pages(root):
         named = promises(page.read_text("utf-8"))
         here = page.relative_to(root).as_posix()
+        # The reference is what --help prints, whose lines end anywhere.
+        wanted = {} if page.name == "cli.md" else needed
         for name, rest in named.commands:
-            found += [f"{here}: {p}" for p in command_problems(name, rest, commands, recipes)]
+            complaints = command_problems(name, rest, commands, recipes, wanted)
+            found += [f"{here}: {complaint}" for complaint in complaints]
         found += [f"{here}: there is no {t}" for t in named.tests if not test_exists(root, t)]
         found += [f"{here}: there is no 'make {t}'" for t in named.targets if t not in targets]
         if "systems" in page.parts and page.name != "index.md":
@@ -153,7 +179,8 @@ def problems(
 
 def main() -> int:
     """Print every problem; return 1 if there is one."""
-    found = problems(ROOT, known_commands(), known_recipes(ROOT), known_targets(ROOT))
+    known = known_commands(), known_recipes(ROOT), known_targets(ROOT), needed_options()
+    found = problems(ROOT, *known)
     print("\n".join(found) if found else f"{len(pages(ROOT))} pages: every promise is kept")
     return 1 if found else 0
 

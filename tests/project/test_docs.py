@@ -13,10 +13,13 @@ COMMANDS = {
     "train": {"--out", "--help"},
     "bench": set[str](),
     "bench modes": {"--tier"},
+    "sample": {"--out", "--label"},
 }
+NEEDED = {"sample": {"--out"}}
 
 TRUTHFUL = """
-Run `ganvas train wgan/ring8 --out runs/a`, `ganvas train RECIPE` or
+Run `ganvas train wgan/ring8 --out runs/a`, `ganvas train RECIPE`, `ganvas sample`,
+`ganvas sample runs/a … --label 7` or
 
 ```bash
 make demo
@@ -43,7 +46,7 @@ def page(root: Path, text: str, name: str = "docs/systems/wgan.md") -> list[str]
         "def test_a(): ...\nclass TestB:\n  def test_c(self): ..."
     )
     (root / name).write_text(text, encoding="utf-8")
-    return check_docs.problems(root, COMMANDS, {"wgan/ring8"}, {"demo"})
+    return check_docs.problems(root, COMMANDS, {"wgan/ring8"}, {"demo"}, NEEDED)
 
 
 def test_every_promise_of_the_documentation_is_kept() -> None:
@@ -54,6 +57,7 @@ def test_every_promise_of_the_documentation_is_kept() -> None:
             check_docs.known_commands(),
             check_docs.known_recipes(root),
             check_docs.known_targets(root),
+            check_docs.needed_options(),
         )
         == []
     )
@@ -70,6 +74,7 @@ def test_a_page_that_keeps_its_word(tmp_path: Path) -> None:
         ("ganvas train wgan/ring9 --out x", "no recipe 'wgan/ring9'"),
         ("ganvas train wgan/ring8 --output x", "no option --output"),
         ("ganvas bench modes --out x", "'ganvas bench modes' has no option --out"),
+        ("ganvas sample runs/a --label 7", "'ganvas sample runs/a --label 7' needs --out"),
         ("tests/test_y.py::test_a", "no tests/test_y.py::test_a"),
         ("tests/test_x.py::test_c", "no tests/test_x.py::test_c"),
         ("tests/test_x.py::TestB::test_d", "no tests/test_x.py::TestB::test_d"),
