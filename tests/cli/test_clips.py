@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganvas import load
 from ganvas.cli.app import run as program
 from tests.cli.conftest import Ganvas
 
@@ -54,14 +55,16 @@ def test_samples_of_any_length_in_grids_with_what_lies_behind_them(
 def test_q_and_the_judge_are_asked_about_clips(ganvas: Ganvas, tmp_path: Path, run: Path) -> None:
     clips, long = tmp_path / "clips.npy", tmp_path / "long.npy"
     assert ganvas("sample", run, "--count", 3, "--out", clips).code == 0
-    assert ganvas("sample", run, "frames=18", "--count", 3, "--out", long).code == 0
+    assert ganvas("sample", run, "frames=32", "--count", 3, "--out", long).code == 0
     table = tmp_path / "classes.csv"
     assert ganvas("predict", run, clips, "--out", table).code == 0
     rows = [line.split(",") for line in table.read_text().splitlines()]
     assert rows[0] == ["file", "class", "probability"]
     assert {row[1] for row in rows[1:]} <= {"up", "left", "down", "right"}
-    for items in (clips, long):
-        assert len(ganvas("score", run, items).out.splitlines()) == 3
+    assert len(ganvas("score", run, clips).out.splitlines()) == 3
+    told = [float(line.split("\t")[1]) for line in ganvas("score", run, long).out.splitlines()]
+    whole = load(run).score(np.load(long))  # over all windows, not cut into clips of 16 frames
+    assert np.allclose(told, whole, rtol=1e-4, atol=1e-4)
 
 
 def test_clips_begin_with_a_picture(ganvas: Ganvas, tmp_path: Path) -> None:

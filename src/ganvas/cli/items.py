@@ -97,7 +97,7 @@ def _read(path: Path, domain: Domain, labels: bool) -> Collection:
     from ganvas.data.settings import DataSettings
 
     if domain.grid != PLANE:
-        settings = DataSettings.model_validate({"source": str(path), **domain.reading})
+        settings = DataSettings.model_validate({"source": str(path), **domain.reading_of(path)})
         return arranged(read(settings), domain.names)
     channels, height, width = domain.shape
     colour = FORMS[channels]

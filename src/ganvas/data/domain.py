@@ -149,6 +149,10 @@ class Domain(Settings):
         """Settings of ``data`` with which a file is read as items of this kind and shape."""
         return {}
 
+    def reading_of(self, path: Path) -> Mapping[str, Any]:
+        """Return `reading` for one path, of which the kind may know how long its items are."""
+        return self.reading
+
     def check(self, array: AnyArray) -> None:
         """Refuse an array of a user's that holds no items of this kind and shape.
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 EACH = "{}"
 """Stands for the number of a clip in the name of a file."""
 EXACT = ".lossless.mp4"
+ARRAYS = (".npy", ".npz")
 MOVING = (".gif", ".webp", ".mp4")
 
 
@@ -129,6 +130,11 @@ class Videos(Levels):
             "resize": "fit-crop",
             "channels": pixels.FORMS[self.channels],
         }
+
+    def reading_of(self, path: Path) -> Mapping[str, Any]:
+        """Return `reading`; clips of any length are taken as long as an array has them."""
+        whole = self.any_length and path.suffix.lower() in ARRAYS
+        return {**self.reading, "frames": None} if whole else self.reading
 
     @property
     def moments(self) -> int:
