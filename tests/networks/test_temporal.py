@@ -29,6 +29,7 @@ COUNTS = [
     (GRU(), 16, 0, 1_632),
     (Conv1d(), 100, 0, 826_468),
     (Conv1d(offset=False), 100, 0, 825_444),
+    (Conv1d(offset=False, norm="step"), 100, 0, 825_444),
     (ODE(before=BEFORE), 100, 0, 638_424),
     (ODE(before=BEFORE, rhs="two-layers"), 100, 0, 648_524),
     (ODE(before=BEFORE, rhs="two-layers", hidden=978), 100, 0, 825_002),

@@ -44,15 +44,21 @@ class Conv1d(TemporalSettings):
 
 
 class StepNorm(nn.Module):
-    """Batch norm of (N, channels, steps) whose statistics, over clips, are each step's own."""
+    """Batch norm of (N, channels, steps) whose statistics, over clips, are each step's own.
+
+    Gains and offsets are those of channels, as in a plain one: a path is not to be learnt by them.
+    """
 
     def __init__(self, channels: int, steps: int, offset: bool) -> None:
         super().__init__()
-        self.norm = BatchNorm(channels * steps, offset=offset)
+        self.norm = BatchNorm(channels * steps, affine=False)
+        self.weight = nn.Parameter(torch.ones(channels, 1))
+        self.bias = nn.Parameter(torch.zeros(channels, 1)) if offset else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the maps, of mean 0 and variance 1 over clips at each step, before gains."""
-        return self.norm(x.flatten(1)).view_as(x)
+        x = self.norm(x.flatten(1)).view_as(x) * self.weight
+        return x if self.bias is None else x + self.bias
 
 
 def _norm(config: Conv1d, channels: int, steps: int) -> nn.Module:
