@@ -24,6 +24,11 @@ if sys.dont_write_bytecode:
     del os.environ["PYTHONDONTWRITEBYTECODE"]
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Examples are judged by what they give, never by how long a busy machine took over one.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 if TYPE_CHECKING:
     from ganvas.testing import Pair

@@ -111,7 +111,7 @@ def test_batches_have_the_promised_form(make: Callable[[], Source]) -> None:
 
 
 @every_source
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     before=st.lists(st.integers(1, 50), max_size=5), after=st.lists(st.integers(1, 50), max_size=4)
 )

@@ -218,7 +218,7 @@ def test_transparent_pixels_are_white_unless_told(tmp_path: Path) -> None:
     st.sampled_from(["stretch", "fit-crop", "pad"]),
     st.sampled_from(["grey", "rgb", "rgba"]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_rule_gives_the_size_asked_for(
     height: int, width: int, to_height: int, to_width: int, rule: str, channels: str
 ) -> None:

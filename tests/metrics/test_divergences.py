@@ -39,7 +39,7 @@ def test_the_piles_of_the_lecture_in_all_ways():
 
 @given(MASSES, MASSES)
 @example([0, 0, 0, 0, 1], [0, 0, 0, 0, 1])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_sinkhorn_is_never_below_the_exact_cost_and_near_it(p: list[int], q: list[int]):
     places = np.arange(5.0)
     cost = np.abs(places[:, None] - places) ** 1.5
@@ -50,7 +50,7 @@ def test_sinkhorn_is_never_below_the_exact_cost_and_near_it(p: list[int], q: lis
 
 
 @given(MASSES, MASSES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_plans_have_the_margins_they_should(p: list[int], q: list[int]):
     cost = np.abs(np.subtract.outer(np.arange(5.0), np.arange(5.0)))
     for plan in (d.sinkhorn_plan(p, q, cost), distances.transport_plan(p, q, cost)):
