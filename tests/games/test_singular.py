@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -35,9 +37,22 @@ def test_it_is_done_once_and_not_where_nothing_is_above():
     once = clip_singular_values(torch.randn(6, 20).double())
     assert (clip_singular_values(once) - once).abs().max() < 1e-12
     small = torch.randn(6, 20) / 100
+    tall = small.T.contiguous()
     assert clip_singular_values(small) is small
+    assert clip_singular_values(tall) is tall
     zero = torch.zeros(3, 4)
     assert torch.equal(clip_singular_values(zero), zero)
+
+
+@pytest.mark.parametrize("scale", [0.01, 5.0])
+def test_weights_with_channels_last_are_clipped_as_others_are(scale: float):
+    plain = nn.Conv2d(1, 24, 4)  # of one channel, its layout is as good as that of rows
+    with torch.no_grad():
+        plain.weight *= scale
+    other = copy.deepcopy(plain).to(memory_format=torch.channels_last)
+    for layer in (plain, other):
+        clip_singular_values_(layer)
+    assert torch.allclose(plain.weight, other.weight, atol=1e-6)
 
 
 def test_hand_values():

@@ -111,14 +111,21 @@ def clip_singular_values(matrix: Tensor, limit: float = 1.0) -> Tensor:
     above the limit: a small symmetric matrix is decomposed, in double precision, in place of W. Of
     more rows than columns it is the same from the other side.
     """
+    clipped = _clipped(matrix, limit)
+    return matrix if clipped is None else clipped
+
+
+def _clipped(matrix: Tensor, limit: float) -> Tensor | None:
+    """Return what `clip_singular_values` does, or None if nothing is above the limit."""
     rows, columns = matrix.shape
     if rows > columns:
-        return clip_singular_values(matrix.T, limit).T
+        turned = _clipped(matrix.T, limit)
+        return None if turned is None else turned.T
     wide = widen(matrix)
     squares, axes = _eigen(_gram(wide).double())
     above = squares > limit**2
     if not above.any():
-        return matrix
+        return None
     axes, less = axes[:, above], 1 - limit / squares[above].sqrt()
     if 2 * len(less) < rows:  # a few: two narrow products
         scaled = (axes * less).to(wide.dtype)
@@ -149,9 +156,8 @@ def clip_singular_values_(module: nn.Module, limit: float = 1.0) -> None:
     """
     for _, layer in weighted_layers(module):
         weight, axis = raw_weight(layer), output_axis(layer)
-        matrix = as_matrix(weight, axis)
-        clipped = clip_singular_values(matrix, limit)
-        if clipped is not matrix:
+        clipped = _clipped(as_matrix(weight, axis), limit)
+        if clipped is not None:
             moved = weight.movedim(axis, 0)
             moved.copy_(clipped.view(moved.shape))
 
