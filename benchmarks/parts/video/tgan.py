@@ -59,8 +59,9 @@ WORDS = [
 
 Before a critic with batch norm, and with statistics over all steps, paths were the same in all
 clips: that of a clip was off by .07 from their mean, which itself moved by .63. At this rate five
-steps stretch a weight far beyond 1 (the gap rose to 160): it is clipped after every step. From weights near 0.02 the last layer had come
-to paint what is dark alone, and its offset in 600 rounds to .47: digits were grey.
+steps stretch a weight far beyond 1 (the gap rose to 160): it is clipped after every step. From
+weights near 0.02 the last layer had come to paint what is dark alone, and its offset in 600 rounds
+to .47: digits were grey.
 """
 RUNS: dict[str, list[str]] = {
     "svc": [],
