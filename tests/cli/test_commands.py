@@ -97,6 +97,15 @@ def test_a_dry_run_writes_nothing(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_dry_run_says_what_is_taken_over(ganvas: Ganvas, trained: Path) -> None:
+    said = ganvas("train", "gan/grid25", "--from", trained, "--dry-run", *TINY)
+    assert said.code == 0
+    assert "loaded from" in said.out
+    said = ganvas("train", "dcgan/digits", "--from", trained, "--dry-run")
+    assert said.code == 2
+    assert "fits this recipe's networks" in said.error
+
+
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".png"])
 def test_sample(ganvas: Ganvas, trained: Path, tmp_path: Path, suffix: str) -> None:
     out = tmp_path / f"x{suffix}"

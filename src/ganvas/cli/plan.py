@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 
 from ganvas.api.arithmetic import settled
 from ganvas.api.fitting import fitted
 from ganvas.api.memory import complaint, device_of, footprints, needed, room_on
+from ganvas.api.transfer import start_from
 from ganvas.cli.speech import table
 from ganvas.config import Schedule, Settings
 from ganvas.data.memory import amount
@@ -27,13 +29,22 @@ PATIENCE = 3.0
 """Seconds for which rounds of all stages together are waited for."""
 
 
-def plan(recipe: Recipe) -> str:
-    """Return what a training of ``recipe`` would be, after some rounds on a throw-away copy."""
+def plan(recipe: Recipe, start: Path | None = None) -> str:
+    """Return what a training of ``recipe`` would be, after some rounds on a throw-away copy.
+
+    Args:
+        recipe: what would be trained.
+        start: a run whose networks would be taken over where they fit.
+
+    Raises:
+        UsageError: nothing of them fits.
+    """
     source = open_data(recipe.data)
     recipe, fits = fitted(recipe, source.spec)
     game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed)
     recipe, notes = settled(recipe, game)
-    notes = [*notes, *at_rest(game, source, recipe.train.freeze)]
+    taken = start_from(game, start) if start else []
+    notes = [*taken, *notes, *at_rest(game, source, recipe.train.freeze)]
     device = device_of(recipe)
     players = [_about(name, player) for name, player in game.players.items()]
     before = resident()

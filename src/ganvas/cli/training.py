@@ -52,7 +52,7 @@ def train(
     if dry_run:
         from ganvas.cli.plan import plan
 
-        say(plan(loaded))
+        say(plan(loaded, start_from))
         return
     if out is None:
         raise UsageError(
