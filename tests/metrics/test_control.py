@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganvas.metrics.control import Opinion, battle, motion_control, swap
+from ganvas.metrics.control import Opinion, battle, motion_control, swap, win_rate
 from ganvas.metrics.unmeasurable import UnmeasurableError
 
 N = 2000
@@ -73,3 +73,19 @@ def test_a_battle_is_won_by_who_is_nearer_to_the_data() -> None:
 def test_the_threshold_is_where_both_are_told_apart_best() -> None:
     opinion = Opinion(torch.tensor([3.0, 4, 5]), torch.tensor([0.0, 1, 2]), torch.zeros(1))
     assert 2 < opinion.threshold <= 3
+
+
+def test_who_is_nearer_to_the_law_of_real_features_is_preferred() -> None:
+    g = torch.Generator().manual_seed(6)
+    mixed = torch.randn(5, 5, generator=g)
+    real, alike, other = (torch.randn(400, 5, generator=g) @ mixed for _ in range(3))
+    assert win_rate(alike, alike, real) == 0.5
+    assert win_rate(alike, other, real) == pytest.approx(0.5, abs=0.06)
+    assert win_rate(alike, 3 * other, real) > 0.95
+    assert win_rate(alike, other + 4 * real.std(0), real) > 0.95
+    turned = torch.randn(5, 5, generator=g)  # units of features do not matter
+    assert win_rate(alike @ turned, 2 * other @ turned, real @ turned) == pytest.approx(
+        win_rate(alike, 2 * other, real), abs=1e-6
+    )
+    with pytest.raises(UnmeasurableError, match="two real items"):
+        win_rate(alike, other, real[:1])

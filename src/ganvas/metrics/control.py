@@ -140,6 +140,34 @@ def battle(first: Opinion, second: Opinion) -> Battle:
     return Battle(fooled(second) / fooled(first), wrong(first) / wrong(second))
 
 
+def win_rate(first: Tensor, second: Tensor, real: Tensor) -> float:
+    """Return how often a sample of the first model looks more real than one of the second.
+
+    It stands for people who are shown two clips and asked which is real. Of two samples the one is
+    preferred whose features are nearer to the normal law of real features (Mahalanobis); every
+    pair counts, ties by half, so that a model wins half of the time against itself.
+
+    Args:
+        first: features (N, d) of samples of one model.
+        second: (M, d), of the other.
+        real: (K, d), of real items. With fewer than features, nearness is that within their span.
+
+    Raises:
+        UnmeasurableError: there is one real item, or none.
+    """
+    if len(real) < 2:
+        raise UnmeasurableError("at least two real items are needed, for their spread")
+    mean, covariance = real.double().mean(0), real.double().T.cov().reshape(*2 * [real.shape[1]])
+    inverse = torch.from_numpy(np.linalg.pinv(covariance.cpu().numpy(), hermitian=True))
+
+    def distance(features: Tensor) -> Tensor:
+        off = features.double() - mean
+        return torch.einsum("nd,de,ne->n", off, inverse, off)
+
+    far, near = distance(second), distance(first)
+    return float((torch.sign(far[None] - near[:, None]) + 1).mean() / 2)
+
+
 def _rate(hits: Tensor) -> float:
     """Return a share that is never 0."""
     return (float(hits.sum()) + 0.5) / (len(hits) + 1)
