@@ -158,7 +158,7 @@ def win_rate(first: Tensor, second: Tensor, real: Tensor) -> float:
     if len(real) < 2:
         raise UnmeasurableError("at least two real items are needed, for their spread")
     mean, covariance = real.double().mean(0), real.double().T.cov().reshape(*2 * [real.shape[1]])
-    inverse = torch.from_numpy(np.linalg.pinv(covariance.cpu().numpy(), hermitian=True))
+    inverse = torch.from_numpy(np.linalg.pinv(covariance.cpu().numpy(), hermitian=True)).to(mean)
 
     def distance(features: Tensor) -> Tensor:
         off = features.double() - mean
