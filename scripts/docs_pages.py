@@ -22,8 +22,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(File.generated(config, f"reference/{name}.md", content=content))
     for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
         path = ROOT / name
-        if path.is_file():
-            files.append(File.generated(config, name.lower(), abs_src_path=str(path)))
+        if path.is_file():  # below docs/ its links to pages are shorter
+            content = path.read_text("utf-8").replace("](docs/", "](")
+            files.append(File.generated(config, name.lower(), content=content))
     return files
 
 

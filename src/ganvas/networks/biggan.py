@@ -291,7 +291,7 @@ class UpBlock(nn.Module):
 
 
 class DownBlock(nn.Module):
-    """[ReLU,] conv3×3, ReLU, conv3×3[, halving], beside [conv1×1][, halving].
+    """ReLU (not first), conv3×3, ReLU, conv3×3, halving, beside conv1×1 if needed, halving.
 
     Args:
         inputs, outputs: channels; the first convolution has ``outputs`` already.

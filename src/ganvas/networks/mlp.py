@@ -164,7 +164,7 @@ class MLPGeneratorNet(Generator):
 
 
 class MLPDiscriminatorNet(Discriminator):
-    """(N, *shape) flattened [, Fourier features] [, labels] → hidden layers → score."""
+    """(N, *shape) flattened, Fourier features and labels if any → hidden layers → score."""
 
     def __init__(
         self, config: MLPDiscriminator, shape: tuple[int, ...], conditions: Conditions
