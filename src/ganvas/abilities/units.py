@@ -50,7 +50,7 @@ def units(
     Of a model that goes on from an image: for each unit of a layer of its encoder the images with
     the largest response, the region that excites it framed, the strongest first.
 
-    Example: ganvas units runs/future --layer 3 --out units.png
+    Example: ganvas units runs/future --layer 2 --out units.png
     """
     if out.suffix.lower() != ".png":
         raise UsageError(f"--out {out}: expected a name that ends in .png")
