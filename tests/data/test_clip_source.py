@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from ganvas.cli.app import run
+from ganvas.data.catalogue import read
 from ganvas.data.check import check_data
 from ganvas.data.clips import ClipSource
 from ganvas.data.feed import Feed
@@ -62,6 +63,28 @@ def seen(source: ClipSource, n: int, **told: Any) -> np.ndarray:
     """Return the levels of the frames of n clips that are trained on, (n, T)."""
     batch = Feed(source, batch=n, seed=0, **told).next()
     return np.rint((batch.x[:, 0, :, 0, 0].numpy() + 1) * 127.5).astype(int)
+
+
+def test_an_animated_picture_alone_is_a_video(tmp_path: Path) -> None:
+    for name in ("one.gif", "one.webp"):
+        animation(tmp_path / name, levels(9, 1))
+        assert len(opened(tmp_path / name).items("train")) == 3
+    source = open_data(DataSettings(source=str(tmp_path / "one.gif"), frames=4))
+    assert source.spec.kind == "videos"
+    still = Image.fromarray(levels(1)[0])
+    still.save(tmp_path / "still.png")
+    with pytest.raises(UsageError, match=r"one \.png file; expected a folder of images"):
+        open_data(DataSettings(source=str(tmp_path / "still.png")))
+    with pytest.raises(UsageError, match="no video that can be read"):
+        opened(tmp_path / "still.png")
+
+
+def test_one_clip_is_asked_about_and_not_trained_on(tmp_path: Path) -> None:
+    animation(tmp_path / "one.gif", levels(4, 1))
+    told = DataSettings(source=str(tmp_path / "one.gif"), frames=4)
+    assert read(told).splits["train"].x.shape == (1, 4, 8, 8, 3)
+    with pytest.raises(UsageError, match="a single sample; training learns a distribution"):
+        open_data(told)
 
 
 # ---- windows --------------------------------------------------------------------------------

@@ -121,8 +121,11 @@ def find_videos(settings: DataSettings) -> tuple[Path, DataSettings] | None:
         return known(settings)
     if name in DATA_NAMES or name.startswith(PREFIX) or is_shards(name):
         return None
-    path = find_path(name)
-    return (path, settings) if is_videos(path, settings.of(VideoOptions)) else None
+    path = Path(name).expanduser()
+    if is_videos(path, settings.of(VideoOptions)):
+        return path, settings
+    find_path(name)  # that nothing is there is told here
+    return None
 
 
 def likely_kind(source: str) -> str:

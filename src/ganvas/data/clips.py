@@ -17,7 +17,7 @@ from ganvas.data.batch import Batch
 from ganvas.data.domain import Domain
 from ganvas.data.domains.classes import Classes
 from ganvas.data.domains.videos import Videos
-from ganvas.data.items import Collection, Items, require_several
+from ganvas.data.items import Collection, Items
 from ganvas.data.mapped import LazyRows
 from ganvas.data.pixels import Array8
 from ganvas.data.readers.videos import Cut, cut, reels, told
@@ -75,7 +75,6 @@ class ClipSource(Source):
         known = told(cut, name)
         self._told = known.fields["train"]
         self._items = {split: self._listed(split, known.fields[split]) for split in self.splits}
-        require_several(name, len(self._items["train"]))
         height, width, channels = cut.form.shape
         fields: dict[str, Domain] = {
             MAIN: Videos(

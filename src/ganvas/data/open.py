@@ -85,7 +85,9 @@ def _open_plain(name: str, settings: DataSettings) -> Source:
     if is_tagged(name, settings.of(WordOptions)):
         return _open_pairs(read_tagged(settings), settings)
     if (found := find_videos(settings)) is not None:
-        return open_clips(*found)
+        clips = open_clips(*found)
+        require_several(clips.spec.name, len(clips.items("train")))
+        return clips
     return _of_collection(read(settings), settings)
 
 

@@ -67,18 +67,17 @@ class Reels:
 def is_videos(path: Path, settings: VideoOptions) -> bool:
     """Tell whether a path is a video, or a folder of some, by the names in it or as it is said.
 
-    Who asks for so many frames of a clip takes a folder for one of videos.
+    Who asks for so many frames of a clip takes a folder, or a picture, for one of videos.
     """
+    said = settings.videos or settings.frames is not None
     if not path.is_dir():
-        return path.is_file() and path.suffix.lower() in SUFFIXES
-    return (
-        settings.videos
-        or settings.frames is not None
-        or any(
-            name.lower().endswith(SUFFIXES)
-            for _, _, names in os.walk(path, followlinks=True)
-            for name in names
-        )
+        suffix = path.suffix.lower()
+        named = suffix in (*SUFFIXES, ".gif") or (said and suffix in pictures())
+        return named and path.is_file()
+    return said or any(
+        name.lower().endswith(SUFFIXES)
+        for _, _, names in os.walk(path, followlinks=True)
+        for name in names
     )
 
 
