@@ -9,8 +9,11 @@ import pytest
 import torch
 
 from ganvas.abilities.export import TOLERANCE, export_model
+from ganvas.data.open import open_data
 from ganvas.errors import GanvasError, UsageError
-from ganvas.model import CannotError, Model
+from ganvas.model import CannotError, Model, Provenance
+from ganvas.play import build
+from ganvas.recipes import load_recipe
 from tests.model.conftest import saved
 
 
@@ -41,6 +44,22 @@ def test_an_onnx_graph(tmp_path: Path, kind: str) -> None:
     assert np.allclose(x, model.sample(9, seed=5), atol=1 if kind == "pictures" else 1e-4)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "recipe",
+    ["stylegan2/digits", "mocogan/shapes", "tgan/bouncing_digits", "tganv2/shapes"],
+)
+def test_styles_and_clips_of_any_number_are_a_graph(recipe: str, tmp_path: Path) -> None:
+    words = [] if recipe.endswith("/digits") else ["data.variant={clips: 8, held_out: 4}"]
+    told = load_recipe(recipe, words)
+    source = open_data(told.data)
+    game = build(told.game_type, told.game_config, source.spec, 0).eval()
+    model = Model(game, Provenance.model_construct(), "cpu")
+    done = export_model(model, tmp_path / "graph.pt2", "torch")
+    assert done.difference <= TOLERANCE
+    assert done.inputs[0].startswith("latent (N, ")
+
+
 def test_a_graph_that_disagrees_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,7 +71,6 @@ def test_a_graph_that_disagrees_is_not_written(
 
 
 def test_what_cannot_be_exported(tmp_path: Path) -> None:
-    from ganvas.model import Provenance
     from tests.model.test_model import POINTS, Mute, Settings
 
     with pytest.raises(CannotError, match="of mute has no 'sample'; it has: nothing"):

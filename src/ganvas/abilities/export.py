@@ -217,7 +217,8 @@ def _trace(generator: nn.Module, inputs: tuple[Tensor, ...]) -> torch.export.Exp
     others = tuple({0: batch} for _ in inputs[1:])
     shapes = ({0: batch}, others) if others else ({0: batch},)
     try:
-        return torch.export.export(generator, inputs, dynamic_shapes=shapes, strict=False)
+        with torch.no_grad():  # as in parts of networks, so that the graph has no such parts
+            return torch.export.export(generator, inputs, dynamic_shapes=shapes, strict=False)
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
         raise GanvasError(f"this network has no graph of its own: {reason}") from error

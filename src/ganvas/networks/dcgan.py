@@ -372,7 +372,7 @@ class ModulatedFrames(Generator):
         made = self.layers(self.motion(z[:, self.slow :]), content)
         if self.colours is None:
             return made
-        colours = torch.tanh(self.colours(content)).view(len(z), made.shape[1], -1)
+        colours = torch.tanh(self.colours(content)).view(z.shape[0], made.shape[1], -1)
         return torch.einsum("nkc,nkhw->nchw", colours, made.softmax(1))
 
 

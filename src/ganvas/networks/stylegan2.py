@@ -220,7 +220,7 @@ class StyleGAN2GeneratorNet(Generator):
                 w = self.mapping(z, told)[:, None].expand(-1, self.slots, -1)
             else:
                 several = None if told is None else told.repeat_interleave(self.slots, 0)
-                w = self.mapping(z.flatten(0, 1), several).view(len(z), self.slots, -1)
+                w = self.mapping(z.flatten(0, 1), several).view(z.shape[0], self.slots, -1)
         self.mean.follow(w[:, 0])
         return w
 
@@ -357,7 +357,7 @@ class Synthesis(nn.Module):
         """
         last, alpha = self.growth.now if self.growth else (len(self.rounds) - 1, 1.0)
         given = iter(maps) if maps is not None else None
-        h = before = self.constant.expand(len(w), -1, -1, -1)
+        h = before = self.constant.expand(w.shape[0], -1, -1, -1)
         image: Tensor | None = None
         if self.opening is not None:
             h = self._played(self.opening, h, w[:, 0], given)

@@ -68,4 +68,4 @@ class Convoluted(Temporal):
             cell = kept if cell is None else torch.sigmoid(f) * cell + kept
             states.append(torch.sigmoid(o) * torch.tanh(cell))
             told = bias.view(1, -1, 1, 1)
-        return along(torch.stack(states, 1), times).view(len(start), len(times), *self.shape)
+        return along(torch.stack(states, 1), times).view(start.shape[0], len(times), *self.shape)

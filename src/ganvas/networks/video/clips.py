@@ -117,7 +117,7 @@ class ClipGenerator(Generator):
         """Return clips (N, C, K, H, W) of content (N, slow) and any path (N, K, fast)."""
         category = self.conditions.vector(y) if self.told == "both" else None
         made = frames_of(self.frames, content, path, category)
-        return made.view(len(path), -1, *made.shape[1:]).transpose(1, 2)
+        return made.view(path.shape[0], -1, *made.shape[1:]).transpose(1, 2)
 
     def still(self, z: Tensor, y: Given, at: Tensor) -> Tensor:
         """Return one frame of each clip, (N, C, H, W), by its number (N,): N pictures are made."""
@@ -131,7 +131,7 @@ class ClipGenerator(Generator):
         """Return the parts of latents; with an encoder those of the picture are the first two."""
         steps = self.temporal.steps(self.times)
         own = z.shape[1] - steps * self.each
-        fresh = z[:, own:].reshape(len(z), steps, self.each)
+        fresh = z[:, own:].reshape(z.shape[0], steps, self.each)
         if self.encoder is not None:
             code = self.encoder(self.picture(y)).mean
             return Parts(code[:, : self.slow], code[:, self.slow :], fresh)
@@ -164,7 +164,7 @@ class ClipGenerator(Generator):
         order = [k for k, length in self.pace for _ in range(length)]
         chosen = torch.tensor([order[min(max(n, 0), len(order) - 1)] for n in numbers])
         weights = one_hot(chosen.to(category.device), category.shape[1], category.dtype)
-        return weights.expand(len(category), -1, -1)
+        return weights.expand(category.shape[0], -1, -1)
 
     def _in_steps(self, category: Tensor, steps: int) -> Tensor:
         """Return the category of each step of the path, (N, steps, V), or of the clip, (N, V).

@@ -84,7 +84,7 @@ class Branch(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Return maps (N, *start) of latents (N, inputs)."""
-        return torch.relu(self.norm(self.linear(z))).view(len(z), *self.start)
+        return torch.relu(self.norm(self.linear(z))).view(z.shape[0], *self.start)
 
 
 class TGANGeneratorNet(Generator):

@@ -228,7 +228,7 @@ class TGANv2GeneratorNet(Generator):
         """Return the maps of each moment, (N, T, state, h, w)."""
         z, fresh = z[:, : self.latent], z[:, self.latent :]
         first = self.project(self.with_vector(z, y)).view(-1, *self.start)
-        drawn = fresh.view(len(z), -1, *self.unfold.fresh)
+        drawn = fresh.view(z.shape[0], -1, *self.unfold.fresh)
         found = self.unfold(first, drawn, self.times)
         if not self.concat_z:
             return found
