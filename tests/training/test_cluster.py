@@ -37,7 +37,7 @@ SETTINGS = TrainSettings(rounds=1, batch=8, timeout=1.0)
 def variables(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Let no variable of a launcher be set, and none stay."""
     for name in [*os.environ]:
-        if name.startswith(("SLURM_", "TORCHELASTIC_", "MASTER_")) or name in TORCHRUN:
+        if name.startswith(("SLURM_", "TORCHELASTIC_", "MASTER_", "NODE_")) or name in TORCHRUN:
             monkeypatch.delenv(name)
     monkeypatch.setenv("LOCAL_RANK", "0")  # put back what a launch leaves behind
     monkeypatch.delenv("LOCAL_RANK")
@@ -80,6 +80,24 @@ def test_unequal_nodes_and_broken_variables_are_refused() -> None:
         member({k: v for k, v in SRUN.items() if k != "SLURM_PROCID"})
 
 
+@pytest.mark.parametrize(
+    ("told", "nodes", "expected"),
+    [
+        (TORCHRUN | {"RANK": "4"}, 1, "torchrun started 4 .* number 4: they count from 0 to 3"),
+        (TORCHRUN | {"WORLD_SIZE": "x"}, 1, "WORLD_SIZE=x: expected a whole number"),
+        (TORCHRUN | {"MASTER_PORT": "abc"}, 1, "MASTER_PORT=abc: expected a whole number"),
+        ({"MASTER_PORT": "70000"}, 2, "MASTER_PORT=70000: .* at most 65535"),
+        ({"NODE_RANK": "2"}, 2, "NODE_RANK=2 with train.nodes=2: nodes count from 0 to 1"),
+        (SRUN | {"SLURM_PROCID": "8"}, 1, "SLURM started 8 .* number 8"),
+    ],
+)
+def test_numbers_that_no_process_has_are_refused(
+    told: dict[str, str], nodes: int, expected: str
+) -> None:
+    with pytest.raises(UsageError, match=expected):
+        member(told, nodes)
+
+
 def test_nodes_that_do_not_know_one_another_are_refused(variables: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match=r"nothing says where .* torchrun --nnodes 2"):
         launch(SETTINGS.model_copy(update={"nodes": 2}))
@@ -105,6 +123,21 @@ def test_nodes_that_never_arrive_are_not_waited_for(variables: pytest.MonkeyPatc
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("by_launcher", [False, True])
+def test_a_first_node_that_never_comes_is_told_in_one_line(
+    variables: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], by_launcher: bool
+) -> None:
+    told = {"RANK": "1", "WORLD_SIZE": "2"} if by_launcher else {"NODE_RANK": "1"}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+        for name, value in (told | address).items():
+            variables.setenv(name, value)
+        with pytest.raises(GanvasError, match="not all of the 2 processes .* refused"):
+            launch(SETTINGS.model_copy(update={"nodes": 2}))
+    assert not capfd.readouterr().err, "torch says nothing of its own"
+
+
 def test_more_threads_than_cores_are_told(variables: pytest.MonkeyPatch) -> None:
     threads = torch.get_num_threads()
     try:
@@ -112,6 +145,6 @@ def test_more_threads_than_cores_are_told(variables: pytest.MonkeyPatch) -> None
             settings = SETTINGS.model_copy(update={"threads": count, "accelerator": "cpu"})
             told = crowded(settings, launch(settings))
             assert len(told) == notes
-        assert f"{4 * cores()} threads (it) share the {cores()} cores" in told[0]
+        assert f"{4 * cores()} threads share the {cores()} cores" in told[0]
     finally:
         torch.set_num_threads(threads)

@@ -14,6 +14,7 @@ from ganvas.errors import UsageError
 from ganvas.process import began
 
 SLURM = "SLURM"
+PORTS = 65535
 INTERACTIVE = ("bash", "interactive")
 """Names of SLURM jobs in which somebody works by hand, as Lightning Fabric sees it."""
 
@@ -48,35 +49,62 @@ def member(environment: Mapping[str, str] = os.environ, nodes: int = 1) -> Membe
         nodes: how many nodes there are, where the launcher says nothing of it.
 
     Raises:
-        UsageError: the nodes do not have equally many processes, or a number is none.
+        UsageError: the nodes do not have equally many processes, a number is none, or is of no
+            process that there is.
     """
     try:
         found = _torchrun(environment, nodes) or _slurm(environment)
-    except (KeyError, ValueError) as error:
+    except KeyError as error:
         raise UsageError(f"the variables of the launcher are incomplete: {error}") from error
     if found is not None and (found.local < 1 or found.world % found.local):
         raise UsageError(
             f"{found.launcher} started {found.world} processes, {found.local} of them on this "
             "node: every node must have equally many"
         )
+    if found is not None and not 0 <= found.rank < found.world:
+        raise UsageError(
+            f"{found.launcher} started {found.world} processes, and this one is number "
+            f"{found.rank}: they count from 0 to {found.world - 1}"
+        )
+    together = found.world > 1 if found is not None else nodes > 1
+    if together and not 0 <= _number(environment, "MASTER_PORT", 0) <= PORTS:
+        raise UsageError(
+            f"MASTER_PORT={environment['MASTER_PORT']}: a port is a number of at most {PORTS}"
+        )
+    if found is None and not 0 <= _number(environment, "NODE_RANK", 0) < nodes:
+        raise UsageError(
+            f"NODE_RANK={environment['NODE_RANK']} with train.nodes={nodes}: nodes count from 0 to "
+            f"{nodes - 1}"
+        )
     return found
+
+
+def _number(told: Mapping[str, str], name: str, otherwise: int | None = None) -> int:
+    text = told[name] if otherwise is None else told.get(name, str(otherwise))
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"{name}={text}: expected a whole number") from None
 
 
 def _torchrun(told: Mapping[str, str], nodes: int) -> Member | None:
     if "RANK" not in told or "WORLD_SIZE" not in told:
         return None
     launcher = "torchrun" if "TORCHELASTIC_RUN_ID" in told else "WORLD_SIZE"
-    world = int(told["WORLD_SIZE"])
-    local = int(told.get("LOCAL_WORLD_SIZE", world // nodes))
-    return Member(launcher, int(told["RANK"]), world, local)
+    world = _number(told, "WORLD_SIZE")
+    local = _number(told, "LOCAL_WORLD_SIZE", world // nodes)
+    return Member(launcher, _number(told, "RANK"), world, local)
 
 
 def _slurm(told: Mapping[str, str]) -> Member | None:
-    world = int(told.get("SLURM_NTASKS", "1"))
+    world = _number(told, "SLURM_NTASKS", 1)
     if world == 1 or told.get("SLURM_JOB_NAME") in INTERACTIVE:
         return None
-    local = told.get("SLURM_NTASKS_PER_NODE") or world // int(told["SLURM_NNODES"])
-    return Member(SLURM, int(told["SLURM_PROCID"]), world, int(local))
+    each = told.get("SLURM_NTASKS_PER_NODE")
+    local = (
+        _number(told, "SLURM_NTASKS_PER_NODE") if each else world // _number(told, "SLURM_NNODES")
+    )
+    return Member(SLURM, _number(told, "SLURM_PROCID"), world, local)
 
 
 @dataclass(frozen=True)
@@ -95,7 +123,7 @@ class LaunchedJob:
 def job(environment: Mapping[str, str] = os.environ) -> LaunchedJob | None:
     """Return the job that this process is a part of; None where no launcher counts."""
     names = ("TORCHELASTIC_RESTART_COUNT", "SLURM_RESTART_COUNT")
-    attempt = sum(int(environment.get(name, "0")) for name in names)
+    attempt = sum(_number(environment, name, 0) for name in names)
     run = environment.get("TORCHELASTIC_RUN_ID")
     if "SLURM_JOB_ID" in environment:
         return LaunchedJob(f"SLURM {environment['SLURM_JOB_ID']}", attempt)

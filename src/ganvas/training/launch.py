@@ -16,10 +16,11 @@ from ganvas.model.trained import choose_device
 from ganvas.play import Ranks
 from ganvas.process import cores, keep_memory
 from ganvas.training.cluster import SLURM, Member, member
-from ganvas.training.meeting import Say, meeting
+from ganvas.training.meeting import Say, meeting, reach
 from ganvas.training.settings import TrainSettings
 
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
     from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
     from lightning_fabric.plugins.precision.precision import Precision
@@ -101,8 +102,22 @@ def _together(settings: TrainSettings, here: Member | None, say: Say) -> Launche
     except Exception as error:
         raise _no_such_devices(settings, devices, error) from error
     with meeting(fabric.world_size, settings.timeout, say):
+        if place := _met_at(fabric, here):
+            reach(*place, settings.timeout)
         fabric.launch()
     return Launched(fabric.device, Ranks(fabric.global_rank, fabric.world_size))
+
+
+def _met_at(fabric: Fabric, here: Member | None) -> tuple[str, int] | None:
+    """Return where the first process listens; None for the first, which chooses it itself."""
+    from lightning_fabric.strategies.parallel import ParallelStrategy
+
+    told = (int(os.environ.get(name, "0")) for name in ("NODE_RANK", "LOCAL_RANK"))
+    rank = here.rank if here else sum(told)
+    if rank == 0 or not isinstance(fabric.strategy, ParallelStrategy):
+        return None
+    environment = fabric.strategy.cluster_environment
+    return environment and (environment.main_address, environment.main_port)
 
 
 def _no_such_devices(settings: TrainSettings, devices: int | str, error: Exception) -> UsageError:
@@ -125,9 +140,9 @@ def crowded(settings: TrainSettings, launched: Launched) -> list[str]:
     threads = local * torch.get_num_threads()
     if launched.device.type != "cpu" or threads <= (found := cores()):
         return []
-    processes = f"{local} processes with {torch.get_num_threads()} each" if local > 1 else "it"
+    each = f" ({local} processes with {torch.get_num_threads()} each)" if local > 1 else ""
     return [
-        f"{threads} threads ({processes}) share the {found} cores that this process may use here: "
+        f"{threads} threads{each} share the {found} cores that this process may use here: "
         "rounds are slower than with as many threads as cores (train.threads)"
     ]
 

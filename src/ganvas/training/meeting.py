@@ -53,12 +53,32 @@ def meeting(world: int, timeout: float, say: Say) -> Generator[None]:
         yield
     except (RuntimeError, ValueError, OSError) as error:
         raise GanvasError(
-            f"not all of {text()}, came: {reason(error)}. Start the same command on every node, "
+            f"not all of {text()}, came: {reason(error).rstrip('.')}. Start the same command on every node, "
             "and see that each reaches that address; train.timeout=SECONDS waits longer than "
             f"{timeout:g}"
         ) from error
     finally:
         late.cancel()
+
+
+def reach(host: str, port: int, timeout: float) -> None:
+    """Wait until something listens where the first process does.
+
+    torch would wait as well, and write some forty lines of its own when nothing comes.
+
+    Raises:
+        OSError: nothing does; says why.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            socket.create_connection((host, port), min(TRY, timeout)).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE)
+        else:
+            return
 
 
 def _meet_anew(rank: int, timeout: float) -> None:
