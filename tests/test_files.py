@@ -12,7 +12,7 @@ from typing import BinaryIO
 import pytest
 
 from ganvas.errors import GanvasError
-from ganvas.files import STALE, replacing, sweep, write_whole
+from ganvas.files import STALE, misspelt, replacing, sweep, write_whole
 
 FORK = multiprocessing.get_context("fork")
 
@@ -131,3 +131,18 @@ def test_without_locks_age_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert [p.name for p in tmp_path.iterdir()] == [".young.00.writing"]
     write_whole(tmp_path / "file", b"x")
     assert (tmp_path / "file").read_bytes() == b"x"
+
+
+def test_a_path_that_nothing_is_at_is_told_its_neighbour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("runs/Ring/model", "runs/words.npz", "runs/words.csv", "runs/.ring"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert misspelt(Path("runs/rign")) == ". Did you mean 'runs/Ring'?"
+    assert misspelt(Path("rusn/Ring/model")) == ". Did you mean 'runs/Ring/model'?"
+    assert misspelt(Path("rusn/none")) == ". Did you mean 'runs'?"
+    assert misspelt(Path("runs/word.npz")) == ". Did you mean 'runs/words.npz'?"
+    assert misspelt(Path("runs/word.csv")) == ". Did you mean 'runs/words.csv'?"
+    assert misspelt(Path("runs/nope.npz")) == "", "a suffix in common is no likeness"
+    assert misspelt(tmp_path / "runs" / "rign") == f". Did you mean '{tmp_path / 'runs' / 'Ring'}'?"

@@ -11,6 +11,21 @@ ADDRESS = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
 """``module:Class`` of a game of the user's own."""
 
 
+PLAIN = (
+    (r"\b(Input|Value) should be |^Value error, ", ""),
+    (r"\bgreater than or equal to\b", "at least"),
+    (r"\bless than or equal to\b", "at most"),
+    (r"\bgreater than\b", "more than"),
+    (r"\ba valid integer(, .*)?", "a whole number"),
+    (r"\ba valid number(, .*)?", "a number"),
+    (r"\ba valid string\b", "text"),
+    (r"\ba valid boolean(, .*)?", "true or false"),
+    (r"\ba valid (dictionary|mapping)( .*)?", "a mapping"),
+    (r"\ba valid (\w+)", r"a \1"),
+)
+"""What pydantic says of values, and how it is said here."""
+
+
 class GanvasError(Exception):
     """A run cannot go on; the message says what, where and what to do. Exit code 1."""
 
@@ -29,14 +44,22 @@ class LostError(GanvasError):
 
 def nearest(word: str, options: Iterable[str]) -> str | None:
     """Return the option spelt most like ``word``, or None if none is close."""
-    found = difflib.get_close_matches(word.lower(), options := list(options), n=1, cutoff=0.55)
-    return found[0] if found else None
+    known = {option.lower(): option for option in options}
+    found = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.55)
+    return known[found[0]] if found else None
 
 
 def did_you_mean(word: str, options: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the nearest option, or an empty string."""
     found = nearest(word, options)
     return f" Did you mean '{found}'?" if found else ""
+
+
+def wanted(message: str) -> str:
+    """Return pydantic's message about a value in plain words, to be read after ``expected``."""
+    for words, plain in PLAIN:
+        message = re.sub(words, plain, message)
+    return message.strip()
 
 
 def quoted(path: object) -> str:

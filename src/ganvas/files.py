@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from ganvas.errors import GanvasError, UsageError
+from ganvas.errors import GanvasError, UsageError, nearest
 
 try:
     import fcntl
@@ -63,6 +63,24 @@ def disk_errors(path: Path) -> Generator[None]:
         yield
     except OSError as error:
         raise explain(error, path) from error
+
+
+def misspelt(path: Path) -> str:
+    """Return ``. Did you mean 'x'?`` for a path that nothing is at, or an empty string.
+
+    It is the path with the name that is spelt most like its first one that is not there.
+    """
+    for folder in (above for above in path.parents if above.is_dir()):
+        name, *rest = path.relative_to(folder).parts
+        with suppress(OSError):
+            names = [one.name for one in folder.iterdir() if not one.name.startswith(".")]
+            names.sort(key=lambda one: Path(one).suffix == Path(name).suffix)  # the last one counts
+            known = {Path(one).stem: one for one in names}
+            if near := nearest(Path(name).stem, known):
+                whole = (folder / known[near]).joinpath(*rest)
+                return f". Did you mean '{whole if whole.exists() else folder / known[near]}'?"
+        return ""
+    return ""
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -54,6 +54,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
         (["recipes", "gna/ring8"], "Did you mean 'gan/ring8'?"),
         (["recipes", "--schema"], "ganvas recipes NAME --schema"),
         (["data", "rign8"], "Did you mean 'ring8'?"),
+        (["sample", "x", "--out", "x.png", "--count", "0"], "expected at least 1. How it goes"),
     ],
 )
 def test_a_wrong_request(

@@ -196,7 +196,7 @@ def test_what_cannot_be_is_one_line():
         model(game()).sample(2, frames=4, rate=2.0, until=1.0)
     with pytest.raises(UsageError, match=r"grid=.*content: 4, motion: 7.*not style"):
         model(game()).sample(2, grid={"content": 1, "style": 2})
-    with pytest.raises(UsageError, match="frames=0: expected greater than 0"):
+    with pytest.raises(UsageError, match="frames=0: expected more than 0"):
         model(game()).sample(2, frames=0)
     with pytest.raises(UsageError, match="schedule names classes, and this model has none"):
         model(game()).sample(2, schedule=[[0, 16]])

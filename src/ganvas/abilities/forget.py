@@ -20,7 +20,7 @@ from ganvas.data.domain import PLANE
 from ganvas.data.readers.regions import Region, read_boxes, read_masks
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
-from ganvas.files import disk_errors
+from ganvas.files import disk_errors, misspelt
 from ganvas.latent.forgetting import Told, tell
 from ganvas.model import Model
 from ganvas.model.features import SeenLayer, named_layer
@@ -129,7 +129,7 @@ def read_regions(path: Path, model: Model) -> list[Region]:
         )
     size = model.domain.shape[1], model.domain.shape[2]
     if not path.exists():
-        raise UsageError(f"there is no {path}: give a .csv of boxes, or masks")
+        raise UsageError(f"there is no {path}: give a .csv of boxes, or masks{misspelt(path)}")
     if path.suffix.lower() == ".csv":
         regions = read_boxes(path, size)
         if not regions:

@@ -14,7 +14,7 @@ from ganvas.cli.items import read_graph, read_named, write_array
 from ganvas.cli.options import Game, ModelFolder, load_model
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
-from ganvas.files import write_whole
+from ganvas.files import misspelt, write_whole
 
 if TYPE_CHECKING:
     from ganvas.data.graphs import Pairs
@@ -108,7 +108,7 @@ def _read_pairs(path: Path) -> Array:
     from ganvas.data.arrays import load_arrays
 
     if not path.is_file():
-        raise UsageError(f"--pairs {path}: there is no such file")
+        raise UsageError(f"--pairs {path}: there is no such file{misspelt(path)}")
     pairs, *others = load_arrays(path).values()
     if others:
         raise UsageError(f"--pairs {path} holds {1 + len(others)} arrays; expected one, (M, 2)")

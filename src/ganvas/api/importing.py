@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from ganvas.data.spec import DataSpec
-from ganvas.errors import GanvasError, UsageError
+from ganvas.errors import GanvasError, UsageError, wanted
+from ganvas.files import misspelt
 from ganvas.foreign import Imported, read_foreign
 from ganvas.games import find_game
 from ganvas.model import save_model
@@ -39,7 +40,10 @@ def import_model(file: str | Path, out: str | Path, *, overwrite: bool = False) 
     """
     path = Path(file)
     if not path.is_file():
-        raise UsageError(f"{path} is no file: import takes a checkpoint, such as model.pkl")
+        raise UsageError(
+            f"{path} is no file: import takes a checkpoint, such as model.pkl"
+            f"{'' if path.exists() else misspelt(path)}"
+        )
     RunFolder(Path(out)).refuse_unless_free(overwrite)
     found = read_foreign(path)
     game = _built(found, path)
@@ -65,7 +69,7 @@ def _built(found: Imported, path: Path) -> Game:
         config = kind.Config.model_validate(found.game)
     except ValidationError as error:
         raise GanvasError(
-            f"{path} describes networks that ganvas cannot make: {error.errors()[0]['msg']}"
+            f"{path} describes networks that ganvas cannot make: {wanted(error.errors()[0]['msg'])}"
         ) from error
     game = build(kind, config, found.spec, seed=0)
     _put(game, found.tensors, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import sysconfig
 import traceback
@@ -18,7 +19,7 @@ from ganvas import abilities
 from ganvas.cli import comparing, importing, looking, measuring, showing, training, wording
 from ganvas.cli.benching import bench
 from ganvas.cli.speech import complain
-from ganvas.errors import GanvasError
+from ganvas.errors import GanvasError, wanted
 from ganvas.process import prepare_threads
 
 MISUSE = 2
@@ -155,6 +156,7 @@ def _misuse(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     command = getattr(context, "command_path", "ganvas")
     message = str(getattr(error, "format_message", error.__str__)()).strip()
+    message = re.sub(r"Input should be (.*)", lambda told: f"expected {wanted(told[0])}", message)
     message = message if message.endswith((".", "?", "!")) else f"{message}."
     return f"{' '.join(message.split())} How it goes: {command} --help"
 

@@ -33,7 +33,7 @@ def read_items(path: Path, model: Model, verb: str = "") -> Array:
     Raises:
         UsageError: nothing is there, or it does not fit the model.
     """
-    return _read(path, model.read_by(verb), labels=False).splits["train"].x
+    return read_named(path, model, verb)[0]
 
 
 def read_fields(path: Path, domain: Domain) -> Array:
@@ -49,8 +49,13 @@ def read_fields(path: Path, domain: Domain) -> Array:
 
 def read_named(path: Path, model: Model, verb: str = "") -> tuple[Array, Sequence[str]]:
     """Return items as `read_items` does, and their files' names, or else their numbers."""
-    found = _read(path, model.read_by(verb), labels=False)
+    domain = model.read_by(verb)
+    found = _read(path, domain, labels=False)
     x = found.splits["train"].x
+    try:
+        domain.check(x)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
     return x, found.files.get("train") or [str(number) for number in range(len(x))]
 
 

@@ -78,7 +78,9 @@ def _brief(settings: Settings) -> str:
 
 
 def _brief_time(seconds: float) -> str:
-    return f"{1000 * seconds:.3g} ms" if seconds < 10 else f"{seconds:,.0f} s"
+    if seconds < 1:
+        return f"{1000 * seconds:.3g} ms"
+    return f"{seconds:.3g} s" if seconds < 10 else f"{seconds:,.0f} s"
 
 
 def _data(source: Source) -> str:

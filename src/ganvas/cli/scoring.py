@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ganvas.cli.exemplars import places
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError, did_you_mean
+from ganvas.files import misspelt
 from ganvas.loading import own_module
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def read_table(path: Path, *, labels: bool = False) -> Column:
     from ganvas.files import disk_errors
 
     if not path.is_file():
-        raise UsageError(f"there is no {path}")
+        raise UsageError(f"there is no {path}{misspelt(path)}")
     with disk_errors(path):
         content = path.read_bytes()
     try:
@@ -215,7 +216,7 @@ def _read_array(path: Path) -> Column:
     import numpy as np
 
     if not path.is_file():
-        raise UsageError(f"there is no {path}")
+        raise UsageError(f"there is no {path}{misspelt(path)}")
     try:
         found = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

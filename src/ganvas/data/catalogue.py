@@ -33,6 +33,7 @@ from ganvas.data.tagged import Tagged, is_tagged
 from ganvas.data.themes import themes
 from ganvas.data.video_options import VideoOptions
 from ganvas.errors import UsageError, did_you_mean
+from ganvas.files import misspelt
 
 
 @dataclass(frozen=True)
@@ -167,9 +168,12 @@ def find_path(name: str) -> Path:
             ".tar shards of them, a .npy or .npz file, a table as .csv, .tsv or .parquet, or text."
         )
     if os.sep in name or "/" in name or path.suffix:
-        raise UsageError(f"There is no file or folder {path} (looked from {Path.cwd()}).")
+        raise UsageError(
+            f"There is no file or folder {path} (looked from {Path.cwd()}){misspelt(path)}"
+        )
+    hint = did_you_mean(name, DATA_NAMES) or misspelt(path).removeprefix(".")
     raise UsageError(
-        f"Unknown data '{name}': no file, folder or known set.{did_you_mean(name, DATA_NAMES)} "
+        f"Unknown data '{name}': no file, folder or known set.{hint} "
         f"Known sets are {', '.join(DATA_NAMES)}."
     )
 

@@ -33,7 +33,7 @@ from ganvas.data.readers.shards import find_shards, survey_shards
 from ganvas.data.readers.videos import Reels, reels
 from ganvas.data.settings import AffineSettings, DataSettings
 from ganvas.data.tagged import features_and_tags, is_tagged
-from ganvas.errors import UsageError, did_you_mean
+from ganvas.errors import UsageError, did_you_mean, wanted
 
 FEW = 1000
 IMBALANCE = 10
@@ -172,7 +172,9 @@ def data_settings(source: str, told: Mapping[str, Any]) -> DataSettings:
         if first["type"] == "extra_forbidden":
             hint = did_you_mean(key, DataSettings.model_fields)
             raise UsageError(f"data.{key} is not a setting.{hint}") from None
-        raise UsageError(f"data.{key or source}: {first['msg'].lower()}.") from None
+        reasoned = first["type"] == "value_error" or not key
+        told = f"data.{key or source}:" if reasoned else f"data.{key}={first['input']}: expected"
+        raise UsageError(f"{told} {wanted(first['msg'])}.") from None
 
 
 def find_images(source: str) -> Survey | None:

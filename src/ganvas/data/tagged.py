@@ -28,6 +28,7 @@ from ganvas.data.readers.utf8 import decoded
 from ganvas.data.settings import DataSettings
 from ganvas.data.words import Vocabulary, read_words
 from ganvas.errors import UsageError
+from ganvas.files import misspelt
 
 Index = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
@@ -126,7 +127,7 @@ def features_and_tags(
         table = Path(settings.tags).expanduser() if settings.tags else path / TAG_FILE
         array = path / FEATURE_FILE if path.is_dir() else path
         if not table.is_file():
-            raise UsageError(f"data.tags={table}: there is no such file")
+            raise UsageError(f"data.tags={table}: there is no such file{misspelt(table)}")
         features = next(iter(load_arrays(array, settings.cache).values()))
         lists = read_tags(table)
         of = f"{array} and {table}: "

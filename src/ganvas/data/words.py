@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ganvas.data.arrays import load_arrays, save_arrays
 from ganvas.errors import UsageError, did_you_mean
+from ganvas.files import misspelt
 
 Float32 = npt.NDArray[np.float32]
 
@@ -104,7 +105,9 @@ def read_words(path: Path) -> Vocabulary:
         UsageError: there is no such file, or it holds something else.
     """
     if not path.is_file():
-        raise UsageError(f"data.words={path}: there is no such file; ganvas words makes one")
+        raise UsageError(
+            f"data.words={path}: there is no such file; ganvas words makes one{misspelt(path)}"
+        )
     arrays = load_arrays(path) if path.suffix == ".npz" else {}
     if WORDS not in arrays or VECTORS not in arrays:
         held = ", ".join(arrays) or "none"

@@ -103,7 +103,8 @@ def read_pickle(file: BinaryIO, where: str) -> Any:
     except CarriedError:
         raise
     except (*FAULTS, MemoryError) as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        told = f"{error} is unknown" if isinstance(error, KeyError) else str(error)
+        reason = " ".join(told.split())[:120] or type(error).__name__
         raise CarriedError(
             f"{where} is cut short, damaged, or no pickle ({reason}); nothing of it was run"
         ) from error

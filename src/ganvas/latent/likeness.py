@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ganvas.data.domain import PLANE, Domain
 from ganvas.errors import UsageError, did_you_mean
+from ganvas.files import misspelt
 from ganvas.networks.perceptual import FeatureNetwork, FeaturesName, feature_network
 
 Apart = Callable[[Tensor], Tensor]
@@ -178,7 +179,7 @@ def scripted(path: Path) -> Scripted:
         UsageError: there is none, or it takes something else.
     """
     if not path.is_file():
-        raise UsageError(f"there is no TorchScript file {path}")
+        raise UsageError(f"there is no TorchScript file {path}{misspelt(path)}")
     try:
         module = cast(Any, torch.jit.load(str(path), map_location="cpu"))
         takes: list[str] = [one.name for one in module.forward.schema.arguments[1:]]

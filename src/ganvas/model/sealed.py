@@ -17,7 +17,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from ganvas.errors import GanvasError, UsageError
-from ganvas.files import disk_errors, replacing
+from ganvas.files import disk_errors, misspelt, replacing
 
 DIGEST = "sha256"
 BLANK = "0" * 64
@@ -133,7 +133,9 @@ def read_named(path: Path, form: str, what: str, command: str) -> Sealed:
         GanvasError: it is damaged.
     """
     if not path.is_file():
-        raise UsageError(f"there is no {what} {path}; make one with: {command}")
+        hint = misspelt(path)
+        make = f"{hint} Make" if hint else "; make"
+        raise UsageError(f"there is no {what} {path}{make} one with: {command}")
     found = read_told(path)
     if found.told.get("format") != form:
         raise not_such(path, what, command)

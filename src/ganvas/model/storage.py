@@ -16,8 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from ganvas.data.spec import DataSpec
-from ganvas.errors import GanvasError, UsageError, flag, quoted
-from ganvas.files import alone, disk_errors, write_whole
+from ganvas.errors import GanvasError, UsageError, flag, quoted, wanted
+from ganvas.files import alone, disk_errors, misspelt, write_whole
 from ganvas.games import address, find_game, is_own, own_game, systems
 from ganvas.model.card import Provenance, card
 from ganvas.model.fitting import rebuild, refuse_odd
@@ -130,7 +130,10 @@ def find(folder: Path) -> Path:
         else "is a file" if folder.exists()
         else "does not exist"
     )  # fmt: skip
-    raise UsageError(f"{folder} {what}; give a folder that ganvas train wrote (its --out)")
+    raise UsageError(
+        f"{folder} {what}; give a folder that ganvas train wrote (its --out)"
+        f"{'' if folder.exists() else misspelt(folder)}"
+    )
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -212,7 +215,7 @@ def _first(error: ValidationError | KeyError) -> str:
     if isinstance(error, KeyError):
         return f"{error} is missing"
     detail = error.errors()[0]
-    return f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
+    return f"{'.'.join(map(str, detail['loc']))}: {wanted(detail['msg'])}"
 
 
 def _inference_state(game: Game) -> dict[str, Tensor]:

@@ -19,7 +19,7 @@ from ganvas.data.domain import Domain
 from ganvas.data.graphs import tidy
 from ganvas.data.items import Items
 from ganvas.data.spec import DataSpec
-from ganvas.errors import GanvasError, UsageError, did_you_mean
+from ganvas.errors import GanvasError, UsageError, did_you_mean, wanted
 from ganvas.model.card import Provenance
 from ganvas.model.drawing import OfSamples
 from ganvas.model.labels import Labels, class_field, class_indices
@@ -163,9 +163,8 @@ class Trained:
             told = kind.model_validate(options)
         except ValidationError as error:
             (place, *_), reason = error.errors()[0]["loc"] or ("",), error.errors()[0]["msg"]
-            wanted = reason.removeprefix("Input should be ").removeprefix("Value error, ")
             which = f"{place}={options[str(place)]}: expected " if place else ""
-            raise UsageError(f"{which}{wanted}") from None
+            raise UsageError(f"{which}{wanted(reason)}") from None
         return told.model_dump(exclude_defaults=True)
 
     def sheet(self, **options: Any) -> tuple[int, int] | None:
@@ -343,9 +342,9 @@ class Trained:
         known = self.game.conditions
         for name in given:
             if name not in known:
-                there = f"it has: {', '.join(known)}" if known else "it was trained without any"
+                there = f"It has: {', '.join(known)}" if known else "It was trained without any"
                 raise UsageError(
-                    f"this model has no condition '{name}'.{did_you_mean(name, known)} {there}"
+                    f"this model has no condition '{name}'.{did_you_mean(name, known)} {there}."
                 )
         if lacking := [name for name in known if name not in given]:
             raise UsageError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganvas.errors import UsageError, did_you_mean
+from ganvas.files import misspelt
 from ganvas.recipes.layers import Layer
 from ganvas.recipes.text import Tree, read
 
@@ -77,7 +78,10 @@ def locate(name: str, beside: Path | None = None) -> Path:
         for path in (Path(name), *([beside.parent / name] if beside else [])):
             if path.is_file():
                 return path
-        raise UsageError(f"there is no recipe file {name}; ganvas recipes lists the packaged ones")
+        raise UsageError(
+            f"there is no recipe file {name}; ganvas recipes lists the packaged ones"
+            f"{misspelt(Path(name))}"
+        )
     known = names()
     if name in known:
         return FOLDER / f"{name}.yaml"

@@ -8,7 +8,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from ganvas.errors import UsageError, did_you_mean
+from ganvas.errors import UsageError, did_you_mean, wanted
 from ganvas.recipes.layers import Merged, at
 from ganvas.recipes.shape import Shape
 from ganvas.recipes.text import show
@@ -95,7 +95,7 @@ class Complaints:
     def _expected(self, place: Place, detail: ErrorDetails) -> str:
         if detail["type"] == "finite_number":
             return "a finite number"
-        return self.shape.expected(place) or _lowered(detail["msg"])
+        return self.shape.expected(place) or wanted(detail["msg"])
 
     def _similar(self, place: Place) -> str:
         """Suggest a setting beside the unknown one, or one of its name elsewhere."""
@@ -152,8 +152,3 @@ def _smallest(nodes: list[dict[str, Any]]) -> Any:
         if "minimum" in node:
             return node["minimum"]
     return None
-
-
-def _lowered(message: str) -> str:
-    """Pydantic's words for what it wanted, as the end of our sentence."""
-    return message.removeprefix("Input should be ").removeprefix("Value should be ").strip()

@@ -18,6 +18,7 @@ import yaml
 
 from ganvas.data.previews import Named, previews
 from ganvas.errors import UsageError
+from ganvas.files import misspelt
 
 Tree = dict[str, Any]
 
@@ -95,7 +96,7 @@ def read_run(folder: Path) -> Run:
         UsageError: there is no such folder.
     """
     if not folder.is_dir():
-        raise UsageError(f"there is no run folder {folder}")
+        raise UsageError(f"there is no run folder {folder}{misspelt(folder)}")
     config_text = _text(folder, "config.yaml")
     series, events = _log(_text(folder, "metrics.jsonl"))
     return Run(

@@ -13,7 +13,7 @@ from typing import Any
 
 from ganvas.data.previews import Named, named, previews
 from ganvas.errors import GanvasError, UsageError, quoted
-from ganvas.files import explain, refuse_links, sweep, write_whole
+from ganvas.files import explain, misspelt, refuse_links, sweep, write_whole
 from ganvas.model import MODEL
 from ganvas.training.checkpoint import load_state, save_state
 from ganvas.training.lock import LOCK, Lock
@@ -118,7 +118,7 @@ class RunFolder:
             UsageError: there is no run at ``path``.
         """
         if not path.is_dir():
-            raise UsageError(f"there is no run folder {path}")
+            raise UsageError(f"there is no run folder {path}{misspelt(path)}")
         if not (path / CONFIG).is_file():
             raise UsageError(f"{path} is not a run folder: it has no {CONFIG}")
         folder = cls(path)

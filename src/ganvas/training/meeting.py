@@ -53,9 +53,9 @@ def meeting(world: int, timeout: float, say: Say) -> Generator[None]:
         yield
     except (RuntimeError, ValueError, OSError) as error:
         raise GanvasError(
-            f"not all of {text()}, came: {reason(error).rstrip('.')}. Start the same command on every node, "
-            "and see that each reaches that address; train.timeout=SECONDS waits longer than "
-            f"{timeout:g}"
+            f"not all of {text()}, came: {reason(error).rstrip('.')}. Start the same command on "
+            "every node, and see that each reaches that address; train.timeout=SECONDS waits "
+            f"longer than {timeout:g}"
         ) from error
     finally:
         late.cancel()

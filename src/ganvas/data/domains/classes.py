@@ -116,7 +116,7 @@ class Classes(Domain):
         except (ValueError, OverflowError):
             index = -1
         if not 0 <= index < self.count:
-            hint = did_you_mean(str(text), self.called)
+            hint = did_you_mean(str(text), [name for name in self.called if not name.isdecimal()])
             raise UsageError(f"there is no class '{text}': {self.advice()}.{hint}")
         return index
 
@@ -148,8 +148,8 @@ class Classes(Domain):
 
     def advice(self) -> str:
         """Return which classes there are, in words."""
-        names = ", ".join(self.called[:NAMED])
-        known = f", or one of {names}" if names else ""
+        words = [name for name in self.called[:NAMED] if not name.isdecimal()]
+        known = f", or one of {', '.join(words)}" if words else ""
         return f"expected label 0 to {self.count - 1}{known}"
 
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from ganvas.config import Settings
 from ganvas.data.items import Collection
 from ganvas.data.settings import DataSettings
-from ganvas.errors import UsageError, did_you_mean
+from ganvas.errors import UsageError, did_you_mean, wanted
 
 Asked = TypeVar("Asked", bound=Settings)
 
@@ -58,7 +58,8 @@ def variant(settings: DataSettings, of: type[Asked]) -> Asked:
                 f"{did_you_mean(key, known)} It has {', '.join(known)}."
             ) from None
         raise UsageError(
-            f"data.variant.{key}={first['input']} of {settings.source}: {first['msg'].lower()}."
+            f"data.variant.{key}={first['input']} of {settings.source}: expected "
+            f"{wanted(first['msg'])}."
         ) from None
 
 
