@@ -145,4 +145,6 @@ def test_a_path_that_nothing_is_at_is_told_its_neighbour(
     assert misspelt(Path("runs/word.npz")) == ". Did you mean 'runs/words.npz'?"
     assert misspelt(Path("runs/word.csv")) == ". Did you mean 'runs/words.csv'?"
     assert misspelt(Path("runs/nope.npz")) == "", "a suffix in common is no likeness"
+    assert misspelt(Path("runs/works.npz")) == ". Did you mean 'runs/words.npz'?"
+    assert misspelt(Path("runs/wxxds.npz")) == "", "nor are three letters of five"
     assert misspelt(tmp_path / "runs" / "rign") == f". Did you mean '{tmp_path / 'runs' / 'Ring'}'?"

@@ -42,10 +42,10 @@ class LostError(GanvasError):
     """Another process of the run is gone; the message says how this one noticed."""
 
 
-def nearest(word: str, options: Iterable[str]) -> str | None:
-    """Return the option spelt most like ``word``, or None if none is close."""
+def nearest(word: str, options: Iterable[str], cutoff: float = 0.55) -> str | None:
+    """Return the option spelt most like ``word``, or None if none is as close as ``cutoff``."""
     known = {option.lower(): option for option in options}
-    found = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.55)
+    found = difflib.get_close_matches(word.lower(), known, n=1, cutoff=cutoff)
     return known[found[0]] if found else None
 
 

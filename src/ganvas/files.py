@@ -45,6 +45,9 @@ UNFINISHED = ".writing"
 STALE = 3600.0
 """Seconds after which a temporary file is nobody's, where the disk does not know locks."""
 
+ALIKE = 0.7
+"""How alike a file's name is to a wrong one, from 0 to 1, to be what was meant: there are many."""
+
 LONGEST = 255
 """Bytes that the name of a file may have."""
 
@@ -76,7 +79,7 @@ def misspelt(path: Path) -> str:
             names = [one.name for one in folder.iterdir() if not one.name.startswith(".")]
             names.sort(key=lambda one: Path(one).suffix == Path(name).suffix)  # the last one counts
             known = {Path(one).stem: one for one in names}
-            if near := nearest(Path(name).stem, known):
+            if near := nearest(Path(name).stem, known, ALIKE):
                 whole = (folder / known[near]).joinpath(*rest)
                 return f". Did you mean '{whole if whole.exists() else folder / known[near]}'?"
         return ""

@@ -175,7 +175,7 @@ def test_wrong_words_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     for words, message in (
         (["randon"], "no set 'randon'. Did you mean 'random'"),
         (["random", "--tier", "gpu"], "no tier 'gpu'"),
-        (["settings", "--method", "sn"], "no method 'sn'. There are none, SN"),
+        (["settings", "--method", "sn"], "no method 'sn'. Did you mean 'SN'? There are none, SN"),
     ):
         assert cli(["bench", "stability", *words]) == 2
         assert message in capsys.readouterr().err

@@ -55,6 +55,12 @@ def snapshot(folder: Path) -> dict[str, bytes]:
         (["recipes", "--schema"], "ganvas recipes NAME --schema"),
         (["data", "rign8"], "Did you mean 'ring8'?"),
         (["sample", "x", "--out", "x.png", "--count", "0"], "expected at least 1. How it goes"),
+        (["export", "x", "--out", "x", "--format", "onxx"], "'--format': 'onxx' is not one of"),
+        (["bench", "report", "--results", "no.jsonl"], "there is no file of results no.jsonl"),
+        (
+            ["bench", "stability", "random", "--table", "--results", "no.jsonl"],
+            "no file of results",
+        ),
     ],
 )
 def test_a_wrong_request(

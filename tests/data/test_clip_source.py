@@ -278,12 +278,28 @@ def test_labels_csv_names_videos(three: Path) -> None:
 # ---- bad input ------------------------------------------------------------------------------
 
 
+def test_clips_that_are_no_numbers_are_told_so(tmp_path: Path) -> None:
+    clips = np.full((2, 4, 8, 8, 3), 0.5, np.float32)
+    clips[1, 2, 3] = np.nan
+    np.save(tmp_path / "clips.npy", clips)
+    with pytest.raises(UsageError, match="clips as float32 with NaN or infinite values; expected"):
+        open_data(DataSettings(source=str(tmp_path / "clips.npy")))
+
+
+def test_a_broken_animation_counts_among_the_videos(three: Path) -> None:
+    content = bytearray((three / "a" / "one.webp").read_bytes())
+    (three / "a" / "cut.gif").write_bytes(b"GIF89a\xff\xff\xff\xff")
+    (three / "a" / "two.webp").write_bytes(content[: len(content) // 2])
+    with pytest.raises(UsageError, match="2 of 5 videos"):
+        opened(three)
+
+
 def test_what_does_not_fit_is_refused_in_one_line(three: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"1 of 3 videos .* needs 5 frames: .*three.png has 4"):
         opened(three, frames=5)
     assert len(opened(three, frames=5, short="drop").items("train")) == 2
     assert len(opened(three, frames=5, short="repeat").items("train")) == 3
-    with pytest.raises(UsageError, match=r"which needs 5 frames \(3 of every 2.\): .* data.short"):
+    with pytest.raises(UsageError, match=r"which needs 5 frames \(3, 2 apart\): .* data.short"):
         opened(three, stride=2)
     with pytest.raises(UsageError, match="No video in .* is long enough"):
         opened(three, frames=50, short="drop")

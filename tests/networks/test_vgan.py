@@ -229,7 +229,7 @@ def test_time_and_sides_double_together() -> None:
 
 
 def test_other_data_are_refused() -> None:
-    with pytest.raises(UsageError, match="networks are for videos"):
+    with pytest.raises(UsageError, match="networks of this system are for clips"):
         VGANGenerator().build(Images(channels=3, height=8, width=8), 6)
     with pytest.raises(UsageError, match="data.derive"):
         VGANFutureGenerator().build(clips(), 0)

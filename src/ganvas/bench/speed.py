@@ -100,6 +100,7 @@ def measure(
             data = noise(Path(folder), case.shape)
         workers: dict[str, Worker] = {}
         found: dict[str, Measured] = {}
+        refused = ""
         for way in WAYS if compiled else (PLAIN, FP32, AUTO):
             task = Task(
                 case.recipe,
@@ -117,7 +118,9 @@ def measure(
             except GanvasError as error:
                 if way != PLAIN:
                     raise
-                say(f"{case.recipe}: {error}")
+                refused = f"{case.recipe}: {error}"
+        if refused:  # of the plain loop alone: what no way can play is raised by the next one
+            say(refused)
         ready = found[FP32].ready
         rounds = ready.cycle * max(1, round(BLOCK / max(ready.cycle * ready.seconds, 1e-9)))
         began = time.perf_counter()

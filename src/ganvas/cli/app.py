@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import sysconfig
 import traceback
@@ -156,7 +155,9 @@ def _misuse(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     command = getattr(context, "command_path", "ganvas")
     message = str(getattr(error, "format_message", error.__str__)()).strip()
-    message = re.sub(r"Input should be (.*)", lambda told: f"expected {wanted(told[0])}", message)
+    option, mark, reason = message.rpartition(": ")
+    said = wanted(reason)
+    message = option + mark + (f"expected {said}" if reason.startswith("Input") else said)
     message = message if message.endswith((".", "?", "!")) else f"{message}."
     return f"{' '.join(message.split())} How it goes: {command} --help"
 

@@ -107,6 +107,8 @@ def stability(
     if not only_table:
         run(work[first - 1 :: of], results, out, processes=jobs, retry=retry, say=say)
     asked = {tuple(match.key.values()) for match in work}
+    if table:
+        _refuse_missing(results)
     rows = [row for row in read_rows([results], KEY) if tuple(row[k] for k in KEY) in asked]
     say(markdown(which, tier, rows))
 
@@ -126,6 +128,8 @@ def report(
     from ganvas.bench import read_rows
     from ganvas.bench.report import write
 
+    for path in results or [RESULTS]:
+        _refuse_missing(path)
     say(write(read_rows(results or [RESULTS]), tier, out))
 
 
@@ -219,6 +223,7 @@ def found(
     from ganvas.bench.rows import read_rows
     from ganvas.files import write_whole
 
+    _refuse_missing(results)
     lines = results.read_text("utf-8").count("\n")
     summary = distil(read_rows([results]), lines)
     write_whole(out, (json.dumps(summary, indent=2) + "\n").encode())
@@ -232,3 +237,12 @@ def _shard(text: str) -> tuple[int, int]:
     if first.isdecimal() and of.isdecimal() and 1 <= int(first) <= int(of):
         return int(first), int(of)
     raise UsageError(f"--shard {text}: expected I/N with I from 1 to N, such as 2/4")
+
+
+def _refuse_missing(results: Path) -> None:
+    """Refuse to print what is in a file of results that is not there."""
+    from ganvas.errors import UsageError
+    from ganvas.files import misspelt
+
+    if not results.is_file():
+        raise UsageError(f"there is no file of results {results}{misspelt(results)}")

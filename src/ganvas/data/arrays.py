@@ -295,7 +295,9 @@ def _images(where: str, array: AnyArray) -> AnyArray:
     least, most = min((low for low, _ in ends), default=0), max((up for _, up in ends), default=0)
     if array.dtype.kind not in "iu" or least < 0 or most > 255:
         found = f"{array.dtype}"
-        if array.size:
+        if array.size and not np.isfinite(float(least) + float(most)):
+            found += " with NaN or infinite values"
+        elif array.size:
             found += f" from {least:g} to {most:g}"
         what = "images" if array.ndim < 5 else "clips"
         raise UsageError(

@@ -115,7 +115,7 @@ def needed(pace: Pace) -> str:
     if pace.fps is not None:
         return f"{pace.frames} frames at {pace.fps:g} a second"
     span = (pace.frames - 1) * pace.stride + 1
-    by = f" ({pace.frames} of every {pace.stride}.)" if pace.stride > 1 else ""
+    by = f" ({pace.frames}, {pace.stride} apart)" if pace.stride > 1 else ""
     return f"{span} frames{by}"
 
 

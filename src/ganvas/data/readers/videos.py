@@ -170,7 +170,9 @@ def windowed(
             if one.starts:
                 windows.setdefault(split, []).append(one)
             if one.short:
-                short.append(LeftOut(names[part.video], f"{part.last - part.first} frames"))
+                count = part.last - part.first
+                frames = f"{count} frame{'s' * (count != 1)}"
+                short.append(LeftOut(names[part.video], frames))
     if short and asked.short == "refuse":
         raise UsageError(
             f"{len(short)} of {len(names)} videos in {found.place.where} are shorter than a clip, "
@@ -365,7 +367,8 @@ def _wanted() -> Wanted:
 
 
 def _refuse_or_say(found: Reels, settings: DataSettings) -> None:
-    where, total = found.place.where, len(found.films) + len(found.place.broken)
+    where = found.place.where
+    total = len({*found.films, *(one.name for one in found.broken)})
     if not settings.skip_broken:
         raise UsageError(
             f"{len(found.broken)} of {total} videos in {where} are broken:\n"

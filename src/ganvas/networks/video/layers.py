@@ -37,8 +37,9 @@ def clip_shape(domain: Domain, family: str) -> Shape:
     """
     if domain.grid != VOLUME:
         raise UsageError(
-            f"{family} networks are for videos, but the data hold {domain.plural} of shape "
-            f"{domain.shape}: use a dcgan or resnet network for images, an mlp one for points"
+            f"{family} networks of this system are for clips, but the data hold {domain.plural} of "
+            f"shape {domain.shape}: give videos, folders of frames, or an array of clips "
+            "(N, T, H, W, C); ganvas data PATH says which recipes fit what you have"
         )
     channels, frames, height, width = domain.shape
     return channels, frames, height, width
