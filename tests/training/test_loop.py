@@ -143,7 +143,7 @@ def test_no_readable_checkpoint_is_one_clear_error(run_folder: Path) -> None:
     made(run_folder).run()
     for path in (run_folder / "checkpoints").iterdir():
         path.write_bytes(b"nothing")
-    with pytest.raises(GanvasError, match=r"no checkpoint of .* can be read"):
+    with pytest.raises(GanvasError, match=r"no checkpoint of .* can be read: .* start anew"):
         made(run_folder).resume()
 
 

@@ -104,11 +104,11 @@ def stability(
 
     work = plan(which, tier, seeds, count, method or [])
     first, of = _shard(shard)
-    if not only_table:
+    if only_table:
+        _refuse_missing(results)
+    else:
         run(work[first - 1 :: of], results, out, processes=jobs, retry=retry, say=say)
     asked = {tuple(match.key.values()) for match in work}
-    if table:
-        _refuse_missing(results)
     rows = [row for row in read_rows([results], KEY) if tuple(row[k] for k in KEY) in asked]
     say(markdown(which, tier, rows))
 

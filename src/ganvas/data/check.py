@@ -173,8 +173,8 @@ def data_settings(source: str, told: Mapping[str, Any]) -> DataSettings:
             hint = did_you_mean(key, DataSettings.model_fields)
             raise UsageError(f"data.{key} is not a setting.{hint}") from None
         reasoned = first["type"] == "value_error" or not key
-        told = f"data.{key or source}:" if reasoned else f"data.{key}={first['input']}: expected"
-        raise UsageError(f"{told} {wanted(first['msg'])}.") from None
+        what = f"data.{key or source}:" if reasoned else f"data.{key}={first['input']}: expected"
+        raise UsageError(f"{what} {wanted(first['msg'])}.") from None
 
 
 def find_images(source: str) -> Survey | None:

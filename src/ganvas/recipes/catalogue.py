@@ -88,7 +88,7 @@ def locate(name: str, beside: Path | None = None) -> Path:
     of_system = [one for one in known if one.startswith(f"{name}/")]
     if of_system:
         raise UsageError(f"'{name}' has several recipes; name one of {', '.join(of_system)}")
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         raise UsageError(f"{name} is a folder, not a recipe; to go on with a run: ganvas resume")
     hint = did_you_mean(name, known)
     raise UsageError(f"there is no recipe '{name}'.{hint} See them all: ganvas recipes")
