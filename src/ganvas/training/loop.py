@@ -396,16 +396,13 @@ class Loop:
         """
         path = self.folder.path
         state, problems = self.folder.load_checkpoint()
-        anew = f"ganvas train {quoted(path / CONFIG)} --out {quoted(path)} --overwrite"
-        if state is None and problems:
+        if state is None and (problems or self.folder.has_trained(self.settings.checkpoint_every)):
+            told = f"no checkpoint of {path} can be read: {problems[0]}" if problems else (
+                f"{path} was trained, and its checkpoints are gone, so it cannot go on"
+            )  # fmt: skip
             raise GanvasError(
-                f"no checkpoint of {path} can be read: {problems[0]}. Bring a sound copy back, or "
-                f"start anew with: {anew}"
-            )
-        if state is None and self.folder.has_trained(self.settings.checkpoint_every):
-            raise GanvasError(
-                f"{path} was trained, and its checkpoints are gone, so it cannot go on: bring "
-                f"{self.folder.checkpoints} back, or start anew with: {anew}"
+                f"{told}: bring {self.folder.checkpoints} back, or start anew with: "
+                f"ganvas train {quoted(path / CONFIG)} --out {quoted(path)} --overwrite"
             )
         if state is not None:
             accept(state)
