@@ -44,7 +44,7 @@ SHUFFLED = 600
 SHUFFLED_ROOMS = 200
 """Rounds of controls: labels that are obeyed at all are by then."""
 SEEDS = (0, 1)
-CHANCE = (1, 2, 3)
+CHANCE = (1, 2, 3, 4, 5, 6, 7)
 """Further seeds of a control whose correlation has a sign by chance."""
 TAUGHT = 400
 """Steps in which a classifier learns to read masked digits."""
