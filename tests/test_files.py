@@ -148,3 +148,12 @@ def test_a_path_that_nothing_is_at_is_told_its_neighbour(
     assert misspelt(Path("runs/works.npz")) == ". Did you mean 'runs/words.npz'?"
     assert misspelt(Path("runs/wxxds.npz")) == "", "nor are three letters of five"
     assert misspelt(tmp_path / "runs" / "rign") == f". Did you mean '{tmp_path / 'runs' / 'Ring'}'?"
+
+
+def test_a_place_that_cannot_be_written_is_told_by_the_name_that_was_asked_for() -> None:
+    where = Path("/proc/1/samples.gif")
+    if not where.parent.is_dir():
+        pytest.skip("no /proc here")
+    with pytest.raises(GanvasError) as refused, replacing(where):
+        pass
+    assert str(refused.value).startswith(f"{where}: ")

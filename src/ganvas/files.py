@@ -55,6 +55,8 @@ LONGEST = 255
 def explain(error: OSError, path: Path | None = None) -> GanvasError:
     """Return an error in words about a path and what to do, for one of the operating system."""
     where = error.filename if error.filename is not None else path
+    if path is not None and str(where).endswith(UNFINISHED):
+        where = path  # nobody knows the temporary name
     reason = ADVICE.get(error.errno or 0, error.strerror or str(error))
     return GanvasError(f"{where}: {reason}" if where is not None else reason)
 
