@@ -3,7 +3,8 @@
 Runs: ``scorer``, ``planes`` (validation, remaining, entanglement in Z and W), ``edits`` (in W, to 3
 deviations), ``glasses given age``, ``detail that turns`` (with poses, or clings to the grid of
 pixels), ``real faces`` (projected to W, W+, pivots, an encoder alone and
-with 20 steps), ``without labels`` and ``progressive`` (Z only). The model of faces is that of the
+with 20 steps), ``without labels``, ``20,000 codes …`` (planes and edits of more codes), ``finest
+level`` (those of its twin) and ``progressive`` (Z only). The model of faces is that of the
 part ``stylegan2``: with --work both take the same one.
 """
 
@@ -19,7 +20,7 @@ import numpy as np
 import torch
 from common import Row, trained_model
 from parts.fidelity._scoring import PICTURES, SIZE, scorer
-from parts.fidelity.stylegan2 import trained
+from parts.fidelity.stylegan2 import finest, of_recipe
 
 from ganvas.cli.scoring import Trusted
 from ganvas.data.cartoon.factors import ENTANGLED, Faces
@@ -42,6 +43,7 @@ MINUTES = 26
 CODES = 6_000
 SHARE = 0.05
 """Of codes on each side: the paper's .02 of 500,000 would be 120 of these."""
+MORE, SHARES = 20_000, (0.05, 0.02)
 MOVED = 300
 REACH = 3.0
 """Deviations of codes along a normal, to which samples are moved."""
@@ -66,6 +68,9 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     yield "detail that turns", lambda: detail(found(work))
     yield "real faces", partial(real_faces, work)
     yield "without labels", partial(without_labels, work)
+    for share in SHARES:
+        yield f"{MORE:,} codes, {share:.0%} a side", partial(of_more, work, share)
+    yield "finest level", lambda: all_of(seen(load(finest(work), device="cpu"), work))
     yield "progressive", lambda: planes(grown(work)) | edits(grown(work))
 
 
@@ -76,11 +81,22 @@ def gates(work: Path) -> Row:
     return row | {"pictures": PICTURES, "trusted": len(known.trusted)}
 
 
+def all_of(of: Seen) -> Row:
+    """Return what planes tell, what edits do, and glasses given age."""
+    return planes(of) | edits(of) | given_age(of)
+
+
+def of_more(work: Path, share: float) -> Row:
+    """Return it of more codes of the model of faces."""
+    return all_of(seen(load(of_recipe(work), device="cpu"), work, MORE, share))
+
+
 @dataclass(frozen=True, eq=False)
 class Seen:
     """A model, its scored samples, and their planes by space.
 
     Attributes:
+        share: of samples on each side.
         spaces: Z, and W where there is one.
     """
 
@@ -89,6 +105,7 @@ class Seen:
     samples: Drawn
     scores: Floats
     planes: Mapping[str, Mapping[str, Boundary]]
+    share: float
 
     @property
     def spaces(self) -> list[str]:
@@ -101,22 +118,22 @@ class Seen:
         return float(direction.distances(self.samples.of(space)).std())
 
 
-def seen(model: Model, work: Path) -> Seen:
+def seen(model: Model, work: Path, codes: int = CODES, share: float = SHARE) -> Seen:
     """Score samples once and learn all planes; of no attribute below its gate."""
-    scoring, samples = Trusted(scorer(work)), drawn(model, CODES)
+    scoring, samples = Trusted(scorer(work)), drawn(model, codes)
     scores = scores_of(model, scoring, samples.spaces["z"], samples.z, samples.y)
     learnt = {
-        space: boundaries(samples.of(space), scores, scoring.names, share=SHARE)
+        space: boundaries(samples.of(space), scores, scoring.names, share=share)
         for space in ("z", "w")
         if space in samples.spaces
     }
-    return Seen(model, scoring, samples, scores, learnt)
+    return Seen(model, scoring, samples, scores, learnt, share)
 
 
 @cache
 def found(work: Path) -> Seen:
     """Return what is seen of the model of faces."""
-    return seen(load(trained(work, "faces", {}), device="cpu"), work)
+    return seen(load(of_recipe(work), device="cpu"), work)
 
 
 @cache
@@ -127,7 +144,7 @@ def grown(work: Path) -> Seen:
 
 def planes(of: Seen) -> Row:
     """Return how well planes part, and how far normals and scores are entangled."""
-    row: Row = {"codes": CODES, "share": SHARE}
+    row: Row = {"codes": len(of.scores), "share": of.share}
     for space, learnt in of.planes.items():
         for name, plane in learnt.items():
             row[f"{space} {name}, validation"] = round(plane.validation, 4)

@@ -2,8 +2,8 @@
 
 Runs: ``recipe``, ``without path length`` (its twin), ``path lengths`` of both with intervals,
 ``truncation …``, ``slots …`` (what poses, shapes and colours owe to coarse and to fine ones),
-``config …`` (16 pixels, two minutes each) and ``cost …`` (a round with modulation scaled, grouped,
-and written as a loop over samples).
+``finest level`` (a twin whose images are of that level alone), ``config …`` (16 pixels, two minutes
+each) and ``cost …`` (a round with modulation scaled, grouped, and written as a loop over samples).
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ MINUTES = 40
 BATCH = 8
 """Of the recipe for faces."""
 SAMPLES = 2_000
-WAYS = 2_000
+WAYS, COMPARED = 2_000, 20_000
+"""Ways whose lengths are measured, and those of two models whose lengths are compared."""
 DRAWS = 1_000
 """Of bootstraps."""
 TOLD = (0.1, 0.5, 0.9)
@@ -68,6 +69,22 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "E": {"preset": "stylegan2"},
 }
 """Of table 1: what differs beside the networks."""
+FINEST: dict[str, Any] = {
+    "generator": {"architecture": "original"},
+    "discriminator_optimiser": {"lr": 4e-3},
+}
+SLOWER: dict[str, Any] = {
+    "kimg": 56,
+    "interventions": [
+        {"at": 1000, "players": ["generator"], "rate": 0.5},
+        {"at": 2500, "players": ["generator"], "rate": 0.25},
+        {"at": 2500, "players": ["discriminator"], "rate": 0.5},
+        {"at": 5000, "players": ["generator"], "rate": 0.125},
+        {"at": 5000, "players": ["discriminator"], "rate": 0.25},
+    ],
+}
+"""Of the twin of the finest level: its discriminator is twice as fast, from 1,000 rounds on four
+times as the generator, and both become slower."""
 
 
 def trained(work: Path, name: str, game: dict[str, Any], pixels: int = 32, **train: Any) -> Path:
@@ -76,6 +93,11 @@ def trained(work: Path, name: str, game: dict[str, Any], pixels: int = 32, **tra
     told: dict[str, Any] = {"train": QUIET | train, "evaluate": LATER, "data.size": pixels}
     begin = partial(api.train, "stylegan2/faces", run, quiet=True, overwrite=True, game=game)
     return to_the_end(run, partial(begin, **told))
+
+
+def of_recipe(work: Path) -> Path:
+    """Return the run of the recipe."""
+    return trained(work, "faces", {})
 
 
 @cache
@@ -140,10 +162,10 @@ def looked(run: Path) -> Row:
     }
 
 
-def ways(model: Model, space: str = "w") -> PathLengths:
+def ways(model: Model, space: str = "w", count: int = WAYS) -> PathLengths:
     """Return path lengths by a network of random convolutions."""
     distance = RandomFeatures(model.spec.shape[0]).distance
-    return path_lengths(model.game, distance, WAYS, space=space)
+    return path_lengths(model.game, distance, count, space=space)
 
 
 def trimmed_means(lengths: Tensor) -> Floats:
@@ -161,7 +183,7 @@ def interval(values: Floats) -> list[float]:
 
 def faces(work: Path) -> Row:
     """Measure the recipe, and training faces in the place of samples."""
-    run = trained(work, "faces", {})
+    run = of_recipe(work)
     real = distances(data(run).source.items("train").x[:SAMPLES], run)
     return looked(run) | {f"training faces, {k}": round(v, 4) for k, v in real.items()}
 
@@ -173,10 +195,10 @@ def without(work: Path) -> Row:
 
 def compared(work: Path) -> Row:
     """Tell by how much ways of the run are shorter than those of its twin without path lengths."""
-    runs = trained(work, "faces", {}), trained(work, "faces without", {"path_length": None})
-    row: Row = {}
+    runs = of_recipe(work), trained(work, "faces without", {"path_length": None})
+    row: Row = {"ways": COMPARED}
     for space in ("w", "z"):
-        ours, theirs = (ways(load(run, device="cpu"), space).each for run in runs)
+        ours, theirs = (ways(load(run, device="cpu"), space, COMPARED).each for run in runs)
         # Ways of two models share nothing but their numbers: each is drawn by itself.
         ratio = trimmed_means(ours) / trimmed_means(theirs)[::-1]
         row[f"ratio in {space}"] = round(float(np.median(ratio)), 3)
@@ -186,19 +208,32 @@ def compared(work: Path) -> Row:
 
 def truncated(psi: float, work: Path) -> Row:
     """Tell how far samples lie apart whose styles are truncated."""
-    run = trained(work, "faces", {})
+    run = of_recipe(work)
     x = load(run, device="cpu").sample(SAMPLES, seed=1, truncation=psi).x
     both = {"variance": seen(x, run), "variance by the scorer": features(scorer(work), x)}
     return {name: round(float(one.double().var(0).sum()), 4) for name, one in both.items()}
 
 
-def slots(which: str, work: Path) -> Row:
+def finest(work: Path) -> Path:
+    """Return the twin whose images are of the finest level alone."""
+    return trained(work, "faces finest level", FINEST, **SLOWER)
+
+
+def of_finest(work: Path) -> Row:
+    """Measure it, and what its slots move."""
+    row = looked(finest(work))
+    for which in ("coarse", "fine"):
+        row |= {f"{which}, {name}": value for name, value in slots(which, work, finest).items()}
+    return row
+
+
+def slots(which: str, work: Path, run: Callable[[Path], Path] = of_recipe) -> Row:
     """Tell by how much samples change whose coarse, middle or fine slots have another style.
 
     The change of their pose, as the scorer says, of where their edges are, of the grey gradient's
     size, and of their mean colour.
     """
-    model = load(trained(work, "faces", {}), device="cpu")
+    model = load(run(work), device="cpu")
     game = model.game
     assert isinstance(game, StyleGAN2)
     end = game.style_slots
@@ -395,6 +430,7 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
         yield f"truncation {psi:g}", partial(truncated, psi, work)
     for which in ("coarse", "fine"):
         yield f"slots {which}", partial(slots, which, work)
+    yield "finest level", partial(of_finest, work)
     for name in CONFIGS:
         yield f"config {name}", partial(config, name, work)
     yield "cost beside a plain loop", beside_a_loop
