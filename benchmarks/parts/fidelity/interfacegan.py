@@ -143,12 +143,22 @@ def grown(work: Path) -> Seen:
 
 
 def planes(of: Seen) -> Row:
-    """Return how well planes part, and how far normals and scores are entangled."""
+    """Return how well planes part, and how far normals and scores are entangled.
+
+    A plane lies between extremes: where most samples have an attribute, it tells half of them so.
+    "by medians" is how often a sample is on its side of the median of scores and of distances.
+    """
     row: Row = {"codes": len(of.scores), "share": of.share}
     for space, learnt in of.planes.items():
         for name, plane in learnt.items():
             row[f"{space} {name}, validation"] = round(plane.validation, 4)
             row[f"{space} {name}, remaining"] = round(plane.remaining or 0, 4)
+            told = plane.direction.distances(of.samples.of(space)).numpy()
+            scores = of.scores[:, of.scoring.names.index(name)]
+            row[f"{space} {name}, scored above 0"] = round(float((scores > 0).mean()), 4)
+            row[f"{space} {name}, beyond"] = round(float((told > 0).mean()), 4)
+            alike = (told > np.median(told)) == (scores > np.median(scores))
+            row[f"{space} {name}, by medians"] = round(float(alike.mean()), 4)
         normals = [plane.direction for plane in learnt.values()]
         matrix = cosines(normals)
         row[f"{space} mean |cosine|"] = round(entanglement(matrix), 4)
