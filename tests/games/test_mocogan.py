@@ -214,7 +214,7 @@ def test_what_cannot_be_is_one_line():
     with pytest.raises(ValidationError, match="infogan needs category_count"):
         MoCoGANConfig.model_validate(SETTINGS | {"categories": "infogan"})
     points = open_data(DataSettings(source="ring8"))
-    with pytest.raises(UsageError, match="are for videos, but the data hold points"):
+    with pytest.raises(UsageError, match="are for clips, but the data hold points"):
         game(points)
 
 
