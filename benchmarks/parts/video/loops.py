@@ -37,7 +37,20 @@ CASES = {
         ],
         1,
     ),
-    "tgan": Case("tgan/shapes", ["data.size=32"], 1),
+    "tgan": Case(
+        "tgan/shapes",
+        [
+            "data.size=32",
+            "game.temporal.norm=batch",
+            "game.generator={width: 8, init: dcgan}",
+            "game.discriminator={width: 16, stages: null, norm: batch}",
+            "game.constraint.every=5",
+            "game.generator_optimiser={kind: rmsprop, lr: 2e-4}",
+            "game.discriminator_optimiser={kind: rmsprop, lr: 2e-4}",
+            "train.average=null",
+        ],
+        1,
+    ),
     "vgan": Case(
         "vgan/shapes",
         [
