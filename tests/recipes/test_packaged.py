@@ -81,10 +81,10 @@ SMALLER = {
 as wide and clips as large as papers have them: their size is no promise."""
 
 AVERAGED = {"r3gan", "memorygan", "progressive", "stylegan2", "biggan", "biggan-deep"}
-AVERAGED |= {"vgan", "mocogan"}
+AVERAGED |= {"vgan", "tgan", "mocogan"}
 """Systems with recipes that sample from averaged weights: the papers of R3GAN, Progressive GAN,
-StyleGAN2 and BigGAN do so; of the small recipes of memoryGAN, VGAN and MoCoGAN, not the papers',
-the runs that are documented did."""
+StyleGAN2 and BigGAN do so; of the small recipes of memoryGAN, VGAN, TGAN and MoCoGAN, not the
+papers', the runs that are documented did."""
 
 
 def brought(source: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
