@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from ganvas.errors import UsageError
-from ganvas.networks.dcgan import DCGANGenerator, ModulatedFrames
+from ganvas.networks.dcgan import DCGANGenerator
+from ganvas.networks.painted import PaintedFrames, PaintedGenerator
 from ganvas.networks.patch import PatchDiscriminator
 from ganvas.networks.video.critic import VideoDiscriminator
 from ganvas.networks.video.frames import TGANGenerator, frames_of
@@ -156,9 +157,9 @@ def test_frames_may_be_made_of_the_fast_latents_alone():
 
 def test_content_may_reach_frames_through_the_gains_of_norms_alone():
     """Then the same motion is painted in other colours, and no layer sees content beside it."""
-    settings = DCGANGenerator(width=4, content="norm")
+    settings = PaintedGenerator(width=4)
     network = settings.build_frames(images(3, 8, 8), slow=5, fast=3)
-    assert isinstance(network, ModulatedFrames)
+    assert isinstance(network, PaintedFrames)
     assert network.layers.project.in_features == 3
     content, motion = torch.randn(6, 5), torch.randn(6, 3)
     other = torch.cat([content.roll(1, 0), motion], 1)
@@ -176,9 +177,9 @@ def test_content_may_reach_frames_through_the_gains_of_norms_alone():
 
 
 def test_pixels_are_mixtures_of_the_colours_that_a_clip_shares():
-    settings = DCGANGenerator(width=4, content="norm", colours=3)
+    settings = PaintedGenerator(width=4, colours=3)
     network = settings.build_frames(images(3, 8, 8), slow=5, fast=3)
-    assert isinstance(network, ModulatedFrames)
+    assert isinstance(network, PaintedFrames)
     assert network.colours is not None
     nn.init.zeros_(network.colours.weight)
     with torch.no_grad():  # black, red and blue
@@ -192,7 +193,9 @@ def test_pixels_are_mixtures_of_the_colours_that_a_clip_shares():
 
 
 def test_content_makes_no_gains_where_there_are_none_or_labels_beside_it():
-    with pytest.raises(ValueError, match="content: norm needs norm: batch"):
-        DCGANGenerator(content="norm", norm="layer")
+    with pytest.raises(ValueError, match="kind: painted needs norm: batch"):
+        PaintedGenerator(norm="layer")
     with pytest.raises(UsageError, match="game.category_to=motion"):
-        DCGANGenerator(content="norm").build_frames(images(3, 8, 8), 5, 3, labels(4))
+        PaintedGenerator().build_frames(images(3, 8, 8), 5, 3, labels(4))
+    with pytest.raises(UsageError, match="set game.generator.kind=dcgan"):
+        PaintedGenerator().build(images(3, 8, 8), 5)

@@ -16,8 +16,6 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from ganvas.config import Settings
-from ganvas.data.domains.vector import Vector
-from ganvas.errors import UsageError
 from ganvas.networks.base import (
     Discriminator,
     DiscriminatorSettings,
@@ -44,16 +42,11 @@ from ganvas.networks.convolutional import (
     overlapped,
 )
 from ganvas.networks.encoded import Encoder
-from ganvas.networks.mlp import rectified
 from ganvas.networks.upsampling import Upsampling, deconvolution
 from ganvas.nn import Activation, Init, activation, fan, initialise, lipschitz, sn
 
 if TYPE_CHECKING:
     from ganvas.data.domain import Domain
-
-
-HIDDEN = 64
-"""Width of layers between the path of what moves and the first maps of frames."""
 
 
 class _Ladder(Settings):
@@ -160,13 +153,6 @@ class DCGANGenerator(_Ladder, Upsampling, GeneratorSettings):
             place may depend on all of them (`Encoder`).
         keep: what a condition shows of the picture itself, such as the pixels around a hole, stands
             in samples as it is.
-        content: of frames of clips, what all of them share joins what each has of its own, or makes
-            gains and offsets of the batch norms of every level: then it cannot tell where things
-            are, nor a path of what moves which channels they are painted with.
-        content_layers, motion_layers: with gains, rectified layers that what is shared passes
-            before it makes them, and what frames have of their own before it is laid out.
-        colours: with gains, how many colours a clip is painted with, which what is shared has: each
-            pixel is a mixture of them, so that inside of things they stay; 0: any colour anywhere.
         output: last non-linearity.
     """
 
@@ -174,17 +160,12 @@ class DCGANGenerator(_Ladder, Upsampling, GeneratorSettings):
     labels: Literal["concat", "norm"] = "concat"
     maps: Literal["resized", "encoded"] = "resized"
     keep: bool = False
-    content: Literal["concat", "norm"] = "concat"
-    content_layers: NonNegativeInt = 0
-    motion_layers: NonNegativeInt = 0
-    colours: NonNegativeInt = 0
     output: Output = "tanh"
 
     @model_validator(mode="after")
     def _norms_fit(self) -> Self:
-        for name in ("labels", "content"):
-            if getattr(self, name) == "norm" and self.norm != "batch":
-                raise ValueError(f"{name}: norm needs norm: batch, not {self.norm}")
+        if self.labels == "norm" and self.norm != "batch":
+            raise ValueError(f"labels: norm needs norm: batch, not {self.norm}")
         if self.projection_norm == "unit" and self.norm == "layer":
             raise ValueError("projection_norm: unit needs norm: batch")
         return self
@@ -198,23 +179,6 @@ class DCGANGenerator(_Ladder, Upsampling, GeneratorSettings):
             UsageError: the data are not images.
         """
         return DCGANGeneratorNet(self, image_shape(domain, "dcgan"), latent, conditions)
-
-    def build_frames(
-        self, frame: Domain, slow: int, fast: int, conditions: Conditions = NONE
-    ) -> Generator:
-        """Return the network for frames of clips.
-
-        Raises:
-            UsageError: the content is to make gains, and there are conditions beside it.
-        """
-        if self.content == "concat":
-            return super().build_frames(frame, slow, fast, conditions)
-        if conditions:
-            raise UsageError(
-                "game.generator.content=norm is for frames that are told nothing beside their "
-                "latents: set game.conditional=false, or game.category_to=motion"
-            )
-        return ModulatedFrames(self, image_shape(frame, "dcgan"), slow, fast)
 
 
 class DCGANCritic(_Ladder):
@@ -345,35 +309,6 @@ class DCGANGeneratorNet(Generator):
         extent = (z.shape[2], z.shape[3])
         each = repeated(y, extent[0] * extent[1])
         return overlapped(self.projected(z.movedim(1, -1).flatten(0, 2), each), self.start, extent)
-
-
-class ModulatedFrames(Generator):
-    """[content, motion] → DCGAN's layers of the motion, whose batch norms the content modulates."""
-
-    def __init__(
-        self, config: DCGANGenerator, shape: tuple[int, int, int], slow: int, fast: int
-    ) -> None:
-        super().__init__(slow + fast, NONE, shape)
-        self.slow = slow
-        self.content = rectified(config.content_layers, slow, slow, config.slope)
-        self.motion = rectified(config.motion_layers, fast, HIDDEN, config.slope)
-        told = Conditions({"content": Vector(shift=[0.0] * slow, scale=[1.0] * slow)})
-        inner = config.model_copy(update={"labels": "norm"})
-        self.colours = None
-        if config.colours:
-            self.colours = nn.Linear(slow, config.colours * shape[0])
-            inner, shape = inner.model_copy(update={"output": "none"}), (config.colours, *shape[1:])
-        width = HIDDEN if config.motion_layers else fast
-        self.layers = DCGANGeneratorNet(inner, shape, width, told)
-
-    def forward(self, z: Tensor, y: Given = None) -> Tensor:
-        """Return frames (N, C, H, W) of latents (N, slow + fast), the slow ones first."""
-        content = self.content(z[:, : self.slow])
-        made = self.layers(self.motion(z[:, self.slow :]), content)
-        if self.colours is None:
-            return made
-        colours = torch.tanh(self.colours(content)).view(z.shape[0], made.shape[1], -1)
-        return torch.einsum("nkc,nkhw->nchw", colours, made.softmax(1))
 
 
 class DCGANDiscriminatorNet(Discriminator):
