@@ -97,9 +97,7 @@ def test_variants_are_checked() -> None:
         UsageError, match=r"data.variant.hue is not .* of shapes. Did you mean 'hues'"
     ):
         open_data(few("shapes", variant={"hue": 6}))
-    with pytest.raises(
-        UsageError, match=r"data.variant.directions=3 of shapes: input should be 2 or"
-    ):
+    with pytest.raises(UsageError, match=r"data.variant.directions=3 of shapes: expected 2 or"):
         open_data(few("shapes", variant={"directions": 3}))
     with pytest.raises(UsageError, match="digits8: leave it out"):
         open_data(few("digits8"))
