@@ -73,9 +73,9 @@ LESSONS = {
     "shapes": Lesson(),
     "bouncing_digits": Lesson(stills=900, steps=1500, around=1, turned=True),
     "oscillator": Lesson(stills=0, steps=2600, around=1),
-    "blobs": Lesson(stills=200, steps=1000, around=1),
+    "blobs": Lesson(stills=0, steps=2600, around=1),
     "sprites": Lesson(steps=570),
-    "mocap": Lesson(drawn=4000),
+    "mocap": Lesson(steps=2300, around=1, drawn=9000),
 }
 
 
