@@ -149,6 +149,18 @@ def test_a_grid_shares_content_in_rows_and_motion_in_columns():
         made.prior(64, Noise(0), grid={"content": 9, "motion": 8})
 
 
+def test_cells_of_a_grid_share_the_class_with_what_is_told_it():
+    for to, shared in (("motion", 1), ("image", 0)):
+        made = model(game(**SUPERVISED, category_to=to))
+        for block in (0, 64):  # of latents that are drawn together
+            label = made.sample(block + 12, grid={"content": 4, "motion": 3})["label"][block:]
+            cells = label.reshape(4, 3)
+            assert (cells == (cells[:1] if shared else cells[:, :1])).all()
+            assert len(np.unique(cells)) > 1
+    drawn = model(game(**SUPERVISED)).sample(12)["label"]
+    assert len(np.unique(drawn.reshape(4, 3), axis=0)) > 1
+
+
 def test_a_start_has_several_futures():
     made = game(temporal={"kind": "sde"}).eval()
     z = made.prior(64, Noise(0), grid={"start": 2, "future": 32})

@@ -142,7 +142,8 @@ class Trained:
             noise = Noise(block_seed(seed, block))
             z.append(game.prior(BLOCK, noise, **known).cpu())
             if self.game.conditions.classes:
-                y.append(noise.integers(BLOCK, self.game.conditions.classes))
+                drawn = noise.integers(BLOCK, self.game.conditions.classes)
+                y.append(self.game.in_common(drawn, known))
         return torch.cat(z)[:n], torch.cat(y)[:n] if y else None
 
     def sampling(self, **options: Any) -> dict[str, Any]:

@@ -223,6 +223,13 @@ class Game(nn.Module, Generic[C]):
         """
         return z
 
+    def in_common(self, y: Tensor, options: Mapping[str, Any]) -> Tensor:
+        """Return classes drawn for n samples, (n,), as samples with options have them in common.
+
+        By default each has its own.
+        """
+        return y
+
     def posed(self, options: Mapping[str, Any]) -> AbstractContextManager[object]:
         """Have samples made as options say that do not concern latents, for a block.
 

@@ -249,6 +249,13 @@ class Clips(Adversarial[C]):
             return fresh
         return torch.cat([content, *([start] if apart else []), fresh], 1)
 
+    def in_common(self, y: Tensor, options: Mapping[str, Any]) -> Tensor:
+        """Let cells of a grid that share what a class is told to share the class as well."""
+        if (grid := options.get("grid")) is None:
+            return y
+        contents, starts, _ = cells(len(y), grid)
+        return y[starts if self.told == "motion" else contents]
+
     @property
     def trained(self) -> tuple[float, ...]:
         """Times of the frames of the clips of training."""
@@ -367,16 +374,25 @@ def in_grid(
     Raises:
         UsageError: the grid is larger than what is drawn together, or names a part twice.
     """
+    contents, starts, futures = cells(len(content), grid)
+    return content[contents], start[starts], fresh[futures]
+
+
+def cells(n: int, grid: Mapping[str, int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return of which of n latents each cell has its content, its start and its future.
+
+    Raises:
+        UsageError: as of `in_grid`.
+    """
     (row, rows), (column, columns) = grid.items()
-    n = len(content)
     if rows * columns > n:
         raise UsageError(f"a grid of {rows} × {columns} is larger than {n}, what is drawn together")
-    cells = torch.arange(n, device=content.device)
-    at = {row: cells // columns % rows, column: cells % columns}
+    number = torch.arange(n)
+    at = {row: number // columns % rows, column: number % columns}
     if "motion" in at and len({"start", "future"} & at.keys()):
         raise UsageError("grid: motion is start and future of a path: name both, or motion alone")
-    first = torch.zeros_like(cells)
+    first = torch.zeros_like(number)
     starts = at.get("start", at.get("motion", first))
     futures = at.get("future", at.get("motion", first))
     contents = at.get("content", at.get("start", first))
-    return content[contents], start[starts], fresh[futures]
+    return contents, starts, futures
