@@ -8,7 +8,7 @@ MoCoGAN's image generator, which is `dcgan`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, NoReturn, Self
 
 import torch
 from pydantic import NonNegativeInt, model_validator
@@ -50,9 +50,7 @@ class PaintedGenerator(DCGANGenerator):
             raise ValueError(f"kind: painted needs norm: batch, not {self.norm}")
         return self
 
-    def build(
-        self, domain: Domain, latent: int, conditions: Conditions = NONE
-    ) -> DCGANGeneratorNet:
+    def build(self, domain: Domain, latent: int, conditions: Conditions = NONE) -> NoReturn:
         """Refuse: single images have nothing that frames share.
 
         Raises:
