@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -66,3 +68,54 @@ def test_a_run_of_two_processes_resumes_in_two_and_in_one(tmp_path: Path) -> Non
         expected = weights(whole.path)
         for name, value in weights(folder).items():
             assert float((value - expected[name]).abs().max()) < 1e-5, name  # pyright: ignore
+
+
+LEAVING = """
+import threading, time, torch
+from ganvas.errors import LostError
+from ganvas.nn.exchange import sum_
+from ganvas.training.launch import launch
+from ganvas.training.settings import TrainSettings
+
+late = []
+
+
+class Slow:
+    def __del__(self):
+        if threading.current_thread() is not threading.main_thread():
+            late.append(self)
+            time.sleep(1.0)
+
+
+launch(TrainSettings(rounds=1, batch=2, accelerator="cpu", threads=1))
+try:
+    while not late:
+        x = torch.ones(1000)
+        x.slow = Slow()
+        sum_(x)
+        del x
+except LostError:
+    pass  # the other one has left
+print("left while another thread frees a tensor" if late else "left")
+"""
+
+
+@pytest.mark.slow
+def test_a_process_leaves_in_peace_while_a_thread_of_gloo_still_frees_a_tensor() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    told = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", LEAVING],
+            env=os.environ | told | {"RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    said = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert any("another thread" in out for out, _ in said), "the race was not met"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import warnings
@@ -10,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import torch
+import torch.distributed as dist
 
 from ganvas.errors import UsageError
 from ganvas.model.trained import choose_device
@@ -105,7 +107,18 @@ def _together(settings: TrainSettings, here: Member | None, say: Say) -> Launche
         if place := _met_at(fabric, here):
             reach(*place, settings.timeout)
         fabric.launch()
+    atexit.register(_part)
     return Launched(fabric.device, Ranks(fabric.global_rank, fabric.world_size))
+
+
+def _part() -> None:
+    """End the exchanges before Python ends.
+
+    A thread of gloo may hold the last tensor, which only Python can free: without this it aborts a
+    process that has done all its work.
+    """
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def _met_at(fabric: Fabric, here: Member | None) -> tuple[str, int] | None:
