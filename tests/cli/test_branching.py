@@ -129,6 +129,21 @@ def test_settings_of_the_game_change_from_there_on(plain: Path, tmp_path: Path) 
     api.resume(tmp_path / "wild", quiet=True)  # its own settings are its own by now
 
 
+def test_a_schedule_in_the_place_of_a_number_is_told_with_it_and_back(
+    plain: Path, tmp_path: Path
+) -> None:
+    key, schedule = "game.generator_optimiser.lr", "{start: 0.002, end: 0, shape: linear}"
+    lr = load_recipe(plain / "config.yaml").game_config.model_dump()["generator_optimiser"]["lr"]
+    there, back = tmp_path / "there", tmp_path / "back"
+    whole = "{begin: 0.0, end: 0.0, shape: linear, start: 0.002, until: 1.0}"
+    api.branch(plain, there, [f"{key}={schedule}"], at=2, quiet=True)
+    api.branch(there, back, [f"{key}=0.25"], at=2, quiet=True)
+    notes = [[row.get("message", "") for row in RunFolder(run).rows()] for run in (there, back)]
+    assert f"{key}={whole}, it was {lr}" in notes[0]
+    assert f"{key}=0.25, it was {whole}" in notes[1]
+    assert not [note for note in notes[0] + notes[1] if "nothing" in note]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ from ganvas.api import measuring
 from ganvas.cli.app import run as command
 from ganvas.metrics.protocol import Scores
 from ganvas.model import MODEL, load
+from ganvas.model.sealed import read_sealed, write_sealed
+from ganvas.training.checkpoint import load_state, save_state
 from ganvas.training.folder import RunFolder
 from tests.cli.conftest import TINY, Ganvas
 
@@ -53,6 +56,10 @@ def begun(*words: str | Path) -> multiprocessing.process.BaseProcess:
     process = FORK.Process(target=lambda: os._exit(command([str(word) for word in words])))
     process.start()
     return process
+
+
+def recipe_of(run: Path) -> dict[str, Any]:
+    return yaml.safe_load((run / "config.yaml").read_text())
 
 
 def edit(run: Path, part: str, key: str, value: object) -> None:
@@ -207,6 +214,36 @@ def test_an_edited_recipe_is_another_run(
     assert f"{name} cannot change when a run goes on" in said.error
     assert "and the run was trained with" in said.error
     assert snapshot(trained) == before
+
+
+def test_a_run_with_settings_that_there_are_no_longer(ganvas: Ganvas, trained: Path) -> None:
+    edit(trained, "", "game", {**recipe_of(trained)["game"], "jitter": {"by": 3}})
+    path = max((trained / "checkpoints").glob("*.safetensors"))
+    state = load_state(path)
+    state["identity"]["recipe"] = json.dumps(recipe_of(trained))  # as its version wrote it
+    save_state(path, state)
+    weights = trained / "model" / MODEL
+    metadata, tensors = read_sealed(weights)
+    told = json.loads(metadata["ganvas"])
+    told["game"]["jitter"] = {"by": 3}
+    write_sealed(weights, tensors, {"ganvas": json.dumps(told)})
+    config = trained / "config.yaml"
+    lines = config.read_text().splitlines()
+    line = next(i for i, text in enumerate(lines, 1) if "jitter" in text)
+    for verb in ("resume", "diagnose", "evaluate"):
+        said = ganvas(verb, trained).error
+        assert f"game.jitter is not a setting (from {config}, line {line})." in said
+        assert f"If an earlier version knew it, delete it from {config}." in said
+    said = ganvas("sample", trained, "--out", trained / "x.npy").error
+    assert "does not understand" in said
+    assert said.endswith(f"ganvas resume {trained}")
+    tree = recipe_of(trained)
+    del tree["game"]["jitter"]
+    config.write_text(yaml.safe_dump(tree))
+    assert ganvas("resume", trained).code == 0
+    notes = [row.get("message") for row in RunFolder(trained).rows()]
+    assert "the run was trained with game.jitter={by: 3}, which this version has not" in notes
+    assert ganvas("sample", trained, "--out", trained / "x.npy").code == 0
 
 
 def test_what_may_change_may_be_edited(ganvas: Ganvas, trained: Path) -> None:

@@ -240,7 +240,13 @@ def test_mistakes_in_a_file_name_the_file(tmp_path: Path) -> None:
     path.write_text(TOY.replace("batch: 32", "batch: 0").replace("about", "abuot"))
     lines = complaint(str(path), game=Toy).splitlines()
     assert len(lines) == 2
-    assert all(f"(from {path})" in line for line in lines)
+    text = path.read_text().splitlines()
+    for line in lines:  # and the line in it
+        name, number = line.partition(" ")[0].split("=")[0], line.partition(", line ")[2]
+        assert f"(from {path}, line " in line
+        assert name.rpartition(".")[2] in text[int(number.partition(")")[0]) - 1]
+    told = next(line for line in lines if "abuot" in line)
+    assert told.endswith(f"If an earlier version knew it, delete it from {path}.")
     assert "Did you mean 'about'?" in lines[0] + lines[1]
 
 

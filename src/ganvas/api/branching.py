@@ -10,15 +10,12 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from ganvas.api.identity import MISSING
 from ganvas.api.running import DATA, Ending, play_on
 from ganvas.errors import GanvasError, UsageError, quoted
 from ganvas.play import Game
 from ganvas.recipes import Recipe, load_recipe
-from ganvas.recipes.layers import leaves
-from ganvas.recipes.text import show
+from ganvas.recipes.layers import differences
 from ganvas.training.folder import CONFIG, RunFolder
 
 KEPT = ("data.", "seed", "game.system")
@@ -78,15 +75,10 @@ def _changes(before: Recipe, after: Recipe, run: Path) -> list[str]:
     Raises:
         UsageError: something did without which the run cannot go on exactly.
     """
-    trees: list[dict[str, Any]] = [
-        {".".join(path): show(value) for path, value in leaves(recipe.tree())}
-        for recipe in (before, after)
-    ]
-    old, new = trees
     found = list[str]()
-    for key in dict.fromkeys([*old, *new]):
-        was, now = (tree.get(key, MISSING) for tree in trees)
-        if was == now or key == "train.stop_at":
+    for path, was, now in differences(before.tree(), after.tree()):
+        key = ".".join(path)
+        if key == "train.stop_at":
             continue
         if key.startswith(KEPT) or key.endswith(OPTIMISER):
             raise UsageError(

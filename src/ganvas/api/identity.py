@@ -18,7 +18,7 @@ from ganvas.errors import UsageError, flag, quoted
 from ganvas.games import address, is_own
 from ganvas.nn import everyones
 from ganvas.recipes import Recipe
-from ganvas.recipes.layers import leaves
+from ganvas.recipes.layers import differences
 from ganvas.recipes.overrides import parse_overrides
 from ganvas.recipes.text import show
 from ganvas.training.arithmetic import UNCHOSEN
@@ -39,8 +39,6 @@ PARTS = ("train.guard.", "train.stop_on.")
 WORDS = ("name", "about", "train.chosen_for")
 """Settings that are for people only."""
 
-MISSING = "nothing"
-
 
 @dataclass(frozen=True)
 class Identity:
@@ -58,15 +56,19 @@ class Identity:
         """Return it for a checkpoint."""
         return {"recipe": json.dumps(self.recipe.tree()), "data": self.data}
 
-    def require(self, kept: Mapping[str, str], run: Path) -> None:
+    def require(self, kept: Mapping[str, str], run: Path) -> list[str]:
         """Refuse to go on from a checkpoint of other settings, or of other data.
+
+        Returns:
+            What of its settings this version does not know, for the log.
 
         Raises:
             UsageError: they differ in more than may change.
         """
         source, kind = self.recipe.data.source, self.recipe.game_type
         system = address(kind) if is_own(kind) else ""
-        for key, before, now in self._changes(kept):
+        changes, unknown = self._changes(kept)
+        for key, before, now in changes:
             if key == "data.source" and self.data and self.data == kept["data"]:
                 continue  # the same data elsewhere
             told = f"{run / CONFIG} says {key}={now}, and the run was trained with {before}"
@@ -77,6 +79,7 @@ class Identity:
                 "another run. Put the old ones back, or start a run on the new ones: "
                 f"ganvas train {_config(run, system)} --out DIR"
             )
+        return [f"the run was trained with {key}, which this version has not" for key in unknown]
 
     def require_alike(self) -> None:
         """Refuse to train with processes that were told something else, or have other data.
@@ -101,17 +104,39 @@ class Identity:
                     "give all processes of a run the same data, best on a disk that they share"
                 )
 
-    def _changes(self, kept: Mapping[str, str]) -> list[tuple[str, str, str]]:
-        """Return the settings that changed and may not: key, value in the checkpoint, and now."""
+    def _changes(self, kept: Mapping[str, str]) -> tuple[list[tuple[str, str, str]], list[str]]:
+        """Return the settings that changed and may not: key, value in the checkpoint, and now.
+
+        And those that there no longer are, which nothing can be compared with.
+        """
         tree = _tree(kept)
         tree["train"] = {**UNCHOSEN, **tree["train"]}
-        with suppress(ValidationError):  # settings that a later version added: their defaults
-            tree = type(self.recipe).model_validate(tree).tree()
+        unknown = list[str]()
+        for _ in range(2):  # settings that a later version added: their defaults
+            try:
+                tree = type(self.recipe).model_validate(tree).tree()
+                break
+            except ValidationError as error:
+                unknown += _take_unknown(tree, error)
         return [
             change
             for change in _differences(tree, self.recipe.tree())
             if not (may_change(change[0]) or change[0] in WORDS)
-        ]
+        ], unknown
+
+
+def _take_unknown(tree: dict[str, Any], error: ValidationError) -> list[str]:
+    """Take the settings that there are none of out of a recipe, and return them as words."""
+    found = list[str]()
+    for detail in error.errors(include_url=False):
+        place, node, around = list[str](), cast(Any, tree), cast(Any, None)
+        for key in detail["loc"]:  # among them are names of alternatives
+            with suppress(LookupError, TypeError):
+                around, node = node, node[key]
+                place.append(str(key))
+        if detail["type"] == "extra_forbidden" and place[-1:] == [str(detail["loc"][-1])]:
+            found.append(f"{'.'.join(place)}={show(around.pop(place[-1]))}")
+    return found
 
 
 def _tree(state: Mapping[str, str]) -> dict[str, Any]:
@@ -121,12 +146,7 @@ def _tree(state: Mapping[str, str]) -> dict[str, Any]:
 
 def _differences(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Return the settings that differ: key, value in the one, and in the other."""
-    before, now = ({".".join(p): value for p, value in leaves(tree)} for tree in (one, other))
-    return [
-        (key, _shown(before, key), _shown(now, key))
-        for key in [*before, *(key for key in now if key not in before)]
-        if _shown(before, key) != _shown(now, key)
-    ]
+    return [(".".join(path), a, b) for path, a, b in differences(one, other)]
 
 
 def may_change(key: str) -> bool:
@@ -161,7 +181,3 @@ def _refusal(key: str, run: Path, word: str, system: str) -> str:
 def _config(run: Path, system: str) -> str:
     """Return a run's settings as the command line takes them."""
     return f"{quoted(run / CONFIG)}{flag(system)}"
-
-
-def _shown(tree: Mapping[str, object], key: str) -> str:
-    return show(cast(Any, tree[key])) if key in tree else MISSING

@@ -247,11 +247,11 @@ def _played(
             recipe.seed,
             identity=mine.to_state(),
         )
-        resumed = None
+        resumed, unknown = None, list[str]()
         if goes_on:
 
             def accept(state: dict[str, Any]) -> None:
-                mine.require(state["identity"], folder.path)
+                unknown.extend(mine.require(state["identity"], folder.path))
                 _refuse_the_past(recipe, loop, state)
 
             resumed = loop.resume(accept)
@@ -270,7 +270,7 @@ def _played(
         if recipe.train.best is not None:
             loop.hooks.measure = chooser(recipe.train.best, source)
         if first:
-            _record_notes(loop, "resume" if goes_on else "start", resumed or 0, notes)
+            _record_notes(loop, "resume" if goes_on else "start", resumed or 0, [*unknown, *notes])
         outcome = loop.run()
     if first:
         write_report(folder.path)

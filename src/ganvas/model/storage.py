@@ -100,7 +100,8 @@ def load(
         raise GanvasError(
             f"{path} has settings that this version of ganvas does not understand "
             f"({_first(error)}); it was written by ganvas {config.get('ganvas', 'unknown')}, here "
-            f"is {version('ganvas')}"
+            f"is {version('ganvas')}. Write it again from the run's last checkpoint with: "
+            f"ganvas resume {_run_of(path)}"
         ) from error
     built = rebuild(kind, settings, spec, tensors, path)
     expect(built, frozen, f"the model in {path}")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from ganvas.errors import UsageError, did_you_mean, wanted
+from ganvas.recipes.catalogue import is_file_name
 from ganvas.recipes.layers import Merged, at
 from ganvas.recipes.shape import Shape
-from ganvas.recipes.text import show
+from ganvas.recipes.text import line_of, show
 
 Place = tuple[str | int, ...]
 
@@ -69,9 +71,11 @@ class Complaints:
     def _sentence(self, place: Place, detail: ErrorDetails) -> str:
         name = ".".join(map(str, place)) or "the recipe"
         origin = self.merged.origin(tuple(map(str, place)))
-        source = f" (from {origin})" if origin else ""
+        line = line_of(Path(origin), place) if is_file_name(origin) else None
+        source = f" (from {origin}{f', line {line}' if line else ''})" if origin else ""
         if detail["type"] == "extra_forbidden":
-            return f"{name} is not a setting{source}.{self._similar(place)}"
+            rid = f" If an earlier version knew it, delete it from {origin}." if line else ""
+            return f"{name} is not a setting{source}.{self._similar(place)}{rid}"
         if detail["type"] == "missing":
             expected = self._expected(place, detail)
             return f"{name} is missing{source}: expected {expected}.{self._example(place)}"

@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from ganvas.recipes.text import Tree
+from ganvas.recipes.text import Tree, show
 
 Path = tuple[str, ...]
 
 TAGS = ("kind", "preset", "system")
 """Keys that decide which other keys a mapping has; changing one starts the mapping afresh."""
+
+ABSENT = "nothing"
+"""What is said of a setting that one of two trees does not have."""
 
 HORIZON = ("rounds", "kimg")
 """The two ways to say how long; naming one takes back the other."""
@@ -96,6 +99,21 @@ def leaves(tree: Tree, path: Path = ()) -> Iterator[tuple[Path, Any]]:
             yield from leaves(cast(Tree, value), (*path, key))
         else:
             yield (*path, key), value
+
+
+def differences(one: Tree, other: Tree, path: Path = ()) -> Iterator[tuple[Path, str, str]]:
+    """Give the path of everything in which two trees differ, and both values as they are typed.
+
+    Where a mapping is in the place of a value, such as a schedule of a number, both are told whole.
+    """
+    for key in dict.fromkeys([*one, *other]):
+        here, old, new = (*path, key), one.get(key), other.get(key)
+        if isinstance(old, dict) and isinstance(new, dict) and old and new:
+            yield from differences(cast(Tree, old), cast(Tree, new), here)
+            continue
+        was, now = (show(tree[key]) if key in tree else ABSENT for tree in (one, other))
+        if was != now:
+            yield here, was, now
 
 
 def _is_another(below: Tree, above: Tree) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -187,6 +188,26 @@ def read(path: Path, *, trusted: bool = False) -> Tree:
     if not isinstance(tree, dict):
         raise UsageError(f"{path} is not a recipe: expected keys such as data, game and train")
     return cast(Tree, tree)
+
+
+def line_of(path: Path, place: Sequence[str | int]) -> int | None:
+    """Return the line of a YAML file, from 1, where the key at a place stands; None: nowhere."""
+    try:
+        node = cast(Any, yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return None
+    line = None
+    for key in place:
+        found: list[Any] = []
+        if isinstance(node, yaml.MappingNode):
+            pairs = cast(list[tuple[yaml.Node, yaml.Node]], node.value)
+            found = [pair for pair in pairs if pair[0].value == str(key)]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int):
+            found = [(part, part) for part in node.value[key : key + 1]]
+        if not found:
+            return None
+        line, node = found[0][0].start_mark.line + 1, found[0][1]
+    return line
 
 
 def write(tree: Tree) -> str:
