@@ -13,6 +13,7 @@ ADDRESS = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
 
 PLAIN = (
     (r"\b(Input|Value) should be |^Value error, ", ""),
+    (r"^Extra inputs are not permitted$", "there is no such setting"),
     (r"\bgreater than or equal to\b", "at least"),
     (r"\bless than or equal to\b", "at most"),
     (r"\bgreater than\b", "more than"),

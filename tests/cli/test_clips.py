@@ -77,3 +77,33 @@ def test_clips_begin_with_a_picture(ganvas: Ganvas, tmp_path: Path) -> None:
     said = ganvas("sample", run, "--given", "label=left", "--out", out)
     assert said.code == 2
     assert "--given image=VALUE" in said.error
+
+
+def test_videos_are_scored_whole_as_arrays_are(ganvas: Ganvas, tmp_path: Path, run: Path) -> None:
+    long, folder = tmp_path / "long.npy", tmp_path / "films"
+    for out in (long, folder):
+        assert ganvas("sample", run, "frames=21", "--count", 3, "--out", out).code == 0
+
+    def scores(items: Path) -> dict[str, float]:
+        lines = [line.split("\t") for line in ganvas("score", run, items).out.splitlines()]
+        return {name: float(value) for name, value in lines}
+
+    known = scores(long)
+    assert scores(folder) == pytest.approx(known, abs=1e-4)  # windows at every start, not one
+
+    def of(items: Path, *words: str) -> np.ndarray:
+        out = tmp_path / "features.npz"
+        kept = ("--statistics", "running")
+        assert ganvas("features", run, items, "--out", out, *kept, *words).code == 0
+        return np.load(out)["features"]
+
+    np.testing.assert_allclose(of(folder), of(long), rtol=1e-5, atol=1e-6)
+    for number in (19, 20):  # videos of several lengths, each as it is alone
+        (folder / "2" / f"{number}.png").unlink()
+    np.save(tmp_path / "cut.npy", np.load(long)[2:, :19])
+    known["2"] = scores(tmp_path / "cut.npy")["0"]
+    assert scores(folder) == pytest.approx(known, abs=1e-4)
+    for number in range(9, 19):
+        (folder / "1" / f"{number:02d}.png").unlink()
+    said = ganvas("score", run, folder).error
+    assert said == "error: 1: clips of 11 frames: 16 are seen at once, or more"

@@ -235,7 +235,7 @@ def test_a_run_with_settings_that_there_are_no_longer(ganvas: Ganvas, trained: P
         assert f"game.jitter is not a setting (from {config}, line {line})." in said
         assert f"If an earlier version knew it, delete it from {config}." in said
     said = ganvas("sample", trained, "--out", trained / "x.npy").error
-    assert "does not understand" in said
+    assert "does not understand (jitter: there is no such setting)" in said
     assert said.endswith(f"ganvas resume {trained}")
     tree = recipe_of(trained)
     del tree["game"]["jitter"]

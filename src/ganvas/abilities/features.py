@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from ganvas.api.run_items import training_items
-from ganvas.cli.items import Items, check_array_file, read_named, write_array
+from ganvas.cli.items import Items, check_array_file, read_parts, write_array
 from ganvas.cli.options import Game, ModelFolder, load_model
 from ganvas.cli.speech import say, table
 from ganvas.errors import UsageError
@@ -65,10 +65,12 @@ def features(
     check_array_file(out)
     model = load_model(run, game)
     found = opened(model, layers, side)
-    x, names = read_named(items, model, "score")
+    parts = read_parts(items, model, "score")
     if statistics is BatchStatistics.REESTIMATED:
         renew_statistics(found, run, game)
-    values = found(x)
+    looked = [(found(x), names) for x, names in parts]
+    values = np.concatenate([rows for rows, _ in looked])
+    names = [name for _, called in looked for name in called]
     chosen = [layer.name for layer in found.layers]
     widths = np.array([layer.width for layer in found.layers])
     write_array(

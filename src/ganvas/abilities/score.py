@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli.items import Items, check_array_file, read_named, write_array
+from ganvas.cli.items import Items, check_array_file, read_parts, write_array
 from ganvas.cli.options import Game, GivenFields, ModelFolder, conditions, load_model
 from ganvas.cli.speech import say
 
@@ -36,8 +36,12 @@ def score(
     if out is not None:
         check_array_file(out)
     model = load_model(run, game)
-    x, names = read_named(items, model, "score")
-    scores = model.score(x, label=label, given=conditions(given))
+    told, names = conditions(given), list[str]()
+    parts: list[np.ndarray] = []
+    for x, called in read_parts(items, model, "score"):
+        parts.append(model.score(x, label=label, given=told))
+        names += called
+    scores = np.concatenate(parts)
     if out is None:
         for name, value in zip(names, scores.tolist(), strict=True):
             say(f"{name}\t{value:.6g}")

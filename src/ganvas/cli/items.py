@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,11 +52,36 @@ def read_named(path: Path, model: Model, verb: str = "") -> tuple[Array, Sequenc
     domain = model.read_by(verb)
     found = _read(path, domain, labels=False)
     x = found.splits["train"].x
+    _check(domain, x, path)
+    return x, found.files.get("train") or [str(number) for number in range(len(x))]
+
+
+def read_parts(path: Path, model: Model, verb: str) -> Iterator[tuple[Array, Sequence[str]]]:
+    """Yield items as `read_named` returns them, all of them at once.
+
+    Where a verb is asked about clips of any length, videos come whole, as an array does: each for
+    itself, since they may differ in length.
+    """
+    from ganvas.data.catalogue import find_videos
+    from ganvas.data.readers.videos import whole_videos
+    from ganvas.data.settings import DataSettings
+
+    domain = model.read_by(verb)
+    told = DataSettings.model_validate({"source": str(path), **domain.reading_of(path)})
+    videos = find_videos(told) if domain.lasting else None
+    if videos is None:
+        yield read_named(path, model, verb)
+        return
+    for name, frames in whole_videos(*videos):
+        _check(domain, frames[None], name)
+        yield frames[None], [name]
+
+
+def _check(domain: Domain, x: Array, name: str | Path) -> None:
     try:
         domain.check(x)
     except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
-    return x, found.files.get("train") or [str(number) for number in range(len(x))]
+        raise UsageError(f"{name}: {error}") from error
 
 
 def read_labelled(path: Path, model: Model) -> tuple[Array, Array | None]:

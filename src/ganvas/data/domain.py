@@ -153,6 +153,11 @@ class Domain(Settings):
         """Return `reading` for one path, of which the kind may know how long its items are."""
         return self.reading
 
+    @property
+    def lasting(self) -> bool:
+        """Whether items may be of any length in time (`of_any_length`)."""
+        return False
+
     def check(self, array: AnyArray) -> None:
         """Refuse an array of a user's that holds no items of this kind and shape.
 

@@ -137,6 +137,11 @@ class Videos(Levels):
         return {**self.reading, "frames": None} if whole else self.reading
 
     @property
+    def lasting(self) -> bool:
+        """Whether clips may have another number of frames."""
+        return self.any_length
+
+    @property
     def moments(self) -> int:
         """How many frames a clip has."""
         return self.frames
@@ -148,6 +153,10 @@ class Videos(Levels):
             UsageError: it does not.
         """
         if self.any_length and array.ndim == 5 and len(array):
+            if array.shape[1] < self.frames:
+                raise UsageError(
+                    f"clips of {array.shape[1]} frames: {self.frames} are seen at once, or more"
+                )
             self.model_copy(update={"frames": array.shape[1], "any_length": False}).check(array)
             return
         super().check(array)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
+
+import numpy as np
 
 from ganvas.data import pixels
 from ganvas.data.domain import AnyArray, Domain
@@ -25,7 +27,7 @@ from ganvas.data.readers.films.animations import Animation
 from ganvas.data.readers.films.containers import SUFFIXES, Container, require
 from ganvas.data.readers.films.stills import FrameFolder, Strip, strip_size
 from ganvas.data.readers.folder import Folder
-from ganvas.data.readers.footage import Footage, footage
+from ganvas.data.readers.footage import Footage, OnDemand, footage
 from ganvas.data.readers.images import Survey, laid_out
 from ganvas.data.readers.looking import look
 from ganvas.data.readers.place import File, LeftOut, Place, Wanted, grouped, listing
@@ -104,6 +106,30 @@ def reels(path: Path, settings: DataSettings) -> Reels:
     seen, damaged = look(place, asked)
     known = {f.name: one for f, one in zip(asked, seen, strict=True) if one is not None}
     return Reels(found, films, known, [*place.broken, *broken, *damaged])
+
+
+def whole_videos(path: Path, settings: DataSettings) -> Iterator[tuple[str, AnyArray]]:
+    """Yield the name and all frames (T, H, W, C) of each video of a place, as long as it is.
+
+    Args:
+        path: of a video, or of a folder of some.
+        settings: the form of frames; paces and lengths of clips are not asked.
+
+    Raises:
+        UsageError: there are none, or broken ones (unless ``skip_broken``).
+        GanvasError: a video is not what it was.
+    """
+    found = reels(path, settings)
+    if found.broken:
+        _refuse_or_say(found, settings)
+    names = [file.name for file in found.survey.files if file.name in found.seen]
+    films = [found.films[name] for name in names]
+    seen = [found.seen[name] for name in names]
+    _, forms = _forms(films, seen, settings)
+    frames = OnDemand(forms, films, seen, found.place.where)
+    for row, name in enumerate(names):
+        planes = frames.take(row, np.arange(len(seen[row].times)))
+        yield name, np.ascontiguousarray(np.moveaxis(planes, 1, -1))
 
 
 @dataclass(frozen=True)
