@@ -20,7 +20,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from common import Row, trained_model
-from moving import Clips, Distance, speed, vanished
+from moving import Clips, Distance, extractors, lead, speed, vanished
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
@@ -96,7 +96,9 @@ def measured(name: str, work: Path) -> Row:
         "rounds": ROUNDS,
     }
     if name == "svc":
-        row |= between(model, known) | against(model, model_of("volume", work), test)
+        other = model_of("volume", work)
+        row |= between(model, known) | against(model, other, test)
+        row |= lead(extractors("bouncing_digits", train), test, clips, other.sample(COUNT).x)
     return row | (recognised(model) if name == "conditional" else {})
 
 
