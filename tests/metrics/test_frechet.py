@@ -55,6 +55,12 @@ def test_fewer_samples_than_features():
     assert frechet_of_features(x, shifted) == pytest.approx(4, rel=1e-6)
 
 
+def test_the_distance_of_two_samples_of_one_law_falls_with_their_size():
+    x = torch.randn(2, 2048, 16, generator=generator(), dtype=torch.float64)
+    few, many = (frechet_of_features(*x[:, :n]) for n in (256, 2048))
+    assert 5 < few / many < 12  # as 1/n: 8 expected
+
+
 def test_scaling_features_scales_the_squared_distance():
     x, y = torch.randn(2, 200, 8, generator=generator(), dtype=torch.float64)
     y = 1.5 * y + 0.3

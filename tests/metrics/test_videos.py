@@ -182,6 +182,16 @@ def test_scores_do_not_depend_on_how_clips_go_through() -> None:
         assert score.value == pytest.approx(many[name].value, rel=1e-4, abs=1e-6), name
 
 
+def test_measuring_draws_nothing_from_the_common_source_of_chance() -> None:
+    state = torch.get_rng_state()
+    evaluation(real()[:150]).measures()
+    RandomClips("dynamics", real()[:20])
+    assert torch.equal(torch.get_rng_state(), state)
+    net = VidNet(3, {"hue": 3}).train()
+    Knowing(net, "none")
+    assert not net.training
+
+
 def test_mixed_frames_are_the_ceiling_of_content() -> None:
     scores = evaluation(real()).measures()
     told = dict(scores["acd_colour"].protocol.settings)

@@ -1,7 +1,8 @@
 """Measures of clips before a model is scored: floors, noise, frozen, mixed and reversed clips.
 
 One run for each set, at 32×32×16: the Fréchet distance of changed clips in the features of each
-extractor, in units of what two halves of real clips are apart.
+extractor, in units of what two halves of real clips are apart. ``confusion SET``: of each factor
+that goes with clips, what the set's own network says of held-out ones, by what is true.
 """
 
 from __future__ import annotations
@@ -21,10 +22,14 @@ from ganvas.metrics.frechet import frechet_of_moments
 from ganvas.metrics.moments import moments_of
 from ganvas.metrics.of import measures_of
 from ganvas.metrics.of.videos import VideoMeasures
+from ganvas.metrics.vidnets import SETS as VIDNETS
+from ganvas.metrics.vidnets import knowing
 
 MINUTES = 3
 SETS = ("shapes", "bouncing_digits")
+KNOWN = ("shapes", "bouncing_digits", "sprites", "oscillator")
 CLIPS = 256
+TOLD = 512
 FRAMES, EDGE = 16, 32
 Clips = NDArray[np.uint8]
 
@@ -84,8 +89,27 @@ def ladder(name: str) -> Row:
     return row
 
 
+def confusion(name: str) -> Row:
+    """Return a matrix for each factor: a row for each value, of how often which one is told."""
+    variant = {**VIDNETS[name].variant, "clips": 2, "held_out": TOLD}
+    source = open_data(DataSettings(source=name, frames=FRAMES, size=EDGE, variant=variant))
+    items = source.items("test")
+    clips = np.asarray(items.x[:])
+    known = knowing(name, clips.shape[-1])
+    assert known is not None
+    row: Row = {"clips": len(clips)}
+    for factor, said in extract(known, clips).told.items():
+        if factor in items:
+            matrix = np.zeros((said.shape[1], said.shape[1]), int)
+            np.add.at(matrix, (np.ravel(items[factor][:]), said.argmax(1).numpy()), 1)
+            row[factor] = matrix.tolist()
+    return row
+
+
 def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     """Give each run's name and what plays it."""
     del work
     for name in SETS:
         yield name, partial(ladder, name)
+    for name in KNOWN:
+        yield f"confusion {name}", partial(confusion, name)
