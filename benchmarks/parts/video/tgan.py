@@ -1,7 +1,7 @@
 """TGAN on bouncing digits: clipping of singular values against weights, the 3-D model, rates.
 
-Runs: ``svc``; ``clip 0.1``, ``clip 0.01``, ``clip 0.001`` (weights); ``volume`` (the 3-D model);
-``conditional``, all of equal rounds; ``cost`` (clipping against LAPACK's decomposition). GAM is of
+Runs: ``svc``; ``clip 0.1``, ``clip 0.01``, ``clip 0.001`` (weights); ``volume`` (the 3-D model;
+``volume, normal weights`` begins as DCGAN does); ``conditional``, all of equal rounds; ``cost`` (clipping against LAPACK's decomposition). GAM is of
 ``svc`` against ``volume``, by the critics of both; frames between frames are those of ``svc``.
 """
 
@@ -49,6 +49,7 @@ RUNS: dict[str, list[str]] = {
     "clip 0.01": ["game.constraint={kind: clip, bound: 0.01}"],
     "clip 0.001": ["game.constraint={kind: clip, bound: 0.001}"],
     "volume": ["game.generator={kind: volume, width: 16, init: default}"],
+    "volume, normal weights": ["game.generator={kind: volume, width: 16}"],
     "conditional": ["game.conditional=[label]"],
 }
 
@@ -99,6 +100,9 @@ def measured(name: str, work: Path) -> Row:
         other = model_of("volume", work)
         row |= between(model, known) | against(model, other, test)
         row |= lead(extractors("bouncing_digits", train), test, clips, other.sample(COUNT).x)
+    if name == "volume, normal weights":
+        best = model_of("svc", work).sample(COUNT).x
+        row |= lead(extractors("bouncing_digits", train), test, best, clips)
     return row | (recognised(model) if name == "conditional" else {})
 
 
