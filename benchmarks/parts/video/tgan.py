@@ -1,8 +1,9 @@
 """TGAN on bouncing digits: clipping of singular values against weights, the 3-D model, rates.
 
 Runs: ``svc``; ``clip 0.1``, ``clip 0.01``, ``clip 0.001`` (weights); ``volume`` (the 3-D model;
-``volume, normal weights`` begins as DCGAN does); ``conditional``, all of equal rounds; ``cost`` (clipping against LAPACK's decomposition). GAM is of
-``svc`` against ``volume``, by the critics of both; frames between frames are those of ``svc``.
+``volume, normal weights`` begins as DCGAN does); ``conditional``, all of equal rounds; ``cost``
+(clipping against LAPACK's decomposition). GAM is of ``svc`` against ``volume``, by the critics of
+both; frames between frames are those of ``svc``.
 """
 
 from __future__ import annotations
