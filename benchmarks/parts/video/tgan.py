@@ -115,7 +115,8 @@ def measured(name: str, work: Path) -> Row:
         row |= lead(extractors("bouncing_digits", train), test, clips, other.sample(COUNT).x)
     if name == "volume, normal weights":
         best = model_of("svc", work).sample(COUNT).x
-        row |= lead(extractors("bouncing_digits", train), test, best, clips)
+        found = lead(extractors("bouncing_digits", train), test, best, clips)
+        row |= {f"svc: {key}": value for key, value in found.items()}
     return row | (recognised(model) if name == "conditional" else {})
 
 
