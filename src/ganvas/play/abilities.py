@@ -9,10 +9,10 @@ verb is its command.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
 from torch import Tensor
-from typing_extensions import TypeIs
+from typing_extensions import TypeIs, get_protocol_members
 
 from ganvas.play.game import Game
 
@@ -42,7 +42,18 @@ def ability(*verbs: str) -> Callable[[type[A]], type[A]]:
 
 def has(game: object, wanted: type[A]) -> TypeIs[A]:
     """Whether a game has an ability: its methods, and settings with which they have a meaning."""
-    return isinstance(game, Game) and wanted not in game.lacks() and isinstance(game, wanted)
+    return (
+        isinstance(game, Game) and wanted not in game.lacks() and offers(cast(object, game), wanted)
+    )
+
+
+def offers(thing: object, protocol: type[A]) -> TypeIs[A]:
+    """Whether a thing has all that a protocol names, be it a method, a number or a module.
+
+    From Python 3.12 on `isinstance` does not see a module's parameters, buffers and modules, which
+    are attributes of it, and of no class.
+    """
+    return all(hasattr(thing, name) for name in get_protocol_members(protocol))
 
 
 def verbs_of(game: Game) -> tuple[str, ...]:

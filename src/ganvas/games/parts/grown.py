@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator as Yields
 from collections.abc import Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -29,9 +29,9 @@ from ganvas.networks.base import Discriminator, Generator
 from ganvas.networks.conditions import Given
 from ganvas.nn import Growth
 from ganvas.play import Stage, Turns
+from ganvas.play.abilities import offers
 
 
-@runtime_checkable
 class HasLevels(Protocol):
     """A network of levels of images.
 
@@ -88,14 +88,14 @@ class Grown(Adversarial[C]):
         made = super().networks()
         wanted = self.config.growing is not None
         for role, network in zip(("generator", "discriminator"), made, strict=True):
-            grows = isinstance(network, HasLevels) and network.growth is not None
+            grows = offers(network, HasLevels) and network.growth is not None
             if grows and not wanted:
                 raise UsageError(
                     f"this {role} grows: set game.growing={{}}, or game.{role}.grows=false"
                 )
             if wanted and not grows:
                 raise UsageError(f"this {role} does not grow: set game.{role}.kind=progressive")
-        levels = [network.sizes for network in made if isinstance(network, HasLevels)]
+        levels = [network.sizes for network in made if offers(network, HasLevels)]
         if wanted and levels[0] != levels[1]:
             raise UsageError(
                 f"the generator has {len(levels[0])} levels and the discriminator "
