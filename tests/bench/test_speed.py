@@ -25,7 +25,14 @@ from ganvas.training.average import MovingAverage
 SMALL = ["data.source=digits8", "train.batch=4", "train.threads=1"]
 TINY = [*SMALL, "game.generator={width: 4, stages: 2}", "game.discriminator={width: 4, stages: 2}"]
 WIDTHS = ["game.generator.width=4", "game.discriminator.width=4"]
-PENALISED = ("r3gan/digits", "wgan-gp/images", "wgan-gp/digits", "cgan/digits")
+GROWN = ["game.growing.fade=0", "game.growing.rest=0"]
+PENALISED = (
+    "progressive/digits",
+    "r3gan/digits",
+    "wgan-gp/images",
+    "wgan-gp/digits",
+    "cgan/digits",
+)
 
 
 def begun(name: str, words: list[str]) -> tuple[Recipe, Source, Game]:
@@ -88,6 +95,7 @@ def test_the_machine_has_a_rate() -> None:
         ("cgan/digits", SMALL),
         ("wgan/digits", [*TINY, "game.warm_up={rounds: 1, steps: 3}"]),
         ("wgan-gp/digits", [*SMALL, *WIDTHS, "game.conditional=true", "game.labels.fakes=batch"]),
+        ("progressive/digits", [*SMALL, *GROWN]),
     ],
 )
 def test_a_plain_loop_asks_for_the_same_products_as_the_library(
@@ -151,6 +159,7 @@ def test_a_plain_loop_learns_what_the_library_learns(name: str, words: list[str]
     [
         ("veegan/ring8", [], "no plain loop is written for veegan"),
         ("gan/ring8", ["game.packing=2"], "with game.packing"),
+        ("progressive/digits", [], "for networks that grow"),
         ("gan/ring8", ["game.penalties={r1: {kind: r1}}"], "with the penalties r1"),
     ],
 )

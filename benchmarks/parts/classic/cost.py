@@ -34,6 +34,12 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "wgan": (*NARROW, "game.warm_up={rounds: 0, every: 0}"),
     "cgan": (),
     "acgan": NARROW,
+    "progressive": (
+        "game.growing.fade=0",  # the last level alone, which takes most of its time
+        "game.growing.rest=0",
+        "game.generator={maps: 256, max_maps: 64}",
+        "game.discriminator={maps: 256, max_maps: 64}",
+    ),
 }
 """Recipes for images, at a width that a core plays several times a second."""
 

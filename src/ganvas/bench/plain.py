@@ -21,6 +21,7 @@ from ganvas.data.source import Source
 from ganvas.errors import GanvasError
 from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig
 from ganvas.games.parts.constraints.clip import Clip
+from ganvas.games.parts.grown import Grown
 from ganvas.games.wgan import WGAN
 from ganvas.nn import kinds_apart
 from ganvas.play import Game, Noise, OptimiserConfig
@@ -29,8 +30,11 @@ from ganvas.training.settings import TrainSettings
 Judged = tuple[Tensor, Tensor, Tensor | float]
 """Logits of real samples and of fakes, and what else the discriminator lowers."""
 
-SYSTEMS = ("gan", "dcgan", "lsgan", "wgan", "wgan-gp", "sngan", "cgan", "acgan", "r3gan")
-"""Games whose round it is."""
+SYSTEMS = (
+    *("gan", "dcgan", "lsgan", "wgan", "wgan-gp", "sngan", "cgan", "acgan", "r3gan"),
+    "progressive",
+)
+"""Games whose round it is; Progressive GAN's once its networks have grown."""
 EXTRAS = (
     *("accumulate", "packing", "instance_noise", "augment", "ada", "diffaugment", "lecam"),
     *("minibatch", "virtual_batch_norm", "memory", "feature_matching", "historical_averaging"),
@@ -53,6 +57,9 @@ class PlainLoop:
     def __init__(self, game: Game, source: Source, settings: TrainSettings) -> None:
         self.game = known(game)
         config = self.game.config
+        if isinstance(self.game, Grown):
+            for phase in self.game.phases:  # the last level alone
+                self.game.grow(phase.level)
         self.g, self.d = self.game.generator, self.game.discriminator
         self.objective = config.objective
         self.penalties = {p.kind: cast(Any, p) for p in config.regularisers().values()}
@@ -187,6 +194,11 @@ def known(game: Game) -> Adversarial[AdversarialConfig]:
     others = [name for name in EXTRAS if getattr(config, name) != fields[name].default]
     if others:
         raise GanvasError(f"no plain loop is written with game.{others[0]}")
+    if isinstance(game, Grown) and len(game.phases) > 1:
+        raise GanvasError(
+            "no plain loop is written for networks that grow; with game.growing.fade=0 "
+            "game.growing.rest=0 they stand at their last level from the start"
+        )
     if config.constraint is not None and config.constraint.kind not in ("spectral", "clip"):
         raise GanvasError(f"no plain loop is written with the constraint {config.constraint.kind}")
     kinds = frozenset(str(penalty.kind) for penalty in config.regularisers().values())
