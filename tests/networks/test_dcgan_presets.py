@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ganvas.networks import PRESETS
+from ganvas.networks import PRESETS, DCGANGenerator
+from ganvas.networks.dcgan import with_places
 from ganvas.networks.dcgan_labelled import LabelledDiscriminator, LabelledGenerator, beside
 from ganvas.nn import BatchNorm
 from tests.networks.specs import images, labels
@@ -49,6 +50,31 @@ def test_the_32_pixel_networks_alternate_strides_of_2_and_1():
     assert g.project_norm.channels == 8192  # by unit, before it is reshaped
     assert not isinstance(d.blocks[0].norm, BatchNorm)
     assert all(isinstance(block.norm, BatchNorm) for block in d.blocks[1:])
+
+
+def test_maps_of_places_run_from_edge_to_edge() -> None:
+    x = with_places(torch.zeros(2, 3, 5, 9))
+    assert x.shape == (2, 5, 5, 9)
+    assert torch.allclose(x[1, 3], torch.arange(-4, 5) / 4 * torch.ones(5, 1))
+    assert torch.allclose(x[1, 4], (torch.arange(-2, 3) / 2)[:, None] * torch.ones(9))
+
+
+def test_a_generator_that_is_told_places_needs_no_maps_to_tell_them_by() -> None:
+    """Of first maps that are the same everywhere others draw the same everywhere, edges apart."""
+    for places in (False, True):
+        config = DCGANGenerator(width=4, stages=2, extra=1, norm="none", places=places)
+        net = config.build(images(1, 64, 64), 6).eval()
+        with torch.no_grad():
+            for layer in net.modules():
+                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                    layer.weight.normal_(0, 0.3)
+            net.project.weight.zero_()
+            net.project.bias.fill_(1)
+            x = net(torch.randn(1, 6))
+        # A square of 4 pixels is one first place.
+        apart = (x[..., 24:28, 24:28] - x[..., 36:40, 36:40]).abs().max()
+        assert (apart > 0.01) == places
+        assert net.extends != places
 
 
 def test_the_svhn_networks_double_and_halve_exactly():

@@ -153,6 +153,8 @@ class DCGANGenerator(_Ladder, Upsampling, GeneratorSettings):
             place may depend on all of them (`Encoder`).
         keep: what a condition shows of the picture itself, such as the pixels around a hole, stands
             in samples as it is.
+        places: two more maps beside those of every level say how far across and down a place is
+            (Liu et al. 2018): what is drawn at any place need not be told so by maps of each.
         output: last non-linearity.
     """
 
@@ -160,6 +162,7 @@ class DCGANGenerator(_Ladder, Upsampling, GeneratorSettings):
     labels: Literal["concat", "norm"] = "concat"
     maps: Literal["resized", "encoded"] = "resized"
     keep: bool = False
+    places: bool = False
     output: Output = "tanh"
 
     @model_validator(mode="after")
@@ -236,6 +239,9 @@ class DCGANGeneratorNet(Generator):
         if planes and config.maps == "encoded":
             self.encoder = Encoder(config, planes, sizes, latent)
             seen, joined = self.encoder.channels, joined + latent
+        self.places = config.places
+        if config.places:
+            seen = [maps + 2 for maps in seen]
         self.start = (channels * doubled, *sizes[top])
         units = channels * doubled * sizes[top][0] * sizes[top][1]
         self.project = nn.Linear(joined, units, config.biased)
@@ -273,9 +279,10 @@ class DCGANGeneratorNet(Generator):
     def extends(self) -> bool:
         """Whether latents may lie in space: not where units of the projection have statistics.
 
-        Nor where one vector tells all that a condition shows.
+        Nor where one vector tells all that a condition shows, nor where maps say how far across a
+        place is.
         """
-        return not self.by_unit and self.encoder is None
+        return not self.by_unit and self.encoder is None and not self.places
 
     def forward(self, z: Tensor, y: Given = None) -> Tensor:
         """Return images (N, C, H, W) for z (N, latent) and conditions, such as labels (N,).
@@ -291,7 +298,8 @@ class DCGANGeneratorNet(Generator):
         x = self.act(x.view(-1, *self.start) if self.by_unit else x)
 
         def told(x: Tensor, level: int) -> Tensor:
-            return torch.cat([x, seen[level]], dim=1) if seen else self.beside(x, y)
+            x = torch.cat([x, seen[level]], dim=1) if seen else self.beside(x, y)
+            return with_places(x) if self.places else x
 
         for block, level in zip(self.blocks, self.levels[:-1], strict=True):
             x = block(told(x, level), label)
@@ -309,6 +317,15 @@ class DCGANGeneratorNet(Generator):
         extent = (z.shape[2], z.shape[3])
         each = repeated(y, extent[0] * extent[1])
         return overlapped(self.projected(z.movedim(1, -1).flatten(0, 2), each), self.start, extent)
+
+
+def with_places(x: Tensor) -> Tensor:
+    """Return maps (N, C, H, W) with two more: how far across and down, −1 to 1, each place is."""
+    height, width = x.shape[2:]
+    across = torch.linspace(-1, 1, width, device=x.device, dtype=x.dtype).expand(height, width)
+    down = torch.linspace(-1, 1, height, device=x.device, dtype=x.dtype)[:, None]
+    places = torch.stack([across, down.expand(height, width)])
+    return torch.cat([x, places.expand(len(x), -1, -1, -1)], dim=1)
 
 
 class DCGANDiscriminatorNet(Discriminator):
