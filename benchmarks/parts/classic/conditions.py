@@ -77,6 +77,8 @@ ROOMS: dict[str, Any] = {
     "game.discriminator_optimiser": FALLING,
 }
 """AC-GAN's guesses of real rooms alone, with networks of DCGAN and R1 in every eighth round."""
+TAGS: dict[str, Any] = {**ROOMS, "game.generator": {**ROOMS["game.generator"], "places": True}}
+"""Told places, a lamp and a window of the same latents stand apart."""
 
 
 class OfAnother:
@@ -223,7 +225,7 @@ def filled_with_another() -> Row:
 
 def tags(folder: Path, settings: dict[str, Any]) -> Row:
     """Train on rooms with tags; tell how often each, and two of them at once, are as asked for."""
-    model = trained(folder, "acgan/digits", {"game.conditional": ["tags"], **ROOMS, **settings})
+    model = trained(folder, "acgan/digits", {"game.conditional": ["tags"], **TAGS, **settings})
     asked = open_data(DataSettings(source="rooms")).items("test")["tags"]
     found = find_objects(model.sample(len(asked), given={"tags": asked}).x).there
     right = found == (asked > 0)
