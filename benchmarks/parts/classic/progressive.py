@@ -29,6 +29,8 @@ SIDES = (4, 8, 16, 32, 64)
 COUNT = 1_000
 """Samples of each level."""
 RECIPE = "progressive/emoji"
+HALF = ("game.growing.fade=4", "game.growing.rest=4", "train.kimg=4")
+"""Thousands of images of each phase, half of the recipe's."""
 SHORT = (
     *("game.growing.fade=0.08", "game.growing.rest=0.08", "train.kimg=0.08"),
     "game.growing.levels={64: {fade: 0.48}}",
@@ -41,14 +43,14 @@ KILLED_AT = 0.4
 
 
 def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
-    """Give a run of the recipe, and short ones of which one is killed while a level fades in."""
+    """Give a run of all levels, and short ones of which one is killed while a level fades in."""
     yield "emoji", partial(grown, work)
     yield "killed in mid-fade", partial(killed, work)
 
 
 def grown(work: Path) -> Row:
-    """Train to the end; tell how far samples of each level are from emoji of its size."""
-    model = trained_model(RECIPE, work / "progressive-emoji", [])
+    """Train on half of the recipe's images; tell how far samples of each level are from emoji of its size."""
+    model = trained_model(RECIPE, work / "progressive-emoji", [*HALF])
     rows = log(work / "progressive-emoji")
     real = open_data(DataSettings(source="emoji_google")).items("train").x
     chosen = real[np.random.default_rng(0).choice(len(real), COUNT, replace=False)]
