@@ -49,7 +49,7 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
 
 
 def grown(work: Path) -> Row:
-    """Train on half of the recipe's images; tell how far samples of each level are from emoji of its size."""
+    """Train on half of the recipe's images; tell how far samples are from emoji at each level."""
     model = trained_model(RECIPE, work / "progressive-emoji", [*HALF])
     rows = log(work / "progressive-emoji")
     real = open_data(DataSettings(source="emoji_google")).items("train").x
