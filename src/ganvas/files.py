@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
+import shutil
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -48,6 +50,9 @@ STALE = 3600.0
 ALIKE = 0.7
 """How alike a file's name is to a wrong one, from 0 to 1, to be what was meant: there are many."""
 
+CUT = re.compile(r"\d+ requested and \d+ written")
+"""What NumPy says of a disk that took a part of an array, without the system's own word."""
+
 LONGEST = 255
 """Bytes that the name of a file may have."""
 
@@ -57,7 +62,8 @@ def explain(error: OSError, path: Path | None = None) -> GanvasError:
     where = error.filename if error.filename is not None else path
     if path is not None and str(where).endswith(UNFINISHED):
         where = path  # nobody knows the temporary name
-    reason = ADVICE.get(error.errno or 0, error.strerror or str(error))
+    number = error.errno or (errno.ENOSPC if CUT.search(str(error)) else 0)
+    reason = ADVICE.get(number, error.strerror or str(error))
     return GanvasError(f"{where}: {reason}" if where is not None else reason)
 
 
@@ -128,6 +134,33 @@ def replacing(path: Path) -> Generator[BinaryIO]:
             if temporary != path:
                 with suppress(OSError):  # what refused has been reported already
                     temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def filling(folder: Path) -> Generator[None]:
+    """Fill a folder that is new or empty; if the body fails, it is again as it was.
+
+    A part of what belongs together would be taken for all of it.
+
+    Raises:
+        UsageError: it holds files already.
+        GanvasError: it cannot be written.
+    """
+    with disk_errors(folder):
+        there = folder.is_dir()
+        if there and any(folder.iterdir()):
+            raise UsageError(f"{folder} holds files already; give a new or empty folder.")
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            yield
+        except BaseException:
+            with suppress(OSError):
+                for part in folder.iterdir():
+                    plain = part.is_symlink() or not part.is_dir()
+                    part.unlink() if plain else shutil.rmtree(part)
+                if not there:
+                    folder.rmdir()
+            raise
 
 
 def refuse_links(*paths: Path) -> None:

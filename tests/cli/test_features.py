@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from ganvas.cli.app import run
+from ganvas.data import progress
 from tests.cli.conftest import TINY, Ganvas
 
 NETWORK = "{kind: dcgan, width: 4, stages: 2}"
@@ -65,6 +66,24 @@ def test_a_probe_says_what_it_reached(seen: Path, tmp_path: Path, ganvas: Ganvas
     said = ganvas("probe", seen, "--data", tmp_path / "x.npy")
     assert said.code == 2
     assert "has no labels" in said.error
+
+
+def test_what_takes_long_says_how_far_it_is(
+    seen: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    monkeypatch.setattr(progress, "INTERVAL", 0.0)
+    said = ganvas(
+        *("probe", seen, "--labels-per-class", 2, "--draws", 2, "--centroids", 4, "--steps", 3)
+    )
+    assert said.code == 0
+    told = [line for line in said.err.splitlines() if " of " in line]
+    assert any(line.startswith("taking batch statistics: ") for line in told)
+    assert any(line.startswith("probing untrained discriminator: ") for line in told)
+    assert "training on labels alone: 6 of 6" in told
+    for line in told:
+        done, total = line.rpartition(": ")[2].replace(",", "").split(" of ")
+        assert int(done) <= int(total)
 
 
 def test_guided_gradients_are_drawn(seen: Path, tmp_path: Path, ganvas: Ganvas) -> None:

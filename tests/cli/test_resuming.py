@@ -110,6 +110,25 @@ def test_an_evaluation_leaves_the_weights_alone(ganvas: Ganvas, trained: Path) -
     assert "| modes |" in (trained / "model" / "README.md").read_text()
 
 
+def test_a_run_that_may_only_be_read_is_measured_and_diagnosed(
+    ganvas: Ganvas,
+    trained: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before = snapshot(trained)
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and may(path, mode))
+    for words, told in ((("evaluate", "--count", 20), "modes"), (("diagnose",), "verdict")):
+        said = ganvas(*words, trained)
+        assert said.code == 0
+        assert told in said.out
+        assert (
+            caplog.messages.pop() == f"{trained} may only be read: what was found is not kept there"
+        )
+    assert snapshot(trained) == before
+
+
 def test_what_was_not_measured_at_the_end_is_measured_on_resume(
     ganvas: Ganvas, run_folder: Path
 ) -> None:
@@ -155,6 +174,29 @@ def last_round(run: Path) -> int:
 
 
 # ---- stages -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["moved", "emptied"])
+def test_a_run_whose_folder_is_gone_leaves_nothing_there(
+    run_folder: Path, how: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    trainer = begun(
+        *("train", "gan/ring8", "--out", run_folder, *TINY),
+        *("train.rounds=100000", "train.checkpoint_every=1", "train.log_every=1000"),
+    )
+    assert within(60, (run_folder / "model" / MODEL).exists)
+    if how == "moved":
+        run_folder.rename(run_folder.with_name("elsewhere"))
+    else:
+        (run_folder / "config.yaml").unlink()
+    trainer.join()
+    assert trainer.exitcode == 1
+    (told,) = (line for line in capfd.readouterr().err.splitlines() if line.startswith("error: "))
+    assert f"{run_folder} is no longer there, or has no config.yaml" in told
+    assert "ganvas resume" in told
+    if how == "moved":
+        assert not run_folder.exists()
+        assert RunFolder.open(run_folder.with_name("elsewhere")).list_checkpoints()
 
 
 def test_a_staged_run_resumes_late(ganvas: Ganvas, run_folder: Path) -> None:

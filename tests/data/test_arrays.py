@@ -11,7 +11,10 @@ import pytest
 
 from ganvas.data import arrays
 from ganvas.data.arrays import read_file
+from ganvas.data.check import check_data
 from ganvas.data.items import class_order
+from ganvas.data.open import open_data
+from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
 
 RNG = np.random.default_rng(0)
@@ -101,11 +104,20 @@ def test_object_arrays_are_never_loaded(tmp_path: Path) -> None:
         read_file(zipped(tmp_path, x=objects))
 
 
+@pytest.mark.parametrize("array", [POINTS[:1], PICTURES[:1]])
+def test_one_item_may_be_asked_about_and_is_nothing_to_train_on(
+    tmp_path: Path, array: np.ndarray
+) -> None:
+    path = saved(tmp_path, array)
+    assert len(read_file(path).splits["train"]) == 1
+    for look in (lambda: open_data(DataSettings(source=str(path))), lambda: check_data(str(path))):
+        with pytest.raises(UsageError, match="a single sample; training learns a distribution"):
+            look()
+
+
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (POINTS[:1], "a single sample"),
-        (PICTURES[:1], "a single sample"),
         (POINTS[:0], "no samples"),
         (np.float64(3), "has shape ()"),
         (POINTS[:, 0], "A single column of numbers is array[:, None]"),

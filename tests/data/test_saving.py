@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import resource
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +17,12 @@ from ganvas.data.domains.images import Images
 from ganvas.data.domains.points import Points
 from ganvas.data.domains.tags import Tags
 from ganvas.data.domains.vector import Vector
+from ganvas.data.domains.videos import Videos
 from ganvas.data.items import Items
 from ganvas.data.readers.images import read_images
 from ganvas.data.saving import save_records
 from ganvas.data.settings import DataSettings
-from ganvas.errors import UsageError
+from ganvas.errors import GanvasError, UsageError
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(0, 256, (11, 4, 6, 3), dtype=np.uint8)
@@ -106,3 +110,46 @@ def test_records_of_one_field_are_that_file_alone_and_an_array_to_numpy(tmp_path
         assert [path.name for path in tmp_path.iterdir() if path.stem != "a"] == []
     assert np.array_equal(items, PICTURES)
     assert np.asarray(items).base is PICTURES or np.asarray(items) is PICTURES
+
+
+@contextmanager
+def room(size: int) -> Generator[None]:
+    """Let no file have more bytes, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+NOISE = RNG.integers(0, 256, (3, 4, 16, 16, 3), dtype=np.uint8)
+CLIPS = np.concatenate([np.zeros((2, 4, 16, 16, 3), np.uint8), NOISE])  # the first ones are small
+
+
+@pytest.mark.parametrize("name", ["x.mp4", "x.gif", "x.webp", "x.png", "x.npy", "x.npz"])
+def test_a_full_disk_leaves_no_part_of_a_file(tmp_path: Path, name: str) -> None:
+    film = Videos(channels=3, frames=4, height=16, width=16)
+    told = "the disk is full|too large for this disk"
+    with room(500), pytest.raises(GanvasError, match=f"{name}: .*({told})"):
+        film.save(CLIPS, tmp_path / name)
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("name", ["x", "x/{}.gif", "x/{}.webp"])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_full_disk_leaves_no_part_of_a_folder(tmp_path: Path, name: str, there: bool) -> None:
+    folder = tmp_path / "x"
+    if there:
+        folder.mkdir()
+    film = Videos(channels=3, frames=4, height=16, width=16)
+    with room(700), pytest.raises(GanvasError, match="too large for this disk"):
+        save_records(
+            Items({"x": CLIPS, "label": LABEL[:5]}), DOMAINS | {"x": film}, tmp_path / name
+        )
+    assert folder.exists() == there
+    assert not there or [*folder.iterdir()] == []
+    pictures = Images(channels=3, height=16, width=16)
+    with room(700), pytest.raises(GanvasError, match="too large for this disk"):
+        save_records(Items({"x": CLIPS[:, 0]}), {"x": pictures}, folder)
+    assert folder.exists() == there

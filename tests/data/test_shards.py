@@ -7,8 +7,9 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 import fsspec
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
+from ganvas.data import sharding
 from ganvas.data.check import check_data, find_images
 from ganvas.data.feed import Feed
 from ganvas.data.fingerprint import fingerprint
@@ -27,6 +29,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.sharding import write_shards
 from ganvas.data.source import Source
 from ganvas.errors import GanvasError, UsageError
+from ganvas.files import replacing
 from tests.data.sharded import numbers, picture, put, samples, tar, write
 
 
@@ -124,6 +127,29 @@ def test_shards_hold_what_the_folder_holds(folder: Path, tmp_path: Path) -> None
         assert (tmp_path / "again" / Path(one).name).read_bytes() == Path(one).read_bytes()
     with pytest.raises(UsageError, match="holds shards already"):
         write_shards(found, Path(again).parent, 10_000)
+
+
+def test_shards_that_do_not_fit_are_not_left_in_part(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("mine")
+    begun = list[Path]()
+
+    def full(path: Path) -> AbstractContextManager[BinaryIO]:
+        begun.append(path)
+        if len(begun) == 3:
+            raise GanvasError(f"{path}: the disk is full")
+        return replacing(path)
+
+    monkeypatch.setattr(sharding, "replacing", full)
+    found = find_images(str(folder))
+    assert found is not None
+    with pytest.raises(GanvasError, match="the disk is full"):
+        write_shards(found, out, 20_000)
+    assert len(begun) == 3
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
 
 
 def test_images_are_mixed_before_they_are_written(folder: Path, tmp_path: Path) -> None:

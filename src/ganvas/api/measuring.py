@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
+import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -43,6 +45,8 @@ from ganvas.training.folder import RunFolder
 
 if TYPE_CHECKING:
     from ganvas.diagnosis.verdicts import Diagnosis
+
+log = logging.getLogger("ganvas")
 
 EVALUATION = "evaluation.json"
 AGAINST = "against"
@@ -144,7 +148,8 @@ def keep_scores(
         _keep(folder, {AGAINST: {**others, against: {**found, "model": made}}})
         return
     _keep(folder, {**found, "model": made})
-    note_scores(folder.model, model, {name: score.value for name, score in scores.items()})
+    if os.access(folder.model, os.W_OK):
+        note_scores(folder.model, model, {name: score.value for name, score in scores.items()})
 
 
 def is_measured(folder: RunFolder) -> bool:
@@ -343,8 +348,12 @@ def _class_shares(scores: dict[str, Score], names: list[str]) -> dict[str, float
 def _keep(folder: RunFolder, found: dict[str, Any]) -> None:
     """Add findings to ``evaluation.json`` and write the report anew.
 
-    Scores of an older model than those that are there stay out: they were begun before.
+    Scores of an older model than those that are there stay out: they were begun before. A run of
+    somebody else, whose folder may only be read, is measured all the same.
     """
+    if not os.access(folder.path, os.W_OK):
+        log.warning("%s may only be read: what was found is not kept there", folder.path)
+        return
     with alone(folder.path):
         before = read_json(folder.path, EVALUATION)
         ours, theirs = _measured(found), _measured(before)

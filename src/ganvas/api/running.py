@@ -413,11 +413,13 @@ def _crash_report(folder: RunFolder, recipe: Recipe) -> Generator[None]:
             f"{error}{_told(folder)}; {last}Go on with: ganvas resume {quoted(folder.path)}"
         ) from error
     except GanvasError as error:
-        if rank() and not isinstance(error, UsageError):  # those come to all alike
+        if rank() and folder.is_run and not isinstance(error, UsageError):  # alike for all
             with suppress(GanvasError):
                 write_whole(folder.path / CRASH, f"process {rank()}: {error}\n".encode())
         raise
     except Exception as error:
+        if not folder.is_run:  # it was removed meanwhile
+            raise
         path = folder.path / CRASH
         write_whole(path, traceback.format_exc().encode())
         error.add_note(f"The whole story is in {path}; the run goes on from its last checkpoint.")

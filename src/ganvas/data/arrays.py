@@ -93,7 +93,7 @@ def collect(path: Path, arrays: Mapping[str, AnyArray]) -> Collection:
                 f"{path}: '{test_key}' holds items of shape {splits['test'].shape[1:]}, "
                 f"'{key}' of shape {splits['train'].shape[1:]}; they must agree."
             )
-    require_several(str(path), len(splits["train"]))
+    require_several(str(path), len(splits["train"]), least=1)
     labels, names = _labels(path, arrays, splits)
     items = {split: Items(x, labels.get(split)) for split, x in splits.items()}
     columns = _columns(path, arrays, splits["train"])

@@ -20,7 +20,7 @@ from ganvas.data.domains.words import WordOptions
 from ganvas.data.film_report import film_facts
 from ganvas.data.graph_files import is_graph
 from ganvas.data.hub import PREFIX
-from ganvas.data.items import Collection, class_order
+from ganvas.data.items import Collection, class_order, require_several
 from ganvas.data.laws import LAW_NAMES, law
 from ganvas.data.memory import amount
 from ganvas.data.pixels import ColourForm
@@ -155,7 +155,9 @@ def check_data(
         return check_videos(source, reels(*videos), videos[1])
     if (found := find_images(source)) is not None:
         return _check_images(source, found, duplicates)
-    return _check_collection(source, read(settings), duplicates)
+    found = read(settings)
+    require_several(source, len(found.splits["train"]))
+    return _check_collection(source, found, duplicates)
 
 
 def data_settings(source: str, told: Mapping[str, Any]) -> DataSettings:

@@ -110,13 +110,18 @@ def encode_labels(
     return labels, names
 
 
-def require_several(name: str, count: int) -> None:
+def require_several(name: str, count: int, least: int = 2) -> None:
     """Refuse a data set that one item cannot make.
 
+    Args:
+        name: of the set.
+        count: of its training items.
+        least: so few do for what is asked; a trained model may be asked about one.
+
     Raises:
-        UsageError: there are fewer than two training items.
+        UsageError: there are fewer.
     """
-    if count < 2:
+    if count < least:
         found = "a single sample" if count == 1 else "no samples"
         raise UsageError(
             f"{name} holds {found}; training learns a distribution and needs at least 2, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from ganvas.data.items import Items
 from ganvas.data.readers.labels_csv import FILE, LABEL_FILE
 from ganvas.data.readers.writing import is_table, save_table
 from ganvas.errors import UsageError
-from ganvas.files import replacing
+from ganvas.files import filling, replacing
 
 
 def save_records(
@@ -51,11 +52,13 @@ def save_records(
     together = is_table(out) and bool(own)
     if together:
         save_table(out, {**own, **told})
-    else:
-        domains[items.main].save(items.x, out, columns)
-    written = [out]
-    if told and not together:
-        written.append(_save_columns(told, out))
+    whole = nullcontext() if out.suffix else filling(out)  # a folder with all of it, or none
+    with whole:
+        if not together:
+            domains[items.main].save(items.x, out, columns)
+        written = [out]
+        if told and not together:
+            written.append(_save_columns(told, out))
     for name, array in apart.items():
         place = out.with_name(f"{out.stem}-{name}")
         written.append(_save_beside(domains[name], array, place, out, columns))

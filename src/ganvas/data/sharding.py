@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,11 +69,19 @@ def write_shards(found: Survey, out: Path, size: int) -> str:
         mixed: list[_Member] = [members[i] for i in order.tolist()]
         plan[split] = list(_parts(mixed, size))
     digits = max(DIGITS, *(len(str(len(parts) - 1)) for parts in plan.values()))
+    written: list[Path] = []
     with Progress(f"writing {out}", len(found.files)) as progress:
-        for split, parts in plan.items():
-            for number, part in enumerate(parts):
-                name = f"{_prefix(split, plan)}{number:0{digits}d}{SUFFIX}"
-                _write(out / name, part, found, progress)
+        try:
+            for split, parts in plan.items():
+                for number, part in enumerate(parts):
+                    name = f"{_prefix(split, plan)}{number:0{digits}d}{SUFFIX}"
+                    _write(out / name, part, found, progress)
+                    written.append(out / name)
+        except BaseException:  # some of the shards would be taken for all of them
+            for path in written:
+                with suppress(OSError):
+                    path.unlink()
+            raise
     words = [_prefix(split, plan) + _numbers(len(parts), digits) for split, parts in plan.items()]
     inside = words[0] if len(words) == 1 else f"{{{','.join(words)}}}"
     return f"{out.as_posix()}/{inside}{SUFFIX}"

@@ -23,8 +23,7 @@ from ganvas.data.readers.films import Film, Seen
 from ganvas.data.readers.looking import reason
 from ganvas.data.readers.place import LeftOut
 from ganvas.data.readers.videos import Reels
-from ganvas.errors import UsageError
-from ganvas.files import write_whole
+from ganvas.files import filling, write_whole
 
 Floats = npt.NDArray[np.float64]
 
@@ -127,8 +126,6 @@ def stabilise(found: Reels, out: Path) -> tuple[list[Path], list[LeftOut]]:
     Raises:
         UsageError: the folder holds files already.
     """
-    if out.is_dir() and any(out.iterdir()):
-        raise UsageError(f"{out} holds files already; give a new or empty folder.")
     films = [found.films[name] for name in found.seen]
 
     def attempt(film: Film) -> tuple[list[Path], list[LeftOut]]:
@@ -139,9 +136,10 @@ def stabilise(found: Reels, out: Path) -> tuple[list[Path], list[LeftOut]]:
 
     written: list[Path] = []
     dropped: list[LeftOut] = []
-    for files, lost in mapped(attempt, films, f"stabilising {found.place.name}"):
-        written += files
-        dropped += lost
+    with filling(out):
+        for files, lost in mapped(attempt, films, f"stabilising {found.place.name}"):
+            written += files
+            dropped += lost
     return written, dropped
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,6 +69,8 @@ def is_tagged(source: str, settings: WordOptions | None = None) -> bool:
     """Tell whether ``source`` points at features with tags."""
     path = Path(source).expanduser()
     if path.is_dir():
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise UsageError(f"{path}: access is not allowed; change its permissions")
         return (path / FEATURE_FILE).is_file() and (path / TAG_FILE).is_file()
     if path.suffix == ".npz" and path.is_file():
         return {f"{FEATURES}.npy", f"{TAGS}.npy"} <= set(_members(path))

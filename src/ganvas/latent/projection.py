@@ -7,7 +7,7 @@ alike in any company.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -96,6 +96,7 @@ def project(
     *,
     y: Given = None,
     every: int | None = None,
+    done: Callable[[int], None] = lambda n: None,
 ) -> Found:
     """Search for the codes of N items, and for their noise maps where the generator has noise.
 
@@ -109,12 +110,13 @@ def project(
         schedule: of each search.
         y: conditions of the items.
         every: steps between frames; None: no frames.
+        done: hears after each step of how many items it was.
     """
     apart = likeness.from_target(target)
     best: Found | None = None
     for number, start in enumerate(starts):
         drawn = [noise.branch("search", number) for noise in noises]
-        found = _search(space, target, apart, start, middle, drawn, schedule, y, every)
+        found = _search(space, target, apart, start, middle, drawn, schedule, y, every, done)
         best = found if best is None else _nearer(best, found)
     assert best is not None
     return best
@@ -130,6 +132,7 @@ def _search(
     schedule: Schedule,
     y: Given,
     every: int | None,
+    done: Callable[[int], None],
 ) -> Found:
     mean, sigma = middle[0].to(start), middle[1]
     codes = start.detach().clone().requires_grad_()
@@ -156,6 +159,7 @@ def _search(
         loss.backward()
         optimiser.step()
         renormalise(maps)
+        done(len(codes))
         if every and step % every == 0:
             frames.append(items.detach())
     with torch.no_grad():

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 import torch
 from torch import Tensor, nn
 
+from ganvas.data.progress import Progress
 from ganvas.errors import UsageError
 from ganvas.latent.likeness import Likeness
 from ganvas.latent.spaces import Maps, Space
@@ -75,7 +76,8 @@ def tune(
     size = min(tuning.batch, len(pivots))
     turns = (torch.arange(tuning.steps * size) % len(pivots)).view(-1, size)
     near = _near(space, pivots, turns[:, 0], sigma * tuning.reach, noise, y)
-    with _free(space, pivots[:1], at(y, slice(1))) as parameters:
+    alone = _free(space, pivots[:1], at(y, slice(1)))
+    with alone as parameters, Progress("tuning", tuning.steps) as progress:
         before = {name: p.detach().clone() for name, p in parameters.items()}
         optimiser = torch.optim.Adam(parameters.values(), lr=tuning.rate)
         held = _items(space, near, turns[:, 0], y) if tuning.locality else []
@@ -90,6 +92,7 @@ def tune(
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
+            progress.advance()
         delta = {name: p.detach() - before[name] for name, p in parameters.items()}
         _restore(parameters, before)
     return delta

@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ganvas.data.progress import Progress
 from ganvas.errors import UsageError
 from ganvas.slices import slices
 
@@ -184,15 +185,23 @@ def probe(
         costs: values of C.
     """
     classes = 1 + int(max(part.label.max() for part in (pool, validation, test)))
-    fitted = list[list[tuple[Floats, Floats]]]()
-    for rows in draws:
-        drawn = pool.at(rows)
-        features = represent(drawn.x)
-        fitted.append([fit(features, drawn.label, classes, cost) for cost in costs])
-    grid = [machine for machines in fitted for machine in machines]
-    judged = _together(grid).accuracy(represent, validation).reshape(len(draws), len(costs)).mean(0)
-    best = int(judged.argmax())
-    accuracies = _together([machines[best] for machines in fitted]).accuracy(represent, test)
+    total = sum(map(len, draws)) + len(validation) + len(test)
+    with Progress(f"probing {name}", total) as progress:
+
+        def seen(x: Array) -> Floats:
+            features = represent(x)
+            progress.advance(len(x))
+            return features
+
+        fitted = list[list[tuple[Floats, Floats]]]()
+        for rows in draws:
+            drawn = pool.at(rows)
+            features = seen(drawn.x)
+            fitted.append([fit(features, drawn.label, classes, cost) for cost in costs])
+        grid = [machine for machines in fitted for machine in machines]
+        judged = _together(grid).accuracy(seen, validation).reshape(len(draws), len(costs)).mean(0)
+        best = int(judged.argmax())
+        accuracies = _together([machines[best] for machines in fitted]).accuracy(seen, test)
     width = len(fitted[0][0][0])
     return Probed(name, width, f"C = {costs[best]:.3g}", float(judged[best]), accuracies)
 

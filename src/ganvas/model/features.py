@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ganvas.data.choice import some
+from ganvas.data.progress import Progress
 from ganvas.errors import UsageError, did_you_mean
 from ganvas.latent.features import joined, pooled
 from ganvas.model.card import Provenance
@@ -146,9 +147,11 @@ class Features:
         domain, items = self.model.read_by("score"), some(x, RESTATED)
 
         def play() -> None:
-            for part in slices(len(items), max(batch, 2)):
-                if part.stop - part.start > 1:
-                    self.score(domain.encode(items[part]).to(self.model.device))
+            with Progress("taking batch statistics", len(items)) as progress:
+                for part in slices(len(items), max(batch, 2)):
+                    if part.stop - part.start > 1:
+                        self.score(domain.encode(items[part]).to(self.model.device))
+                        progress.advance(part.stop - part.start)
 
         self._statistics = estimated(self.model.game, play)
 

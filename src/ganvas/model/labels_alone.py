@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganvas.data.progress import Progress
 from ganvas.metrics.probe import Labelled, Numbers, Probed
 from ganvas.model.features import Features, untrained
 from ganvas.model.model import Model
@@ -50,12 +51,13 @@ def labels_alone(
     classes = 1 + int(max(part.label.max() for part in (pool, validation, test)))
     judged = validation.at(np.arange(min(len(validation), JUDGED)))
     best, reached, kept = list[float](), list[float](), list[int]()
-    for number, rows in enumerate(draws):
-        network = Headed(untrained(model, seed=number), classes, side)
-        value, step = network.learn(pool.at(rows), judged, steps, seed=number)
-        best.append(value)
-        kept.append(step)
-        reached.append(network.accuracy(test))
+    with Progress("training on labels alone", len(draws) * steps) as progress:
+        for number, rows in enumerate(draws):
+            network = Headed(untrained(model, seed=number), classes, side)
+            value, step = network.learn(pool.at(rows), judged, steps, number, progress.advance)
+            best.append(value)
+            kept.append(step)
+            reached.append(network.accuracy(test))
     chosen = f"{min(kept)} to {max(kept)} steps"
     return Probed("labels alone", 0, chosen, float(np.mean(best)), np.array(reached))
 
@@ -84,9 +86,17 @@ class Headed(nn.Module):
         return self.head(self._features.maps(x)[self._last.name].flatten(1))
 
     def learn(
-        self, drawn: Labelled, validation: Labelled, steps: int, seed: int = 0
+        self,
+        drawn: Labelled,
+        validation: Labelled,
+        steps: int,
+        seed: int = 0,
+        done: Callable[[], None] = lambda: None,
     ) -> tuple[float, int]:
-        """Train; return the best accuracy on validation items, and the step whose weights stay."""
+        """Train; return the best accuracy on validation items, and the step whose weights stay.
+
+        After each step ``done`` hears of it.
+        """
         rng = np.random.default_rng(seed)
         optimiser = torch.optim.Adam(self.parameters(), lr=RATE)
         best, at, kept = -1.0, 0, dict[str, Tensor]()
@@ -99,6 +109,7 @@ class Headed(nn.Module):
                 logits, torch.from_numpy(drawn.label[rows]).to(logits.device)
             ).backward()
             optimiser.step()
+            done()
             if step % EVERY == 0 or step == steps:
                 value = self.accuracy(validation)
                 if value > best:

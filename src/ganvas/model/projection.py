@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganvas.data.progress import Progress
 from ganvas.errors import UsageError
 from ganvas.latent.encoding import LESSONS, CodeEncoder, Lessons, encoder_for, teach
 from ganvas.latent.likeness import PIXELS, likeness_of
@@ -100,17 +101,19 @@ def project_items(
     y = conditions_for(model, label, given, len(x))
     middle = _middle(where, seed, y)
     found: list[Found] = []
-    for part in slices(len(x), batch):
-        target = model.domain.encode(x[part]).to(model.device)
-        noises = [Noise(block_seed(seed, 1 + n)) for n in range(len(x))[part]]
-        begins = (
-            encoded(model, target, name)[None]
-            if start == "encoder"
-            else _starts(where, middle[0], noises, restarts)
-        )
-        own = at(y, part, model.device)
-        told = (measure, begins, middle, noises, schedule)
-        found.append(project(where, target, *told, y=own, every=every))
+    searches = 1 if start == "encoder" else restarts
+    with Progress("searching, steps of items", len(x) * searches * schedule.steps) as progress:
+        for part in slices(len(x), batch):
+            target = model.domain.encode(x[part]).to(model.device)
+            noises = [Noise(block_seed(seed, 1 + n)) for n in range(len(x))[part]]
+            begins = (
+                encoded(model, target, name)[None]
+                if start == "encoder"
+                else _starts(where, middle[0], noises, restarts)
+            )
+            own = at(y, part, model.device)
+            told = (measure, begins, middle, noises, schedule)
+            found.append(project(where, target, *told, y=own, every=every, done=progress.advance))
     layers = zip(*(one.maps for one in found), strict=True)
     maps = [torch.cat(layer).cpu() for layer in layers]
     about = {"method": "projection", "loss": measure.name, "start": start, **asdict(schedule)}

@@ -156,14 +156,29 @@ class RunFolder:
         if lock is not None:
             lock.release()
 
+    def require_there(self) -> None:
+        """See that the run was not removed or moved meanwhile: half of one would be in its place.
+
+        Raises:
+            GanvasError: it was.
+        """
+        if not self.is_run:
+            raise GanvasError(
+                f"{self.path} is no longer there, or has no {CONFIG}: the run was removed or moved "
+                "while it was being written, and nothing more is written. If it was moved, go on "
+                "with: ganvas resume DIR, the folder where it is now"
+            )
+
     @contextmanager
     def _writing(self) -> Generator[None]:
         """See that the folder is ours, and say that nothing is lost if the disk refuses."""
+        self.require_there()
         if self._lock is not None:
             self._lock.check()
         try:
             yield
         except (OSError, GanvasError) as error:
+            self.require_there()
             told = explain(error, self.path) if isinstance(error, OSError) else error
             raise GanvasError(
                 f"{told}. Nothing written before is lost; then: ganvas resume {quoted(self.path)}"
@@ -278,6 +293,7 @@ class RunFolder:
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file of the run atomically."""
+        self.require_there()
         write_whole(self.path / name, (json.dumps(value, indent=2) + os.linesep).encode())
 
 

@@ -13,6 +13,7 @@ from ganvas.data.levels import Levels
 from ganvas.data.mapped import LazyRows, is_mapped
 from ganvas.data.options import DataOptions
 from ganvas.errors import UsageError
+from ganvas.files import filling
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -119,12 +120,10 @@ class Images(Levels):
         if path.suffix:
             self._save(array, path, columns, (".png", ".jpg", ".jpeg", ".webp"))
             return
-        if path.is_dir() and any(path.iterdir()):
-            raise UsageError(f"{path} holds files already; give a new or empty folder.")
-        path.mkdir(parents=True, exist_ok=True)
         digits = len(str(max(len(array) - 1, 0)))
-        for number, image in enumerate(array):
-            draw.grid(image[None], enlarge=False).save(path / f"{number:0{digits}d}.png")
+        with filling(path):
+            for number, image in enumerate(array):
+                draw.grid(image[None], enlarge=False).save(path / f"{number:0{digits}d}.png")
 
 
 def _in_form(images: AnyArray, form: pixels.Form) -> Any:

@@ -19,7 +19,7 @@ from ganvas.data.mapped import LazyRows, is_mapped
 from ganvas.data.options import DataOptions
 from ganvas.data.video_options import VideoOptions
 from ganvas.errors import UsageError
-from ganvas.files import write_whole
+from ganvas.files import filling, write_whole
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -214,20 +214,18 @@ class Videos(Levels):
                 self._save(array, path, columns, (".png", *MOVING))
             return
         folder = path.parent if path.suffix else path
-        if folder.is_dir() and any(folder.iterdir()):
-            raise UsageError(f"{folder} holds files already; give a new or empty folder.")
-        folder.mkdir(parents=True, exist_ok=True)
         digits = len(str(max(len(array) - 1, 0)))
-        for number, clip in enumerate(array):
-            own = folder / (path.name if path.suffix else EACH).replace(
-                EACH, f"{number:0{digits}d}"
-            )
-            if not path.suffix:
-                self.image.save(clip, own)
-            elif path.suffix.lower() in MOVING:
-                write_whole(own, self._moving(clip, path, enlarge=False))
-            else:
-                self._save(clip[None], own, None, (".png", *MOVING))
+        with filling(folder):
+            for number, clip in enumerate(array):
+                own = folder / (path.name if path.suffix else EACH).replace(
+                    EACH, f"{number:0{digits}d}"
+                )
+                if not path.suffix:
+                    self.image.save(clip, own)
+                elif path.suffix.lower() in MOVING:
+                    write_whole(own, self._moving(clip, path, enlarge=False))
+                else:
+                    self._save(clip[None], own, None, (".png", *MOVING))
 
     def _moving(self, frames: AnyArray, path: Path, *, enlarge: bool) -> bytes:
         """Return the content of a file that shows frames (T, H, W, C), by the end of its name."""

@@ -118,7 +118,7 @@ def collected(table: Table, path: Path, cache: str = "auto") -> Collection:
         x = np.concatenate(rows) if rows else np.empty((0, table.width))
     else:
         x = _kept(table, path, cache, seen)
-    require_several(table.where, len(x))
+    require_several(table.where, len(x), least=1)
     names, whole = list(table.names), seen.whole
     labels, classes = None, tuple[str, ...]()
     if seen.codes:  # the last column
