@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from ganvas.errors import GanvasError
 from ganvas.training.folder import RunFolder
 from tests.cli.conftest import TINY, Ganvas
 
@@ -366,3 +369,21 @@ def test_an_unforeseen_error_leaves_a_crash_report_and_the_checkpoint(
     assert said.code == 2
     assert "--game broken_game:Broken" in said.error
     assert ganvas("sample", run, "--out", tmp_path / "x.npy", *game).code == 0
+
+
+@pytest.mark.parametrize("after", [None, ImportError("half a module"), GanvasError("no file")])
+def test_whatever_fails_by_ctrl_c_is_an_interrupt(
+    ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch, after: Exception | None
+) -> None:
+    def pressed(*_: object, **__: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt:  # as imports do that need another module, or can do without
+            raise after or KeyboardInterrupt from None
+
+    monkeypatch.setattr("ganvas.recipes.catalogue.summaries", pressed)
+    handler = signal.getsignal(signal.SIGINT)
+    said = ganvas("recipes")
+    assert (said.code, said.out, said.err) == (130, "", "error: interrupted\n")
+    assert signal.getsignal(signal.SIGINT) is handler

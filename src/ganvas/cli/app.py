@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import sysconfig
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -125,29 +129,62 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; return 0 if done, 1 if it failed, 2 if it was asked wrongly."""
-    try:
-        code = app(list(arguments), prog_name="ganvas", standalone_mode=False)
-        return code if isinstance(code, int) else 0
-    except GanvasError as error:
-        complain(str(error))
-        return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
+    with _noticed() as pressed:
+        try:
+            code = app(list(arguments), prog_name="ganvas", standalone_mode=False)
+            if not (pressed and code == INTERRUPTED):  # which typer makes of it, without a word
+                return code if isinstance(code, int) else 0
+        except (KeyboardInterrupt, typer.Abort):
+            pass
+        except Exception as error:
+            if not pressed:
+                return _failed(error)
         complain("interrupted")
         return INTERRUPTED
-    except OSError as error:
+
+
+@contextmanager
+def _noticed() -> Generator[list[int]]:
+    """Notice a Ctrl-C: whatever fails after it, such as a module half imported, does by it.
+
+    Where it is ignored, as in the background, it stays so.
+    """
+    pressed = list[int]()
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        signal.default_int_handler(number, frame)
+
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or (
+        threading.current_thread() is not threading.main_thread()
+    ):
+        yield pressed
+        return
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _failed(error: Exception) -> int:
+    """Say what an error was, and return the exit code."""
+    if isinstance(error, GanvasError):
+        complain(str(error))
+        return error.exit_code
+    if isinstance(error, OSError):
         from ganvas.files import explain
 
         complain(str(explain(error)))
         return FAILURE
-    except ClickException as error:
+    if isinstance(error, ClickException):
         if type(error).__name__ == "NoArgsIsHelpError":  # typer does not export it either
             typer.echo(str(error), err=True)
             return MISUSE
         complain(_misuse(error))
         return MISUSE
-    except Exception as error:
-        complain(_unforeseen(error))
-        return FAILURE
+    complain(_unforeseen(error))
+    return FAILURE
 
 
 def _misuse(error: Exception) -> str:
