@@ -39,6 +39,14 @@ class UsageError(GanvasError):
     exit_code = 2
 
 
+class HaltedError(GanvasError):
+    """A signal ended it; the message says what is kept, and the exit code which it was."""
+
+    def __init__(self, message: str, signal: int = 2) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal
+
+
 class LostError(GanvasError):
     """Another process of the run is gone; the message says how this one noticed."""
 

@@ -387,3 +387,19 @@ def test_whatever_fails_by_ctrl_c_is_an_interrupt(
     said = ganvas("recipes")
     assert (said.code, said.out, said.err) == (130, "", "error: interrupted\n")
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"), [(KeyboardInterrupt(15), 143), (KeyboardInterrupt, 130)]
+)
+def test_a_benchmark_that_is_interrupted_says_what_is_kept(
+    ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, raised: object, code: int
+) -> None:
+    def halted(*_: object, **__: object) -> None:
+        raise raised  # type: ignore[misc]
+
+    monkeypatch.setattr("ganvas.bench.run", halted)
+    said = ganvas("bench", "modes", "--out", tmp_path, "--results", tmp_path / "r.jsonl")
+    assert said.code == code
+    assert said.error.startswith("error: interrupted: rows are in ")
+    assert "the same command goes on" in said.error

@@ -221,7 +221,8 @@ def _train(recipe: Recipe, folder: RunFolder, halt: int | None) -> None:
         asked = recipe.model_copy(update={"train": train})
         ending = api.train(asked, folder.path, overwrite=folder.path.exists(), quiet=True)
     if ending.outcome == "interrupted":
-        raise KeyboardInterrupt  # it is saved: no row before it has been played to its end
+        # It is saved: no row before it has been played to its end.
+        raise KeyboardInterrupt(ending.signal or signal.SIGINT)
 
 
 def _standing(folder: RunFolder) -> int:

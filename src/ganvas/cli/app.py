@@ -22,7 +22,7 @@ from ganvas import abilities
 from ganvas.cli import comparing, importing, looking, measuring, showing, training, wording
 from ganvas.cli.benching import bench
 from ganvas.cli.speech import complain
-from ganvas.errors import GanvasError, wanted
+from ganvas.errors import GanvasError, HaltedError, wanted
 from ganvas.process import prepare_threads
 
 MISUSE = 2
@@ -137,7 +137,7 @@ def run(arguments: Sequence[str]) -> int:
         except (KeyboardInterrupt, typer.Abort):
             pass
         except Exception as error:
-            if not pressed:
+            if not pressed or isinstance(error, HaltedError):
                 return _failed(error)
         complain("interrupted")
         return INTERRUPTED

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ganvas.cli.options import Game
 from ganvas.cli.speech import say, table
+from ganvas.errors import HaltedError
+
+if TYPE_CHECKING:
+    from ganvas.bench.trial import Trial
 
 RESULTS = Path("benchmarks/results/modes.jsonl")
 SPEEDS = Path("benchmarks/results/speed.jsonl")
@@ -62,13 +68,13 @@ def modes(
 
     Example: ganvas bench modes --tier cpu --data ring8 --method nsgan --method pacgan --jobs 2
     """
-    from ganvas.bench import METHODS, plan, run
+    from ganvas.bench import METHODS, plan
     from ganvas.bench.tables import DATA, MIXTURES, known
 
     chosen = [known("data set", name, DATA) for name in data or MIXTURES]
     work = plan(chosen, method or list(METHODS), preset or [], tier, seeds)
     first, of = _shard(shard)
-    run(work[first - 1 :: of], results, out, processes=jobs, retry=retry, say=say)
+    _run(work[first - 1 :: of], results, out, jobs, retry)
 
 
 @bench.command()
@@ -98,7 +104,7 @@ def stability(
 
     Example: ganvas bench stability random --count 24 --jobs 2
     """
-    from ganvas.bench import read_rows, run
+    from ganvas.bench import read_rows
     from ganvas.bench.contest import KEY, plan
     from ganvas.bench.standings import markdown
 
@@ -107,7 +113,7 @@ def stability(
     if only_table:
         _refuse_missing(results)
     else:
-        run(work[first - 1 :: of], results, out, processes=jobs, retry=retry, say=say)
+        _run(work[first - 1 :: of], results, out, jobs, retry)
     asked = {tuple(match.key.values()) for match in work}
     rows = [row for row in read_rows([results], KEY) if tuple(row[k] for k in KEY) in asked]
     say(markdown(which, tier, rows))
@@ -246,3 +252,19 @@ def _refuse_missing(results: Path) -> None:
 
     if not results.is_file():
         raise UsageError(f"there is no file of results {results}{misspelt(results)}")
+
+
+def _run(work: Sequence[Trial], results: Path, out: Path, jobs: int, retry: bool) -> None:
+    """Play what has no row yet.
+
+    Raises:
+        HaltedError: a signal ended it.
+    """
+    from ganvas.bench import run
+
+    try:
+        run(work, results, out, processes=jobs, retry=retry, say=say)
+    except KeyboardInterrupt as error:
+        number = error.args[0] if error.args else signal.SIGINT
+        kept = f"rows are in {results}, runs in {out}; the same command goes on"
+        raise HaltedError(f"interrupted: {kept}", int(number)) from None
