@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganvas.cli.exemplars import OneLabel, places, rows
-from ganvas.cli.items import PICTURES
+from ganvas.cli.items import PICTURES, check_place
 from ganvas.cli.options import (
     Game,
     GivenFields,
@@ -64,6 +64,7 @@ def arithmetic(
     signs = {"--plus": (1, plus), "--minus": (-1, minus or [])}
     terms = [(s, places(w, option)) for option, (s, words) in signs.items() for w in words]
     model = load_model(run, game)
+    check_place(model, out)
     asked = conditioned(label, given)
     summed = add_up(model, terms, spread=around, seed=seed, **asked, **told(options))
     pictured = model.domain.grid == PLANE and out.suffix.lower() in PICTURES

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from ganvas.cli.items import PICTURES, read_fields, read_items
+from ganvas.cli.items import PICTURES, check_place, read_fields, read_items
 from ganvas.cli.options import (
     Game,
     GivenFields,
@@ -61,6 +61,7 @@ def complete(
     Example: ganvas complete runs/filled torn.png --count 7 --out filled.png
     """
     model = load_model(run, game)
+    check_place(model, out)
     name = derived_field(model)
     if whole:
         field = given_of(model, name, read_items(items, model))

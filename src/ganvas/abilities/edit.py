@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganvas.cli.exemplars import OneLabel, numbers, places, slot_numbers
-from ganvas.cli.items import read_items
+from ganvas.cli.items import check_place, read_items
 from ganvas.cli.moves import GivenOrKept, load_moves, parted, shared
 from ganvas.cli.options import Game, ModelFolder, Options, Out, load_model, told
 from ganvas.cli.spaces import CodeFile, read_chosen
@@ -87,6 +87,7 @@ def edit(
     if items is not None and codes is None:
         raise UsageError("--items are those of --codes: find these first, by ganvas project")
     model = load_model(run, game)
+    check_place(model, out)
     told_of, kept = parted(given)
     name, move = _move(model, shares, kept, space)
     known = None if codes is None else read_chosen(codes, model)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli.items import read_items
+from ganvas.cli.items import check_place, read_items
 from ganvas.cli.options import (
     Game,
     GivenFields,
@@ -92,6 +92,7 @@ def interpolate(
         four = [from_seed] * 4
     way = (how or (How.SLERP if four is None else How.LERP)).value
     model, asked = load_model(run, game), conditioned(label, given)
+    check_place(model, out)
     if items is not None and (four is not None or options or given):
         raise UsageError(
             "items of data are the ends of a line, of which their codes are all there is: give "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganvas.cli.exemplars import OneLabel, rows
+from ganvas.cli.items import check_place
 from ganvas.cli.options import (
     Game,
     GivenFields,
@@ -73,6 +74,8 @@ def mix(
     if moving:
         require(out.suffix.lower(), rate)
     model, asked = load_model(run, game), told(options)
+    if not moving:
+        check_place(model, out)
     named = {**conditioned(label, given), **asked}
     kept = lifted(model, chosen(model, codes, seeds, "--seeds", "w+", **named), "w+")
     givers = chosen(model, None, sources, "--sources", "w+", **named)

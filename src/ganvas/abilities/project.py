@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganvas.cli.items import PICTURES, Items, read_items, save_beside
+from ganvas.cli.items import PICTURES, Items, check_place, read_items, save_beside
 from ganvas.cli.options import Game, GivenFields, ModelFolder, Out, Seed, conditions, load_model
 from ganvas.cli.spaces import Loss, SpaceName
 from ganvas.cli.speech import say
@@ -104,6 +104,9 @@ def project(
     if trajectory is not None and trajectory.suffix.lower() not in PICTURES:
         require(trajectory.suffix.lower(), RATE)
     model = load_model(run, game)
+    check_place(model, out)
+    if trajectory is not None and trajectory.suffix.lower() in PICTURES:
+        check_place(model, trajectory)
     x = read_items(items, model)
     asked = loss or codes or trajectory or label or given or start is Start.ENCODER or steps == 0
     if space is None and default_space(model) == "z" and not asked:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli.items import Items, read_items, save_beside
+from ganvas.cli.items import Items, check_place, read_items, save_beside
 from ganvas.cli.options import Game, GivenFields, ModelFolder, Out, conditions, load_model
 from ganvas.cli.speech import say
 
@@ -26,6 +26,7 @@ def reconstruct(
     Example: ganvas reconstruct runs/veegan photos --out pairs.png
     """
     model = load_model(run, game)
+    check_place(model, out)
     x = read_items(items, model, "reconstruct")
     answers = model.reconstruct(x, label=label, given=conditions(given))
     save_beside(model, x, answers, out)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganvas.cli.items import check_place
 from ganvas.cli.options import (
     Game,
     GivenFields,
@@ -75,12 +76,14 @@ def sample(
             raise UsageError(
                 "--codes are items of their own class: without other choices of samples"
             )
+        check_place(model, out)
         points = read_chosen(codes, model)
         with disk_errors(out):
             model.domain.save(items_of(model, points, **chosen), out)
         say(f"{len(points)} samples: {out}")
         return
     rows, columns = model.sheet(**chosen) or (COUNT, None)
+    check_place(model, out)
     count = count or rows * (columns or 1)
     labels: Labels = label
     if by_class:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganvas.cli.exemplars import OneLabel, places
+from ganvas.cli.items import check_place
 from ganvas.cli.options import (
     Game,
     GivenFields,
@@ -62,6 +63,8 @@ def sweep(
         require(out.suffix.lower(), rate)
     which, words = places(seeds, "--seeds"), _values(values)
     model, others = load_model(run, game), told(options)
+    if not moving:
+        check_place(model, out)
     asked = conditioned(label, given)
     columns = [
         _samples(model, which, asked, {**others, **told([f"{option}={word}"])}) for word in words

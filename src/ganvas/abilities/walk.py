@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ganvas.cli.exemplars import OneLabel, places
-from ganvas.cli.items import PICTURES
+from ganvas.cli.items import PICTURES, check_place
 from ganvas.cli.options import (
     Game,
     GivenFields,
@@ -95,6 +95,8 @@ def walk(
         raise UsageError("--how circle goes around two seeds: name two, such as --seeds 0,1")
     count = steps or (max(2, round(rate) + 1) if moving else 10)
     model = load_model(run, game)
+    if not moving:
+        check_place(model, out)
     way = None if how is None else how.value
     asked, under = told(options), conditioned(label, given)
     if space is None and codes is None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -158,6 +161,30 @@ def check_array_file(out: Path) -> None:
     """
     if out.suffix.lower() not in ARRAYS:
         raise UsageError(f"--out {out}: expected a .npy or .npz file")
+
+
+def check_place(model: Model, out: Path) -> None:
+    """Refuse an --out where a model's answers cannot be saved, before any work is done.
+
+    An item of zeros is saved under its name into a folder that is thrown away.
+
+    Raises:
+        UsageError: there is no such kind of file, or the folder holds files already.
+        GanvasError: its folder may not be written.
+    """
+    import torch
+
+    from ganvas.files import explain
+
+    domain = model.domain
+    blank = domain.decode(torch.zeros(1, *domain.shape))
+    with TemporaryDirectory() as folder:
+        domain.save(blank, Path(folder) / out.name)
+    if not out.suffix and out.is_dir() and any(out.iterdir()):
+        raise UsageError(f"{out} holds files already; give a new or empty folder.")
+    there = next(path for path in (out.absolute(), *out.absolute().parents) if path.is_dir())
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise explain(PermissionError(errno.EACCES, "", str(out)))
 
 
 def write_array(out: Path, name: str, values: Array, **beside: Array) -> None:

@@ -102,7 +102,7 @@ def project_items(
     middle = _middle(where, seed, y)
     found: list[Found] = []
     searches = 1 if start == "encoder" else restarts
-    with Progress("searching, steps of items", len(x) * searches * schedule.steps) as progress:
+    with Progress("steps of the search", len(x) * searches * schedule.steps) as progress:
         for part in slices(len(x), batch):
             target = model.domain.encode(x[part]).to(model.device)
             noises = [Noise(block_seed(seed, 1 + n)) for n in range(len(x))[part]]
