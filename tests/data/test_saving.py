@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import resource
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,8 +114,9 @@ def test_records_of_one_field_are_that_file_alone_and_an_array_to_numpy(tmp_path
 
 
 @contextmanager
-def room(size: int) -> Generator[None]:
-    """Let no file have more bytes, as on a full disk."""
+def room(monkeypatch: pytest.MonkeyPatch, size: int) -> Generator[None]:
+    """Let no file have more bytes, as on a full disk; modules are not compiled meanwhile."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -128,28 +130,48 @@ CLIPS = np.concatenate([np.zeros((2, 4, 16, 16, 3), np.uint8), NOISE])  # the fi
 
 
 @pytest.mark.parametrize("name", ["x.mp4", "x.gif", "x.webp", "x.png", "x.npy", "x.npz"])
-def test_a_full_disk_leaves_no_part_of_a_file(tmp_path: Path, name: str) -> None:
+def test_a_full_disk_leaves_no_part_of_a_file(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     film = Videos(channels=3, frames=4, height=16, width=16)
     told = "the disk is full|too large for this disk"
-    with room(500), pytest.raises(GanvasError, match=f"{name}: .*({told})"):
+    with room(monkeypatch, 500), pytest.raises(GanvasError, match=f"{name}: .*({told})"):
         film.save(CLIPS, tmp_path / name)
     assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize("name", ["x", "x/{}.gif", "x/{}.webp"])
 @pytest.mark.parametrize("there", [True, False])
-def test_a_full_disk_leaves_no_part_of_a_folder(tmp_path: Path, name: str, there: bool) -> None:
+def test_a_full_disk_leaves_no_part_of_a_folder(
+    tmp_path: Path, name: str, there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "x"
     if there:
         folder.mkdir()
     film = Videos(channels=3, frames=4, height=16, width=16)
-    with room(700), pytest.raises(GanvasError, match="too large for this disk"):
+    with room(monkeypatch, 700), pytest.raises(GanvasError, match="too large for this disk"):
         save_records(
             Items({"x": CLIPS, "label": LABEL[:5]}), DOMAINS | {"x": film}, tmp_path / name
         )
     assert folder.exists() == there
     assert not there or [*folder.iterdir()] == []
     pictures = Images(channels=3, height=16, width=16)
-    with room(700), pytest.raises(GanvasError, match="too large for this disk"):
+    with room(monkeypatch, 700), pytest.raises(GanvasError, match="too large for this disk"):
         save_records(Items({"x": CLIPS[:, 0]}), {"x": pictures}, folder)
     assert folder.exists() == there
+
+
+def test_a_file_for_each_clip_has_its_table_in_their_folder(tmp_path: Path) -> None:
+    film = Videos(channels=3, frames=4, height=16, width=16)
+    mask = Videos(channels=1, frames=4, height=16, width=16)
+    items = Items({"x": CLIPS, "label": LABEL[:5], "mask": CLIPS[..., :1]})
+    out = tmp_path / "made" / "clip{}.gif"
+    written = save_records(items, DOMAINS | {"x": film, "mask": mask}, out)
+    assert written == [out, out.with_name("labels.csv"), out.with_name("clip-mask.gif")]
+    assert sorted(path.name for path in out.parent.iterdir()) == [
+        *("clip-mask.gif", *(f"clip{number}.gif" for number in range(5)), "labels.csv")
+    ]
+    with (out.parent / "labels.csv").open() as file:
+        rows = [*csv.DictReader(file)]
+    assert [row["file"] for row in rows] == [f"clip{number}.gif" for number in range(5)]
+    assert [row["label"] for row in rows] == ["cat", "dog", "eel", "cat", "dog"]

@@ -35,6 +35,9 @@ Size = tuple[int, ...]
 PLANE = 2
 """Dimensions of space of a picture."""
 
+EACH = "{}"
+"""Stands for the number of an item in the name of a file."""
+
 
 class Draws(Protocol):
     """A stream of random numbers, such as `ganvas.play.Noise`."""

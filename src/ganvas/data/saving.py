@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
+from glob import escape
 from pathlib import Path
 
 import numpy as np
 
-from ganvas.data.domain import PLANE, AnyArray, Domain
+from ganvas.data.domain import EACH, PLANE, AnyArray, Domain
 from ganvas.data.items import Items
 from ganvas.data.readers.labels_csv import FILE, LABEL_FILE
 from ganvas.data.readers.writing import is_table, save_table
@@ -52,7 +53,9 @@ def save_records(
     together = is_table(out) and bool(own)
     if together:
         save_table(out, {**own, **told})
-    whole = nullcontext() if out.suffix else filling(out)  # a folder with all of it, or none
+    each = EACH in out.name
+    place = out.parent if each else out  # of a folder all of it, or none
+    whole = filling(place) if each or not out.suffix else nullcontext()
     with whole:
         if not together:
             domains[items.main].save(items.x, out, columns)
@@ -60,17 +63,19 @@ def save_records(
         if told and not together:
             written.append(_save_columns(told, out))
     for name, array in apart.items():
-        place = out.with_name(f"{out.stem}-{name}")
-        written.append(_save_beside(domains[name], array, place, out, columns))
+        beside = out.with_name(f"{out.stem}-{name}")
+        written.append(_save_beside(domains[name], array, beside, out, columns))
     return written
 
 
 def _save_columns(columns: dict[str, AnyArray], out: Path) -> Path:
     """Save columns of a table about the items in ``out``, by file if that is a folder."""
     path = out.with_name(f"{out.stem}-{LABEL_FILE}")
-    if out.is_dir():
-        files = np.array(sorted(file.name for file in out.glob("[0-9]*")))
-        path, columns = out / LABEL_FILE, {FILE: files, **columns}
+    folder = out.parent if EACH in out.name else out
+    if folder.is_dir():
+        own = "*".join(map(escape, out.name.split(EACH))) if EACH in out.name else "[0-9]*"
+        files = np.array(sorted(file.name for file in folder.glob(own)))
+        path, columns = folder / LABEL_FILE, {FILE: files, **columns}
     save_table(path, columns)
     return path
 
@@ -83,6 +88,7 @@ def _save_beside(
     Such as the image behind each clip of a film, which is written as none.
     """
     pictures = [".png"] if domain.grid >= PLANE else []
+    path = path.with_name(path.name.replace(EACH, "").lstrip("-"))  # one file, beside those of each
     for suffix in (out.suffix, *pictures, ".npy"):
         like = path.with_name(f"{path.name}{suffix}")
         try:

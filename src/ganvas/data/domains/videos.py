@@ -12,7 +12,7 @@ from pydantic import Field
 from ganvas.config import Settings
 from ganvas.data import draw, pixels
 from ganvas.data.animation import animated, lossless, webp
-from ganvas.data.domain import AnyArray, Preview, Size
+from ganvas.data.domain import EACH, AnyArray, Preview, Size
 from ganvas.data.domains.images import Images
 from ganvas.data.levels import Levels
 from ganvas.data.mapped import LazyRows, is_mapped
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from ganvas.data.check import DataReport
     from ganvas.data.items import Collection, Items
 
-EACH = "{}"
-"""Stands for the number of a clip in the name of a file."""
 EXACT = ".lossless.mp4"
 ARRAYS = (".npy", ".npz")
 MOVING = (".gif", ".webp", ".mp4")
