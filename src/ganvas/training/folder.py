@@ -201,6 +201,11 @@ class RunFolder:
         """Return the previews of samples, oldest first, without those of other parts."""
         return [found.path for found in self._previews() if not found.part]
 
+    def preview_of(self, round: int) -> Path:
+        """Return where the samples of a round are shown."""
+        self.require_there()
+        return self.samples / f"{round:09d}.png"
+
     def _previews(self) -> list[Named]:
         """Return the previews that the run has named; no others, nor links."""
         return [

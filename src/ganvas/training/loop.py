@@ -295,9 +295,8 @@ class Loop:
 
     def _picture(self) -> None:
         if self._first and self.hooks.picture is not None:
-            self.folder.require_there()
             with self._inference():
-                self.hooks.picture(self.game, self.folder.samples / f"{self.rounds:09d}.png")
+                self.hooks.picture(self.game, self.folder.preview_of(self.rounds))
 
     # ---- checkpoints ----------------------------------------------------------------------------
 
