@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from common import Row, to_the_end
-from parts.fidelity.stylegan2 import LATER, QUIET, trained
+from parts.fidelity.stylegan2 import shortly
 
 from ganvas import api
 from ganvas.data.open import open_data
@@ -29,7 +29,7 @@ from ganvas.metrics.prdc import prdc
 from ganvas.model import load
 from ganvas.training.folder import METRICS
 
-MINUTES = 40
+MINUTES = 34
 PIXELS = 16
 FACES = 300
 OTHERS = 600
@@ -63,21 +63,10 @@ def few() -> dict[str, Any]:
 
 def played(work: Path, name: str, game: dict[str, Any], **more: Any) -> Path:
     """Return a run on few faces, trained once; a stopped one goes on."""
-    run = work / f"few-{name}"
-    game = {"penalties": {"r1": {"kind": "r1", "weight": GAMMA}}, **game}
-    train = {**QUIET, "kimg": KIMG, "watch_every": 50, "log_every": 5, **more.pop("train", {})}
-    begin = partial(
-        api.train,
-        *("stylegan2/faces", run, few()),
-        quiet=True,
-        overwrite=True,
-        game=game,
-        train=train,
-        evaluate=LATER,
-        **{"data.hold_out": OTHERS / (FACES + OTHERS)},
-        **more,
-    )
-    return to_the_end(run, begin)
+    game = {"penalties": {"r1": {"kind": "r1", "weight": GAMMA}, "r2": None}, **game}
+    train = {"kimg": KIMG, "watch_every": 50, "log_every": 5, **more.pop("train", {})}
+    part = {"data.hold_out": OTHERS / (FACES + OTHERS)}
+    return shortly(work, f"few-{name}", game, few(), train, **part, **more)
 
 
 def looked(run: Path) -> Row:
@@ -124,7 +113,7 @@ def lowered(work: Path) -> Row:
 
 def freezed(work: Path) -> Row:
     """Measure a run that begins with the networks of all faces, three layers of D at rest."""
-    whole = trained(work, "all faces", {}, PIXELS, kimg=WHOLE)
+    whole = shortly(work, "all faces", {}, train={"kimg": WHOLE}, **{"data.size": PIXELS})
     return looked(
         played(work, "freezed", {}, start_from=whole, train={"freeze": {"discriminator": 3}})
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from common import Row
-from parts.fidelity.stylegan2 import trained
+from parts.fidelity.stylegan2 import of_recipe, shortly
 
 from ganvas.api.run_items import held_out_items
 from ganvas.latent.encoding import Lessons
@@ -33,7 +33,7 @@ from ganvas.model.projection import (
 )
 from ganvas.model.trained import Array
 
-MINUTES = 12
+MINUTES = 8
 COUNT = 48
 STEPS = 200
 SEED = 7
@@ -60,18 +60,18 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
 
 def model(work: Path) -> Model:
     """Return the model, trained once."""
-    return load(trained(work, "faces", {}), device="cpu")
+    return load(of_recipe(work), device="cpu")
 
 
 def noisy(work: Path) -> Model:
     """Return its twin with noise, trained once."""
     game = {"generator": {"noise": True}}
-    return load(trained(work, "faces with noise", game, kimg=NOISY), device="cpu")
+    return load(shortly(work, "faces with noise", game, train={"kimg": NOISY}), device="cpu")
 
 
 def real(work: Path) -> Array:
     """Return held-out faces."""
-    return held_out_items(trained(work, "faces", {}))[:COUNT]
+    return held_out_items(of_recipe(work))[:COUNT]
 
 
 @cache

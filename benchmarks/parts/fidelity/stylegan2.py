@@ -45,7 +45,7 @@ Floats = NDArray[np.float64]
 
 MINUTES = 40
 BATCH = 8
-"""Of the recipe for faces."""
+"""Of rounds whose cost is measured, and of short runs."""
 SAMPLES = 2_000
 WAYS, COMPARED = 2_000, 20_000
 """Ways whose lengths are measured, and those of two models whose lengths are compared."""
@@ -69,9 +69,23 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "E": {"preset": "stylegan2"},
 }
 """Of table 1: what differs beside the networks."""
+RATE: dict[str, Any] = {"kind": "adam", "lr": 2e-3, "beta1": 0.0, "beta2": 0.99, "eps": 1e-8}
+PAPERS: dict[str, Any] = {
+    "objective": {"kind": "nonsaturating"},
+    "penalties": {"r1": {"kind": "r1", "weight": 0.1}, "r2": None},
+    "penalty_every": 16,
+    "generator_optimiser": RATE,
+    "discriminator_optimiser": RATE,
+}
+SHORT: dict[str, Any] = {
+    "batch": BATCH,
+    "precision": "fp32",
+    "interventions": [{"at": 3000, "players": ["generator"], "rate": 0.25}],
+}
+"""Of short runs, which play the paper's losses at constant rates in batches of 8."""
 FINEST: dict[str, Any] = {
     "generator": {"architecture": "original"},
-    "discriminator_optimiser": {"lr": 4e-3},
+    "discriminator_optimiser": RATE | {"lr": 4e-3},
 }
 SLOWER: dict[str, Any] = {
     "kimg": 56,
@@ -87,12 +101,27 @@ SLOWER: dict[str, Any] = {
 times as the generator, and both become slower."""
 
 
-def trained(work: Path, name: str, game: dict[str, Any], pixels: int = 32, **train: Any) -> Path:
+def trained(work: Path, name: str, game: dict[str, Any], **train: Any) -> Path:
     """Return a run of the recipe for faces with changes, trained once; a stopped one goes on."""
     run = work / name.replace(" ", "-")
-    told: dict[str, Any] = {"train": QUIET | train, "evaluate": LATER, "data.size": pixels}
+    told: dict[str, Any] = {"train": QUIET | train, "evaluate": LATER}
     begin = partial(api.train, "stylegan2/faces", run, quiet=True, overwrite=True, game=game)
     return to_the_end(run, partial(begin, **told))
+
+
+def shortly(
+    work: Path,
+    name: str,
+    game: dict[str, Any],
+    data: Any = None,
+    train: dict[str, Any] | None = None,
+    **told: Any,
+) -> Path:
+    """Return a short run of the recipe's networks, with changes, trained once, of some data."""
+    run = work / name.replace(" ", "-")
+    told |= {"game": PAPERS | game, "train": QUIET | SHORT | (train or {}), "evaluate": LATER}
+    begin = partial(api.train, "stylegan2/faces", run, data, quiet=True, overwrite=True, **told)
+    return to_the_end(run, begin)
 
 
 def of_recipe(work: Path) -> Path:
@@ -216,7 +245,7 @@ def truncated(psi: float, work: Path) -> Row:
 
 def finest(work: Path) -> Path:
     """Return the twin whose images are of the finest level alone."""
-    return trained(work, "faces finest level", FINEST, **SLOWER)
+    return shortly(work, "faces finest level", FINEST, train=SLOWER)
 
 
 def of_finest(work: Path) -> Row:
@@ -277,7 +306,7 @@ def config(name: str, work: Path) -> Row:
     game = {"generator": networks | {"width": 64, "depth": 4}, "discriminator": networks, **told}
     game["growing"] = GROWING if name in "ABD" else None
     kimg = 3.2 if name in "ABD" else 8.0  # of the last level; 4.8 are before it
-    run = trained(work, f"config {name}", game, 16, kimg=kimg)
+    run = shortly(work, f"config {name}", game, train={"kimg": kimg}, **{"data.size": 16})
     found = looked(run)
     model = load(run, device="cpu")
     game_ = model.game
@@ -304,9 +333,15 @@ def table(recipe: Recipe, source: Source) -> tuple[StyleGAN2, Feed, Turns]:
     return cast(StyleGAN2, game), feed, turns
 
 
+def small_rounds(words: tuple[str, ...] = ()) -> Recipe:
+    """Return the recipe for faces with the paper's losses, in small batches."""
+    papers = [f"game.{name}={json.dumps(told)}" for name, told in PAPERS.items()]
+    return load_recipe("stylegan2/faces", [*papers, f"train.batch={BATCH}", *words])
+
+
 def cost(words: tuple[str, ...], turn: int) -> Row:
     """Return the processor's seconds of a round of its kind: 1 plain, 4 with path lengths."""
-    game, feed, turns = table(load_recipe("stylegan2/faces", list(words)), _opened())
+    game, feed, turns = table(small_rounds(words), _opened())
     taken: list[float] = []
     for _ in range(7):
         turns.round = turn
@@ -340,7 +375,7 @@ def speed(name: str, work: Path) -> Row:
 
 def beside_a_loop() -> Row:
     """Return the processor's seconds of 16 rounds, and of the same written out without ganvas."""
-    recipe, source = load_recipe("stylegan2/faces"), _opened()
+    recipe, source = small_rounds(), _opened()
     game, feed, turns = table(recipe, source)
     images = source.spec.domain.encode(source.items("train").x[:2000])
     other, _, _ = table(recipe, source)
