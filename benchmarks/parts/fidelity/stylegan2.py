@@ -47,7 +47,7 @@ MINUTES = 40
 BATCH = 8
 """Of rounds whose cost is measured, and of short runs."""
 SAMPLES = 2_000
-WAYS, COMPARED = 2_000, 20_000
+WAYS, COMPARED = 2_000, 10_000
 """Ways whose lengths are measured, and those of two models whose lengths are compared."""
 DRAWS = 1_000
 """Of bootstraps."""
