@@ -32,6 +32,7 @@ from ganvas.latent.encoding import Lessons
 from ganvas.latent.factorised import closed_form, components
 from ganvas.latent.projection import Schedule
 from ganvas.latent.tuning import Tuning
+from ganvas.metrics.attributes import Images
 from ganvas.metrics.phase import phase
 from ganvas.model import Model, load
 from ganvas.model.attributes import Drawn, Floats, boundaries, drawn, effects, scores_of
@@ -87,8 +88,11 @@ def all_of(of: Seen) -> Row:
 
 
 def of_more(work: Path, share: float) -> Row:
-    """Return it of more codes of the model of faces."""
-    return all_of(seen(load(of_recipe(work), device="cpu"), work, MORE, share))
+    """Return it of more codes of the model of faces, with real faces in W."""
+    of = seen(load(of_recipe(work), device="cpu"), work, MORE, share)
+    told = as_told(of, in_w(of.model))
+    row = all_of(of) | {f"real, {name}": round(value, 3) for name, value in told.items()}
+    return row | {"real, as told": round(float(np.mean(list(told.values()))), 3)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,15 +225,24 @@ def detail(of: Seen) -> Row:
     return {name: round(value, 3) for name, value in phase(frames)._asdict().items()}
 
 
+@cache
+def held_out() -> Images:
+    """Return held-out faces."""
+    return kept_pictures(Faces.draw(REAL, 2, ENTANGLED), SIZE)
+
+
+def in_w(model: Model) -> Codes:
+    """Return their projections into W."""
+    return project_items(model, held_out(), "w", schedule=Schedule(steps=STEPS)).codes
+
+
 def real_faces(work: Path) -> Row:
     """Project held-out faces, move each attribute to its other side, and tell how often it went."""
     of = found(work)
-    faces = Faces.draw(REAL, 2, ENTANGLED)
-    x, model = kept_pictures(faces, SIZE), of.model
+    x, model = held_out(), of.model
     schedule = Schedule(steps=STEPS)
-    in_w = project_items(model, x, "w", schedule=schedule).codes
-    ways: dict[str, Codes] = {"w": in_w}
-    ways["pivots"], _ = tune_to(model, in_w, x, "faces", tuning=TUNED)
+    ways: dict[str, Codes] = {"w": in_w(model)}
+    ways["pivots"], _ = tune_to(model, ways["w"], x, "faces", tuning=TUNED)
     ways["w+"] = project_items(model, x, "w+", schedule=schedule).codes
     teach_encoder(model, "w", lessons=LESSONS)
     for name, steps in (("encoder", 0), ("encoder and steps", REFINED)):
