@@ -31,8 +31,8 @@ from ganvas.networks.video.tganv2 import TGANv2Discriminator, TGANv2Generator
 from ganvas.nn import Pyramid, kept_bytes
 from ganvas.play import Noise, Turns
 
-MINUTES = 8
-SECONDS = 120.0
+MINUTES = 6
+SECONDS = 60.0
 SAMPLES = 320
 LATENT = 256
 COMPARED = 256
