@@ -231,5 +231,6 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     yield "future", future
     yield "actions", actions
     yield "street, two streams", partial(street, work / "street.png")
+    yield "street, lambda 2", partial(street, work / "street, lambda 2.png", "game.mask=2")
     one = "game.generator.streams=one"
     yield "street, one stream", partial(street, work / "street, one stream.png", one)
