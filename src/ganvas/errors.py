@@ -22,6 +22,7 @@ PLAIN = (
     (r"\ba valid string\b", "text"),
     (r"\ba valid boolean(, .*)?", "true or false"),
     (r"\ba valid (dictionary|mapping)( .*)?", "a mapping"),
+    (r"\ba valid (tuple|list)( .*)?", "a list"),
     (r"\ba valid (\w+)", r"a \1"),
 )
 """What pydantic says of values, and how it is said here."""

@@ -96,6 +96,14 @@ def test_clips_of_any_length_begin_alike():
     assert torch.equal(made.sample(made.prior(2, Noise(3))), made_of[16])
 
 
+@pytest.mark.parametrize(
+    "options", [{"until": 1e9}, {"frames": 10**12}, {"rate": 1e300}, {"frames": 3, "until": 1e200}]
+)
+def test_clips_without_end_are_refused_at_once(options: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="at most 100,000 frames"):
+        model(game().eval()).sample(1, **options)
+
+
 def test_content_is_one_draw_a_clip_and_motion_moves():
     made = game().eval()
     z = made.prior(5, Noise(0))

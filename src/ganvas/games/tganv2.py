@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator as Yields
 from collections.abc import Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -139,7 +139,7 @@ class OfLevels(OfGenerators):
 
     posing: ClassVar[frozenset[str]] = OfGenerators.posing | {"level"}
 
-    frames: PositiveInt | None = None
+    frames: Annotated[int, Field(gt=0, le=100_000)] | None = None
     level: int | None = None
 
 

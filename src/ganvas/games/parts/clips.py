@@ -100,6 +100,9 @@ class OfClips(OfGenerators):
         return rows, columns
 
 
+LONGEST = 100_000
+"""Frames of a clip: more would fill the memory before anything is seen of them."""
+
 C = TypeVar("C", bound=ClipsConfig, default=ClipsConfig, covariant=True)
 
 
@@ -270,7 +273,11 @@ class Clips(Adversarial[C]):
         backwards: bool = False,
         schedule: list[tuple[str | int, int]] | None = None,
     ) -> tuple[float, ...]:
-        """Return when paths are looked at, in frames of the clips of training, in order."""
+        """Return when paths are looked at, in frames of the clips of training, in order.
+
+        Raises:
+            UsageError: a clip would be longer than `LONGEST`.
+        """
         last = self.spec.shape[1] - 1
         if at is not None:
             return tuple(time * last for time in at)
@@ -278,9 +285,14 @@ class Clips(Adversarial[C]):
             frames = round(sum(length for _, length in schedule) * rate)
         end = last if until is None else until * last
         if frames is None:
-            frames = int(end * rate + 1e-6) + 1
+            frames = int(min(end * rate, LONGEST) + 1e-6) + 1
         elif until is not None:
             rate = (frames - 1) / end if frames > 1 else 1.0
+        if max(frames, end) > LONGEST:
+            raise UsageError(
+                f"clips have at most {LONGEST:,} frames, and are as long as so many of training: "
+                "ask for less with frames, rate and until"
+            )
         times = tuple(k / rate for k in range(frames))
         return tuple(-time for time in reversed(times)) if backwards else times
 
