@@ -44,7 +44,7 @@ ROUNDS = 1_250
 """Of the baseline: as many as VGAN plays in that time."""
 STEPS = 300
 """Of a classifier, on 64 clips each."""
-SHARES = (128, 32, 8, 1)
+SHARES = (100, 25, 8, 1)
 """Of the labels: one in so many."""
 CLIPS = 4_000
 """Labelled clips that there are."""
