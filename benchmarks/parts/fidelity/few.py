@@ -35,8 +35,9 @@ FACES = 300
 OTHERS = 600
 """Faces held out of the run, beside which D judges those it is trained on."""
 GAMMA = 0.0064
-"""Of R1: .0002 · 256 pixels over a batch of 8, as StyleGAN2-ADA's code has it. The recipe's own is
-for four times as many pixels, and holds D back so much that it is never sure of what it knows."""
+"""Of R1: .0002 · 256 pixels over a batch of 8, as StyleGAN2-ADA's code has it. That of other short
+runs is for four times as many pixels, and holds D back so much that it is never sure of what it
+knows."""
 KIMG = 18.0
 EARLY = 10.0
 TARGET = 0.4
