@@ -57,7 +57,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
         (["recipes", "gna/ring8"], "Did you mean 'gan/ring8'?"),
         (["recipes", "--schema"], "ganvas recipes NAME --schema"),
         (["data", "rign8"], "Did you mean 'ring8'?"),
-        (["sample", "x", "--out", "x.png", "--count", "0"], "expected at least 1. How it goes"),
+        (["sample", "x", "--out", "x.png", "--count", "0"], "How it goes: ganvas sample --help"),
         (["export", "x", "--out", "x", "--format", "onxx"], "'--format': 'onxx' is not one of"),
         (["bench", "report", "--results", "no.jsonl"], "there is no file of results no.jsonl"),
         (

@@ -222,7 +222,7 @@ def test_compiled_critic_is_penalised_eagerly():
     plain = gradient(critic)
     critic.compile(backend="aot_eager", dynamic=False)
     assert torch.equal(gradient(critic), plain)
-    with pytest.raises(RuntimeError, match="double backward"):
+    with pytest.raises(RuntimeError, match="double backward|not require grad"):
         gradient(lambda x, y: critic(x, y))  # what would happen otherwise
 
 

@@ -194,6 +194,10 @@ def export_model(model: Model, path: Path, kind: str) -> Exported:
     return Exported(tuple(_words(*one) for one in named), output, difference, sum(CHECKED))
 
 
+MOST = 2**31 - 1
+"""Samples at once; torch 2.6 refuses a graph for any number at all."""
+
+
 def _words(name: str, value: Tensor) -> str:
     """Return name, shape and type of an input, in words."""
     kind = " int64" if value.dtype == torch.int64 else ""
@@ -213,7 +217,7 @@ def _inputs(model: Model, n: int, seed: int = 0) -> tuple[Tensor, ...]:
 
 
 def _trace(generator: nn.Module, inputs: tuple[Tensor, ...]) -> torch.export.ExportedProgram:
-    batch = torch.export.Dim("N")
+    batch = torch.export.Dim("N", max=MOST)
     others = tuple({0: batch} for _ in inputs[1:])
     shapes = ({0: batch}, others) if others else ({0: batch},)
     try:
@@ -236,14 +240,21 @@ def _write_onnx(generator: _Generator, inputs: tuple[Tensor, ...]) -> tuple[byte
     onnxruntime, *_ = (extra(name, "ONNX", "export") for name in ONNX_PACKAGES)
     names = generator.names
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    program = torch.onnx.export(
-        _trace(generator, inputs),
-        inputs,
-        input_names=names,
-        output_names=["sample"],
-        dynamo=True,
-        verbose=False,
-    )
+    graph = _trace(generator, inputs)
+    try:
+        program = torch.onnx.export(
+            graph,
+            inputs,
+            input_names=names,
+            output_names=["sample"],
+            dynamo=True,
+            verbose=False,
+        )
+    except Exception as error:  # torch's own class, whose text is a report over many lines
+        raise GanvasError(
+            f"torch {torch.__version__} has no ONNX for a layer of this network; a newer torch may "
+            "have, and --format torch writes a graph of torch's own"
+        ) from error
     if program is None:
         raise GanvasError("torch.onnx gave no program")
     content: bytes = program.model_proto.SerializeToString()

@@ -289,7 +289,8 @@ class DCGANGeneratorNet(Generator):
 
         Of z (N, latent, a, b) they are larger, by 2^S for each latent more (`overlapped`).
         """
-        label, seen = self.vector(y), list[Tensor]()
+        label = self.vector(y)
+        seen: list[Tensor] = []
         if self.encoder is not None:
             seen, vector = self.encoder(self.conditions.laid(y, self.encoder.size))
             z = torch.cat([z, vector], dim=1)

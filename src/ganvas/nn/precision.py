@@ -22,7 +22,7 @@ _plainly: ContextVar[bool] = ContextVar("plainly", default=False)
 
 def widen(x: Tensor) -> Tensor:
     """Return a tensor in single precision at least."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+    return x if x.dtype == torch.float64 else x.float()
 
 
 def unrounded(x: Tensor) -> AbstractContextManager[object]:
@@ -33,11 +33,14 @@ def unrounded(x: Tensor) -> AbstractContextManager[object]:
 def rounds(x: Tensor) -> bool:
     """Whether products of a block round what goes in, on the device of x (``torch.autocast``)."""
     kind = x.device.type
-    return _can_round(kind) and torch.is_autocast_enabled(kind)
+    return kind in _ROUNDING and torch.is_autocast_enabled(kind)
 
 
 _AS_IT_IS = nullcontext()
-_can_round = cache(torch.amp.is_autocast_available)  # asked several times a round
+_KINDS = ("cpu", "cuda", "mps", "xpu", "hpu", "mtia")
+_ROUNDING = frozenset(
+    filter(torch.amp.is_autocast_available, _KINDS)
+)  # compiled, none can be asked
 
 
 def as_called(network: nn.Module | None, x: Tensor) -> AbstractContextManager[object]:
