@@ -13,7 +13,7 @@ PAIRS = (("wgan-gp", "gan"),)
 TIERS = {
     "smoke": Budget(rounds=2, batch=4, samples=60, seeds=1, size=16, width=2, count=1),
     "cpu": Budget(
-        rounds=300, batch=32, samples=1000, seeds=1, size=16, width=8, hurry=10, count=24
+        rounds=400, batch=32, samples=1000, seeds=1, size=16, width=16, hurry=10, count=24
     ),
     "paper": Budget(
         rounds=100_000, batch=64, samples=50_000, seeds=1, size=32, width=128, count=200
