@@ -38,7 +38,7 @@ from ganvas.model import Model
 
 MINUTES = 36
 ROUNDS = {"sngan": 2000, "acgan": 2000, "cgan": 2000}
-IN_ROOMS = {"tags": 5000, "number": 400}
+IN_ROOMS = {"tags": 2500, "number": 400}
 COPIES = {"masked": ("cgan/digits_masked", 3000), "coarse": ("sngan/digits_coarse", 1200)}
 SHUFFLED = 600
 SHUFFLED_ROOMS = 200
