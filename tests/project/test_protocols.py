@@ -86,3 +86,6 @@ def test_modules_parameters_and_buffers_are_offered() -> None:
         changed = Net()
         delattr(changed, name)
         assert not offers(changed, HasAll), name
+    changed = Net()
+    changed.forward = None  # pyright: ignore[reportAttributeAccessIssue]
+    assert not offers(changed, HasAll)

@@ -51,9 +51,13 @@ def offers(thing: object, protocol: type[A]) -> TypeIs[A]:
     """Whether a thing has all that a protocol names, be it a method, a number or a module.
 
     From Python 3.12 on `isinstance` does not see a module's parameters, buffers and modules, which
-    are attributes of it, and of no class.
+    are attributes of it, and of no class. A method that is None is one that is not offered.
     """
-    return all(hasattr(thing, name) for name in get_protocol_members(protocol))
+    return all(
+        hasattr(thing, name)
+        and not (callable(getattr(protocol, name, None)) and getattr(thing, name) is None)
+        for name in get_protocol_members(protocol)
+    )
 
 
 def verbs_of(game: Game) -> tuple[str, ...]:
