@@ -26,6 +26,9 @@ from ganvas.metrics.vidnets import knowing
 
 Clips = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
+
+DRAWS = 200
+"""Bootstrap samples."""
 Numbers = npt.NDArray[np.int64]
 
 UP, LEFT, DOWN, RIGHT = range(4)
@@ -86,10 +89,6 @@ class Distance:
     def __call__(self, clips: Clips) -> float:
         """Return that of some clips."""
         return frechet_of_features(self._held_out, extract(self._known, clips).features)
-
-
-DRAWS = 200
-"""Bootstrap samples."""
 
 
 def extractors(name: str, train: Clips) -> list[ClipExtractor]:

@@ -94,23 +94,24 @@ def misspelt(path: Path) -> str:
     return ""
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part.
+def write_whole(path: Path, content: bytes, make: bool = True) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part (`replacing`).
 
     Raises:
         GanvasError: it cannot be written; what was there before still is.
     """
-    with replacing(path) as file:
+    with replacing(path, make) as file:
         file.write(content)
 
 
 @contextmanager
-def replacing(path: Path) -> Generator[BinaryIO]:
+def replacing(path: Path, make: bool = True) -> Generator[BinaryIO]:
     """Open a file that takes the place of ``path`` at the end, once all of it is on the disk.
 
     Several processes may do so at once: each writes a file of its own, and the last one stays. If
     the body fails, what was there before still is. A symbolic link at ``path`` is replaced, and
-    what it leads to is left alone.
+    what it leads to is left alone. Its folder is made, unless ``make`` is False: a run that was
+    removed stays so.
 
     Raises:
         GanvasError: it cannot be written.
@@ -118,7 +119,8 @@ def replacing(path: Path) -> Generator[BinaryIO]:
     temporary = path
     with disk_errors(path):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if make:
+                path.parent.mkdir(parents=True, exist_ok=True)
             temporary, file = _begin(path)
             with file:
                 yield file
@@ -136,6 +138,26 @@ def replacing(path: Path) -> Generator[BinaryIO]:
                     temporary.unlink(missing_ok=True)
 
 
+def require_free(folder: Path) -> None:
+    """Refuse a folder that is in use, before any work is done.
+
+    Raises:
+        UsageError: it holds files already.
+    """
+    if folder.is_dir() and any(folder.iterdir()):
+        raise UsageError(f"{folder} holds files already; give a new or empty folder.")
+
+
+def require_access(path: Path, mode: int) -> None:
+    """Refuse what may not be read, written or entered, before any work is done.
+
+    Raises:
+        GanvasError: ``mode``, such as `os.W_OK`, is not allowed.
+    """
+    if not os.access(path, mode):
+        raise explain(PermissionError(errno.EACCES, "", str(path)))
+
+
 @contextmanager
 def filling(folder: Path) -> Generator[None]:
     """Fill a folder that is new or empty; if the body fails, it is again as it was.
@@ -147,9 +169,8 @@ def filling(folder: Path) -> Generator[None]:
         GanvasError: it cannot be written.
     """
     with disk_errors(folder):
+        require_free(folder)
         there = folder.is_dir()
-        if there and any(folder.iterdir()):
-            raise UsageError(f"{folder} holds files already; give a new or empty folder.")
         folder.mkdir(parents=True, exist_ok=True)
         try:
             yield

@@ -15,7 +15,9 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from ganvas.cli.items import check_place
 from ganvas.errors import GanvasError
+from ganvas.model import load
 from ganvas.training.folder import RunFolder
 from tests.cli.conftest import TINY, Ganvas
 
@@ -195,6 +197,11 @@ def test_a_read_only_folder(ganvas: Ganvas, trained: Path, sealed: Path) -> None
         assert said.code == 1
         assert str(sealed) in said.error
     assert not list(sealed.iterdir())
+
+
+def test_a_film_is_refused_before_it_is_drawn(trained: Path, sealed: Path) -> None:
+    with pytest.raises(GanvasError, match=f"{sealed}: "):
+        check_place(load(trained), sealed / "x.gif", moving=True)
 
 
 def test_writing_into_a_file_as_folder(ganvas: Ganvas, trained: Path, tmp_path: Path) -> None:
@@ -389,14 +396,17 @@ def test_whatever_fails_by_ctrl_c_is_an_interrupt(
     assert signal.getsignal(signal.SIGINT) is handler
 
 
+Raised = BaseException | type[BaseException]
+
+
 @pytest.mark.parametrize(
     ("raised", "code"), [(KeyboardInterrupt(15), 143), (KeyboardInterrupt, 130)]
 )
 def test_a_benchmark_that_is_interrupted_says_what_is_kept(
-    ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, raised: object, code: int
+    ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, raised: Raised, code: int
 ) -> None:
     def halted(*_: object, **__: object) -> None:
-        raise raised  # type: ignore[misc]
+        raise raised
 
     monkeypatch.setattr("ganvas.bench.run", halted)
     said = ganvas("bench", "modes", "--out", tmp_path, "--results", tmp_path / "r.jsonl")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from ganvas.metrics.extractor import extract
 from ganvas.metrics.extractors import RandomConv
 from ganvas.metrics.frechet import frechet_of_features
 from ganvas.model.trained import Array
+from ganvas.training.folder import RunFolder
 
 MINUTES = 12
 SIDES = (4, 8, 16, 32, 64)
@@ -51,7 +51,7 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
 def grown(work: Path) -> Row:
     """Train on half of the recipe's images; tell how far samples are from emoji at each level."""
     model = trained_model(RECIPE, work / "progressive-emoji", [*HALF])
-    rows = log(work / "progressive-emoji")
+    rows = RunFolder(work / "progressive-emoji").rows()
     real = open_data(DataSettings(source="emoji_google")).items("train").x
     chosen = real[np.random.default_rng(0).choice(len(real), COUNT, replace=False)]
     again = real[np.random.default_rng(1).choice(len(real), COUNT, replace=False)]
@@ -88,14 +88,14 @@ def killed(work: Path) -> Row:
     whole, broken = work / "progressive-whole", work / "progressive-killed"
     ganvas("train", RECIPE, "--out", str(whole), "--overwrite", *SHORT).wait()
     run = ganvas("train", RECIPE, "--out", str(broken), "--overwrite", *SHORT)
-    while run.poll() is None and not any(map(in_mid_fade, log(broken))):
+    while run.poll() is None and not any(map(in_mid_fade, RunFolder(broken).rows())):
         time.sleep(0.2)
     run.kill()
     run.wait()
-    last = log(broken)[-1]
+    last = RunFolder(broken).rows()[-1]
     ganvas("resume", str(broken)).wait()
     return {
-        "rounds": log(whole)[-1]["round"],
+        "rounds": RunFolder(whole).rows()[-1]["round"],
         "killed after round": last["round"],
         "α": round(last["growth/alpha"], 3),
         "checkpoints alike": alike(newest(whole), newest(broken)),
@@ -110,7 +110,7 @@ def in_mid_fade(row: Row) -> bool:
 
 def newest(run: Path) -> Path:
     """Return the last checkpoint of a run."""
-    return max((run / "checkpoints").glob("*.safetensors"))
+    return RunFolder(run).list_checkpoints()[-1]
 
 
 def alike(a: Path, b: Path) -> str:
@@ -118,13 +118,6 @@ def alike(a: Path, b: Path) -> str:
     one, other = load_file(a), load_file(b)
     same = sum(torch.equal(one[name], other[name]) for name in one if name in other)
     return f"{same} of {len(one | other)}"
-
-
-def log(run: Path) -> Sequence[Row]:
-    """Return the whole lines of a run's log."""
-    path = run / "metrics.jsonl"
-    lines = path.read_text("utf-8").split("\n")[:-1] if path.exists() else []
-    return [json.loads(line) for line in lines]
 
 
 def ganvas(*words: str) -> subprocess.Popen[bytes]:

@@ -143,12 +143,11 @@ def recognised(model: Model) -> Row:
     source = open_data(DataSettings.model_validate({"source": "bouncing_digits", "size": EDGE}))
     items = source.items("test")
     real, true = np.asarray(items.x[:COUNT]), items["label"][:COUNT]
-    row = {}
+    row, net = dict[str, float](), knowing("bouncing_digits", 1)
     for end, shown, digits in (("", clips, wanted), (", real", real, true)):
         row[f"class recognised{end}"] = float((near.predict(cut(shown[:, 8])) == digits).mean())
-        known = knowing("bouncing_digits", 1)
-        if known is not None:
-            told = extract(known, shown).told["label"].argmax(1).numpy()
+        if net is not None:
+            told = extract(net, shown).told["label"].argmax(1).numpy()
             row[f"class told by vidnet{end}"] = float((told == digits).mean())
     return row
 

@@ -35,6 +35,9 @@ CHECKED = (1, 5, 64)
 TRACED = 3
 """Batch size with which the graph is traced: not 1, which would be taken for a constant."""
 
+MOST = 2**31 - 1
+"""Samples at once; torch 2.6 refuses a graph for any number at all."""
+
 Run = Callable[..., Tensor]
 
 
@@ -192,10 +195,6 @@ def export_model(model: Model, path: Path, kind: str) -> Exported:
     named = zip(generator.names, traced, strict=True)
     output = f"(N, {', '.join(map(str, model.spec.shape))}) float32"
     return Exported(tuple(_words(*one) for one in named), output, difference, sum(CHECKED))
-
-
-MOST = 2**31 - 1
-"""Samples at once; torch 2.6 refuses a graph for any number at all."""
 
 
 def _words(name: str, value: Tensor) -> str:

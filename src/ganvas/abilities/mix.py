@@ -74,8 +74,7 @@ def mix(
     if moving:
         require(out.suffix.lower(), rate)
     model, asked = load_model(run, game), told(options)
-    if not moving:
-        check_place(model, out)
+    check_place(model, out, moving)
     named = {**conditioned(label, given), **asked}
     kept = lifted(model, chosen(model, codes, seeds, "--seeds", "w+", **named), "w+")
     givers = chosen(model, None, sources, "--sources", "w+", **named)

@@ -101,12 +101,13 @@ def project(
 
     if codes is not None:
         check_code_file(codes)
-    if trajectory is not None and trajectory.suffix.lower() not in PICTURES:
+    moving = trajectory is not None and trajectory.suffix.lower() not in PICTURES
+    if trajectory is not None and moving:
         require(trajectory.suffix.lower(), RATE)
     model = load_model(run, game)
     check_place(model, out)
-    if trajectory is not None and trajectory.suffix.lower() in PICTURES:
-        check_place(model, trajectory)
+    if trajectory is not None:
+        check_place(model, trajectory, moving)
     x = read_items(items, model)
     asked = loss or codes or trajectory or label or given or start is Start.ENCODER or steps == 0
     if space is None and default_space(model) == "z" and not asked:

@@ -63,8 +63,7 @@ def sweep(
         require(out.suffix.lower(), rate)
     which, words = places(seeds, "--seeds"), _values(values)
     model, others = load_model(run, game), told(options)
-    if not moving:
-        check_place(model, out)
+    check_place(model, out, moving)
     asked = conditioned(label, given)
     columns = [
         _samples(model, which, asked, {**others, **told([f"{option}={word}"])}) for word in words

@@ -95,8 +95,7 @@ def walk(
         raise UsageError("--how circle goes around two seeds: name two, such as --seeds 0,1")
     count = steps or (max(2, round(rate) + 1) if moving else 10)
     model = load_model(run, game)
-    if not moving:
-        check_place(model, out)
+    check_place(model, out, moving)
     way = None if how is None else how.value
     asked, under = told(options), conditioned(label, given)
     if space is None and codes is None:

@@ -111,13 +111,13 @@ class Identity:
         """
         tree = _tree(kept)
         tree["train"] = {**UNCHOSEN, **tree["train"]}
-        unknown = list[str]()
-        for _ in range(2):  # settings that a later version added: their defaults
-            try:
-                tree = type(self.recipe).model_validate(tree).tree()
-                break
-            except ValidationError as error:
-                unknown += _take_unknown(tree, error)
+        whole, unknown = type(self.recipe).model_validate, list[str]()
+        try:  # settings that a later version added: their defaults
+            tree = whole(tree).tree()
+        except ValidationError as error:
+            unknown = _take_unknown(tree, error)
+            with suppress(ValidationError):
+                tree = whole(tree).tree()
         return [
             change
             for change in _differences(tree, self.recipe.tree())

@@ -259,6 +259,7 @@ def check_place(out: Path, *, several: bool) -> None:
     Raises:
         UsageError: ``out`` is a file and there are several directions, or the folder is in use.
     """
+    from ganvas.files import require_free
     from ganvas.model.directions import SUFFIX
 
     if out.suffix and (several or out.suffix.lower() != SUFFIX):
@@ -266,8 +267,8 @@ def check_place(out: Path, *, several: bool) -> None:
             f"--out {out}: several directions go into a folder; give one without a suffix, or "
             "choose one with --attribute"
         )
-    if not out.suffix and out.is_dir() and any(out.iterdir()):
-        raise UsageError(f"--out {out} holds files already; give a new or empty folder")
+    if not out.suffix:
+        require_free(out)
 
 
 def write_directions(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -163,10 +162,15 @@ def check_array_file(out: Path) -> None:
         raise UsageError(f"--out {out}: expected a .npy or .npz file")
 
 
-def check_place(model: Model, out: Path) -> None:
+def check_place(model: Model, out: Path, moving: bool = False) -> None:
     """Refuse an --out where a model's answers cannot be saved, before any work is done.
 
     An item of zeros is saved under its name into a folder that is thrown away.
+
+    Args:
+        model: whose answers they are.
+        out: where they go.
+        moving: as one film of them all, whose form is not that of an item.
 
     Raises:
         UsageError: there is no such kind of file, or the folder holds files already.
@@ -174,17 +178,17 @@ def check_place(model: Model, out: Path) -> None:
     """
     import torch
 
-    from ganvas.files import explain
+    from ganvas.files import require_access, require_free
 
     domain = model.domain
-    blank = domain.decode(torch.zeros(1, *domain.shape))
-    with TemporaryDirectory() as folder:
-        domain.save(blank, Path(folder) / out.name)
-    if not out.suffix and out.is_dir() and any(out.iterdir()):
-        raise UsageError(f"{out} holds files already; give a new or empty folder.")
+    if not moving:
+        blank = domain.decode(torch.zeros(1, *domain.shape))
+        with TemporaryDirectory() as folder:
+            domain.save(blank, Path(folder) / out.name)
+    if not out.suffix:
+        require_free(out)
     there = next(path for path in (out.absolute(), *out.absolute().parents) if path.is_dir())
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise explain(PermissionError(errno.EACCES, "", str(out)))
+    require_access(there, os.W_OK | os.X_OK)
 
 
 def write_array(out: Path, name: str, values: Array, **beside: Array) -> None:

@@ -29,7 +29,7 @@ from ganvas.data.readers.utf8 import decoded
 from ganvas.data.settings import DataSettings
 from ganvas.data.words import Vocabulary, read_words
 from ganvas.errors import UsageError
-from ganvas.files import misspelt
+from ganvas.files import misspelt, require_access
 
 Index = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
@@ -69,8 +69,7 @@ def is_tagged(source: str, settings: WordOptions | None = None) -> bool:
     """Tell whether ``source`` points at features with tags."""
     path = Path(source).expanduser()
     if path.is_dir():
-        if not os.access(path, os.R_OK | os.X_OK):
-            raise UsageError(f"{path}: access is not allowed; change its permissions")
+        require_access(path, os.R_OK | os.X_OK)
         return (path / FEATURE_FILE).is_file() and (path / TAG_FILE).is_file()
     if path.suffix == ".npz" and path.is_file():
         return {f"{FEATURES}.npy", f"{TAGS}.npy"} <= set(_members(path))

@@ -30,6 +30,7 @@ from ganvas.games.parts.adversarial import (
     OfGenerators,
 )
 from ganvas.games.parts.advice import ADVICE
+from ganvas.games.parts.clips import LONGEST
 from ganvas.games.parts.growing import level_of
 from ganvas.games.parts.penalties import AnyPenalty
 from ganvas.games.parts.penalties.shards import SummedR1
@@ -139,7 +140,7 @@ class OfLevels(OfGenerators):
 
     posing: ClassVar[frozenset[str]] = OfGenerators.posing | {"level"}
 
-    frames: Annotated[int, Field(gt=0, le=100_000)] | None = None
+    frames: Annotated[int, Field(gt=0, le=LONGEST)] | None = None
     level: int | None = None
 
 

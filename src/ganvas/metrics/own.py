@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from typing import Protocol as Interface
-from typing import runtime_checkable
 
 from ganvas.data.source import Source
 from ganvas.metrics.protocol import Score
 
 
-@runtime_checkable
 class MeasuresItself(Interface):
     """A game with measures of its own, such as a likelihood or the accuracy of its classifier."""
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ganvas.errors import UsageError
+from ganvas.files import disk_errors
 from ganvas.model.model import Model
 from ganvas.model.storage import save_model
 from ganvas.networks.levelled import Levelled, levelled
@@ -78,6 +79,8 @@ def save_blend(folder: Path, below: Model, above: Model, height: int, width: flo
     told = made.model_copy(update={"about": about, "data": data, "scores": {}})
     try:
         network.load_state_dict(tensors)
+        with disk_errors(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
         save_model(folder, below.game, told)
     finally:
         network.load_state_dict(before)

@@ -30,8 +30,10 @@ class DamageError(ValueError):
     """The bytes are not those that were written; the message says how that shows."""
 
 
-def write_sealed(path: Path, tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> str:
-    """Write tensors and metadata to a file whole or not at all, and return its hash.
+def write_sealed(
+    path: Path, tensors: dict[str, Tensor], metadata: Mapping[str, str], make: bool = True
+) -> str:
+    """Write tensors and metadata to a file whole or not at all (`replacing`), and return its hash.
 
     Equal content gives equal bytes.
 
@@ -45,7 +47,7 @@ def write_sealed(path: Path, tensors: dict[str, Tensor], metadata: Mapping[str, 
     text += b" " * (-len(text) % 8)  # the format wants tensors to begin at multiples of 8
     head, body = len(text).to_bytes(8, "little") + text, memoryview(plain)[end:]
     digest = _digest(head, body)
-    with replacing(path) as file:
+    with replacing(path, make) as file:
         file.write(head.replace(BLANK.encode(), digest.encode(), 1))
         file.write(body)
     return digest

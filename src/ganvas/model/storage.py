@@ -39,16 +39,16 @@ def save_model(folder: Path, game: Game, provenance: Provenance | None = None) -
     Each file is replaced whole, the weights last, so that a kill leaves a model that loads.
 
     Raises:
-        GanvasError: a file cannot be written.
+        GanvasError: a file cannot be written, or there is nothing that the folder could lie in.
     """
     config = _config(game, provenance or Provenance())
     text = json.dumps(config, indent=2)
     with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
         with alone(folder):
-            write_whole(folder / "config.json", f"{text}\n".encode())
-            write_whole(folder / CARD, card(config, _count(game)).encode())
-            write_sealed(folder / MODEL, _inference_state(game), {"ganvas": text})
+            write_whole(folder / "config.json", f"{text}\n".encode(), make=False)
+            write_whole(folder / CARD, card(config, _count(game)).encode(), make=False)
+            write_sealed(folder / MODEL, _inference_state(game), {"ganvas": text}, make=False)
 
 
 def digest_of(folder: Path) -> str | None:

@@ -9,7 +9,7 @@ verb is its command.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from torch import Tensor
 from typing_extensions import TypeIs, get_protocol_members
@@ -35,7 +35,7 @@ def ability(*verbs: str) -> Callable[[type[A]], type[A]]:
 
     def declare(protocol: type[A]) -> type[A]:
         _verbs[protocol] = verbs
-        return runtime_checkable(protocol)
+        return protocol
 
     return declare
 

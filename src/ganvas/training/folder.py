@@ -170,7 +170,7 @@ class RunFolder:
             )
 
     @contextmanager
-    def _writing(self) -> Generator[None]:
+    def writing(self) -> Generator[None]:
         """See that the folder is ours, and say that nothing is lost if the disk refuses."""
         self.require_there()
         if self._lock is not None:
@@ -188,7 +188,7 @@ class RunFolder:
 
     def save_checkpoint(self, round: int, state: dict[str, Any], keep: int) -> None:
         """Write the checkpoint of ``round``, then drop all but the newest ``keep``."""
-        with self._writing():
+        with self.writing():
             save_state(self.checkpoints / f"{round:09d}.safetensors", state)
             for old in self.list_checkpoints()[:-keep]:
                 old.unlink(missing_ok=True)
@@ -200,11 +200,6 @@ class RunFolder:
     def list_samples(self) -> list[Path]:
         """Return the previews of samples, oldest first, without those of other parts."""
         return [found.path for found in self._previews() if not found.part]
-
-    def preview_of(self, round: int) -> Path:
-        """Return where the samples of a round are shown."""
-        self.require_there()
-        return self.samples / f"{round:09d}.png"
 
     def _previews(self) -> list[Named]:
         """Return the previews that the run has named; no others, nor links."""
@@ -265,7 +260,7 @@ class RunFolder:
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Add one row to ``metrics.jsonl``."""
-        with self._writing(), open(self.metrics, "a", encoding="utf-8") as file:
+        with self.writing(), open(self.metrics, "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
     def rows(self) -> list[Row]:
@@ -282,7 +277,7 @@ class RunFolder:
         """
         rows, damaged = Log(self.metrics).read()
         kept = [row for row in rows if row["round"] <= round]
-        with self._writing():
+        with self.writing():
             if damaged:
                 with open(self.path / DAMAGED, "ab") as file:
                     file.writelines(line + b"\n" for line in damaged)
@@ -299,7 +294,9 @@ class RunFolder:
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file of the run atomically."""
         self.require_there()
-        write_whole(self.path / name, (json.dumps(value, indent=2) + os.linesep).encode())
+        write_whole(
+            self.path / name, (json.dumps(value, indent=2) + os.linesep).encode(), make=False
+        )
 
 
 def _by_round(folder: Path, suffix: str) -> dict[int, Path]:

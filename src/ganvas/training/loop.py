@@ -295,8 +295,8 @@ class Loop:
 
     def _picture(self) -> None:
         if self._first and self.hooks.picture is not None:
-            with self._inference():
-                self.hooks.picture(self.game, self.folder.preview_of(self.rounds))
+            with self.folder.writing(), self._inference():
+                self.hooks.picture(self.game, self.folder.samples / f"{self.rounds:09d}.png")
 
     # ---- checkpoints ----------------------------------------------------------------------------
 
@@ -315,7 +315,7 @@ class Loop:
 
     def _save_model(self, folder: Path) -> None:
         if self.hooks.save_model is not None:
-            with self._inference():
+            with self.folder.writing(), self._inference():
                 self.hooks.save_model(self.game, folder, self.rounds, self.feed.seen / 1000)
 
     def _measure(self) -> None:
