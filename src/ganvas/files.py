@@ -94,24 +94,24 @@ def misspelt(path: Path) -> str:
     return ""
 
 
-def write_whole(path: Path, content: bytes, make: bool = True) -> None:
+def write_whole(path: Path, content: bytes, deep: bool = True) -> None:
     """Write a file so that a reader sees the old content or the new, never a part (`replacing`).
 
     Raises:
         GanvasError: it cannot be written; what was there before still is.
     """
-    with replacing(path, make) as file:
+    with replacing(path, deep) as file:
         file.write(content)
 
 
 @contextmanager
-def replacing(path: Path, make: bool = True) -> Generator[BinaryIO]:
+def replacing(path: Path, deep: bool = True) -> Generator[BinaryIO]:
     """Open a file that takes the place of ``path`` at the end, once all of it is on the disk.
 
     Several processes may do so at once: each writes a file of its own, and the last one stays. If
     the body fails, what was there before still is. A symbolic link at ``path`` is replaced, and
-    what it leads to is left alone. Its folder is made, unless ``make`` is False: a run that was
-    removed stays so.
+    what it leads to is left alone. Its folder is made, and if ``deep`` all above that, too: a
+    part of a run may be made again, and a run that was removed may not.
 
     Raises:
         GanvasError: it cannot be written.
@@ -119,8 +119,7 @@ def replacing(path: Path, make: bool = True) -> Generator[BinaryIO]:
     temporary = path
     with disk_errors(path):
         try:
-            if make:
-                path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=deep, exist_ok=True)
             temporary, file = _begin(path)
             with file:
                 yield file

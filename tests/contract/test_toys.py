@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +156,22 @@ def test_settings_of_a_kind_of_ones_own_stand_under_data() -> None:
     assert kind.model_validate({"source": "waves"}).of(waves.WaveOptions).ticks == 16
     with pytest.raises(UsageError, match=r"data\.ticks is for waves, but ring8 holds points"):
         open_data(kind.model_validate({"source": "ring8", "ticks": 5}))
+
+
+def test_a_kind_of_data_may_come_after_recipes_have_been_read(tmp_path: Path) -> None:
+    """In a process of its own, since here it came long ago."""
+    np.save(tmp_path / "cloud.npy", np.zeros((8, 2), np.float32))
+    lines = (
+        "from ganvas.recipes import load_recipe",
+        "load_recipe('gan/points', data='cloud.npy')",
+        "import tests.contract.toys.waves",
+        "recipe = load_recipe('gan/points', data='cloud.npy')",
+        "assert recipe.data.ticks == 16",
+    )
+    command = [sys.executable, "-c", "\n".join(lines)]
+    there = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path])}
+    said = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=there)
+    assert said.returncode == 0, said.stderr
 
 
 def test_fine_tuning_begins_at_the_embedding_of_a_new_person(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def test_a_loaded_model_is_the_saved_one(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_run_folder_is_as_good_as_its_model_folder(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
     inner = saved(tmp_path / "run" / "model", "points")
     outer = load(tmp_path / "run")
     assert np.array_equal(inner.sample(5).x, outer.sample(5).x)

@@ -6,6 +6,7 @@ Some settings are every data set's; the others belong to one kind of data, and s
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import Field, create_model
@@ -119,8 +120,12 @@ else:
 
 def settings_type() -> type[DataSettings]:
     """Return `DataSettings`, with the settings of kinds of data of one's own if there are some."""
-    own = [options for options in _options(all_domains()) if options not in BUILT_IN]
-    if not own:
-        return DataSettings
+    own = tuple(options for options in _options(all_domains()) if options not in BUILT_IN)
+    return _extended(own) if own else DataSettings
+
+
+@cache
+def _extended(own: tuple[type[DataOptions], ...]) -> type[DataSettings]:
+    """Return `DataSettings` with more of them; the same type whenever it is asked for."""
     made = create_model("DataSettings", __base__=(DataSettings, *own), __doc__=DataSettings.__doc__)
     return cast(type[DataSettings], made)

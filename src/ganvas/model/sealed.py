@@ -31,7 +31,7 @@ class DamageError(ValueError):
 
 
 def write_sealed(
-    path: Path, tensors: dict[str, Tensor], metadata: Mapping[str, str], make: bool = True
+    path: Path, tensors: dict[str, Tensor], metadata: Mapping[str, str], deep: bool = True
 ) -> str:
     """Write tensors and metadata to a file whole or not at all (`replacing`), and return its hash.
 
@@ -47,7 +47,7 @@ def write_sealed(
     text += b" " * (-len(text) % 8)  # the format wants tensors to begin at multiples of 8
     head, body = len(text).to_bytes(8, "little") + text, memoryview(plain)[end:]
     digest = _digest(head, body)
-    with replacing(path, make) as file:
+    with replacing(path, deep) as file:
         file.write(head.replace(BLANK.encode(), digest.encode(), 1))
         file.write(body)
     return digest

@@ -46,9 +46,9 @@ def save_model(folder: Path, game: Game, provenance: Provenance | None = None) -
     with disk_errors(folder):
         folder.mkdir(exist_ok=True)
         with alone(folder):
-            write_whole(folder / "config.json", f"{text}\n".encode(), make=False)
-            write_whole(folder / CARD, card(config, _count(game)).encode(), make=False)
-            write_sealed(folder / MODEL, _inference_state(game), {"ganvas": text}, make=False)
+            write_whole(folder / "config.json", f"{text}\n".encode(), deep=False)
+            write_whole(folder / CARD, card(config, _count(game)).encode(), deep=False)
+            write_sealed(folder / MODEL, _inference_state(game), {"ganvas": text}, deep=False)
 
 
 def digest_of(folder: Path) -> str | None:

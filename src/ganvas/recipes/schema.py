@@ -77,15 +77,22 @@ class Recipe(Settings):
         return write(self.tree())
 
 
-@cache
 def recipe_type(system: str, kind: type[Game]) -> type[Recipe]:
-    """Return the type of recipes of one system, which is called so in them."""
+    """Return the type of recipes of one system, which is called so in them.
+
+    It knows the settings of all kinds of data that there are by now: a game brings its own, and
+    so may whatever is imported later.
+    """
+    return _recipe_type(system, kind, settings_type())
+
+
+@cache
+def _recipe_type(system: str, kind: type[Game], data: type[DataSettings]) -> type[Recipe]:
     named: Any = (Literal[system], system)  # pyright: ignore[reportInvalidTypeForm]
     config = kind.Config
     game: type[Settings] = create_model(
         config.__name__, __base__=config, __doc__=config.__doc__, system=named
     )
-    data = settings_type()  # once the game is there, with the kinds of data that it brings
     made = create_model(
         "Recipe", __base__=Recipe, __doc__=Recipe.__doc__, game=(game, ...), data=(data, ...)
     )

@@ -71,7 +71,7 @@ def unpack(tensors: dict[str, Tensor], skeleton: Any) -> Any:
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write a nested state to ``path``, whole or not at all."""
     tensors, skeleton = pack(state)
-    write_sealed(path, tensors, {"format": FORMAT, "skeleton": json.dumps(skeleton)}, make=False)
+    write_sealed(path, tensors, {"format": FORMAT, "skeleton": json.dumps(skeleton)}, deep=False)
 
 
 def load_state(path: Path) -> dict[str, Any]:

@@ -295,7 +295,7 @@ class RunFolder:
         """Write a JSON file of the run atomically."""
         self.require_there()
         write_whole(
-            self.path / name, (json.dumps(value, indent=2) + os.linesep).encode(), make=False
+            self.path / name, (json.dumps(value, indent=2) + os.linesep).encode(), deep=False
         )
 
 

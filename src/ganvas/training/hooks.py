@@ -96,7 +96,7 @@ class Pictures:
                 preview = domains[name].preview(domains[name].decode(x))
                 part = "" if name == game.spec.main else f"-{name}"
                 own = path.with_name(f"{path.stem}{part}{preview.suffix}")
-                write_whole(own, preview.content, make=False)
+                write_whole(own, preview.content, deep=False)
                 if self._board is not None and not part and preview.suffix == ".png":
                     self._board.picture(own, int(path.stem))
 
