@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from ganvas.cli.looking import fitting_recipes
-from ganvas.data.check import DataReport
 from ganvas.data.open import open_data
+from ganvas.data.report import DataReport
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
 from ganvas.model.trained import choose_device

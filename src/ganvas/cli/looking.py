@@ -16,7 +16,7 @@ from ganvas.cli.speech import say, table
 from ganvas.errors import UsageError, quoted
 
 if TYPE_CHECKING:
-    from ganvas.data.check import DataReport
+    from ganvas.data.report import DataReport
 
 
 def recipes(
@@ -169,9 +169,9 @@ def _stabilised(source: str, told: dict[str, Any], out: Path) -> str:
 
 def _near(source: str, out: Path | None) -> str:
     """Find near duplicates, write them where asked, and say what they are."""
-    from ganvas.data.check import SHOWN
     from ganvas.data.near_duplicates import near_duplicates
     from ganvas.data.readers.place import printable
+    from ganvas.data.report import SHOWN
     from ganvas.files import write_whole
 
     found = near_duplicates(source)

@@ -18,8 +18,8 @@ from ganvas.files import filling
 if TYPE_CHECKING:
     from PIL import Image
 
-    from ganvas.data.check import DataReport
     from ganvas.data.items import Collection
+    from ganvas.data.report import DataReport
 
 
 class Images(Levels):

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
-    from ganvas.data.check import DataReport
     from ganvas.data.items import Collection
+    from ganvas.data.report import DataReport
 
 SHOWN = 2_500
 """Points in a picture of samples."""

@@ -22,8 +22,8 @@ from ganvas.files import replacing
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ganvas.data.check import DataReport
     from ganvas.data.items import Collection
+    from ganvas.data.report import DataReport
 
 PADDING, UNKNOWN = 0, 1
 """Places in the vocabulary of what follows a line's end, and of characters that are not in it."""

@@ -24,8 +24,8 @@ from ganvas.files import filling, write_whole
 if TYPE_CHECKING:
     from PIL import Image
 
-    from ganvas.data.check import DataReport
     from ganvas.data.items import Collection, Items
+    from ganvas.data.report import DataReport
 
 EXACT = ".lossless.mp4"
 ARRAYS = (".npy", ".npz")
