@@ -23,9 +23,10 @@ from ganvas.data.items import Collection, class_order, require_several
 from ganvas.data.laws import LAW_NAMES, law
 from ganvas.data.pixels import ColourForm
 from ganvas.data.readers.braces import is_shards
-from ganvas.data.readers.decode import Head, each, heads, verify
+from ganvas.data.readers.decode import each, heads, verify
 from ganvas.data.readers.images import Survey, is_images, survey
 from ganvas.data.readers.labels_csv import LABEL, LABEL_FILE
+from ganvas.data.readers.place import Head
 from ganvas.data.readers.shards import find_shards, survey_shards
 from ganvas.data.readers.videos import Reels, reels
 from ganvas.data.report import DataReport

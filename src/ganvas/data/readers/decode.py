@@ -11,15 +11,15 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ganvas.data import deep, pixels
-from ganvas.data.pixels import Array8, Form, Size
+from ganvas.data.pixels import Array8, Form
 from ganvas.data.progress import Progress
-from ganvas.data.readers.place import File, LeftOut, Place, formats
+from ganvas.data.readers.place import File, Head, LeftOut, Place, formats
 from ganvas.slices import slices
 
 THREADS = min(8, os.cpu_count() or 1)
@@ -47,15 +47,6 @@ READ_ERRORS = (
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-class Head(NamedTuple):
-    """What the head of an image file says."""
-
-    size: Size
-    grey: bool
-    alpha: bool
-    deep: bool
 
 
 @dataclass(frozen=True)

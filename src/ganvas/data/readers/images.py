@@ -19,13 +19,13 @@ from ganvas.data.pixels import Array8, Form
 from ganvas.data.readers import braces
 from ganvas.data.readers.archive import SUFFIX, Archive
 from ganvas.data.readers.dataset_json import JSON_FILE, read_dataset_json
-from ganvas.data.readers.decode import Decoded, Head, decode, heads, largest_level, verify
+from ganvas.data.readers.decode import Decoded, decode, heads, largest_level, verify
 from ganvas.data.readers.fields import read_field
 from ganvas.data.readers.folder import Folder
 from ganvas.data.readers.labels_csv import LABEL, LABEL_FILE, read_labels
 from ganvas.data.readers.layout import lay_out, wrapper
 from ganvas.data.readers.lazy import LazyImages
-from ganvas.data.readers.place import File, LeftOut, Place, grouped, listing
+from ganvas.data.readers.place import File, Head, LeftOut, Place, grouped, listing
 from ganvas.data.records import MAIN
 from ganvas.data.settings import DataSettings
 from ganvas.data.splits import held_out_rows

@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from ganvas.data.cache import Cache, key_of, user_cache
 from ganvas.data.items import class_order
-from ganvas.data.readers.decode import READ_ERRORS, Head, head_of, image_in, mapped, why
-from ganvas.data.readers.place import LeftOut
+from ganvas.data.readers.decode import READ_ERRORS, head_of, image_in, mapped, why
+from ganvas.data.readers.place import Head, LeftOut
 from ganvas.data.readers.tar import Broken, Found, Sample
 from ganvas.errors import UsageError
 

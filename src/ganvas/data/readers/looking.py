@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ganvas.data.cache import key_of, user_cache
-from ganvas.data.readers.decode import READ_ERRORS, Head, TooLargeError, mapped, why
+from ganvas.data.readers.decode import READ_ERRORS, TooLargeError, mapped, why
 from ganvas.data.readers.films import Film, FilmError, Seen
-from ganvas.data.readers.place import LeftOut, Place
+from ganvas.data.readers.place import Head, LeftOut, Place
 from ganvas.files import replacing
 
 VERSION = 1

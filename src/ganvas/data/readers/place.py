@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from PIL import Image
 
-if TYPE_CHECKING:
-    from ganvas.data.readers.decode import Head
+from ganvas.data.pixels import Size
 
 MAX_BYTES = 256 * 2**20
 """A larger file is not read: nothing that one image needs."""
@@ -39,6 +38,15 @@ class File(NamedTuple):
     name: str
     size: int
     stamp: tuple[int, ...]
+
+
+class Head(NamedTuple):
+    """What the head of an image file says."""
+
+    size: Size
+    grey: bool
+    alpha: bool
+    deep: bool
 
 
 class LeftOut(NamedTuple):

@@ -17,12 +17,11 @@ import numpy as np
 from ganvas.data.items import Collection
 from ganvas.data.readers.blocks import BLOCK, Blocks, Numbers
 from ganvas.data.readers.braces import absolute, common_folder, expand
-from ganvas.data.readers.decode import Head
 from ganvas.data.readers.images import Survey, read_survey
 from ganvas.data.readers.index import Index, index
 from ganvas.data.readers.labels_csv import LABEL
 from ganvas.data.readers.layout import split_of
-from ganvas.data.readers.place import File, Place
+from ganvas.data.readers.place import File, Head, Place
 from ganvas.data.readers.remote import Remote, locate
 from ganvas.data.readers.streamed import Indexed, read_stream
 from ganvas.data.readers.tar import Found, walk

@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ganvas.data.readers.decode import Head
-from ganvas.data.readers.place import File
+from ganvas.data.readers.place import File, Head
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ganvas.data.readers.decode import MAX_PIXELS, Head, TooLargeError
+from ganvas.data.readers.decode import MAX_PIXELS, TooLargeError
 from ganvas.data.readers.films import Film, FilmError, Seen
-from ganvas.data.readers.place import File
+from ganvas.data.readers.place import File, Head
 from ganvas.errors import UsageError
 from ganvas.loading import extra
 

@@ -11,9 +11,9 @@ from itertools import pairwise
 from PIL import Image
 
 from ganvas.data.pixels import Size, show
-from ganvas.data.readers.decode import Head, head_of, opened
+from ganvas.data.readers.decode import head_of, opened
 from ganvas.data.readers.films import Film, FilmError, Seen, untimed
-from ganvas.data.readers.place import File, Place
+from ganvas.data.readers.place import File, Head, Place
 
 NUMBER = re.compile(r"\d+")
 LONG = 4
