@@ -30,6 +30,7 @@ def test_a_torch_graph(tmp_path: Path, kind: str) -> None:
     assert np.allclose(x, model.sample(9, seed=5), atol=1 if kind == "pictures" else 1e-4)
 
 
+@pytest.mark.skipif(torch.__version__ < (2, 7), reason="torch 2.6 has no ONNX of batch norm")
 @pytest.mark.parametrize("kind", ["classes", "pictures"])
 def test_an_onnx_graph(tmp_path: Path, kind: str) -> None:
     runtime = pytest.importorskip("onnxruntime")

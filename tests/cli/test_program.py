@@ -14,6 +14,7 @@ from ganvas import abilities
 from ganvas.cli.app import known
 from ganvas.cli.speech import table
 from ganvas.data.memory import amount
+from tests.pinned import pinned
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 COMMANDS = known()
@@ -123,6 +124,7 @@ def test_every_command_says_what_it_does_and_gives_an_example(name: str) -> None
     assert f"Example: ganvas {name}" in text
 
 
+@pinned("rich", "typer")
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_page_of_the_command_line_shows_the_help_as_it_is(name: str) -> None:
     page = (DOCS / "cli.md").read_text("utf-8")

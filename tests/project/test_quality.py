@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pinned import pinned
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent  # the tools of the environment that runs the tests
 
@@ -15,10 +17,13 @@ BIN = Path(sys.executable).parent  # the tools of the environment that runs the 
 @pytest.mark.parametrize(
     "command",
     [
-        ("ruff", "check", "."),
-        ("ruff", "format", "--check", "."),
+        pytest.param(("ruff", "check", "."), marks=pinned("ruff")),
+        pytest.param(("ruff", "format", "--check", "."), marks=pinned("ruff")),
         ("lint-imports",),
-        pytest.param(("pyright", "--pythonpath", sys.executable), marks=pytest.mark.slow),
+        pytest.param(
+            ("pyright", "--pythonpath", sys.executable),
+            marks=(pytest.mark.slow, pinned("pyright")),
+        ),
     ],
     ids=["ruff-check", "ruff-format", "import-linter", "pyright"],
 )
