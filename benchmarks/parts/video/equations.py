@@ -53,6 +53,9 @@ def measured(name: str, work: Path) -> Row:
         "vanished": vanished(clips),
         "31 frames at rate 2": speed(twice) / speed(clips),
         "31 frames at rate 1": speed(longer) / speed(clips),
+        "speed after 16 of 31 frames": speed(longer[:, 15:]),
+        "way of two steps, of one and one": straight(longer),
+        "of the data": straight(test),
         "every second, frechet[pca]": known(twice[:, ::2]),
         "rounds": ROUNDS,
     }
@@ -67,6 +70,15 @@ def measured(name: str, work: Path) -> Row:
         mean = np.nanmean(spread, axis=0)
         row |= {f"spread of futures, frame {k}": float(mean[k]) for k in (0, 1, 4, 15)}
     return row
+
+
+def straight(clips: Clips) -> float:
+    """Return how far things are after two frames, over the sum of both ways: 1 on a line."""
+    at = places(clips)
+    ways = np.linalg.norm(np.diff(at, axis=1), axis=2)
+    far = np.linalg.norm(at[:, 2:] - at[:, :-2], axis=2)
+    both = ways[:, 1:] + ways[:, :-1]
+    return float(np.nansum(far) / np.nansum(np.where(np.isnan(far), np.nan, both)))
 
 
 def round_times(blocks: int = 8, rounds: int = 5) -> Row:
