@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 
 ADDRESS = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
 """``module:Class`` of a game of the user's own."""
@@ -40,6 +41,18 @@ class UsageError(GanvasError):
     exit_code = 2
 
 
+class DataError(UsageError):
+    """Data cannot be used as they are; the message also says which settings help.
+
+    Attributes:
+        found: what is wrong with them, for commands that take no settings.
+    """
+
+    def __init__(self, found: str, settings: str) -> None:
+        super().__init__(f"{found} {settings}")
+        self.found = found
+
+
 class HaltedError(GanvasError):
     """A signal ended it; the message says what is kept, and the exit code which it was."""
 
@@ -50,6 +63,19 @@ class HaltedError(GanvasError):
 
 class LostError(GanvasError):
     """Another process of the run is gone; the message says how this one noticed."""
+
+
+@contextmanager
+def as_they_are(advice: str = "") -> Generator[None]:
+    """Read data where no settings are taken, so that none are advised, but what may be instead.
+
+    Raises:
+        UsageError: the data cannot be used as they are.
+    """
+    try:
+        yield
+    except DataError as error:
+        raise UsageError(f"{error.found} {advice}".rstrip()) from error
 
 
 def nearest(word: str, options: Iterable[str], cutoff: float = 0.55) -> str | None:

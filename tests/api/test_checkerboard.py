@@ -78,7 +78,7 @@ def test_a_folder_of_anybodys_images_of_several_sizes(tmp_path: Path):
     Image.fromarray(np.zeros((9, 30), np.uint8)).save(tmp_path / "other.png")
     images, left = images_in(tmp_path, 5)
     assert images.shape == (5, 24, 24, 1)
-    assert left == "1 images of other sizes than 24×24 were left out"
+    assert left == ["left out: 1 images of other sizes than 24×24"]
     found = checkerboard(tmp_path)
     assert found.periods == [2]
     assert found.to_json()["verdict"] == "a checkerboard with a period of 2 pixels"

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from ganvas.cli.app import run
 from ganvas.cli.items import check_place
 from ganvas.errors import GanvasError
 from ganvas.model import load
@@ -148,6 +149,66 @@ def test_bad_data(
     assert not (tmp_path / "run").exists()
 
 
+def _damage(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:40])
+
+
+@pytest.fixture(scope="module")
+def of_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a run and its data, ``run`` and ``data``, of which a file was damaged since."""
+    folder = tmp_path_factory.mktemp("images")
+    for number in range(9):
+        _image(folder / "data" / f"{number}.png")
+    words = ["--data", str(folder / "data"), "--out", str(folder / "run"), "evaluate.at_end=false"]
+    assert run(["train", "lsgan/images", *words, *TINY]) == 0
+    _damage(folder / "data" / "3.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["evaluate", "run"],
+        ["evaluate", "run", "--against", "data"],
+        ["resume", "run", "train.rounds=9"],
+        ["diagnose", "run"],
+        ["score", "run", "data", "--out", "x.npy"],
+    ],
+)
+def test_no_setting_is_advised_where_none_is_taken(
+    ganvas: Ganvas, of_images: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(of_images)
+    said = ganvas(*words)
+    assert said.code == 2
+    assert "3.png: not an image" in said.error
+    assert "Repair or delete them." in said.error
+    assert "data." not in said.error
+    assert not Path("x.npy").exists()
+
+
+def test_advised_settings_are_taken(ganvas: Ganvas, of_images: Path) -> None:
+    data = of_images / "data"
+    words = ["distance", data, data, "--steps", 2]
+    advised = "data.skip_broken=true"
+    assert advised in ganvas(*words).error
+    assert ganvas(*words, advised).code == 0
+
+
+def test_what_a_look_at_pictures_left_out_is_told(
+    ganvas: Ganvas, of_images: Path, tmp_path: Path
+) -> None:
+    assert "left out: 1 broken, such as 3.png" in (
+        ganvas("diagnose", of_images / "data", "--checkerboard").out
+    )
+    broken = _truncated_png(tmp_path / "data")
+    (broken / "good.png").unlink()
+    said = ganvas("diagnose", broken, "--checkerboard")
+    assert said.code == 2
+    assert "no image that can be read" in said.error
+    assert "bad.png" in said.error
+
+
 # ---- folders ----------------------------------------------------------------------------------
 
 
@@ -248,6 +309,17 @@ def test_a_full_disk(ganvas: Ganvas, trained: Path, small_disk: Path) -> None:
     assert "finished at round 6" in ganvas("resume", run).out
 
 
+def test_scores_are_told_though_the_disk_is_full(ganvas: Ganvas, small_disk: Path) -> None:
+    run = small_disk / "run"
+    assert ganvas("train", "gan/ring8", "--out", run, *TINY).code == 0
+    (small_disk / "filler").write_bytes(bytes(os.statvfs(small_disk).f_bavail * 4096))
+    for command, expected in (("evaluate", "w1_excess"), ("diagnose", "verdict: ")):
+        said = ganvas(command, run)
+        assert said.code == 0
+        assert expected in said.out
+        assert not (run / "evaluation.json").exists()
+
+
 # ---- checkpoints and models -------------------------------------------------------------------
 
 
@@ -332,6 +404,9 @@ def test_unlike_scores_are_not_compared(ganvas: Ganvas, trained: Path, tmp_path:
     [
         (["--label", "3"], "without classes"),
         (["--count", "0"], "--count"),
+        (["3"], "'3' is not an option of samples: expected OPTION=VALUE"),
+        (["seed=3"], "samples of gan have no option 'seed'"),
+        (["self=3"], "samples of gan have no option 'self'"),
         (["--out", "x.txt"], "expected .npy, .npz, .csv, .parquet, .png"),
     ],
 )

@@ -58,6 +58,17 @@ def test_path_lengths_are_told_and_ranked(ganvas: Ganvas, styled: Path, tmp_path
     assert "lie in z or w, not in 'w+'" in ganvas("ppl", styled, "--space", "w+").error
 
 
+def test_ways_are_those_of_samples_as_options_say(ganvas: Ganvas, styled: Path) -> None:
+    def value(*options: str) -> float:
+        return float(ganvas("ppl", styled, "--count", 6, *options).out.split()[3])
+
+    whole = value()
+    assert value("truncation=1", "noise=fixed") == whole
+    assert value("truncation=0.01") < 0.01 * whole
+    assert value("truncation=0.01", "cutoff=0") == whole
+    assert "have no option 'n'" in ganvas("ppl", styled, "--count", 6, "n=3").error
+
+
 def test_the_best_model_may_be_that_of_the_shortest_ways(styled: Path) -> None:
     model, source = load(styled, device="cpu"), run_data(styled).source
     assert value(model, source, Best(measure="ppl", samples=20)) > 0

@@ -14,7 +14,7 @@ from ganvas.data.open import open_data
 from ganvas.data.readers.videos import reels
 from ganvas.data.settings import DataSettings
 from ganvas.data.stabilise import segments, shift, stabilise, steady
-from ganvas.errors import UsageError
+from ganvas.errors import GanvasError, UsageError
 from tests.data.filmed import animation, folder
 
 
@@ -76,3 +76,12 @@ def test_what_cannot_be_registered_begins_anew_or_is_dropped(tmp_path: Path) -> 
     assert len(again.items("train")) == 2 + 2 + 1
     with pytest.raises(UsageError, match="holds files already"):
         stabilise(reels(tmp_path / "in", settings), tmp_path / "out")
+
+
+def test_where_nothing_can_be_registered_nothing_is_left(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    folder(tmp_path / "in" / "noise", rng.integers(0, 255, (5, 64, 64, 3), dtype=np.uint8))
+    settings = DataSettings(source=str(tmp_path / "in"), videos=True)
+    with pytest.raises(GanvasError, match="in none of 1 videos could a frame be registered"):
+        stabilise(reels(tmp_path / "in", settings), tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -66,7 +66,7 @@ def arithmetic(
     model = load_model(run, game)
     check_place(model, out)
     asked = conditioned(label, given)
-    summed = add_up(model, terms, spread=around, seed=seed, **asked, **told(options))
+    summed = add_up(model, terms, spread=around, seed=seed, **asked, **told(options, model))
     pictured = model.domain.grid == PLANE and out.suffix.lower() in PICTURES
     shown, columns = _figure(summed) if pictured else (_block(summed), 3)
     with disk_errors(out):

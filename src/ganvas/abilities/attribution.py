@@ -76,7 +76,7 @@ def attribution(
         schedule=Schedule(steps=steps, whiteness=whiteness if noise else None),
         label=label,
         given=conditions(given),
-        options=told(options),
+        options=told(options, model),
     )
     kinds = {"samples of the model": found.own, "other items": found.others}
     rows = [

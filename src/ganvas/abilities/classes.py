@@ -57,7 +57,7 @@ def classes(
     if not count:
         raise UsageError(f"a model of {model.system} that was trained without classes has none")
     wanted = [k for k in range(count) for _ in range(each)]
-    samples = model.sample(len(wanted), seed=seed, label=wanted, **told(options)).x
+    samples = model.sample(len(wanted), seed=seed, label=wanted, **told(options, model)).x
     asked = torch.tensor(wanted)
     known = source.known.rows(places(len(source.known), MOST))
     measures, labels = measures_of(source, model.device), torch.from_numpy(known[LABEL])

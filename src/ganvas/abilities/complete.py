@@ -67,7 +67,9 @@ def complete(
         field = given_of(model, name, read_items(items, model))
     else:
         field = read_fields(items, model.game.conditions[name])
-    made = completed(model, name, field, count, seed, label, conditions(given), **told(options))
+    made = completed(
+        model, name, field, count, seed, label, conditions(given), **told(options, model)
+    )
     columns = None
     if out.suffix.lower() in PICTURES:
         shown = model.spec.derived[name].shown(field, model.domain)

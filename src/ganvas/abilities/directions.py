@@ -137,7 +137,8 @@ def directions(
         )
     if figure is not None and figure.suffix.lower() not in PICTURES:
         raise UsageError(f"--figure {figure}: expected a .png")
-    model, chosen = load_model(run, game), told(options)
+    model = load_model(run, game)
+    chosen = told(options, model)
     under = conditioned(label, given)
     if figure is not None and model.domain.grid != PLANE:
         raise UsageError(f"--figure is for images; this model makes {model.domain.plural}")

@@ -94,7 +94,7 @@ def edit(
     of = which if known is None else known
     how = {"absolute": absolute, "slots": picked, "label": label, "given": told_of}
     x = None if items is None or known is None else _items(items, model, known)
-    found = edited_in(model, name, move, of, wanted, **how, **told(options))
+    found = edited_in(model, name, move, of, wanted, **how, **told(options, model))
     shown, columns = found.items, len(wanted)
     if x is not None:
         shown, columns = beside(x, shown), columns + 1

@@ -108,20 +108,26 @@ def interpolate(
         from ganvas.model.codes import lifted, wander_between
 
         seeds = f"{from_seed},{to_seed}"
-        ends = chosen(model, codes, seeds, "--from-seed", space or "z", **asked, **told(options))
+        ends = chosen(
+            model, codes, seeds, "--from-seed", space or "z", **asked, **told(options, model)
+        )
         if len(ends) != 2:
             raise UsageError(
                 f"a line has two ends, not {len(ends)}: name two, such as --codes {codes}:0,1"
             )
         ends = lifted(model, ends, space or ends.space)
-        samples = wander_between(model, ends, steps, how and how.value, **told(options))
+        samples = wander_between(model, ends, steps, how and how.value, **told(options, model))
     elif items is not None:
         samples = model.between(read_items(items, model, "encode")[:2], steps, way)
     elif four is not None:
-        samples = model.square(four, steps, way, corner_labels=classes, **asked, **told(options))
+        samples = model.square(
+            four, steps, way, corner_labels=classes, **asked, **told(options, model)
+        )
     else:
         ends = (from_seed, to_seed)
-        samples = model.interpolate(*ends, steps, way, to_label=to_label, **asked, **told(options))
+        samples = model.interpolate(
+            *ends, steps, way, to_label=to_label, **asked, **told(options, model)
+        )
     with disk_errors(out):
         model.domain.save(samples, out, columns=steps)
     say(f"{len(samples)} samples: {out}")

@@ -67,7 +67,7 @@ def knn(
     asked = held_out.rows(places(len(held_out), MOST))
     found = [
         (one.name, f"{one.size:,}", f"{100 * one.error:.2f} %", f"{one.distance:.4g}")
-        for one in errors(model, known, asked, count, seed, **told(options))
+        for one in errors(model, known, asked, count, seed, **told(options, model))
     ]
     say(table(found, ("reference set", "of", "1-NN error", "mean distance")))
     say(f"of {len(asked):,} real items, {'held out' if data is None else data}")

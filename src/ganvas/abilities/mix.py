@@ -73,7 +73,8 @@ def mix(
     moving = out.suffix.lower() in WRITERS
     if moving:
         require(out.suffix.lower(), rate)
-    model, asked = load_model(run, game), told(options)
+    model = load_model(run, game)
+    asked = told(options, model)
     check_place(model, out, moving)
     named = {**conditioned(label, given), **asked}
     kept = lifted(model, chosen(model, codes, seeds, "--seeds", "w+", **named), "w+")

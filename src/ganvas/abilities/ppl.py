@@ -81,23 +81,28 @@ def ppl(
     from ganvas.files import write_whole
     from ganvas.latent.path_length import path_lengths
     from ganvas.latent.spaces import spaces_of
+    from ganvas.model.codes import of_styles
     from ganvas.networks.conditions import chosen_rows
     from ganvas.networks.perceptual import feature_network
 
     model = load_model(run, game)
     network = feature_network(features.value, model.spec.shape[0]).to(model.device)
-    there = spaces_of(model.game)
+    asked = told(options, model)
+    styles = of_styles(model, **asked)
+    there = spaces_of(model.game, **styles)
     chosen = space or ("w" if "w" in there else "z")
-    found = path_lengths(
-        model.game,
-        network.distance,
-        count,
-        space=chosen,
-        where=where.value,
-        seed=seed,
-        y=model.said(1, label, conditions(given)),
-        **told(options),
-    )
+    with model.posed(**asked):
+        found = path_lengths(
+            model.game,
+            network.distance,
+            count,
+            space=chosen,
+            where=where.value,
+            seed=seed,
+            y=model.said(1, label, conditions(given)),
+            styles=styles,
+            **model.of_latents(**asked),
+        )
     quantiles = {p: float(torch.quantile(found.each, p / 100)) for p in PERCENTILES}
     kind = "" if where is Place.ENDS else ", anywhere on a way"
     say(f"ppl[{features.value}] in {chosen}{kind}: {found.value:.6g}")
@@ -118,7 +123,7 @@ def ppl(
         else:
             few = min(SHOWN, count // 2)
             rows = torch.cat([found.order[:few], found.order[-few:]])
-            with torch.inference_mode():
+            with torch.inference_mode(), model.posed(**asked):
                 codes = found.codes[rows.to(found.codes.device)]
                 x = there[chosen].synthesise(codes, chosen_rows(found.y, rows))
             model.domain.save(model.domain.decode(x), out, columns=few)

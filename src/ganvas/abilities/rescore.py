@@ -68,7 +68,7 @@ def rescore(
     say_withheld(withheld)
     told_of, kept = parted(given)
     name, moves = load_moves(_files(direction), kept, model, space)
-    samples = drawn(model, count, seed, label, told_of, **told(options))
+    samples = drawn(model, count, seed, label, told_of, **told(options, model))
     if name not in samples.spaces:
         raise UsageError(f"this model has no space '{name}': it has {', '.join(samples.spaces)}")
     codes = samples.of(name)

@@ -68,7 +68,8 @@ def sample(
     from ganvas.data.saving import save_records
     from ganvas.files import disk_errors
 
-    model, chosen = load_model(run, game), told(options)
+    model = load_model(run, game)
+    chosen = told(options, model)
     if codes is not None:
         from ganvas.model.codes import items_of
 

@@ -62,12 +62,12 @@ def sweep(
     if moving:
         require(out.suffix.lower(), rate)
     which, words = places(seeds, "--seeds"), _values(values)
-    model, others = load_model(run, game), told(options)
+    model = load_model(run, game)
+    others = told(options, model)
     check_place(model, out, moving)
     asked = conditioned(label, given)
-    columns = [
-        _samples(model, which, asked, {**others, **told([f"{option}={word}"])}) for word in words
-    ]
+    swept = [{**others, **told([f"{option}={word}"], model)} for word in words]
+    columns = [_samples(model, which, asked, options) for options in swept]
     if moving:
         write_whole(out, animated(_film(model, columns), out.suffix.lower(), rate))
     else:

@@ -58,9 +58,9 @@ def tradeoff(
     its = run_data(run, data, game=game)
     model, source = load(its.folder.path, game=its.recipe.game_type), its.source
     called_as(model.spec, source)
-    kept = told(options)
+    kept = told(options, model)
     swept = [{**kept, option: number} for number in numbers]
-    for these in (kept, *swept):  # what is misspelt is told before anything is drawn
+    for these in swept:  # what is misspelt is told before anything is drawn
         model.sampling(**these)
     by_value = dict(zip((None, *numbers), (kept, *swept), strict=True))
     points, real, ends = _curve(model, source, by_value, count, seed)

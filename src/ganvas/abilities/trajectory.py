@@ -51,7 +51,7 @@ def trajectory(
     if out.suffix.lower() != ".npz":
         raise UsageError(f"--out {out}: expected a .npz file")
     model = load_model(run, game)
-    found = paths(model, count, seed, label, conditions(given), **told(options))
+    found = paths(model, count, seed, label, conditions(given), **told(options, model))
     with replacing(out) as file:
         np.savez(file, allow_pickle=False, **found)
     shapes = ", ".join(f"{name} {array.shape}" for name, array in found.items())

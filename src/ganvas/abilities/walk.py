@@ -97,7 +97,7 @@ def walk(
     model = load_model(run, game)
     check_place(model, out, moving)
     way = None if how is None else how.value
-    asked, under = told(options), conditioned(label, given)
+    asked, under = told(options, model), conditioned(label, given)
     if space is None and codes is None:
         frames = wander(model, keys, count, way, loop=loop, **under, **asked)
     else:

@@ -14,19 +14,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ganvas.api.measuring import drawn as sampled
+from ganvas.api.run_data import open_again
 from ganvas.data import pixels
 from ganvas.data.check import find_images
 from ganvas.data.domain import PLANE, Domain
 from ganvas.data.open import open_data
-from ganvas.data.readers.decode import READ_ERRORS, heads
+from ganvas.data.readers.decode import READ_ERRORS, heads, reason
 from ganvas.data.readers.decode import read as read_file
+from ganvas.data.readers.place import LeftOut, listing, printable
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source
 from ganvas.diagnosis.following import conditions_like
 from ganvas.diagnosis.look import known_items
 from ganvas.diagnosis.overlaps import settings_with_upsamplers, uneven_layers
 from ganvas.diagnosis.visualising import JITTER, visualise
-from ganvas.errors import UsageError, flag, quoted
+from ganvas.errors import UsageError, as_they_are, flag, quoted
 from ganvas.files import write_whole
 from ganvas.metrics.checkerboard import (
     PERIODS,
@@ -223,11 +225,11 @@ def _of_images(path: Path, samples: int) -> Checkerboard:
     found = Checkerboard(str(path))
     images, left = images_in(path, samples)
     found.add("images", _units(images), images[:16])
-    found.notes += [left] if left else []
+    found.notes += left
     return found
 
 
-def images_in(path: Path, most: int) -> tuple[Array8, str]:
+def images_in(path: Path, most: int) -> tuple[Array8, list[str]]:
     """Return up to so many images of one size, uint8 (N, H, W, C), and what was left out.
 
     Images are not resized, which would blur a pattern: of several sizes the most frequent counts.
@@ -237,26 +239,34 @@ def images_in(path: Path, most: int) -> tuple[Array8, str]:
     """
     survey = find_images(str(path))
     if survey is None:
-        source = open_data(DataSettings(source=str(path)))
+        with as_they_are():
+            source = open_data(DataSettings(source=str(path)))
         _require_images(source.spec.domain, f"{path} holds")
-        return source.items("train").x[:most], ""
-    known, _ = heads(survey.place, survey.files)
+        return source.items("train").x[:most], []
+    known, broken = heads(survey.place, survey.files)
     sizes = Counter(head.size for head in known if head is not None)
     if not sizes:
-        raise UsageError(f"{path} has no image that can be read")
+        raise UsageError(f"{path} has no image that can be read:\n{listing(broken)}")
     size, count = sizes.most_common(1)[0]
     grey = all(head.grey for head in known if head is not None and head.size == size)
     form = pixels.Form(size, "none", "grey" if grey else "rgb", pixels.WHITE)
     images: list[Array8] = []
+    broken += survey.place.broken
     for file, head in zip(survey.files, known, strict=True):
         if head is not None and head.size == size and len(images) < most:
             try:
                 images.append(read_file(survey.place, file, form))
-            except READ_ERRORS:
-                continue
-    others = sum(sizes.values()) - count
+            except READ_ERRORS as error:
+                broken.append(LeftOut(file.name, reason(survey.place, file, error)))
+    if not images:
+        raise UsageError(f"{path} has no image that can be read:\n{listing(broken)}")
     height, width = size
-    left = f"{others:,} images of other sizes than {height}×{width} were left out" if others else ""
+    others = sum(sizes.values()) - count
+    left: list[str] = []
+    if others:
+        left.append(f"left out: {others:,} images of other sizes than {height}×{width}")
+    if broken:
+        left.append(f"left out: {len(broken):,} broken, such as {printable(broken[0].name)}")
     return np.stack(images), left
 
 
@@ -272,7 +282,7 @@ def _of_model(
     model = load(path, game=recipe.game_type if recipe else game)
     _require_images(model.game.spec.domain, f"{path} makes")
     found = Checkerboard(str(path))
-    source = open_data(recipe.data) if recipe else None
+    source = open_again(recipe.data) if recipe else None
     made = model.sample(samples).x if source is None else sampled(model, source, samples)[0]
     found.add("samples", _units(made), made[:16])
     if recipe is not None and source is not None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ganvas.data.batch import Batch
+from ganvas.data.check import data_settings
 from ganvas.data.items import Collection, Items
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
@@ -28,6 +29,7 @@ from ganvas.model.trained import choose_device
 from ganvas.play import Game, Noise, Turns, build
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.recipes.loader import named_system
+from ganvas.recipes.overrides import told_of_data
 
 SAMPLES = 10_000
 """Drawn from a model; a law has as many fixed ones."""
@@ -85,7 +87,7 @@ def distance(
         second: the same.
         recipe: whose critic, objective, penalties, constraint and optimiser are used;
             None: ``wgan-gp/points`` or ``wgan-gp/images``, by what ``first`` holds.
-        overrides: ``key=value`` changes to it.
+        overrides: ``key=value`` changes to it; those of ``data`` say how both sets are read.
         steps: of the critic.
         seed: of the networks, of the halves and of all draws.
         device: where it is trained.
@@ -94,7 +96,8 @@ def distance(
     Raises:
         UsageError: a set is missing or broken, both differ in shape, or the recipe has no critic.
     """
-    items = [gathered(one, seed, games) for one in (first, second)]
+    told = told_of_data(overrides)
+    items = [gathered(one, seed, games, told) for one in (first, second)]
     if items[0].shape[1:] != items[1].shape[1:]:
         raise UsageError(
             f"items of one shape are compared: those of {first} are {items[0].shape[1:]}, those of "
@@ -170,10 +173,12 @@ def train_to_optimality(
     return values
 
 
-def gathered(name: str | Path, seed: int, games: Sequence[str | type[Game]] = ()) -> AnyArray:
+def gathered(
+    name: str | Path, seed: int, games: Sequence[str | type[Game]], told: Mapping[str, Any]
+) -> AnyArray:
     """Return the items (N, …), in data units, of a data set, or of a model's generator.
 
-    A model of a game of the user's own is loaded if ``games`` has it.
+    A model of a game of the user's own is loaded if ``games`` has it; data are read as ``told``.
 
     Raises:
         UsageError: there is neither.
@@ -182,7 +187,7 @@ def gathered(name: str | Path, seed: int, games: Sequence[str | type[Game]] = ()
     if any((folder / MODEL).is_file() for folder in (path, path / "model")):
         code = code_of(read(find(path))[0])
         return load(path, permitted(code, games)).sample(SAMPLES, seed=seed).x
-    source = open_data(DataSettings(source=str(name), labels=False))
+    source = open_data(data_settings(str(name), {**told, "labels": False}))
     return source.items(REFERENCE if REFERENCE in source.splits else "train").x
 
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ganvas.api.run_data import open_again
 from ganvas.data.domain import Domain
 from ganvas.data.items import Collection, Items
-from ganvas.data.open import open_data
 from ganvas.data.source import REFERENCE, Source
 from ganvas.errors import UsageError, did_you_mean
 from ganvas.metrics.attributes import Labelled, degrees_of
@@ -47,7 +47,7 @@ def labelled_splits(run: str | Path, game: str | type[Game] | None = None) -> So
         UsageError: there is no run, or its data are gone.
     """
     settings = load_recipe(RunFolder.open(Path(run)).path / CONFIG, game=game).data
-    return open_data(settings.model_copy(update={"labels": True}))
+    return open_again(settings.model_copy(update={"labels": True}))
 
 
 def labelled_of(

@@ -6,7 +6,8 @@ import json
 import logging
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -26,8 +27,8 @@ from ganvas.diagnosis.obeying import ASKED, LABELLED, obeying_of
 from ganvas.diagnosis.verdicts import diagnose as judge
 from ganvas.diagnosis.verdicts import label_faults
 from ganvas.diagnosis.watch import diagnose_run
-from ganvas.errors import UsageError
-from ganvas.files import alone
+from ganvas.errors import GanvasError, UsageError
+from ganvas.files import alone, explain
 from ganvas.metrics.gaussianity import GAUSSIANITY, KERNEL_SAMPLES, gaussianity
 from ganvas.metrics.of import measures_of
 from ganvas.metrics.own import MeasuresItself
@@ -149,7 +150,8 @@ def keep_scores(
         return
     _keep(folder, {**found, "model": made})
     if os.access(folder.model, os.W_OK):
-        note_scores(folder.model, model, {name: score.value for name, score in scores.items()})
+        with _kept_if_possible():
+            note_scores(folder.model, model, {name: score.value for name, score in scores.items()})
 
 
 def is_measured(folder: RunFolder) -> bool:
@@ -349,17 +351,30 @@ def _keep(folder: RunFolder, found: dict[str, Any]) -> None:
     """Add findings to ``evaluation.json`` and write the report anew.
 
     Scores of an older model than those that are there stay out: they were begun before. A run of
-    somebody else, whose folder may only be read, is measured all the same.
+    somebody else, whose folder may only be read, is measured all the same, and so is one on a disk
+    that is full by now: what was found is worth more than the file.
     """
     if not os.access(folder.path, os.W_OK):
         log.warning("%s may only be read: what was found is not kept there", folder.path)
         return
-    with alone(folder.path):
+    with _kept_if_possible(), alone(folder.path):
         before = read_json(folder.path, EVALUATION)
         ours, theirs = _measured(found), _measured(before)
         if not (ours and theirs) or ours["rounds"] >= theirs["rounds"]:
             folder.write_json(EVALUATION, {**before, **found})
-    write_report(folder.path)
+        write_report(folder.path)
+
+
+@contextmanager
+def _kept_if_possible() -> Generator[None]:
+    """Say what the disk refuses, where results are told in any case."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except (GanvasError, OSError) as error:
+        why = explain(error) if isinstance(error, OSError) else error
+        log.warning("what was found is not kept: %s", why)
 
 
 def _measured(findings: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from ganvas.data.catalogue import DATA_NAMES
 from ganvas.data.fingerprint import fingerprint
 from ganvas.data.frames import NAME, arrays_of
 from ganvas.data.open import open_data
+from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source
-from ganvas.data.spec import DataSpec
-from ganvas.errors import UsageError, flag, quoted
+from ganvas.data.spec import AnyArray, DataSpec
+from ganvas.errors import UsageError, as_they_are, flag, quoted
 from ganvas.games import address, is_own
 from ganvas.model import Model
 from ganvas.play import Game
@@ -39,6 +41,16 @@ class RunData:
     others: bool = False
 
 
+def open_again(settings: DataSettings, content: Mapping[str, AnyArray] | None = None) -> Source:
+    """Open the data of a run that was begun, whose settings stay as they are.
+
+    Raises:
+        UsageError: they are not there, or broken by now.
+    """
+    with as_they_are("A run reads its data as its config.yaml says, in the state it met them."):
+        return open_data(settings, content)
+
+
 def run_data(
     run: str | Path, data: Place = None, against: object = None, game: Own = None
 ) -> RunData:
@@ -63,7 +75,7 @@ def run_data(
     recipe = load_recipe(folder.path / CONFIG, data=place, game=game)
     content = None if against is None or place is not None else arrays_of(against)
     asked = recipe.data if content is None else recipe.data.model_copy(update={"source": NAME})
-    source = open_data(asked, content)
+    source = open_again(asked, content)
     if data is not None:
         _require_same(folder, recipe, source)
     if against is not None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ganvas.api.run_data import open_again
 from ganvas.data.items import Collection, Items
-from ganvas.data.open import open_data
 from ganvas.data.source import REFERENCE, Source
 from ganvas.data.spec import AnyArray
 from ganvas.metrics.of import measures_of
@@ -88,7 +88,7 @@ def labelled_items(run: str | Path, game: Own = None) -> Collection:
         UsageError: there is no run, or its data are gone.
     """
     settings = load_recipe(RunFolder.open(Path(run)).path / CONFIG, game=game).data
-    source = open_data(settings.model_copy(update={"labels": True}))
+    source = open_again(settings.model_copy(update={"labels": True}))
     last = source.splits[-1]
     held_out = {} if last in ("train", REFERENCE) else {"test": source.items(last)}
     names = tuple(source.spec.class_names)
@@ -96,4 +96,4 @@ def labelled_items(run: str | Path, game: Own = None) -> Collection:
 
 
 def _source(run: str | Path, game: Own) -> Source:
-    return open_data(load_recipe(RunFolder.open(Path(run)).path / CONFIG, game=game).data)
+    return open_again(load_recipe(RunFolder.open(Path(run)).path / CONFIG, game=game).data)

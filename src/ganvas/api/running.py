@@ -20,7 +20,7 @@ from ganvas.api.fitting import fitted
 from ganvas.api.identity import Identity, refuse_other_settings
 from ganvas.api.measuring import evaluate, is_measured
 from ganvas.api.memory import device_of, refuse_too_large
-from ganvas.api.run_data import run_data
+from ganvas.api.run_data import open_again, run_data
 from ganvas.api.transfer import start_from as take_over
 from ganvas.data.arrays import save_arrays
 from ganvas.data.catalogue import DATA_NAMES
@@ -175,7 +175,7 @@ def _run(
     source = game = None
     asked, told = recipe, list[str]()
     try:
-        source = open_data(recipe.data, start.content if start else None)
+        source = open_data(recipe.data, start.content) if start else open_again(recipe.data)
         recipe, fits = fitted(recipe, source.spec)
         asked = recipe
         game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganvas.errors import UsageError
+from ganvas.errors import UsageError, as_they_are
 
 if TYPE_CHECKING:
     from ganvas.data import items
@@ -74,9 +74,10 @@ def read_parts(path: Path, model: Model, verb: str) -> Iterator[tuple[Array, Seq
     if videos is None:
         yield read_named(path, model, verb)
         return
-    for name, frames in whole_videos(*videos):
-        _check(domain, frames[None], name)
-        yield frames[None], [name]
+    with as_they_are():
+        for name, frames in whole_videos(*videos):
+            _check(domain, frames[None], name)
+            yield frames[None], [name]
 
 
 def _check(domain: Domain, x: Array, name: str | Path) -> None:
@@ -118,6 +119,7 @@ def read_graph(name: str, model: Model) -> tuple[items.Items, Pairs]:
     return graph, graph[LINKS]
 
 
+@as_they_are()
 def _read(path: Path, domain: Domain, labels: bool) -> Collection:
     from ganvas.data import items
     from ganvas.data.catalogue import read

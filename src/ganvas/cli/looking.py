@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -98,6 +99,14 @@ def data(
 
     Example: ganvas data my_images
     """
+    _refuse_together(
+        {"--clear-cache": clear_cache, "--shards": shards, "--stabilise": stabilise},
+        {"--duplicates": duplicates, "--near-duplicates": near_duplicates, "--groups": groups},
+    )
+    if settings and (clear_cache or shards is not None):
+        raise UsageError(
+            f"{settings[0]}: --shards and --clear-cache take files as they are; leave it out"
+        )
     if clear_cache:
         say(_cleared(path))
         return
@@ -132,18 +141,28 @@ def data(
         raise typer.Exit(1)
 
 
+def _refuse_together(works: Mapping[str, object], looks: Mapping[str, object]) -> None:
+    """Refuse more than one work at once, and looks beside it, which nobody would see.
+
+    Raises:
+        UsageError: there is such a pair.
+    """
+    asked = [[name for name, given in some.items() if given] for some in (works, looks)]
+    if len(both := [*asked[0], *asked[1]]) > 1 and asked[0]:
+        raise UsageError(f"{both[0]} and {both[1]} do not go together: give one at a time")
+
+
 def _data_settings(words: list[str]) -> dict[str, Any]:
     """Return settings of data from words such as ``data.frames=32``.
 
     Raises:
         UsageError: a word is of something else.
     """
-    from ganvas.recipes.overrides import parse_overrides
+    from ganvas.recipes.overrides import parse_overrides, told_of_data
 
-    tree = parse_overrides(words).tree
-    if others := [key for key in tree if key != "data"]:
+    if others := [key for key in parse_overrides(words).tree if key != "data"]:
         raise UsageError(f"{others[0]} is no setting of data: expected one such as data.frames=32")
-    return tree.get("data", {})
+    return told_of_data(words)
 
 
 def _stabilised(source: str, told: dict[str, Any], out: Path) -> str:

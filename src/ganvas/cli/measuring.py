@@ -14,6 +14,7 @@ from ganvas.cli.speech import say, table
 from ganvas.errors import UsageError, flag, quoted
 
 if TYPE_CHECKING:
+    from ganvas.api.checkerboard import Checkerboard
     from ganvas.metrics.protocol import Score
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -148,16 +149,27 @@ def _checkerboard(
     game: str | None,
 ) -> None:
     """Say whether images have a checkerboard, and what to change."""
-    from ganvas.api.checkerboard import checkerboard, plain
+    from ganvas.api.checkerboard import checkerboard
     from ganvas.training.folder import CONFIG
 
+    if out is not None and out.suffix.lower() != ".html":
+        raise UsageError(f"--out {out}: expected an .html page")
     found = checkerboard(place, settings=settings, data=data, game=game)
     if out is None and (Path(place) / CONFIG).is_file():
         out = Path(place) / "checkerboard.html"
-    written = None if out is None else found.write(out)
     if as_json:
         say(json.dumps(found.to_json(), indent=2))
-        return
+    else:
+        _say_checkerboard(found)
+    if out is not None:
+        written = found.write(out)
+        if not as_json:
+            say(f"page: {written}")
+
+
+def _say_checkerboard(found: Checkerboard) -> None:
+    from ganvas.api.checkerboard import plain
+
     say(f"verdict: {found.verdict}")
     for line in found.notes:
         say(f"  {line}")
@@ -167,8 +179,6 @@ def _checkerboard(
         say(table(rows, ("layer", "kind", "of a constant")))
     for why, command in found.remedies:
         say(f"{why}\n  {command}")
-    if written is not None:
-        say(f"page: {written}")
 
 
 def _diagnose(run: Path, as_json: bool, data: str | None, game: str | None) -> None:

@@ -88,6 +88,12 @@ Out = Annotated[
 ]
 
 
+OPTION = (
+    "an option of samples: expected OPTION=VALUE, such as truncation=0.7. What begins with two "
+    "dashes is an option of the command, and some of those take no value (see --help)"
+)
+
+
 def load_model(folder: Path, game: str | None, device: str = "auto") -> Model:
     """Return the model of a run or model folder, of a known system or of the game named."""
     from ganvas.model import load
@@ -128,8 +134,14 @@ def _array(path: str, word: str) -> Any:
         raise UsageError(f"--given {word} cannot be read as a .npy file: {error}") from None
 
 
-def told(words: Sequence[str] | None) -> dict[str, Any]:
-    """Return options of samples from words such as ``truncation=0.7``."""
+def told(words: Sequence[str] | None, model: Model) -> dict[str, Any]:
+    """Return options of samples from words such as ``truncation=0.7``.
+
+    Raises:
+        UsageError: a word is not of that form, or the model's samples have no such option.
+    """
     from ganvas.recipes.overrides import parse_overrides
 
-    return parse_overrides(words or ()).tree
+    found = parse_overrides(words or (), OPTION).tree
+    model.sampling(**found)
+    return found

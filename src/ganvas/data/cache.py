@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganvas.data.memory import amount
-from ganvas.errors import UsageError
+from ganvas.errors import DataError
 from ganvas.files import flush_folder
 from ganvas.slices import slices
 
@@ -233,10 +233,11 @@ class Cache:
             gone = _size(oldest)
             taken -= gone if self._remove(oldest) else 0
         if (free := shutil.disk_usage(self.root).free) < size:
-            raise UsageError(
+            raise DataError(
                 f"{name} takes {amount(size)} decoded, but {self.root} has {amount(free)} left: "
-                "give another folder with data.cache=DIR, or decode each batch anew with "
-                "data.cache=none (slower, no room needed)."
+                "make room there.",
+                "Or give another folder with data.cache=DIR, or decode each batch anew with "
+                "data.cache=none (slower, no room needed).",
             )
 
     def _folders(self, *, unfinished: bool = False) -> list[Path]:

@@ -76,6 +76,8 @@ def data_settings(source: str, told: Mapping[str, Any]) -> DataSettings:
     Raises:
         UsageError: one is none, or wrong.
     """
+    if (other := told.get("source", source)) != source:
+        raise UsageError(f"data.source={other}: {source} was named already; give one of both")
     try:
         return DataSettings.model_validate({"source": source, **told})
     except ValidationError as error:

@@ -13,7 +13,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from ganvas.data import deep
 from ganvas.data.image_options import Colour, ImageOptions, Resize
-from ganvas.errors import UsageError
+from ganvas.errors import DataError
 
 Array8 = npt.NDArray[np.uint8]
 Size = tuple[int, int]
@@ -94,18 +94,18 @@ def choose_size(settings: ImageOptions, sizes: Iterable[tuple[str, Size]]) -> Si
         return wanted
     if wanted is not None:
         name, size = next((name, size) for size, name in first.items() if size != wanted)
-        raise UsageError(
-            f"data.size asks for {show(wanted)} images but {name} is {show(size)}: choose how it "
-            f"gets there with data.resize=stretch, fit-crop or pad."
+        raise DataError(
+            f"data.size asks for {show(wanted)} images, but {name} is {show(size)}.",
+            "Choose how it gets there with data.resize=stretch, fit-crop or pad.",
         )
     if len(first) == 1:
         return next(iter(first))
     (one, name), (other, other_name) = list(first.items())[:2]
     edge = suggested_edge(first)
-    raise UsageError(
+    raise DataError(
         f"The images differ in size: {name} is {show(one)}, {other_name} is {show(other)} "
-        f"({len(first)} sizes in all). Say how they become one: data.size={edge} "
-        f"data.resize=fit-crop (or stretch, or pad)."
+        f"({len(first)} sizes in all).",
+        f"Say how they become one: data.size={edge} data.resize=fit-crop (or stretch, or pad).",
     )
 
 

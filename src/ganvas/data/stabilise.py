@@ -21,8 +21,9 @@ from ganvas.data.pixels import Array8
 from ganvas.data.readers.decode import READ_ERRORS, mapped
 from ganvas.data.readers.films import Film, Seen
 from ganvas.data.readers.looking import reason
-from ganvas.data.readers.place import LeftOut
+from ganvas.data.readers.place import LeftOut, listing
 from ganvas.data.readers.videos import Reels
+from ganvas.errors import GanvasError
 from ganvas.files import filling, write_whole
 
 Floats = npt.NDArray[np.float64]
@@ -125,6 +126,7 @@ def stabilise(found: Reels, out: Path) -> tuple[list[Path], list[LeftOut]]:
 
     Raises:
         UsageError: the folder holds files already.
+        GanvasError: nothing was registered; then nothing is left in the folder either.
     """
     films = [found.films[name] for name in found.seen]
 
@@ -140,6 +142,12 @@ def stabilise(found: Reels, out: Path) -> tuple[list[Path], list[LeftOut]]:
         for files, lost in mapped(attempt, films, f"stabilising {found.place.name}"):
             written += files
             dropped += lost
+        if not written:
+            raise GanvasError(
+                f"{found.place.where}: in none of {len(films):,} videos could a frame be "
+                "registered with the one before, so nothing was written:\n"
+                f"{listing([*found.broken, *dropped])}"
+            )
     return written, dropped
 
 

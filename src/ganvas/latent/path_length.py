@@ -8,7 +8,7 @@ t = 0 it is the paper's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -76,6 +76,7 @@ def path_lengths(
     eps: float = EPS,
     batch: int = 50,
     y: Given = None,
+    styles: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> PathLengths:
     """Measure n ways of a generator.
@@ -90,6 +91,7 @@ def path_lengths(
         eps: share of the way between two codes.
         batch: ways at once.
         y: conditions taken in turn; None: both ends have the same class, drawn uniformly.
+        styles: how they are truncated, as `spaces_of` takes it.
         options: of latents.
 
     Raises:
@@ -97,7 +99,8 @@ def path_lengths(
     """
     if (domain := game.spec.domain).grid != PLANE:
         raise UsageError(f"path lengths are of images, and this model makes {domain.plural}")
-    there = {name: one for name, one in spaces_of(game).items() if name in ("z", "w")}
+    every = spaces_of(game, **(styles or {}))
+    there = {name: one for name, one in every.items() if name in ("z", "w")}
     if space not in there:
         raise UsageError(
             f"ways of this model lie in {' or '.join(there)}, not in '{space}'."

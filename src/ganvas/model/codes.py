@@ -83,10 +83,18 @@ def space_in(model: Trained, name: str, **options: Any) -> Space:
     Raises:
         UsageError: the model has no such space, or an option makes no sense.
     """
+    return space_of(model.game, name, **of_styles(model, **options))
+
+
+def of_styles(model: Trained, **options: Any) -> dict[str, Any]:
+    """Return those options of samples that say how styles are truncated; none without styles.
+
+    Raises:
+        UsageError: an option makes no sense.
+    """
     told = model.sampling(**options)
     styled = has(model.game, HasStyles)
-    of_styles = {k: told[k] for k in ("truncation", "cutoff") if styled and k in told}
-    return space_of(model.game, name, **of_styles)
+    return {k: told[k] for k in ("truncation", "cutoff") if styled and k in told}
 
 
 def codes_at(

@@ -136,8 +136,7 @@ class Trained:
         """
         z: list[Tensor] = []
         y: list[Tensor] = []
-        game, told = self.asked(CanSample), self.sampling(**options)
-        known = {k: v for k, v in told.items() if k not in self.game.Sampling.posing}
+        game, known = self.asked(CanSample), self.of_latents(**options)
         for block in range(-(-n // BLOCK)):
             noise = Noise(block_seed(seed, block))
             z.append(game.prior(BLOCK, noise, **known).cpu())
@@ -146,7 +145,16 @@ class Trained:
                 y.append(self.game.in_common(drawn, known))
         return torch.cat(z)[:n], torch.cat(y)[:n] if y else None
 
-    def sampling(self, **options: Any) -> dict[str, Any]:
+    def of_latents(self, **options: Any) -> dict[str, Any]:
+        """Return those options of samples that latents are drawn by; `posed` heeds the others.
+
+        Raises:
+            UsageError: as of `sampling`.
+        """
+        told, posing = self.sampling(**options), self.game.Sampling.posing
+        return {name: value for name, value in told.items() if name not in posing}
+
+    def sampling(self, /, **options: Any) -> dict[str, Any]:
         """Return options of samples as the game takes them, those at their defaults left out.
 
         Raises:

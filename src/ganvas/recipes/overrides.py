@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from ganvas.errors import UsageError
 from ganvas.recipes.layers import Layer, Merged
 from ganvas.recipes.text import parse, show
 
 COMMAND_LINE = "the command line"
+SETTING = "a setting: expected key=value with a dotted key, for example train.batch=64"
 
 
-def parse_overrides(words: Iterable[str]) -> Layer:
+def parse_overrides(words: Iterable[str], expected: str = SETTING) -> Layer:
     """Return the layer that ``key=value`` words say; a later word wins over an earlier one.
 
     Values are YAML: ``3``, ``1e-3``, ``true``, ``null``, ``[1, 2]``, ``{start: 1, end: 0}``.
+
+    Args:
+        words: what was said.
+        expected: what they should be, for the message about one that is not.
 
     Raises:
         UsageError: a word is not of that form.
@@ -25,15 +30,24 @@ def parse_overrides(words: Iterable[str]) -> Layer:
         key, equals, value = word.partition("=")
         parts = key.strip().split(".")
         if not equals or not all(parts):
-            raise UsageError(
-                f"'{word}' is not a setting: expected key=value with a dotted key, "
-                "for example train.batch=64"
-            )
+            raise UsageError(f"'{word}' is not {expected}")
         tree: Any = parse(value, f"the value of {key} ('{value}')")
         for part in reversed(parts):
             tree = {part: tree}
         merged.add(Layer(tree, COMMAND_LINE))
     return Layer(merged.tree, COMMAND_LINE)
+
+
+def told_of_data(words: Iterable[str]) -> dict[str, Any]:
+    """Return those settings of ``key=value`` words that are of data: ``data.frames=32``.
+
+    Raises:
+        UsageError: a word is not of that form, or is all of ``data`` at once and no mapping.
+    """
+    told = parse_overrides(words).tree.get("data", {})
+    if not isinstance(told, dict):
+        raise UsageError(f"data={show(told)}: expected a setting such as data.size=32")
+    return cast(dict[str, Any], told)
 
 
 def as_words(settings: Mapping[str, Any]) -> list[str]:

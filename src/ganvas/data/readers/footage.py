@@ -22,7 +22,7 @@ from ganvas.data.pixels import Array8, Form
 from ganvas.data.readers.decode import READ_ERRORS, mapped
 from ganvas.data.readers.films import Film, Seen
 from ganvas.data.readers.place import Place
-from ganvas.errors import GanvasError, UsageError
+from ganvas.errors import DataError, GanvasError, UsageError
 
 Numbers = npt.NDArray[np.int64]
 
@@ -206,10 +206,10 @@ def _pieces(place: Place, film: Film, seen: Seen, form: Form) -> Iterator[Array8
 def _into_memory(place: Place, total: int, planes: Iterator[Array8]) -> Array8:
     free = free_memory()
     if free is not None and total > SPARE * free:
-        raise UsageError(
-            f"{place.where} takes {amount(total)} decoded, with {amount(free)} of memory free: "
-            "keep it on disk with data.cache=auto or data.cache=DIR, make the frames smaller with "
-            "data.size, or decode each batch anew with data.cache=none (slow)."
+        raise DataError(
+            f"{place.where} takes {amount(total)} decoded, with {amount(free)} of memory free.",
+            "Keep it on disk with data.cache=auto or data.cache=DIR, make the frames smaller with "
+            "data.size, or decode each batch anew with data.cache=none (slow).",
         )
     whole = np.empty(total, np.uint8)
     filled = 0

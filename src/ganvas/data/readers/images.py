@@ -29,7 +29,7 @@ from ganvas.data.readers.place import File, Head, LeftOut, Place, grouped, listi
 from ganvas.data.records import MAIN
 from ganvas.data.settings import DataSettings
 from ganvas.data.splits import held_out_rows
-from ganvas.errors import UsageError
+from ganvas.errors import DataError, UsageError
 
 SMALL = 64 * 2**20
 """Sets of fewer bytes, as files and decoded, are decoded into memory each time."""
@@ -367,10 +367,11 @@ def _require_memory(found: Survey, size: int, why: str = "") -> None:
     free = free_memory()
     if free is None or size <= SPARE * free:
         return
-    raise UsageError(
+    raise DataError(
         f"{why}{found.place.where} takes {amount(size)} decoded, with {amount(free)} of memory "
-        "free: keep it on disk with data.cache=auto or data.cache=DIR, make the images smaller "
-        "with data.size, or decode each batch anew with data.cache=none (slow)."
+        "free.",
+        "Keep it on disk with data.cache=auto or data.cache=DIR, make the images smaller with "
+        "data.size, or decode each batch anew with data.cache=none (slow).",
     )
 
 
@@ -385,10 +386,11 @@ def refuse_broken(where: str, broken: Sequence[LeftOut], total: int) -> None:
     Raises:
         UsageError: always.
     """
-    raise UsageError(
+    raise DataError(
         f"{len(broken)} of {total} image files in {where} are broken:\n"
         f"{listing(broken)}\n"
-        "Repair or delete them, or leave them out with data.skip_broken=true."
+        "Repair or delete them.",
+        "Or leave them out with data.skip_broken=true.",
     )
 
 

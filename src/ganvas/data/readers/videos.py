@@ -37,7 +37,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.splits import held_out_rows
 from ganvas.data.video_options import FRAMES, VideoOptions
 from ganvas.data.windows import Pace, Part, Windows, needed, split_in_time
-from ganvas.errors import UsageError
+from ganvas.errors import DataError, UsageError
 
 ALONE = "a single picture, which is no video"
 
@@ -200,11 +200,11 @@ def windowed(
                 frames = f"{count} frame{'s' * (count != 1)}"
                 short.append(LeftOut(names[part.video], frames))
     if short and asked.short == "refuse":
-        raise UsageError(
+        raise DataError(
             f"{len(short)} of {len(names)} videos in {found.place.where} are shorter than a clip, "
-            f"which needs {needed(pace)}: {short[0].name} has {short[0].reason}. Take fewer with "
-            "data.frames or data.stride, or say what becomes of them: "
-            "data.short=drop, repeat or pingpong."
+            f"which needs {needed(pace)}: {short[0].name} has {short[0].reason}.",
+            "Take fewer with data.frames or data.stride, or say what becomes of them: "
+            "data.short=drop, repeat or pingpong.",
         )
     if "train" not in windows:
         raise UsageError(
@@ -396,10 +396,11 @@ def _refuse_or_say(found: Reels, settings: DataSettings) -> None:
     where = found.place.where
     total = len({*found.films, *(one.name for one in found.broken)})
     if not settings.skip_broken:
-        raise UsageError(
+        raise DataError(
             f"{len(found.broken)} of {total} videos in {where} are broken:\n"
             f"{listing(found.broken)}\n"
-            "Repair or delete them, or leave them out with data.skip_broken=true."
+            "Repair or delete them.",
+            "Or leave them out with data.skip_broken=true.",
         )
     log.warning(
         "Left out %d broken videos in %s:\n%s", len(found.broken), where, listing(found.broken)
