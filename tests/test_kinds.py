@@ -1,5 +1,9 @@
 """Settings of one kind among several are found in files, and in modules of one's own."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -86,3 +90,96 @@ def test_kinds_of_ones_own_stand_in_recipes_of_ones_own_game():
 def test_settings_of_unknown_kinds_name_those_there_are():
     with pytest.raises(UsageError, match=r"game.objective.kind.*'hinge', .*'wasserstein'"):
         load_recipe("gan/ring8", ["game.objective={kind: hing}"])
+
+
+LATE = """
+from typing import ClassVar, Literal
+
+from ganvas.data.derived.coarser import Coarser
+from ganvas.data.domain import Domain
+from ganvas.data.domains import find_domain
+from ganvas.data.domains.points import PointOptions, Points
+from ganvas.data.spec import DataSpec
+from ganvas.errors import UsageError
+from ganvas.games.parts.objectives.hinge import Hinge
+from ganvas.metrics.kind import Measures
+from ganvas.metrics.of import find_measures
+from ganvas.networks.temporal.gru import GRU
+from ganvas.recipes import load_recipe
+
+CHANGES = [
+    ("gan/ring8", "game.objective={kind: late, power: 5}"),
+    ("tganv2/shapes", "game.generator.temporal={kind: late, power: 5}"),
+    ("sngan/digits", "data.derive={c: {kind: late, factor: 4, power: 5}}"),
+]
+
+
+def read(name, word):
+    recipe = load_recipe(name, [word])
+    again = type(recipe).model_validate(recipe.tree())
+    assert again == recipe
+    return recipe
+
+
+def refused(name, word):
+    try:
+        load_recipe(name, [word])
+    except UsageError as error:
+        return str(error)
+    raise AssertionError(word)
+
+
+for name, word in CHANGES:
+    load_recipe(name)
+    assert "'late'" not in refused(name, word)
+
+for usual in (3, 4):  # the second ones take the places of the first
+
+    class LateObjective(Hinge):
+        kind: Literal["late"] = "late"
+        power: int = usual
+
+    class LatePath(GRU):
+        kind: Literal["late"] = "late"
+        power: int = usual
+
+    class LateField(Coarser):
+        kind: Literal["late"] = "late"
+        power: int = usual
+
+    class LateOptions(PointOptions):
+        late_power: int = usual
+
+    class LatePoints(Points):
+        kind: Literal["late"] = "late"
+        Options = LateOptions
+
+    class LateMeasures(Measures):
+        kind: ClassVar[str] = "late"
+
+    ring, clips, digits = (read(*change) for change in CHANGES)
+    found = [ring.game_config.objective, clips.game_config.generator.temporal]
+    found.append(digits.data.derive["c"])
+    assert [type(one) for one in found] == [LateObjective, LatePath, LateField]
+    assert all(one.power == 5 for one in found)
+    plain = read("gan/ring8", "game.objective={kind: late}")
+    assert plain.game_config.objective.power == usual
+    assert plain.data.late_power == usual
+    assert find_domain("late") is LatePoints
+    assert find_measures("late") is LateMeasures
+    fields = {"x": Points(dim=2, shift=[0, 0], scale=[1, 1])}
+    spec = DataSpec(name="a", fields=fields, main="x", derived={"c": found[-1]})
+    assert DataSpec.model_validate_json(spec.model_dump_json()) == spec
+    for name, word in CHANGES:
+        assert "Did you mean" in refused(name, word.replace("power", "pwer")), (name, word)
+        assert "'late'" in refused(name, word.replace("kind: late", "kind: latte"))
+"""
+
+
+def test_kinds_may_come_and_be_defined_anew_after_recipes_were_read(tmp_path: Path):
+    """As in a notebook; in a process of its own, where nobody has met them before."""
+    (tmp_path / "late.py").write_text(LATE)
+    command = [sys.executable, str(tmp_path / "late.py")]
+    there = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    said = subprocess.run(command, capture_output=True, text=True, env=there, check=False)
+    assert said.returncode == 0, said.stderr

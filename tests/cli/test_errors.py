@@ -277,6 +277,25 @@ def test_writing_into_a_file_as_folder(ganvas: Ganvas, trained: Path, tmp_path: 
         assert "file" in said.error
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["classes"], ["inspect"], ["tradeoff", "truncation=1,0.5"], ["probe"], ["nearest"]),
+        *(["score", "x.npy"], ["encode", "x.npy"], ["trajectory"], ["guided", "x.png"]),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_wrong_out_is_told_before_any_work(
+    ganvas: Ganvas, trained: Path, tmp_path: Path, words: list[str]
+) -> None:
+    (tmp_path / "folder.json").mkdir()
+    for name in ("x.txt", "folder.json"):
+        said = ganvas(words[0], trained, *words[1:], "--out", tmp_path / name)
+        assert said.code == 2
+        assert name in said.error
+        assert "expected " in said.error
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Give a file system of 400 KiB."""

@@ -213,8 +213,11 @@ def test_a_memory_compares_items_as_they_are_if_asked(ganvas: Ganvas, memory: Pa
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["slots", "RUN", "--out", "x.txt"], "expected a .svg page, a .png grid or a .json file"),
-        (["posterior", "RUN", "X", "--out", "x.png"], "expected a .svg figure"),
+        (
+            ["slots", "RUN", "--out", "x.txt"],
+            "expected a .svg, .json, .png, .jpg, .jpeg or .webp file",
+        ),
+        (["posterior", "RUN", "X", "--out", "x.png"], "expected a .svg, .npy or .npz file"),
         (["score", "RUN", "X", "--out", "x.png"], "expected a .npy or .npz file"),
         (["sample", "RUN", "slot=64", "--out", "x.npy"], "slots are numbered 0 to 63"),
         (["interpolate", "RUN", "--corners", "0,1,2", "--out", "x.npy"], "expected four seeds"),

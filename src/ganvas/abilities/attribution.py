@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli.items import Items, check_array_file, read_items, write_array
+from ganvas.cli.items import ARRAYS, Items, check_file, read_items, write_array
 from ganvas.cli.options import (
     Game,
     GivenFields,
@@ -62,8 +62,7 @@ def attribution(
     from ganvas.latent.projection import Schedule
     from ganvas.model.attribution import attribute
 
-    if out is not None:
-        check_array_file(out)
+    check_file(out, *ARRAYS)
     model = load_model(run, game)
     x = read_items(items, model)
     found = attribute(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from ganvas.cli.items import check_file
 from ganvas.cli.options import Data, Game, Options, Run, Seed, told
 from ganvas.cli.speech import say, table
 
@@ -50,6 +51,7 @@ def classes(
     from ganvas.metrics.of import measures_of
     from ganvas.model import load
 
+    check_file(out, ".json")
     its = run_data(run, data, game=game)
     model, source = load(its.folder.path, game=its.recipe.game_type), its.source
     called_as(model.spec, source)

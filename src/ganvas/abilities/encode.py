@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli.items import Items, check_array_file, read_graph, read_items, write_array
+from ganvas.cli.items import ARRAYS, Items, check_file, read_graph, read_items, write_array
 from ganvas.cli.options import Game, GivenFields, Label, ModelFolder, conditioned, load_model
 from ganvas.cli.spaces import SpaceName
 from ganvas.cli.speech import say
@@ -40,7 +40,7 @@ def encode(
 
     whole = out.suffix.lower() == SUFFIX
     if not whole:
-        check_array_file(out)
+        check_file(out, *ARRAYS)
     model, of = load_model(run, game), conditioned(label, given)
     if space is None and not whole and "encode" in model.capabilities:
         if model.spec.loose:

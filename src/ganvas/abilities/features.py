@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from ganvas.api.run_items import training_items
-from ganvas.cli.items import Items, check_array_file, read_parts, write_array
+from ganvas.cli.items import ARRAYS, Items, check_file, read_parts, write_array
 from ganvas.cli.options import Game, ModelFolder, load_model
 from ganvas.cli.speech import say, table
 from ganvas.errors import UsageError
@@ -62,7 +62,7 @@ def features(
 
     Example: ganvas features runs/dcgan photos --out features.npz
     """
-    check_array_file(out)
+    check_file(out, *ARRAYS)
     model = load_model(run, game)
     found = opened(model, layers, side)
     parts = read_parts(items, model, "score")

@@ -12,7 +12,7 @@ import torch
 import typer
 from torch import Tensor
 
-from ganvas.cli.items import ARRAYS
+from ganvas.cli.items import ARRAYS, check_file, write_array
 from ganvas.cli.options import Game, GivenFields, Label, ModelFolder, Seed, conditioned, load_model
 from ganvas.cli.speech import say, table
 from ganvas.data.catalogue import read
@@ -87,8 +87,7 @@ def forget(
 
     Example: ganvas forget runs/rooms windows.csv --out without.png
     """
-    if out.suffix.lower() not in (".png", ".npz"):
-        raise UsageError(f"--out {out}: expected a .png or .npz file")
+    check_file(out, ".png", ".npz")
     model = load_model(run, game)
     regions = read_regions(where, model)
     asked = conditioned(label, given)
@@ -99,8 +98,7 @@ def forget(
     with forgetting(model, chosen, gone):
         after = model.sample(count, seed=seed + 1, **asked).x
     if out.suffix.lower() in ARRAYS:
-        with disk_errors(out):
-            np.savez(out, before=before, after=after, maps=np.array(gone), weights=told.weights)
+        write_array(out, "before", before, after=after, maps=np.array(gone), weights=told.weights)
     else:
         with disk_errors(out):
             model.domain.save(_rows(before, after), out, columns=min(count, ROW))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganvas.abilities.features import BatchStatistics, Kept, renew_statistics
 from ganvas.api.run_items import training_items
-from ganvas.cli.items import read_items
+from ganvas.cli.items import check_file, read_items
 from ganvas.cli.options import Game, ModelFolder, load_model
 from ganvas.cli.speech import say
 from ganvas.data.choice import at_most
@@ -63,8 +63,7 @@ def guided(
 
     Example: ganvas guided runs/dcgan photos --out guided.svg
     """
-    if out.suffix.lower() != ".svg":
-        raise UsageError(f"--out {out}: expected a name that ends in .svg")
+    check_file(out, ".svg")
     model = load_model(run, game)
     if model.read_by("score").grid != PLANE:
         raise UsageError(

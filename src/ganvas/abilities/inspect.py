@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ganvas.cli.items import check_file
 from ganvas.cli.options import (
     Game,
     GivenFields,
@@ -81,6 +82,7 @@ def inspect(
     from ganvas.play import Noise, has
     from ganvas.play.abilities import HasStyles
 
+    check_file(out, ".json", ".html")
     model = load_model(run, game)
     there = spaces_of(model.game)
     chosen = space or ("w" if "w" in there else "z")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ganvas.cli.items import read_items
+from ganvas.cli.items import check_file, check_place, read_items
 from ganvas.cli.options import Game, GivenFields, ModelFolder, Seed, conditions, load_model
 from ganvas.cli.speech import say, table
 
@@ -75,6 +75,10 @@ def nearest(
     from ganvas.model.neighbours import closest, closest_vectors
 
     model = load_model(run, game)
+    if out is not None and out.suffix.lower() != ".json":
+        check_place(model, out)
+    else:
+        check_file(out, ".json")
     if items is None:
         x = model.sample(count, seed=seed, label=label, given=conditions(given)).x
     else:

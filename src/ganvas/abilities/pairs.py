@@ -11,10 +11,10 @@ import torch
 import typer
 from torch import Tensor
 
+from ganvas.cli.items import check_file
 from ganvas.cli.options import Game, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say, table
 from ganvas.data.domain import PLANE
-from ganvas.errors import UsageError
 from ganvas.files import disk_errors, write_whole
 from ganvas.games.parts.representatives import CanPair, entropy
 from ganvas.model import Model
@@ -45,8 +45,7 @@ def pairs(
 
     Example: ganvas pairs runs/diw --out pairs.svg --summary representatives.npy
     """
-    if out.suffix.lower() != ".svg":
-        raise UsageError(f"--out {out}: expected a name that ends in .svg")
+    check_file(out, ".svg")
     model = load_model(run, game)
     found = meet(model, seed)
     write_whole(out, found.figure.encode())

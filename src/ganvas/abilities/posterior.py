@@ -9,12 +9,11 @@ import typer
 
 from ganvas.abilities.slots import Thumbnails
 from ganvas.api.run_items import held_out_items
-from ganvas.cli.items import ARRAYS, read_items, write_array
+from ganvas.cli.items import ARRAYS, check_file, read_items, write_array
 from ganvas.cli.options import Game, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say
 from ganvas.data.choice import at_most
 from ganvas.data.spec import AnyArray
-from ganvas.errors import UsageError
 from ganvas.files import write_whole
 from ganvas.model import Model
 from ganvas.report.slots import Asked, Bar, posterior_bars
@@ -48,8 +47,7 @@ def posterior(
 
     Example: ganvas posterior runs/memory --out bars.svg
     """
-    if out.suffix.lower() not in (".svg", *ARRAYS):
-        raise UsageError(f"--out {out}: expected a .svg figure, or a .npy or .npz array")
+    check_file(out, ".svg", *ARRAYS)
     model = load_model(run, game)
     x = held_out_items(run, game) if items is None else read_items(items, model, "posterior")
     if out.suffix.lower() != ".svg":

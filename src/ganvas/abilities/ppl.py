@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ganvas.cli.items import check_file, check_place
 from ganvas.cli.options import (
     Game,
     GivenFields,
@@ -86,6 +87,10 @@ def ppl(
     from ganvas.networks.perceptual import feature_network
 
     model = load_model(run, game)
+    if out is not None and out.suffix.lower() != ".json":
+        check_place(model, out)
+    else:
+        check_file(out, ".json")
     network = feature_network(features.value, model.spec.shape[0]).to(model.device)
     asked = told(options, model)
     styles = of_styles(model, **asked)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganvas.cli.items import read_graph, read_named, write_array
+from ganvas.cli.items import check_file, read_graph, read_named, write_array
 from ganvas.cli.options import Game, ModelFolder, load_model
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
@@ -56,8 +56,7 @@ def predict(
     """
     from ganvas.play.abilities import CanPredict, has
 
-    if out.suffix.lower() not in (".csv", ".npz"):
-        raise UsageError(f"--out {out}: expected a .csv or .npz file")
+    check_file(out, ".csv", ".npz")
     model = load_model(run, game)
     if has(model.game, CanPredict):
         x, names = read_named(Path(items), model, "predict")

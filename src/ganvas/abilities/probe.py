@@ -13,7 +13,7 @@ import typer
 
 from ganvas.abilities.features import BatchStatistics, Kept, Layers, Side, opened, renew_statistics
 from ganvas.api.run_items import labelled_items
-from ganvas.cli.items import read_splits
+from ganvas.cli.items import check_file, read_splits
 from ganvas.cli.options import Game, ModelFolder, load_model
 from ganvas.cli.speech import say, table
 from ganvas.data.choice import at_most, places
@@ -74,6 +74,7 @@ def probe(
 
     Example: ganvas probe runs/dcgan --data mnist --labels-per-class 10
     """
+    check_file(out, ".json")
     model = load_model(run, game)
     found = opened(model, layers, side)
     parts = divided(_read(run, data, found, game))

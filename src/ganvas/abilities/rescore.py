@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganvas.cli.exemplars import numbers
+from ganvas.cli.items import check_file
 from ganvas.cli.moves import GivenOrKept, load_moves, parted
 from ganvas.cli.options import Game, Label, ModelFolder, Options, load_model, told
 from ganvas.cli.scoring import read_scoring, say_withheld
@@ -61,8 +62,7 @@ def rescore(
     """
     from ganvas.model.attributes import drawn, effects
 
-    if out is not None and out.suffix.lower() != ".json":
-        raise UsageError(f"--out {out}: expected a .json file")
+    check_file(out, ".json")
     model, steps = load_model(run, game), numbers(amounts, "--amounts")
     scoring, withheld = read_scoring(scores, model)
     say_withheld(withheld)

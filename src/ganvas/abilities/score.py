@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ganvas.cli.items import Items, check_array_file, read_parts, write_array
+from ganvas.cli.items import ARRAYS, Items, check_file, read_parts, write_array
 from ganvas.cli.options import Game, GivenFields, ModelFolder, conditions, load_model
 from ganvas.cli.speech import say
 
@@ -33,8 +33,7 @@ def score(
     """
     import numpy as np
 
-    if out is not None:
-        check_array_file(out)
+    check_file(out, *ARRAYS)
     model = load_model(run, game)
     told, names = conditions(given), list[str]()
     parts: list[np.ndarray] = []

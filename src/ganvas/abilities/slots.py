@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from ganvas.cli.items import PICTURES
+from ganvas.cli.items import PICTURES, check_file
 from ganvas.cli.options import Game, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say, table
 from ganvas.data import draw
@@ -60,8 +60,7 @@ def slots(
 
     Example: ganvas slots runs/memory --out slots.svg
     """
-    if out is not None and out.suffix.lower() not in (".svg", ".json", *PICTURES):
-        raise UsageError(f"--out {out}: expected a .svg page, a .png grid or a .json file")
+    check_file(out, ".svg", ".json", *PICTURES)
     model = load_model(run, game)
     memory, held = model.slots, model.slots.table()
     if out is not None and out.suffix.lower() == ".json":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ganvas.cli.items import check_file
 from ganvas.cli.options import Data, Game, Options, Run, Seed, told
 from ganvas.cli.speech import say, table
 
@@ -54,6 +55,7 @@ def tradeoff(
     from ganvas.metrics.tradeoff import operating_points
     from ganvas.model import load
 
+    check_file(out, ".json", ".html")
     option, numbers = _parsed(values)
     its = run_data(run, data, game=game)
     model, source = load(its.folder.path, game=its.recipe.game_type), its.source

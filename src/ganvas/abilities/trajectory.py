@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
+from ganvas.cli.items import check_file
 from ganvas.cli.options import (
     Game,
     GivenFields,
@@ -21,7 +22,6 @@ from ganvas.cli.options import (
     told,
 )
 from ganvas.cli.speech import say
-from ganvas.errors import UsageError
 from ganvas.files import replacing
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ def trajectory(
 
     Example: ganvas trajectory runs/disc rate=2 --out path.npz
     """
-    if out.suffix.lower() != ".npz":
-        raise UsageError(f"--out {out}: expected a .npz file")
+    check_file(out, ".npz")
     model = load_model(run, game)
     found = paths(model, count, seed, label, conditions(given), **told(options, model))
     with replacing(out) as file:

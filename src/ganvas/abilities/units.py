@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from ganvas.api.run_items import training_items
-from ganvas.cli.items import read_items
+from ganvas.cli.items import check_file, read_items
 from ganvas.cli.options import Game, ModelFolder, load_model
 from ganvas.cli.speech import say
 from ganvas.data import draw
@@ -52,8 +52,7 @@ def units(
 
     Example: ganvas units runs/future --layer 2 --out units.png
     """
-    if out.suffix.lower() != ".png":
-        raise UsageError(f"--out {out}: expected a name that ends in .png")
+    check_file(out, ".png")
     model = load_model(run, game)
     asked = model.asked(HasUnits)
     clips = training_items(run, game) if items is None else read_items(items, model, "score")

@@ -154,14 +154,27 @@ def _read(path: Path, domain: Domain, labels: bool) -> Collection:
     )
 
 
-def check_array_file(out: Path) -> None:
-    """Refuse an --out that is no array file, before any work is done.
+def check_file(out: Path | None, *suffixes: str) -> None:
+    """Refuse an --out that is no file of these kinds, or cannot be one, before any work is done.
 
     Raises:
-        UsageError: it is not.
+        UsageError: it has another suffix, or is a folder.
+        GanvasError: its folder may not be written.
     """
-    if out.suffix.lower() not in ARRAYS:
-        raise UsageError(f"--out {out}: expected a .npy or .npz file")
+    if out is None:
+        return
+    if out.suffix.lower() not in suffixes or out.is_dir():
+        *others, last = suffixes
+        kinds = f"{', '.join(others)} or {last}" if others else last
+        raise UsageError(f"--out {out}: expected a {kinds} file")
+    _check_folder(out)
+
+
+def _check_folder(out: Path) -> None:
+    from ganvas.files import require_access
+
+    there = next(path for path in out.absolute().parents if path.is_dir())
+    require_access(there, os.W_OK | os.X_OK)
 
 
 def check_place(model: Model, out: Path, moving: bool = False) -> None:
@@ -180,7 +193,7 @@ def check_place(model: Model, out: Path, moving: bool = False) -> None:
     """
     import torch
 
-    from ganvas.files import require_access, require_free
+    from ganvas.files import require_free
 
     domain = model.domain
     if not moving:
@@ -189,8 +202,7 @@ def check_place(model: Model, out: Path, moving: bool = False) -> None:
             domain.save(blank, Path(folder) / out.name)
     if not out.suffix:
         require_free(out)
-    there = next(path for path in (out.absolute(), *out.absolute().parents) if path.is_dir())
-    require_access(there, os.W_OK | os.X_OK)
+    _check_folder(out / "item" if out.is_dir() else out)
 
 
 def write_array(out: Path, name: str, values: Array, **beside: Array) -> None:

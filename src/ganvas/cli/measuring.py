@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganvas.cli.items import check_file
 from ganvas.cli.options import Against, Data, Game, Games, Run
 from ganvas.cli.speech import say, table
 from ganvas.errors import UsageError, flag, quoted
@@ -152,8 +153,7 @@ def _checkerboard(
     from ganvas.api.checkerboard import checkerboard
     from ganvas.training.folder import CONFIG
 
-    if out is not None and out.suffix.lower() != ".html":
-        raise UsageError(f"--out {out}: expected an .html page")
+    check_file(out, ".html")
     found = checkerboard(place, settings=settings, data=data, game=game)
     if out is None and (Path(place) / CONFIG).is_file():
         out = Path(place) / "checkerboard.html"

@@ -6,6 +6,7 @@ Some settings are every data set's; the others belong to one kind of data, and s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -92,13 +93,13 @@ def foreign_options(kind: str) -> dict[str, type[DataOptions]]:
     known = set(own.model_fields) if own is not None else set[str]()
     return {
         key: options
-        for options in _options(all_domains())
+        for options in _options(all_domains().values())
         for key in options.model_fields
         if key not in known
     }
 
 
-def _options(domains: list[type[Domain]]) -> list[type[DataOptions]]:
+def _options(domains: Iterable[type[Domain]]) -> list[type[DataOptions]]:
     """Return the settings of kinds of data; those that build on others come before these."""
     found = dict.fromkeys(d.Options for d in domains if d.Options is not None)
     return sorted(found, key=lambda options: -len(options.__mro__))
@@ -120,7 +121,7 @@ else:
 
 def settings_type() -> type[DataSettings]:
     """Return `DataSettings`, with the settings of kinds of data of one's own if there are some."""
-    own = tuple(options for options in _options(all_domains()) if options not in BUILT_IN)
+    own = tuple(options for options in _options(all_domains().values()) if options not in BUILT_IN)
     return _extended(own) if own else DataSettings
 
 

@@ -77,7 +77,7 @@ def own_game(own: str | type[Game]) -> type[Game]:
         UsageError: there is no such module or class.
     """
     if not isinstance(own, str):
-        return _with_kinds(own)
+        return own
     if not ADDRESS.fullmatch(own):
         raise UsageError(f"--game {own}: expected MODULE:CLASS, such as my_game:MyGame")
     name, _, wanted = own.partition(":")
@@ -89,14 +89,7 @@ def own_game(own: str | type[Game]) -> type[Game]:
             "Games are subclasses of ganvas.play.Game with a system name of their own; there: "
             f"{', '.join(games) or 'none'}"
         )
-    return _with_kinds(games[wanted])
-
-
-@cache
-def _with_kinds(game: type[Game]) -> type[Game]:
-    """Return a game whose settings know the kinds (`ganvas.kinds`) that came with its module."""
-    game.Config.model_rebuild(force=True)
-    return game
+    return games[wanted]
 
 
 def address(game: str | type[Game]) -> str:

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, create_model
 
 from ganvas.config import Settings
 from ganvas.data.settings import DataSettings, settings_type
+from ganvas.kinds import every_own_kind
 from ganvas.play import Game
 from ganvas.recipes.text import write
 from ganvas.training.settings import TrainSettings
@@ -80,14 +81,16 @@ class Recipe(Settings):
 def recipe_type(system: str, kind: type[Game]) -> type[Recipe]:
     """Return the type of recipes of one system, which is called so in them.
 
-    It knows the settings of all kinds of data that there are by now: a game brings its own, and
-    so may whatever is imported later.
+    It knows the settings of all kinds, of data and of other things, that there are by now: a game
+    brings its own, and so may whatever is imported later.
     """
-    return _recipe_type(system, kind, settings_type())
+    return _recipe_type(system, kind, settings_type(), every_own_kind())
 
 
 @cache
-def _recipe_type(system: str, kind: type[Game], data: type[DataSettings]) -> type[Recipe]:
+def _recipe_type(
+    system: str, kind: type[Game], data: type[DataSettings], own: frozenset[type]
+) -> type[Recipe]:
     named: Any = (Literal[system], system)  # pyright: ignore[reportInvalidTypeForm]
     config = kind.Config
     game: type[Settings] = create_model(

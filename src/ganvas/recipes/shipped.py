@@ -21,8 +21,12 @@ def shipped(recipe: Recipe) -> Shipped:
     return Shipped(usual.rounds, usual.kimg, _data_of)
 
 
-@cache
 def _data_of(recipe: str, source: str) -> Mapping[str, Any] | None:
     if recipe not in names() or own_reader(source) is not None:
         return None
+    return _packaged(recipe, source)
+
+
+@cache
+def _packaged(recipe: str, source: str) -> Mapping[str, Any]:
     return load_recipe(recipe, data=source).tree()["data"]

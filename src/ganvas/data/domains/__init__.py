@@ -30,7 +30,7 @@ def find_domain(kind: str) -> type[Domain]:
     """
     if kind in kinds():
         import_module(f"{__name__}.{kind}")
-    known = {d.model_fields["kind"].default: d for d in all_domains()}
+    known = all_domains()
     if kind not in known:
         names = sorted({*kinds(), *known})
         raise ValueError(
@@ -40,9 +40,13 @@ def find_domain(kind: str) -> type[Domain]:
     return known[kind]
 
 
-def all_domains(of: type[Domain] = Domain) -> list[type[Domain]]:
-    """Return the classes of all kinds that have been imported."""
-    return [found for sub in of.__subclasses__() for found in (sub, *all_domains(sub))]
+def all_domains() -> dict[str, type[Domain]]:
+    """Return the classes of all kinds that have been imported, by name, the last of each."""
+    return {d.model_fields["kind"].default: d for d in _below(Domain)}
+
+
+def _below(of: type[Domain]) -> list[type[Domain]]:
+    return [found for sub in of.__subclasses__() for found in (sub, *_below(sub))]
 
 
 def _of_kind(value: Any) -> Any:
