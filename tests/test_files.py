@@ -142,6 +142,7 @@ def test_a_path_that_nothing_is_at_is_told_its_neighbour(
     assert misspelt(Path("runs/rign")) == ". Did you mean 'runs/Ring'?"
     assert misspelt(Path("rusn/Ring/model")) == ". Did you mean 'runs/Ring/model'?"
     assert misspelt(Path("rusn/none")) == ". Did you mean 'runs'?"
+    assert misspelt(Path("runs")) == "", "it is there"
     assert misspelt(Path("runs/word.npz")) == ". Did you mean 'runs/words.npz'?"
     assert misspelt(Path("runs/word.csv")) == ". Did you mean 'runs/words.csv'?"
     assert misspelt(Path("runs/nope.npz")) == "", "a suffix in common is no likeness"

@@ -81,6 +81,8 @@ def misspelt(path: Path) -> str:
 
     It is the path with the name that is spelt most like its first one that is not there.
     """
+    if path.exists():  # it is there, and nothing that was wanted
+        return ""
     for folder in (above for above in path.parents if above.is_dir()):
         name, *rest = path.relative_to(folder).parts
         with suppress(OSError):

@@ -62,6 +62,11 @@ def snapshot(folder: Path) -> dict[str, bytes]:
         (["data", "rign8"], "Did you mean 'ring8'?"),
         (["sample", "x", "--out", "x.png", "--count", "0"], "How it goes: ganvas sample --help"),
         (["export", "x", "--out", "x", "--format", "onxx"], "'--format': 'onxx' is not one of"),
+        (["data", "digits", "data.size=9999"], "data.size=9999: expected at most 8192."),
+        (["data", "digits", "data.source=ring8"], "give one of both"),
+        (["data", "digits", "data=3"], "data=3: expected a setting such as data.size=32"),
+        (["data", "x", "--clear-cache", "--shards", "y"], "do not go together"),
+        (["data", "x", "data.size=8", "--shards", "y"], "take files as they are"),
         (["bench", "report", "--results", "no.jsonl"], "there is no file of results no.jsonl"),
         (
             ["bench", "stability", "random", "--table", "--results", "no.jsonl"],
@@ -433,6 +438,13 @@ def test_a_wrong_sample(ganvas: Ganvas, trained: Path, words: list[str], expecte
     said = ganvas("sample", trained, "--out", "x.npy", *words)
     assert said.code == 2
     assert expected in said.error
+
+
+def test_a_lack_of_memory_is_told_in_words(ganvas: Ganvas, tmp_path: Path) -> None:
+    said = ganvas("train", "gan/ring8", "--out", tmp_path / "run", "game.latent.dim=100000000000")
+    assert said.code == 1
+    assert said.error.startswith("error: the memory does not suffice: ask for fewer or smaller")
+    assert "GANVAS_TRACEBACK" not in said.error
 
 
 # ---- what nobody foresaw ----------------------------------------------------------------------

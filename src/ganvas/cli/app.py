@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import sysconfig
@@ -28,6 +29,10 @@ from ganvas.process import prepare_threads
 MISUSE = 2
 FAILURE = 1
 INTERRUPTED = 130
+
+NO_MEMORY = re.compile(r"MemoryError|out of memory|(can't|Unable to) allocate|not enough memory")
+WHAT_IF_NOT = "the memory does not suffice: ask for fewer or smaller items, batches or networks"
+"""Said of what PyTorch and NumPy raise then, which has many classes and words."""
 
 ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 """The base of all complaints about options and arguments; typer does not export it."""
@@ -183,7 +188,8 @@ def _failed(error: Exception) -> int:
             return MISUSE
         complain(_misuse(error))
         return MISUSE
-    complain(_unforeseen(error))
+    lacks_memory = isinstance(error, MemoryError | RuntimeError) and NO_MEMORY.search(repr(error))
+    complain(f"{WHAT_IF_NOT} ({_reason(error)})" if lacks_memory else _unforeseen(error))
     return FAILURE
 
 
@@ -206,8 +212,12 @@ def _unforeseen(error: Exception) -> str:
     last = _place(traceback.extract_tb(error.__traceback__))
     notes: list[str] = getattr(error, "__notes__", [])
     hint = notes or ["Set GANVAS_TRACEBACK=1 to see where it comes from."]
-    reason = " ".join(str(error).split())
-    return f"{type(error).__name__}: {reason} ({last.filename}:{last.lineno}). {' '.join(hint)}"
+    where = f"{last.filename}:{last.lineno}"
+    return f"{type(error).__name__}: {_reason(error)} ({where}). {' '.join(hint)}"
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _place(frames: Sequence[traceback.FrameSummary]) -> traceback.FrameSummary:

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image
@@ -82,13 +82,24 @@ def data_settings(source: str, told: Mapping[str, Any]) -> DataSettings:
         return DataSettings.model_validate({"source": source, **told})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"]))
+        key = ".".join(_told_at(first["loc"], told))
         if first["type"] == "extra_forbidden":
             hint = did_you_mean(key, DataSettings.model_fields)
             raise UsageError(f"data.{key} is not a setting.{hint}") from None
         reasoned = first["type"] == "value_error" or not key
         what = f"data.{key or source}:" if reasoned else f"data.{key}={first['input']}: expected"
         raise UsageError(f"{what} {wanted(first['msg'])}.") from None
+
+
+def _told_at(place: tuple[int | str, ...], told: Mapping[str, Any]) -> list[str]:
+    """Return the keys of a place among what was told, without the names of pydantic's branches."""
+    found: list[str] = []
+    node: Any = told
+    for part in place:
+        if isinstance(node, Mapping) and part in node:
+            node = cast(Mapping[Any, Any], node)[part]
+            found.append(str(part))
+    return found
 
 
 def find_images(source: str) -> Survey | None:
