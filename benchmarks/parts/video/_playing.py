@@ -59,6 +59,8 @@ def played(
         first.play(feed, turns)
         average.update(feed.seen - seen, feed.seen, share)
         number += 1
+        if number % 50 == 0:  # small numbers kept between large tensors would tear the heap apart
+            turns.take_statistics()
     taken = time.process_time() - start
     for stage in others:
         stage.begin(game, feed, turns)
