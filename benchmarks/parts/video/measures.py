@@ -30,7 +30,7 @@ from ganvas.metrics.of.videos import VideoMeasures
 from ganvas.metrics.vidnets import SETS as VIDNETS
 from ganvas.metrics.vidnets import knowing
 
-MINUTES = 6
+MINUTES = 5
 SETS = ("shapes", "bouncing_digits")
 KNOWN = ("shapes", "bouncing_digits", "sprites", "oscillator")
 CLIPS, FEWER = 1024, 256

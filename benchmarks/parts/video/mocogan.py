@@ -28,7 +28,7 @@ from ganvas.metrics.vidnets import knowing
 from ganvas.model import Model
 from ganvas.play import Noise
 
-MINUTES = 38
+MINUTES = 30
 HUES = 6
 COUNT = 1024
 ROUNDS = 600
