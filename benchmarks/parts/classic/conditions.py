@@ -35,10 +35,11 @@ from ganvas.metrics.classifiers import DIGITS
 from ganvas.metrics.diversity import within_class_variance_ratio
 from ganvas.metrics.rooms import find_objects
 from ganvas.model import Model
+from ganvas.training.folder import RunFolder
 
 MINUTES = 36
 ROUNDS = {"sngan": 2000, "acgan": 2000, "cgan": 2000}
-IN_ROOMS = {"tags": 2500, "number": 400}
+NUMBER = 400
 COPIES = {"masked": ("cgan/digits_masked", 3000), "coarse": ("sngan/digits_coarse", 1200)}
 SHUFFLED = 600
 SHUFFLED_ROOMS = 200
@@ -77,8 +78,6 @@ ROOMS: dict[str, Any] = {
     "game.discriminator_optimiser": FALLING,
 }
 """AC-GAN's guesses of real rooms alone, with networks of DCGAN and R1 in every eighth round."""
-TAGS: dict[str, Any] = {**ROOMS, "game.generator": {**ROOMS["game.generator"], "places": True}}
-"""Told places, a lamp and a window of the same latents stand apart."""
 
 
 class OfAnother:
@@ -120,9 +119,10 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     yield "told of coarse", partial(told_of, Coarser())
     yield "masked filled with another", filled_with_another
     short = {**control, "train.rounds": SHUFFLED_ROOMS}
-    for name, played in (("tags", tags), ("number", number)):
-        yield name, partial(played, work / name, {"train.rounds": IN_ROOMS[name]})
-        yield f"{name} shuffled", partial(played, work / f"{name}-shuffled", short)
+    yield "tags", partial(tags, work / "tags", {})
+    yield "tags shuffled", partial(tags, work / "tags-shuffled", control)
+    yield "number", partial(number, work / "number", {"train.rounds": NUMBER})
+    yield "number shuffled", partial(number, work / "number-shuffled", short)
     for seed in CHANCE:
         folder = work / f"number-shuffled{seed}"
         yield f"number shuffled {seed}", partial(number, folder, {**short, "seed": seed})
@@ -225,7 +225,7 @@ def filled_with_another() -> Row:
 
 def tags(folder: Path, settings: dict[str, Any]) -> Row:
     """Train on rooms with tags; tell how often each, and two of them at once, are as asked for."""
-    model = trained(folder, "acgan/digits", {"game.conditional": ["tags"], **TAGS, **settings})
+    model = trained(folder, "r3gan/rooms", settings)
     asked = open_data(DataSettings(source="rooms")).items("test")["tags"]
     found = find_objects(model.sample(len(asked), given={"tags": asked}).x).there
     right = found == (asked > 0)
@@ -234,7 +234,7 @@ def tags(folder: Path, settings: dict[str, Any]) -> Row:
     pairs = {
         f"{a} and {b} right": percent(known[a] & known[b]) for a, b in combinations(OBJECTS, 2)
     }
-    return {"rounds": settings["train.rounds"], **each, **pairs}
+    return {"rounds": RunFolder(folder).rows()[-1]["round"], **each, **pairs}
 
 
 def number(folder: Path, settings: dict[str, Any]) -> Row:
