@@ -120,6 +120,7 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     yield "masked filled with another", filled_with_another
     short = {**control, "train.rounds": SHUFFLED_ROOMS}
     yield "tags", partial(tags, work / "tags", {})
+    yield "tags 1", partial(tags, work / "tags1", {"seed": 1})
     yield "tags shuffled", partial(tags, work / "tags-shuffled", control)
     yield "number", partial(number, work / "number", {"train.rounds": NUMBER})
     yield "number shuffled", partial(number, work / "number-shuffled", short)
