@@ -2,7 +2,7 @@
 
     python benchmarks/classic.py --list
     python benchmarks/classic.py --part conditions [--only sngan acgan]
-    python benchmarks/classic.py --all                   # at most two hours of two cores
+    python benchmarks/classic.py --all                   # two hours and a half at most
     python benchmarks/classic.py --table                 # what was found, in Markdown
 
 A run is one line of benchmarks/results/classic.jsonl (see line.py).

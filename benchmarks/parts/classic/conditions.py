@@ -37,7 +37,7 @@ from ganvas.metrics.rooms import find_objects
 from ganvas.model import Model
 from ganvas.training.folder import RunFolder
 
-MINUTES = 36
+MINUTES = 54
 ROUNDS = {"sngan": 2000, "acgan": 2000, "cgan": 2000}
 NUMBER = 400
 COPIES = {"masked": ("cgan/digits_masked", 3000), "coarse": ("sngan/digits_coarse", 1200)}
