@@ -158,3 +158,9 @@ def test_a_place_that_cannot_be_written_is_told_by_the_name_that_was_asked_for()
     with pytest.raises(GanvasError) as refused, replacing(where):
         pass
     assert str(refused.value).startswith(f"{where}: ")
+
+
+def test_names_in_another_encoding_are_written(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xfc.txt")
+    write_whole(path, b"there")
+    assert path.read_bytes() == b"there"

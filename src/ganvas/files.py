@@ -249,7 +249,7 @@ def _begin(path: Path) -> tuple[Path, BinaryIO]:
     """Open a new file beside ``path``; its lock tells `sweep` that somebody is at work."""
     while True:
         end = f".{secrets.token_hex(8)}{UNFINISHED}"
-        name = path.name.encode()[: LONGEST - 1 - len(end)].decode(errors="ignore")
+        name = os.fsdecode(os.fsencode(path.name)[: LONGEST - 1 - len(end)])
         temporary = path.with_name(f".{name}{end}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         descriptor = os.open(temporary, flags | getattr(os, "O_BINARY", 0), 0o666)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -155,3 +156,11 @@ def test_amounts_of_memory(size: float, text: str) -> None:
 def test_tables_are_aligned() -> None:
     lines = table([("a", "1"), ("bcd", "22")], ("name", "x")).splitlines()
     assert lines == ["name  x", "a     1", "bcd   22"]
+
+
+def test_a_terminal_of_another_encoding_gets_what_it_can_show() -> None:
+    there = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "ganvas", "directions", "--help"]
+    said = subprocess.run(command, capture_output=True, text=True, env=there, check=False)
+    assert said.returncode == 0, said.stderr
+    assert "\\u2026" in said.stdout

@@ -11,7 +11,7 @@ import torch
 from ganvas.config import Settings
 from ganvas.data.domains.images import Images
 from ganvas.errors import GanvasError, UsageError
-from ganvas.model import Model, Provenance
+from ganvas.model import Model, Provenance, load
 from ganvas.play import Game
 from tests.model.conftest import POINTS, build_game, saved
 
@@ -244,3 +244,33 @@ def test_inference_only(model: Model) -> None:
     assert not model.game.training
     assert not any(p.requires_grad for p in model.game.parameters())
     assert build_game("points").training  # a fresh game is not
+
+
+def test_what_a_caller_confused_is_told_in_words(tmp_path: Path) -> None:
+    model = saved(tmp_path, "points")
+    points = np.zeros((3, 2))
+    for call, message in (
+        (lambda: model.sample(2.5), r"n is 2.5: expected a whole number"),
+        (lambda: model.sample("3"), r"n is '3': expected a whole number"),
+        (lambda: model.sample(True), r"n is True: expected a whole number"),
+        (lambda: model.sample(2, seed=None), r"seed is None: expected a whole number"),
+        (lambda: model.sample(10**15), r"samples take .* or more, with .* of memory free"),
+        (lambda: model.score([[1, 2]]), r"expected data of shape \(n, 2\), got a list"),
+        (lambda: model.score("points.npy"), r"expected data of shape \(n, 2\), got a str"),
+        (lambda: model.score(points + 1j), "expected real numbers, got complex128"),
+        (lambda: model.score(points.astype(object)), "expected real numbers, got object"),
+        (lambda: model.score(points * np.nan), "expected finite numbers"),
+        (lambda: model.decode("z"), r"expected latents of shape \(n, 5\)"),
+        (lambda: model.decode(None), r"expected latents of shape \(n, 5\)"),
+        (lambda: model.interpolate("a", 1, 3), r"a latent of shape \(5,\), got 'a'"),
+        (lambda: load(tmp_path, precision="half"), "precision='half': expected one of fp32, bf16"),
+        (lambda: load(tmp_path, game=int), "expected a class of games, or its module:Class"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            call()
+
+
+def test_a_class_is_a_number_or_a_name(tmp_path: Path) -> None:
+    model = saved(tmp_path, "classes")
+    with pytest.raises(UsageError, match=r"there is no class '2.5'"):
+        model.sample(2, label=2.5)

@@ -36,6 +36,7 @@ from ganvas.metrics.protocol import Protocol, Score, Scores, measured, settings
 from ganvas.metrics.unmeasurable import UnmeasurableError
 from ganvas.model import Model, load
 from ganvas.model.storage import digest_of, note_scores
+from ganvas.model.trained import whole
 from ganvas.play import Game, Noise, has
 from ganvas.play.abilities import CanInfer, CanSample, HasLatentSpace
 from ganvas.recipes.shipped import shipped
@@ -101,7 +102,9 @@ def evaluate(
         as_trained(model, source)
     else:
         called_as(model.spec, source)
-    n = samples or recipe.evaluate.samples
+    n = recipe.evaluate.samples if samples is None else whole(samples, "samples")
+    if n < 2:
+        raise UsageError(f"samples={n}: scores need 2 or more")
     used = recipe.evaluate.seed if seed is None else seed
     scores = Scores()
     for found in (measure(model, source, n, used), measure_codes(model, source, used)):

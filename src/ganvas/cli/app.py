@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -129,6 +130,8 @@ def _options(  # pyright: ignore[reportUnusedFunction]
 def main() -> None:
     """Run the program and leave with its exit code."""
     prepare_threads()  # nothing has loaded torch yet
+    if isinstance(sys.stdout, io.TextIOWrapper):  # signs that a terminal does not know are escaped
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 

@@ -167,9 +167,10 @@ class Domain(Settings):
         Raises:
             UsageError: it does not.
         """
-        if array.shape[1:] != self.array_shape or not len(array):
+        found: object = getattr(array, "shape", None) or f"a {type(array).__name__}"
+        if not isinstance(found, tuple) or found[1:] != self.array_shape or not len(array):
             shape = ", ".join(map(str, self.array_shape))
-            raise UsageError(f"expected data of shape (n, {shape}), got {array.shape}")
+            raise UsageError(f"expected data of shape (n, {shape}), got {found}")
 
     def of_any_length(self) -> Self:
         """Return the domain of items that may be longer or shorter in time, where they have one."""

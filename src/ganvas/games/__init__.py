@@ -77,6 +77,8 @@ def own_game(own: str | type[Game]) -> type[Game]:
         UsageError: there is no such module or class.
     """
     if not isinstance(own, str):
+        if not hasattr(cast(object, own), "system"):
+            raise UsageError(f"game={own!r}: expected a class of games, or its module:Class")
         return own
     if not ADDRESS.fullmatch(own):
         raise UsageError(f"--game {own}: expected MODULE:CLASS, such as my_game:MyGame")

@@ -53,7 +53,8 @@ def class_indices(label: Label | Sequence[Label], n: int, conditions: Fields) ->
         UsageError: there is no such class, or another number of labels than samples.
     """
     classes = classes_of(conditions)
-    several = [label] * n if isinstance(label, int | str | Mapping) else label
+    several = label if isinstance(label, Sequence | np.ndarray) else [label] * n
+    several = [label] * n if isinstance(label, str) else several
     if len(several) != n:
         raise UsageError(f"expected {n} labels, one for each sample, got {len(several)}")
     known = {str(one): classes.label(one) for one in several}

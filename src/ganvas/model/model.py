@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -11,12 +12,13 @@ from torch import Tensor
 
 from ganvas.data.graphs import checked
 from ganvas.data.items import Items
+from ganvas.data.memory import amount, free_memory
 from ganvas.errors import UsageError
 from ganvas.latent.interpolation import line, square
 from ganvas.latent.inversion import invert
 from ganvas.model.labels import Label, Labels, advice, between_four, class_field, morph
 from ganvas.model.slots import Slots
-from ganvas.model.trained import BLOCK, Array, FieldValues, Trained, block_seed
+from ganvas.model.trained import BLOCK, Array, FieldValues, Trained, block_seed, whole
 from ganvas.networks.conditions import Given, at
 from ganvas.play import Noise, has
 from ganvas.play.abilities import (
@@ -70,8 +72,10 @@ class Model(Trained):
             CannotError: the system has no samples.
         """
         self.asked(CanSample)
+        n, seed = whole(n, "n"), whole(seed, "seed")
         if n < 1:
             raise UsageError(f"a sample needs at least 1 item, not {n}")
+        self._require_memory(n)
         labels = self.labels(label, n)
         if self.sampling(**options).get("statistics") == "batch":
             told = None if labels is None and not given else self._given(labels, given, n)
@@ -80,6 +84,20 @@ class Model(Trained):
         y = drawn if labels is None and not given else labels
         with self.posed(**options):
             return self.answer(z, self._given(y, given, n), batch, seed)
+
+    def _require_memory(self, n: int) -> None:
+        """Refuse more samples than the memory can hold, before it is full.
+
+        Raises:
+            UsageError: it cannot hold them.
+        """
+        free = free_memory()
+        size = n * math.prod(self.domain.shape)  # a byte for each number, or more
+        if free is not None and size > free:
+            raise UsageError(
+                f"{n:,} samples take {amount(size)} or more, with {amount(free)} of memory free: "
+                "draw fewer at a time, with another seed each time"
+            )
 
     def _by_blocks(self, n: int, seed: int, given: Items | None, options: dict[str, Any]) -> Items:
         """Return samples normalised by their blocks, which are whole whatever ``n``.
@@ -194,9 +212,10 @@ class Model(Trained):
             CannotError: the system has no samples.
         """
         wanted = self.latents(1)[0].shape[1:]
-        latents = torch.as_tensor(np.asarray(z), dtype=torch.float32)
-        if latents.shape[1:] != wanted or not len(latents):
+        given_z = np.asarray(z)
+        if given_z.dtype.kind not in "fiu" or given_z.shape[1:] != wanted or not len(given_z):
             raise UsageError(f"expected latents of shape (n, {', '.join(map(str, wanted))})")
+        latents = torch.as_tensor(given_z, dtype=torch.float32)
         y = self.labels(label, len(latents))
         if y is None and not given and self.conditional:
             raise UsageError(f"this model's samples have a class: {advice(self.game.conditions)}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +70,8 @@ class Trained:
         digest: str = "",
         precision: Precision | Literal["auto"] = "auto",
     ) -> None:
+        if precision not in (known := (*get_args(Precision), "auto")):
+            raise UsageError(f"precision={precision!r}: expected one of {', '.join(known)}")
         self.device = choose_device(device)
         self.game = game.to(self.device).eval().requires_grad_(False)
         networks = networks_of(game)
@@ -295,13 +298,13 @@ class Trained:
             z, y = self.latents(1, int(end), **options)
             return z[0], None if y is None else y[0]
         z, y = self.latents(1)
-        latent = torch.as_tensor(np.asarray(end), dtype=z.dtype)
-        if latent.shape != z.shape[1:]:
+        told = np.asarray(end)
+        if told.dtype.kind not in "fiu" or told.shape != z.shape[1:]:
+            what = f"one of shape {told.shape}" if told.dtype.kind in "fiu" else repr(end)
             raise UsageError(
-                f"expected a seed or a latent of shape {tuple(z.shape[1:])}, got one of shape "
-                f"{tuple(latent.shape)}"
+                f"expected a seed or a latent of shape {tuple(z.shape[1:])}, got {what}"
             )
-        return latent, None if y is None else y[0]
+        return torch.as_tensor(told, dtype=z.dtype), None if y is None else y[0]
 
     def wanted(
         self,
@@ -413,6 +416,17 @@ class Trained:
 
     def _check_shape(self, x: Array) -> None:
         self.domain.check(x)
+
+
+def whole(value: object, name: str) -> int:
+    """Return a whole number that a caller gave, of Python or of NumPy.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise UsageError(f"{name} is {value!r}: expected a whole number")
+    return int(value)
 
 
 def block_seed(seed: int, block: int) -> int:

@@ -158,6 +158,19 @@ class Points(Domain):
     def _moved(self) -> bool:
         return self.scale != 1 or any(self.shift)
 
+    def check(self, array: AnyArray) -> None:
+        """Refuse an array of a user's that holds no points of this many coordinates.
+
+        Raises:
+            UsageError: it does not, or not finite numbers.
+        """
+        super().check(array)
+        numbers = np.asarray(array)
+        if numbers.dtype.kind not in "fiub":
+            raise UsageError(f"expected real numbers, got {numbers.dtype}")
+        if not np.isfinite(numbers).all():
+            raise UsageError("expected finite numbers: some are nan or infinite")
+
     def standardised(self, array: AnyArray) -> AnyArray:
         """Return float64 (N, dim) in network units."""
         exact = np.asarray(array, np.float64)
