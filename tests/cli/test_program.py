@@ -159,7 +159,7 @@ def test_tables_are_aligned() -> None:
 
 
 def test_a_terminal_of_another_encoding_gets_what_it_can_show() -> None:
-    there = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    there = {**os.environ, "PYTHONIOENCODING": "latin-1"}
     command = [sys.executable, "-m", "ganvas", "directions", "--help"]
     said = subprocess.run(command, capture_output=True, text=True, env=there, check=False)
     assert said.returncode == 0, said.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -53,8 +54,7 @@ def class_indices(label: Label | Sequence[Label], n: int, conditions: Fields) ->
         UsageError: there is no such class, or another number of labels than samples.
     """
     classes = classes_of(conditions)
-    several = label if isinstance(label, Sequence | np.ndarray) else [label] * n
-    several = [label] * n if isinstance(label, str) else several
+    several: Any = [label] * n if np.ndim(cast(Any, label)) == 0 else label
     if len(several) != n:
         raise UsageError(f"expected {n} labels, one for each sample, got {len(several)}")
     known = {str(one): classes.label(one) for one in several}

@@ -424,7 +424,7 @@ def whole(value: object, name: str) -> int:
     Raises:
         UsageError: it is none.
     """
-    if not isinstance(value, Integral) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise UsageError(f"{name} is {value!r}: expected a whole number")
     return int(value)
 

@@ -115,7 +115,8 @@ class Classes(Domain):
             index = int(text)
         except (ValueError, OverflowError):
             index = -1
-        if not 0 <= index < self.count:
+        whole = isinstance(text, str) or index == text
+        if not (whole and 0 <= index < self.count):
             hint = did_you_mean(str(text), [name for name in self.called if not name.isdecimal()])
             raise UsageError(f"there is no class '{text}': {self.advice()}.{hint}")
         return index
