@@ -95,7 +95,7 @@ class Line:
 def main(line: Line, about: str) -> None:
     """Do what the command line of a line's benchmark asks for."""
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
-    parser.add_argument("--part", choices=line.names())
+    parser.add_argument("--part", nargs="+", choices=line.names(), default=[])
     parser.add_argument("--only", nargs="*", default=[], help="runs whose names begin so")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--list", action="store_true")
@@ -103,7 +103,7 @@ def main(line: Line, about: str) -> None:
     parser.add_argument("--again", action="store_true", help="play what was played, too")
     parser.add_argument("--work", type=Path, help="keep the runs' folders there")
     arguments = parser.parse_args()
-    asked = line.names() if arguments.all or not arguments.part else [arguments.part]
+    asked = line.names() if arguments.all or not arguments.part else arguments.part
     if arguments.table:
         print("\n\n".join(map(line.table, asked)))
     elif arguments.list or not (arguments.all or arguments.part):
