@@ -395,8 +395,13 @@ def test_the_command_line_looks_at_videos(
     told = ["data.videos=true", "data.frames=3"]
     assert run(["data", str(three), *told]) == 0
     assert "clips, train: 6 that share no frame" in capsys.readouterr().out
-    assert run(["data", str(three), *told, "--stabilise", str(tmp_path / "out")]) == 0
-    assert "stabilised clips of 3 videos" in capsys.readouterr().out
+    stabilised = ["data", str(three), *told, "--stabilise", str(tmp_path / "out")]
+    assert run(stabilised) == 1  # each frame is of one grey: nothing to hold on to
+    assert "in none of 3 videos could a frame be registered" in capsys.readouterr().err
+    wall = np.random.default_rng(0).integers(0, 255, (40, 40, 3), dtype=np.uint8)
+    folder(three / "a" / "shaken", np.stack([wall[i : i + 32, i : i + 32] for i in range(4)]))
+    assert run(stabilised) == 0
+    assert "clips stabilised: 1, of 4 videos" in capsys.readouterr().out
 
 
 def test_recipes_for_videos_take_a_folder(three: Path) -> None:

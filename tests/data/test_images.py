@@ -278,7 +278,9 @@ def test_another_size_without_a_rule_is_refused(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         write(tmp_path / name, picture(8, 8))
     assert train(tmp_path, size=8).shape == (2, 8, 8, 3)
-    with pytest.raises(UsageError, match=r"asks for 16x16 images but a\.png is 8x8.*data\.resize="):
+    with pytest.raises(
+        UsageError, match=r"asks for 16x16 images, but a\.png is 8x8.*data\.resize="
+    ):
         read(tmp_path, size=16)
 
 

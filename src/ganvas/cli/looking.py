@@ -180,7 +180,7 @@ def _stabilised(source: str, told: dict[str, Any], out: Path) -> str:
         )
     found = reels(*videos)
     written, dropped = stabilise(found, out)
-    lines = [f"{out}: {len(written):,} stabilised clips of {len(found.seen):,} videos"]
+    lines = [f"{out}: clips stabilised: {len(written):,}, of {len(found.seen):,} videos"]
     for one in [*found.broken, *dropped]:
         lines.append(f"  dropped: {printable(one.name)}: {one.reason}")
     return "\n".join(lines)
