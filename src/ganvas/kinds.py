@@ -49,8 +49,11 @@ class ByKind:
             return {name: k for name, k in own_kinds(base, self.package).items() if k not in known}
 
         def read(value: Any, known: ValidatorFunctionWrapHandler) -> Any:
-            if not (added := later()) or isinstance(value, tuple(added.values())):
-                return value if added else known(value)
+            added = later()
+            if not added:
+                return known(value)
+            if isinstance(value, tuple(added.values())):
+                return value
             name = cast(Any, value).get("kind") if isinstance(value, dict) else None
             if name in added:
                 return added[name].model_validate(value)
