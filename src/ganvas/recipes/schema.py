@@ -91,6 +91,7 @@ def recipe_type(system: str, kind: type[Game]) -> type[Recipe]:
 def _recipe_type(
     system: str, kind: type[Game], data: type[DataSettings], own: frozenset[type]
 ) -> type[Recipe]:
+    """Return it for these settings of data; other kinds of one's ``own`` make it another type."""
     named: Any = (Literal[system], system)  # pyright: ignore[reportInvalidTypeForm]
     config = kind.Config
     game: type[Settings] = create_model(
