@@ -2,9 +2,7 @@
 
     python benchmarks/classic.py --list
     python benchmarks/classic.py --part conditions [--only sngan acgan]
-    python benchmarks/classic.py --all                   # two hours and a half of one core
-    python benchmarks/classic.py --part conditions latents rooms tags duplicates  # and beside it
-    python benchmarks/classic.py --part checkerboard cost features progressive text  # the others
+    python benchmarks/classic.py --all --jobs 2          # an hour and a half of two cores
     python benchmarks/classic.py --table                 # what was found, in Markdown
 
 A run is one line of benchmarks/results/classic.jsonl (see line.py).

@@ -1,7 +1,8 @@
 """What the benchmarks of a line of systems share: parts by file, a line of JSON for each run.
 
-A run that has a line already is not repeated, except with --again. Runs follow each other, so that
-none is measured beside another.
+A run that has a line already is not repeated, except with --again. Runs follow each other; with
+--jobs parts are played beside each other, each by a process that has its share of the cores: right
+where what counts is not the clock.
 """
 
 from __future__ import annotations
@@ -9,9 +10,14 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
+import subprocess
+import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -27,6 +33,8 @@ class Part(Protocol):
 
     Attributes:
         MINUTES: what all its runs take on two cores, at most.
+
+    A part that takes over runs of another one names it as RUNS_OF: they are played by one process.
     """
 
     MINUTES: int
@@ -56,6 +64,14 @@ class Line:
         lines = self.results.read_text("utf-8").splitlines() if self.results.exists() else []
         found = (json.loads(line) for line in lines)
         return list({(row["part"], row["run"]): row for row in found}.values())
+
+    def groups(self, names: list[str]) -> list[list[str]]:
+        """Return the parts by the process that plays them, the longest group first."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for name in names:
+            found[getattr(self.part(name), "RUNS_OF", name)].append(name)
+        groups = (sorted(group, key=root.__ne__) for root, group in found.items())
+        return sorted(groups, key=lambda group: -sum(self.part(name).MINUTES for name in group))
 
     def play(self, name: str, only: list[str], work: Path, *, again: bool) -> None:
         """Play the runs of a part that have no line yet."""
@@ -92,6 +108,27 @@ class Line:
         return "\n".join(lines)
 
 
+def beside(line: Line, names: list[str], options: list[str], jobs: int) -> None:
+    """Play parts in several processes, each with its share of the cores.
+
+    Raises:
+        SystemExit: a process failed; the others were played to their ends.
+    """
+    share = str(max(1, (os.cpu_count() or jobs) // jobs))
+    threads = {"OMP_NUM_THREADS": share, "MKL_NUM_THREADS": share, "OMP_WAIT_POLICY": "PASSIVE"}
+
+    def play(group: list[str]) -> int:
+        command = [sys.executable, sys.argv[0], "--part", *group, *options]
+        return subprocess.run(command, env={**os.environ, **threads}, check=False).returncode
+
+    with ThreadPoolExecutor(jobs) as processes:
+        groups = line.groups(names)
+        codes = processes.map(play, groups)
+        failed = [group for group, code in zip(groups, codes, strict=True) if code]
+    if failed:
+        sys.exit(f"failed: {', '.join(' '.join(group) for group in failed)}")
+
+
 def main(line: Line, about: str) -> None:
     """Do what the command line of a line's benchmark asks for."""
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
@@ -101,6 +138,7 @@ def main(line: Line, about: str) -> None:
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--again", action="store_true", help="play what was played, too")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that play parts")
     parser.add_argument("--work", type=Path, help="keep the runs' folders there")
     arguments = parser.parse_args()
     asked = line.names() if arguments.all or not arguments.part else arguments.part
@@ -113,5 +151,10 @@ def main(line: Line, about: str) -> None:
     else:
         with tempfile.TemporaryDirectory() as folder:
             work = arguments.work or Path(folder)
-            for name in asked:
-                line.play(name, arguments.only, work, again=arguments.again)
+            if arguments.jobs > 1:
+                only = ["--only", *arguments.only] if arguments.only else []
+                again = ["--again"] if arguments.again else []
+                beside(line, asked, ["--work", str(work), *only, *again], arguments.jobs)
+            else:
+                for name in asked:
+                    line.play(name, arguments.only, work, again=arguments.again)

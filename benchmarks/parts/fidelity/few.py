@@ -30,6 +30,7 @@ from ganvas.model import load
 from ganvas.training.folder import METRICS
 
 MINUTES = 34
+RUNS_OF = "stylegan2"
 PIXELS = 16
 FACES = 300
 OTHERS = 600

@@ -41,6 +41,7 @@ from ganvas.model.maps import style_maps
 from ganvas.model.projection import errors_of, project_items, teach_encoder, tune_to
 
 MINUTES = 16
+RUNS_OF = "stylegan2"
 CODES = 6_000
 SHARE = 0.05
 """Of codes on each side: the paper's .02 of 500,000 would be 120 of these."""

@@ -34,6 +34,7 @@ from ganvas.model.projection import (
 from ganvas.model.trained import Array
 
 MINUTES = 8
+RUNS_OF = "stylegan2"
 COUNT = 48
 STEPS = 200
 SEED = 7
