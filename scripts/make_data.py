@@ -292,9 +292,10 @@ def check_mocap(folder: Path) -> str:
 
 
 def bring_street(scratch: Path, target: Path) -> None:
-    """Take the video of a street out of the Debian package."""
+    """Take the video of a street out of the Debian package, and one whose head lies, for tests."""
     data = debian_package(scratch, STREET_PACKAGE) / "usr/share/doc/opencv-doc/examples/data"
-    shutil.copyfile(data / "vtest.avi", target / "vtest.avi")
+    for name in ("vtest.avi", "tree.avi"):
+        shutil.copyfile(data / name, target / name)
 
 
 def check_street(folder: Path) -> str:

@@ -34,10 +34,11 @@ def film(
     times: Sequence[int] | None = None,
     options: dict[str, str] | None = None,
     pix_fmt: str = "yuv420p",
+    layout: dict[str, str] | None = None,
 ) -> Path:
     """Write a video file; ``times`` are those of frames, in hundredths of a second."""
     av = pytest.importorskip("av")
-    with av.open(str(path), "w") as file:
+    with av.open(str(path), "w", options=layout or {}) as file:
         stream: Any = file.add_stream(codec, rate=rate)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = pix_fmt

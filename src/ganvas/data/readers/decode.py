@@ -20,6 +20,7 @@ from ganvas.data import deep, pixels
 from ganvas.data.pixels import Array8, Form
 from ganvas.data.progress import Progress
 from ganvas.data.readers.place import File, Head, LeftOut, Place, formats
+from ganvas.data.readers.utf8 import is_text
 from ganvas.slices import slices
 
 THREADS = min(8, os.cpu_count() or 1)
@@ -231,8 +232,7 @@ def why(error: BaseException, content: bytes) -> str:
         return "empty file (0 bytes)"
     if not isinstance(error, UnidentifiedImageError):
         return f"damaged: {str(error) or type(error).__name__}"
-    printable = all(32 <= byte < 127 or byte in b"\t\n\r" for byte in content)
-    return "text, not an image" if printable else "not an image that can be read"
+    return "text, not an image" if is_text(content) else "not an image that can be read"
 
 
 def mapped(

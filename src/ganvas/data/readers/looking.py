@@ -16,7 +16,7 @@ from ganvas.data.readers.films import Film, FilmError, Seen
 from ganvas.data.readers.place import Head, LeftOut, Place
 from ganvas.files import replacing
 
-VERSION = 1
+VERSION = 2
 
 
 def look(place: Place, films: Sequence[Film]) -> tuple[list[Seen | None], list[LeftOut]]:

@@ -14,7 +14,9 @@ from PIL import Image
 
 from ganvas.data.readers.decode import MAX_PIXELS, TooLargeError
 from ganvas.data.readers.films import Film, FilmError, Seen
+from ganvas.data.readers.films.whole import refuse_cut
 from ganvas.data.readers.place import File, Head
+from ganvas.data.readers.utf8 import is_text
 from ganvas.errors import UsageError
 from ganvas.loading import extra
 
@@ -40,6 +42,7 @@ class Container(Film):
 
     def look(self) -> Seen:
         """Decode all frames once."""
+        refuse_cut(self._path)
         times: list[float | None] = []
         keys: list[int] = []
         with self._opened() as (container, stream):
@@ -162,7 +165,7 @@ class Container(Film):
             content = file.read(4096)
         if not content:
             return "empty file (0 bytes)"
-        if all(32 <= byte < 127 or byte in b"\t\n\r" for byte in content):
+        if is_text(content):
             return "text, not a video"
         return f"not a video that can be read, or cut short: {_brief(error)}"
 

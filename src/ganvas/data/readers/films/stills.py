@@ -43,6 +43,7 @@ class FrameFolder(Film):
         """
         _refuse_gaps([file.name for file in self._files])
         first: Head | None = None
+        grey, alpha = True, True
         crc = 0
         for file in self._files:
             with self._place.open(file.name) as stream:
@@ -51,6 +52,7 @@ class FrameFolder(Film):
                 head = head_of(picture)
                 picture.load()
             first = first or head
+            grey, alpha = grey and head.grey, alpha and head.alpha
             if head.size != first.size:
                 last = file.name.rpartition("/")[2]
                 raise FilmError(
@@ -58,7 +60,7 @@ class FrameFolder(Film):
                     f"{show(first.size)}"
                 )
         assert first is not None
-        return untimed(first, len(self._files), crc)
+        return untimed(first._replace(grey=grey, alpha=alpha), len(self._files), crc)
 
     def frames(self, numbers: Sequence[int], seen: Seen) -> Iterator[Image.Image]:
         """Give the pictures."""
