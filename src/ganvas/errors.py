@@ -15,6 +15,7 @@ ADDRESS = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
 PLAIN = (
     (r"\b(Input|Value) should be |^Value error, ", ""),
     (r"^Extra inputs are not permitted$", "there is no such setting"),
+    (r"^\w+ should have (at (?:least|most) \d+ items?) after validation, not \d+$", r"\1"),
     (r"\bgreater than or equal to\b", "at least"),
     (r"\bless than or equal to\b", "at most"),
     (r"\bgreater than\b", "more than"),

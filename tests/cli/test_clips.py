@@ -52,6 +52,39 @@ def test_samples_of_any_length_in_grids_with_what_lies_behind_them(
     assert "not to gru" in said.error
 
 
+def test_frames_a_second_are_shown_as_fast_as_the_data(
+    ganvas: Ganvas, tmp_path: Path, run: Path
+) -> None:
+    told: dict[str, list[int]] = {}
+    for name, words in (("plain", []), ("fast", ["fps=16"]), ("slow", ["rate=2"])):
+        out = tmp_path / f"{name}.webp"
+        assert ganvas("sample", run, *words, "--count", 1, "--label", "up", "--out", out).code == 0
+        with Image.open(out) as film:
+            film.load()  # the first frame knows how long it is shown
+            told[name] = [film.n_frames, film.info["duration"]]
+    assert told == {"plain": [16, 125], "fast": [31, 62], "slow": [31, 125]}
+
+
+def test_a_way_in_time_leads_from_frame_to_frame(ganvas: Ganvas, tmp_path: Path, run: Path) -> None:
+    def made(verb: str, *words: object) -> np.ndarray:
+        out = tmp_path / "x.npy"
+        assert ganvas(verb, run, *words, "--label", "up", "--out", out).code == 0
+        return np.load(out)
+
+    clip = made("sample", "--count", 1, "--seed", 7)
+    way = made("interpolate", "between=4", "--from-seed", 7)
+    assert way.shape == (1, 61, 16, 16, 3)
+    assert np.abs(way[:, ::4].astype(int) - clip).max() <= 1
+    out = tmp_path / "x.npy"
+    for words, told in (
+        (("between=0",), "between=0: expected a whole number, such as between=4"),
+        (("between=1.5",), "between=1.5: expected a whole number"),
+        (("between=2", "--corners", "0,1,2,3"), "is the way through one clip, without other ends"),
+    ):
+        said = ganvas("interpolate", run, *words, "--label", "up", "--out", out)
+        assert (said.code, told in said.error) == (2, True), said.error
+
+
 def test_q_and_the_judge_are_asked_about_clips(ganvas: Ganvas, tmp_path: Path, run: Path) -> None:
     clips, long = tmp_path / "clips.npy", tmp_path / "long.npy"
     assert ganvas("sample", run, "--count", 3, "--out", clips).code == 0

@@ -313,7 +313,7 @@ def test_what_does_not_fit_is_refused_in_one_line(three: Path, tmp_path: Path) -
         opened(three, frames=0)
     (tmp_path / "none").mkdir()
     Image.new("RGB", (9, 9)).save(tmp_path / "none" / "a.png")
-    with pytest.raises(UsageError, match="no video .* a single picture, which is no video"):
+    with pytest.raises(UsageError, match="no video .*: 1 single picture, which is no video"):
         opened(tmp_path / "none")
 
 

@@ -199,6 +199,10 @@ def test_options_of_time_are_several_words_for_the_same():
     assert made.times_of(until=2) == tuple(range(31))
     assert made.times_of(frames=3, backwards=True) == (-2, -1, 0)
     assert made.times_of(at=[0, 0.2, 1]) == (0, 3, 15)
+    assert made.rate == shapes().spec.domain.rate == 8
+    assert made.times_of(fps=16) == made.times_of(rate=2)
+    assert made.times_of(fps=4, frames=5) == (0, 2, 4, 6, 8)
+    assert made.times_of(fps=16, until=2) == made.times_of(rate=2, until=2)
     z = made.prior(2, Noise(0), frames=4, backwards=True)
     with torch.no_grad(), made.eval().posed({"frames": 4, "backwards": True}):
         assert torch.allclose(made.sample(z)[:, :, -1], first_frame(made, z), atol=1e-6)
@@ -214,6 +218,11 @@ def test_what_cannot_be_is_one_line():
         model(game()).sample(2, frames=4, backwards=True)
     with pytest.raises(UsageError, match="two of them at most"):
         model(game()).sample(2, frames=4, rate=2.0, until=1.0)
+    with pytest.raises(UsageError, match="rate and fps both say .* choose one"):
+        model(game()).sample(2, rate=2.0, fps=16)
+    for nothing in ("at", "schedule"):
+        with pytest.raises(UsageError, match=rf"{nothing}=\[\]: expected at least 1"):
+            model(game()).sample(2, **{nothing: []})
     with pytest.raises(UsageError, match=r"grid=.*content: 4, motion: 7.*not style"):
         model(game()).sample(2, grid={"content": 1, "style": 2})
     with pytest.raises(UsageError, match="frames=0: expected more than 0"):

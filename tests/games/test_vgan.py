@@ -161,6 +161,12 @@ def test_there_is_one_future_of_an_image() -> None:
     assert (a[0] == a[1]).all()
 
 
+def test_a_future_has_no_latents_to_go_from_and_to() -> None:
+    one = model(future())
+    with pytest.raises(UsageError, match="hang on image alone: there are no latents to go from"):
+        one.interpolate(0, 1)
+
+
 def test_colours_of_a_future_can_be_those_of_its_image() -> None:
     """The first frame has the image's levels, each as often; the order of levels stays."""
     generator = torch.Generator().manual_seed(0)

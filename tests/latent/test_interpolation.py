@@ -89,6 +89,11 @@ def test_walk_refuses_too_few_keys_or_steps():
         walk(normal(2, 6), 0)
 
 
+def test_there_is_no_way_through_no_latents() -> None:
+    with pytest.raises(UsageError, match="there are no latents to walk through"):
+        walk(torch.empty(3, 0), 4)
+
+
 def test_walks_of_latents_with_places_go_as_their_numbers_do():
     keys = normal(3, 4, 2, 2)
     path = walk(keys, 3)

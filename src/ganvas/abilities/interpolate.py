@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +25,9 @@ from ganvas.cli.spaces import CodeFile, SpaceName, chosen
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
 from ganvas.files import disk_errors
+
+BETWEEN = "between="
+"""The option of a way in time."""
 
 
 class How(StrEnum):
@@ -81,6 +85,9 @@ def interpolate(
     In models with a memory the way leads through the space of keys, and each sample is drawn from
     the slot that is nearest there; with slot=17 it stays in that slot and only the noise changes.
 
+    With between=4 it leads from frame to frame of one clip, that of --from-seed: three others are
+    drawn between each two of its own.
+
     With --space w the way leads through styles, or between two --codes of ganvas project; noise is
     the stored one, or codes' own.
 
@@ -91,8 +98,21 @@ def interpolate(
     if classes is not None and four is None:
         four = [from_seed] * 4
     way = (how or (How.SLERP if four is None else How.LERP)).value
+    options, between = _between(options or ())
     model, asked = load_model(run, game), conditioned(label, given)
     check_place(model, out)
+    if between is not None:
+        if any(end is not None for end in (items, four, to_label, space, codes)):
+            raise UsageError(f"{BETWEEN}{between} is the way through one clip, without other ends")
+        if "rate" not in model.game.Sampling.model_fields:
+            raise UsageError(
+                f"{BETWEEN}{between}: samples of {model.system} have no frames between frames"
+            )
+        clip = model.sample(1, seed=from_seed, **asked, rate=between, **told(options, model))
+        with disk_errors(out):
+            model.domain.save(clip.x, out)
+        say(f"{clip.x.shape[1]} frames: {out}")
+        return
     if items is not None and (four is not None or options or given):
         raise UsageError(
             "items of data are the ends of a line, of which their codes are all there is: give "
@@ -129,8 +149,22 @@ def interpolate(
             *ends, steps, way, to_label=to_label, **asked, **told(options, model)
         )
     with disk_errors(out):
-        model.domain.save(samples, out, columns=steps)
+        model.written(**told(options, model)).save(samples, out, columns=steps)
     say(f"{len(samples)} samples: {out}")
+
+
+def _between(words: Sequence[str]) -> tuple[list[str], int | None]:
+    """Return the other options, and how many steps there are from frame to frame, if that is said.
+
+    Raises:
+        UsageError: it is no whole number.
+    """
+    others = [word for word in words if not word.startswith(BETWEEN)]
+    found = [word.removeprefix(BETWEEN) for word in words if word.startswith(BETWEEN)]
+    for number in found:
+        if not number.isdecimal() or len(number) > 6 or not int(number):
+            raise UsageError(f"{BETWEEN}{number}: expected a whole number, such as {BETWEEN}4")
+    return others, int(found[-1]) if found else None
 
 
 def _seeds(words: str) -> list[int]:

@@ -54,11 +54,12 @@ def predict(
 
     Example: ganvas predict runs/graph mine.npz --count 20 --out links.csv
     """
-    from ganvas.play.abilities import CanPredict, has
+    from ganvas.play.abilities import CanPredict, CanPredictLinks, has
 
     check_file(out, ".csv", ".npz")
     model = load_model(run, game)
-    if has(model.game, CanPredict):
+    if not has(model.game, CanPredictLinks):
+        model.asked(CanPredict)
         x, names = read_named(Path(items), model, "predict")
         _write_classes(out, model, names, model.predict(x))
         say(f"{len(x):,} items: {out}")

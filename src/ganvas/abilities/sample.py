@@ -101,7 +101,8 @@ def sample(
         for number in numbers if scores else ():
             say(f"{seed}:{number}\t{judged[number]:.6g}")
     with disk_errors(out):
-        _, *others = save_records(samples, model.fields, out, columns)
+        written = {**model.fields, samples.main: model.written(**chosen)}
+        _, *others = save_records(samples, written, out, columns)
     say(f"{n} samples: {out}")
     for path in others:
         say(f"with them: {path}")

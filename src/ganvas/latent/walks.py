@@ -25,6 +25,8 @@ def walk(keys: Tensor, steps: int, *, how: str = "slerp", loop: bool = False) ->
     """
     if keys.ndim < 2 or len(keys) < 2:
         raise UsageError(f"a walk needs two latents or more, (K, Z), got {tuple(keys.shape)}")
+    if not keys[0].numel():
+        raise UsageError("samples hang on conditions alone: there are no latents to walk through")
     _require_steps(steps)
     between = blend(how)
     flat = keys.flatten(1)

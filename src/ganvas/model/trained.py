@@ -187,6 +187,15 @@ class Trained:
         """
         return self.game.Sampling.model_validate(self.sampling(**options)).sheet
 
+    def written(self, **options: Any) -> Domain:
+        """Return the domain by which samples with options are written, such as another pace.
+
+        Raises:
+            UsageError: as of `sampling`.
+        """
+        told = self.game.Sampling.model_validate(self.sampling(**options))
+        return told.written(self.domain)
+
     @contextmanager
     def posed(self, blocks: bool = False, /, **options: Any) -> Generator[None]:
         """Have samples made as options say, for a block.
@@ -296,6 +305,11 @@ class Trained:
     def _end(self, end: int | Array, options: Mapping[str, Any]) -> tuple[Tensor, Tensor | None]:
         if isinstance(end, int | np.integer):
             z, y = self.latents(1, int(end), **options)
+            if not z.numel():
+                raise UsageError(
+                    f"samples of this {self.system} hang on {', '.join(self.game.conditions)} "
+                    "alone: there are no latents to go from and to"
+                )
             return z[0], None if y is None else y[0]
         z, y = self.latents(1)
         told = np.asarray(end)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from typing_extensions import TypeVar, get_original_bases
 
 from ganvas.config import Settings
+from ganvas.data.domain import Domain
 from ganvas.data.feed import Feed
 from ganvas.data.samplers import Streaming
 from ganvas.data.spec import DataSpec
@@ -50,6 +51,10 @@ class Sampling(Settings):
     def sheet(self) -> tuple[int, int] | None:
         """Rows and columns that samples with these options fill; None: there may be any number."""
         return None
+
+    def written(self, domain: Domain) -> Domain:
+        """Return the domain by which samples with these options are written, from the data's."""
+        return domain
 
 
 OfSamples = Sampling  # a game has an attribute of that name

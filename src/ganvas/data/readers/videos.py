@@ -39,7 +39,7 @@ from ganvas.data.video_options import FRAMES, VideoOptions
 from ganvas.data.windows import Pace, Part, Windows, needed, split_in_time
 from ganvas.errors import DataError, UsageError
 
-ALONE = "a single picture, which is no video"
+ALONE = "single picture, which is no video"
 
 log = logging.getLogger("ganvas")
 

@@ -12,7 +12,9 @@ from torch import Tensor
 from typing_extensions import TypeVar
 
 from ganvas.data.batch import Batch
+from ganvas.data.domain import Domain
 from ganvas.data.domains.images import Images
+from ganvas.data.domains.videos import Videos
 from ganvas.errors import UsageError, did_you_mean
 from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig, Extent, OfGenerators
 from ganvas.networks import Encoder
@@ -53,6 +55,8 @@ class OfClips(OfGenerators):
     Attributes:
         frames: how many; None: as many as the clips of training.
         rate: frames for one of the clips of training: at 2 everything moves half as fast.
+        fps: frames a second instead, as fast as in the data: there are more of the same movement,
+            and files show them faster.
         until: where the clip ends, if one of training ends at 1; frames are as many as come so far.
         at: times of all frames, if one of training ends at 1, in place of these.
         backwards: what comes before the first frame, which is then the last one.
@@ -65,11 +69,12 @@ class OfClips(OfGenerators):
 
     frames: PositiveInt | None = None
     rate: Annotated[float, Field(gt=0)] = 1.0
+    fps: Annotated[float, Field(gt=0)] | None = None
     until: Annotated[float, Field(gt=0)] | None = None
-    at: list[float] | None = None
+    at: Annotated[list[float], Field(min_length=1)] | None = None
     backwards: bool = False
     grid: dict[str, PositiveInt] | None = None
-    schedule: list[tuple[str | int, PositiveInt]] | None = None
+    schedule: Annotated[list[tuple[str | int, PositiveInt]], Field(min_length=1)] | None = None
 
     @field_validator("grid")
     @classmethod
@@ -86,9 +91,12 @@ class OfClips(OfGenerators):
 
     @model_validator(mode="after")
     def _said_once(self) -> OfClips:
-        told = [self.frames is not None, self.rate != 1, self.until is not None]
+        paced = self.rate != 1 or self.fps is not None
+        told = [self.frames is not None, paced, self.until is not None]
+        if self.rate != 1 and self.fps is not None:
+            raise ValueError("rate and fps both say how many frames there are: choose one")
         if sum(told) > 2 or (self.at is not None and any(told)):
-            raise ValueError("frames, rate and until: two of them at most, or at alone")
+            raise ValueError("frames, rate (or fps) and until: two of them at most, or at alone")
         return self
 
     @property
@@ -98,6 +106,12 @@ class OfClips(OfGenerators):
             return None
         rows, columns = self.grid.values()
         return rows, columns
+
+    def written(self, domain: Domain) -> Domain:
+        """Return the domain of clips that are shown at the frames a second that were asked for."""
+        if self.fps is None or not isinstance(domain, Videos):
+            return domain
+        return domain.model_copy(update={"rate": self.fps})
 
 
 LONGEST = 100_000
@@ -178,6 +192,12 @@ class Clips(Adversarial[C]):
         return Images(channels=channels, height=height, width=width)
 
     @property
+    def rate(self) -> float:
+        """Frames a second of the data."""
+        domain = self.spec.domain
+        return domain.rate if isinstance(domain, Videos) else 1.0
+
+    @property
     def clips(self) -> ClipGenerator:
         """The generator, of frame by frame.
 
@@ -217,6 +237,7 @@ class Clips(Adversarial[C]):
         extent: Extent = 1,
         frames: int | None = None,
         rate: float = 1.0,
+        fps: float | None = None,
         until: float | None = None,
         at: list[float] | None = None,
         backwards: bool = False,
@@ -232,7 +253,8 @@ class Clips(Adversarial[C]):
         Raises:
             UsageError: the path knows no such times, or n are too few for a grid.
         """
-        times, network = self.times_of(frames, rate, until, at, backwards, schedule), self.generator
+        times = self.times_of(frames, rate, fps, until, at, backwards, schedule)
+        network = self.generator
         if not isinstance(network, ClipGenerator):
             if grid or schedule or times != self.trained:
                 raise self.whole()
@@ -268,6 +290,7 @@ class Clips(Adversarial[C]):
         self,
         frames: int | None = None,
         rate: float = 1.0,
+        fps: float | None = None,
         until: float | None = None,
         at: list[float] | None = None,
         backwards: bool = False,
@@ -281,6 +304,8 @@ class Clips(Adversarial[C]):
         last = self.spec.shape[1] - 1
         if at is not None:
             return tuple(time * last for time in at)
+        if fps is not None:
+            rate = fps / self.rate
         if schedule is not None and frames is None and until is None:
             frames = round(sum(length for _, length in schedule) * rate)
         end = last if until is None else until * last
@@ -299,7 +324,7 @@ class Clips(Adversarial[C]):
     @contextmanager
     def posed(self, options: Mapping[str, Any]) -> Generator[None]:
         """Have clips of the times and classes that options name, for a block."""
-        named = ("frames", "rate", "until", "at", "backwards", "schedule")
+        named = ("frames", "rate", "fps", "until", "at", "backwards", "schedule")
         told = {name: options[name] for name in named if name in options}
         with super().posed(options):
             if not (told and isinstance(self.generator, ClipGenerator)):
