@@ -80,12 +80,12 @@ def test_truncation_draws_latents_to_the_middle(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("n", [0, -1])
 def test_no_samples_is_no_request(model: Model, n: int) -> None:
-    with pytest.raises(UsageError, match="at least 1"):
+    with pytest.raises(UsageError, match="n is .*: expected a whole number from 1 on"):
         model.sample(n)
 
 
 def test_a_negative_seed_is_refused(model: Model) -> None:
-    with pytest.raises(UsageError, match="a seed is a whole number from 0 on"):
+    with pytest.raises(UsageError, match="seed is -1: expected a whole number from 0 on"):
         model.sample(1, seed=-1)
 
 
@@ -255,6 +255,15 @@ def test_what_a_caller_confused_is_told_in_words(tmp_path: Path) -> None:
         (lambda: model.sample(True), r"n is True: expected a whole number"),
         (lambda: model.sample(2, seed=None), r"seed is None: expected a whole number"),
         (lambda: model.sample(10**15), r"samples take .* or more, with .* of memory free"),
+        (lambda: model.latents(10**15), r"latents take .* or more, with .* of memory free"),
+        (lambda: model.latents(0), "n is 0: expected a whole number from 1 on"),
+        (lambda: model.sample(2, batch=0), "batch is 0: expected a whole number from 1 on"),
+        (lambda: model.score(points, batch=0), "batch is 0: expected a whole number from 1 on"),
+        (lambda: model.sample(2, given=2.5), "given is 2.5: expected conditions by field"),
+        (lambda: model.interpolate(1, 2, 2.5), "steps is 2.5: expected a whole number"),
+        (lambda: model.square(3), "corners is 3: a square has four corners"),
+        (lambda: model.project(torch.zeros(3, 2).requires_grad_()), "expected data as an array"),
+        (lambda: load(tmp_path, device=None), "device is None: expected a name, such as 'cpu'"),
         (lambda: model.score([[1, 2]]), r"expected data of shape \(n, 2\), got a list"),
         (lambda: model.score("points.npy"), r"expected data of shape \(n, 2\), got a str"),
         (lambda: model.score(points + 1j), "expected real numbers, got complex128"),

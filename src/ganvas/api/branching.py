@@ -13,9 +13,11 @@ from pathlib import Path
 
 from ganvas.api.running import DATA, Ending, play_on
 from ganvas.errors import GanvasError, UsageError, quoted
+from ganvas.given import path_of, whole
 from ganvas.play import Game
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.recipes.layers import differences
+from ganvas.recipes.overrides import words_of
 from ganvas.training.folder import CONFIG, RunFolder
 
 KEPT = ("data.", "seed", "game.system")
@@ -49,16 +51,17 @@ def branch(
         UsageError: there is no such checkpoint, or a setting may not change.
         GanvasError: the checkpoint cannot be read or does not fit, or training cannot go on.
     """
-    old = RunFolder.open(Path(run))
+    old, out = RunFolder.open(run), path_of(out, "out")
+    at = None if at is None else whole(at, "at", 0)
     before = load_recipe(old.path / CONFIG, game=game)
-    recipe = load_recipe(old.path / CONFIG, ["train.stop_at=null", *overrides], game=game)
+    recipe = load_recipe(old.path / CONFIG, ["train.stop_at=null", *words_of(overrides)], game=game)
     changes = _changes(before, recipe, old.path)
     state = old.load_checkpoint()[0] if at is None else old.checkpoint_of(at)
     if state is None:
         raise GanvasError(f"{old.path} has no sound checkpoint to go on from")
     round = int(state["rounds"])
     rows = [row for row in old.rows() if row["round"] <= round]
-    new = RunFolder.create(Path(out), recipe.to_yaml(), overwrite)
+    new = RunFolder.create(out, recipe.to_yaml(), overwrite)
     state["identity"] = {**state["identity"], "recipe": json.dumps(recipe.tree())}
     if (old.path / DATA).is_file():
         shutil.copyfile(old.path / DATA, new.path / DATA)

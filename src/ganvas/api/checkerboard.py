@@ -30,6 +30,7 @@ from ganvas.diagnosis.overlaps import settings_with_upsamplers, uneven_layers
 from ganvas.diagnosis.visualising import JITTER, visualise
 from ganvas.errors import UsageError, as_they_are, flag, quoted
 from ganvas.files import write_whole
+from ganvas.given import path_of, whole
 from ganvas.metrics.checkerboard import (
     PERIODS,
     Pattern,
@@ -201,7 +202,7 @@ def checkerboard(
     Raises:
         UsageError: nothing is there, or it makes no images.
     """
-    path = Path(place)
+    path, samples = path_of(place, "place"), whole(samples, "samples", 1)
     if settings and path.exists():
         raise UsageError(f"{place} is there already: settings are those of an untrained recipe")
     if (path / CONFIG).is_file() or _is_model(path):

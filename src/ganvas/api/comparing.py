@@ -12,6 +12,7 @@ from ganvas.api.measuring import AGAINST, EVALUATION
 from ganvas.errors import UsageError, quoted
 from ganvas.files import write_whole
 from ganvas.games import permitted
+from ganvas.given import path_of
 from ganvas.metrics.protocol import Score, require_comparable
 from ganvas.play import Game
 from ganvas.recipes import load_recipe
@@ -47,7 +48,7 @@ class Comparison:
         Raises:
             UsageError: the path is that of no page.
         """
-        path = Path(path)
+        path = path_of(path, "path")
         if path.suffix.lower() != ".html":
             raise UsageError(f"--out {path}: expected an .html page")
         numbers = {n: [f"{s.value:.4g}" for s in scores] for n, scores in self.scores.items()}
@@ -73,7 +74,7 @@ def compare(
     """
     if len(runs) < 2:
         raise UsageError("a comparison needs two runs or more")
-    folders = tuple(RunFolder.open(Path(run)).path for run in runs)
+    folders = tuple(RunFolder.open(run).path for run in runs)
     trees: list[dict[str, Any]] = []
     sources: list[str] = []
     for folder in folders:

@@ -22,6 +22,7 @@ from ganvas.errors import UsageError
 from ganvas.games import permitted
 from ganvas.games.parts.adversarial import Adversarial, learn
 from ganvas.games.parts.penalties import input_gradient, interpolates, squared_norms
+from ganvas.given import path_of, whole
 from ganvas.metrics.distances import wasserstein_assignment
 from ganvas.model import MODEL, load
 from ganvas.model.storage import code_of, find, read
@@ -96,6 +97,7 @@ def distance(
     Raises:
         UsageError: a set is missing or broken, both differ in shape, or the recipe has no critic.
     """
+    steps, seed = whole(steps, "steps", 1), whole(seed, "seed", 0)
     told = told_of_data(overrides)
     items = [gathered(one, seed, games, told) for one in (first, second)]
     if items[0].shape[1:] != items[1].shape[1:]:
@@ -183,7 +185,7 @@ def gathered(
     Raises:
         UsageError: there is neither.
     """
-    path = Path(name)
+    path = path_of(name, "a set")
     if any((folder / MODEL).is_file() for folder in (path, path / "model")):
         code = code_of(read(find(path))[0])
         return load(path, permitted(code, games)).sample(SAMPLES, seed=seed).x

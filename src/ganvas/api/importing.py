@@ -16,6 +16,7 @@ from ganvas.errors import GanvasError, UsageError, wanted
 from ganvas.files import misspelt
 from ganvas.foreign import Imported, read_foreign
 from ganvas.games import find_game
+from ganvas.given import path_of
 from ganvas.model import save_model
 from ganvas.model.card import Provenance
 from ganvas.play import Game, build
@@ -38,16 +39,16 @@ def import_model(file: str | Path, out: str | Path, *, overwrite: bool = False) 
         UsageError: there is no such file, or ``out`` is taken.
         GanvasError: the file is damaged, carries what is refused, or is of no known kind.
     """
-    path = Path(file)
+    path, out = path_of(file, "file"), path_of(out, "out")
     if not path.is_file():
         raise UsageError(
             f"{path} is no file: import takes a checkpoint, such as model.pkl"
             f"{'' if path.exists() else misspelt(path)}"
         )
-    RunFolder(Path(out)).refuse_unless_free(overwrite)
+    RunFolder(out).refuse_unless_free(overwrite)
     found = read_foreign(path)
     game = _built(found, path)
-    folder = RunFolder.create(Path(out), _recipe(found).to_yaml(), overwrite)
+    folder = RunFolder.create(out, _recipe(found).to_yaml(), overwrite)
     told = Provenance(
         about=found.about,
         data=found.spec.name,

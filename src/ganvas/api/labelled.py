@@ -46,7 +46,7 @@ def labelled_splits(run: str | Path, game: str | type[Game] | None = None) -> So
     Raises:
         UsageError: there is no run, or its data are gone.
     """
-    settings = load_recipe(RunFolder.open(Path(run)).path / CONFIG, game=game).data
+    settings = load_recipe(RunFolder.open(run).path / CONFIG, game=game).data
     return open_again(settings.model_copy(update={"labels": True}))
 
 

@@ -29,6 +29,7 @@ from ganvas.diagnosis.verdicts import label_faults
 from ganvas.diagnosis.watch import diagnose_run
 from ganvas.errors import GanvasError, UsageError
 from ganvas.files import alone, explain
+from ganvas.given import whole
 from ganvas.metrics.gaussianity import GAUSSIANITY, KERNEL_SAMPLES, gaussianity
 from ganvas.metrics.of import measures_of
 from ganvas.metrics.own import MeasuresItself
@@ -36,7 +37,6 @@ from ganvas.metrics.protocol import Protocol, Score, Scores, measured, settings
 from ganvas.metrics.unmeasurable import UnmeasurableError
 from ganvas.model import Model, load
 from ganvas.model.storage import digest_of, note_scores
-from ganvas.model.trained import whole
 from ganvas.play import Game, Noise, has
 from ganvas.play.abilities import CanInfer, CanSample, HasLatentSpace
 from ganvas.recipes.shipped import shipped

@@ -66,7 +66,7 @@ def run_data(
     Raises:
         UsageError: there is no run, the data are not there, or they are not the run's.
     """
-    folder = RunFolder.open(Path(run))
+    folder = RunFolder.open(run)
     if data is not None and against is not None:
         raise UsageError(
             "--data says where the run's own data lie, --against names others: not both"

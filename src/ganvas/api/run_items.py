@@ -87,7 +87,7 @@ def labelled_items(run: str | Path, game: Own = None) -> Collection:
     Raises:
         UsageError: there is no run, or its data are gone.
     """
-    settings = load_recipe(RunFolder.open(Path(run)).path / CONFIG, game=game).data
+    settings = load_recipe(RunFolder.open(run).path / CONFIG, game=game).data
     source = open_again(settings.model_copy(update={"labels": True}))
     last = source.splits[-1]
     held_out = {} if last in ("train", REFERENCE) else {"test": source.items(last)}
@@ -96,4 +96,4 @@ def labelled_items(run: str | Path, game: Own = None) -> Collection:
 
 
 def _source(run: str | Path, game: Own) -> Source:
-    return open_again(load_recipe(RunFolder.open(Path(run)).path / CONFIG, game=game).data)
+    return open_again(load_recipe(RunFolder.open(run).path / CONFIG, game=game).data)

@@ -32,12 +32,13 @@ from ganvas.data.source import Source
 from ganvas.errors import GanvasError, LostError, UsageError, flag, quoted
 from ganvas.files import disk_errors, write_whole
 from ganvas.games import address, is_own
+from ganvas.given import path_of
 from ganvas.nn import everyones, rank
 from ganvas.play import Game, build, has
 from ganvas.play.abilities import CanSample
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.recipes.catalogue import summaries
-from ganvas.recipes.overrides import as_words
+from ganvas.recipes.overrides import as_words, words_of
 from ganvas.recipes.shipped import shipped
 from ganvas.report import write_report
 from ganvas.training.agreement import on_first, raise_any
@@ -107,15 +108,17 @@ def train(
         UsageError: the recipe, a setting, the data or ``out`` is wrong; nothing was written.
         GanvasError: training cannot go on.
     """
+    out = path_of(out, "out")
+    start_from = None if start_from is None else path_of(start_from, "start_from")
     if isinstance(game, Mapping):
         overrides, game = {"game": game, **overrides}, None
     content = None if data is None or isinstance(data, str | Path) else arrays_of(data)
-    source = (Path(out) / DATA).absolute() if content is not None else cast(str | Path | None, data)
+    source = (out / DATA).absolute() if content is not None else cast(str | Path | None, data)
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe, as_words(overrides), source, game)
     elif overrides or game is not None or data is not None:
         raise UsageError("changes go with a recipe's name; this recipe is loaded already")
-    return _run(recipe, Path(out), _Start(overwrite, start_from, content), quiet)
+    return _run(recipe, out, _Start(overwrite, start_from, content), quiet)
 
 
 def resume(
@@ -139,14 +142,14 @@ def resume(
         UsageError: there is no run, or a setting may not change.
         GanvasError: no checkpoint can be read, or training cannot go on.
     """
-    folder = RunFolder.open(Path(run))
+    folder = RunFolder.open(run)
+    words = ["train.stop_at=null", *words_of(overrides)]
     system = "" if game is None else address(game)
     again = f"ganvas resume {quoted(folder.path)}{flag(system)}"
     before = load_recipe(folder.path / CONFIG, game=game)
-    words = ["train.stop_at=null", *overrides]
     config = folder.path / CONFIG
     recipe = load_recipe(config, words, data, game=game, command=again)  # typos are told
-    refuse_other_settings(overrides, folder.path, system)
+    refuse_other_settings(words[1:], folder.path, system)
     if data is not None:
         run_data(folder.path, data, game=game)  # others are refused in words of their own
     return _run(recipe, folder.path, None, quiet, _change_of_horizon(before, recipe))
@@ -162,7 +165,7 @@ class _Start:
     """What only a new run knows."""
 
     overwrite: bool
-    source: str | Path | None
+    source: Path | None
     content: Mapping[str, AnyArray] | None = None
 
 
@@ -181,7 +184,7 @@ def _run(
         game = build(recipe.game_type, recipe.game_config, source.spec, recipe.seed)
         if start:
             notes = _unused_classes(game, source, recipe.data.source)
-            notes += take_over(game, Path(start.source)) if start.source else []
+            notes += take_over(game, start.source) if start.source else []
             game.vet()
         refuse_unknown(recipe.train.interventions, game.players)
         if start:

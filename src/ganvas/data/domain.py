@@ -167,6 +167,10 @@ class Domain(Settings):
         Raises:
             UsageError: it does not.
         """
+        try:
+            np.asarray(array)
+        except (ValueError, TypeError, RuntimeError) as error:  # such as tensors with gradients
+            raise UsageError(f"expected data as an array: {str(error).splitlines()[0]}") from None
         found: object = getattr(array, "shape", None) or f"a {type(array).__name__}"
         if not isinstance(found, tuple) or found[1:] != self.array_shape or not len(array):
             shape = ", ".join(map(str, self.array_shape))

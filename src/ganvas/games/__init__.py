@@ -111,7 +111,9 @@ def means(system: str, own: str | type[Game]) -> bool:
 
 def permitted(system: str, games: Iterable[str | type[Game]]) -> str | type[Game] | None:
     """Return which of several games of one's own a run or model means by its ``system``, if any."""
-    return next((game for game in games if means(system, game)), None)
+    one = isinstance(games, str) or not isinstance(cast(object, games), Iterable)
+    several = [cast(str, games)] if one else games
+    return next((game for game in several if means(system, game)), None)
 
 
 def is_own(game: type[Game]) -> bool:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ganvas.errors import UsageError, did_you_mean
+from ganvas.given import whole
 
 NEARLY_PARALLEL: Final = 1e-4
 """Angle in radians below which the arc is drawn as its chord: they agree to rounding."""
@@ -80,7 +81,7 @@ def line(ends: Tensor, steps: int, how: str = "slerp") -> Tensor:
     """
     if ends.ndim < 2 or len(ends) != 2:
         raise UsageError(f"a line has two ends, (2, Z), got {tuple(ends.shape)}")
-    if steps < 2:
+    if whole(steps, "steps") < 2:
         raise UsageError(f"an interpolation needs at least 2 steps, not {steps}")
     share = torch.linspace(0, 1, steps, dtype=ends.dtype, device=ends.device).unsqueeze(1)
     start, end = ends.flatten(1)
@@ -100,7 +101,7 @@ def square(corners: Tensor, side: int, how: str = "lerp") -> Tensor:
     """
     if corners.ndim < 2 or len(corners) != 4:
         raise UsageError(f"a square has four corners, (4, Z), got {tuple(corners.shape)}")
-    if side < 2:
+    if whole(side, "side") < 2:
         raise UsageError(f"a square needs at least 2 latents along an edge, not {side}")
     between = blend(how)
     share = torch.linspace(0, 1, side, dtype=corners.dtype, device=corners.device).unsqueeze(1)
@@ -119,9 +120,9 @@ def blend(name: str) -> Blend:
     Raises:
         UsageError: there is none.
     """
-    if name not in BLENDS:
+    if str(name) not in BLENDS:
         raise UsageError(
-            f"unknown interpolation '{name}'.{did_you_mean(name, BLENDS)} "
+            f"unknown interpolation '{name}'.{did_you_mean(str(name), BLENDS)} "
             f"Known: {', '.join(BLENDS)}"
         )
     return BLENDS[name]

@@ -18,12 +18,12 @@ from torch import Tensor
 
 from ganvas.data.domain import PLANE
 from ganvas.errors import UsageError, did_you_mean
+from ganvas.given import batches
 from ganvas.latent.interpolation import lerp, slerp
 from ganvas.latent.spaces import Space, spaces_of
 from ganvas.networks.conditions import Given, in_turn, together
 from ganvas.nn import exactly
 from ganvas.play import Game, Noise
-from ganvas.slices import slices
 
 EPS: Final = 1e-4
 """Share of the way by which two codes are apart."""
@@ -110,7 +110,7 @@ def path_lengths(
     blend = slerp if way == "slerp" else lerp
     noise = Noise(seed)
     starts, found, told = list[Tensor](), list[Tensor](), list[Given]()
-    for part in slices(n, batch):
+    for part in batches(n, batch):
         count = part.stop - part.start
         given = codes.conditions(count, noise) if y is None else in_turn(y, count)
         start, end = (codes.draw(count, noise, given, **options) for _ in range(2))

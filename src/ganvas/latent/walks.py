@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganvas.errors import UsageError
+from ganvas.given import whole
 from ganvas.latent.interpolation import blend
 
 
@@ -58,5 +59,5 @@ def circle(keys: Tensor, steps: int) -> Tensor:
 
 
 def _require_steps(steps: int) -> None:
-    if steps < 1:
+    if whole(steps, "steps") < 1:
         raise UsageError(f"a walk needs at least one step from key to key, got {steps}")

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ganvas.errors import UsageError
+from ganvas.given import batches
 from ganvas.latent.boundaries import Boundary, boundary
 from ganvas.latent.combining import Move
 from ganvas.latent.spaces import Space, spaces_of
@@ -157,7 +158,7 @@ def made(
 ) -> Iterator[Array]:
     """Give the items of codes (N, *shape) in data units, batch by batch, as options say."""
     with model.posed(**options):
-        for part in slices(len(codes), batch):
+        for part in batches(len(codes), batch):
             x = space.synthesise(codes[part].to(model.device), at(y, part, model.device))
             yield model.domain.decode(x)
 

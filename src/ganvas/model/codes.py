@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from ganvas.errors import UsageError
+from ganvas.given import batches
 from ganvas.latent.interpolation import BLENDS
 from ganvas.latent.spaces import Space, space_of
 from ganvas.latent.walks import circle, walk
@@ -31,7 +32,6 @@ from ganvas.model.trained import Array, FieldValues, Trained
 from ganvas.networks.conditions import Given, at, chosen_rows, in_turn
 from ganvas.play import has
 from ganvas.play.abilities import HasStyles
-from ganvas.slices import slices
 
 FORMAT = "ganvas-codes-1"
 FILE = ("file of codes", "ganvas project")
@@ -139,7 +139,7 @@ def items_of(model: Trained, codes: Codes, batch: int = 64, **options: Any) -> A
     tuning = tuned_by(model, codes.tuning) if codes.tuning else nullcontext()
     found: list[Array] = []
     with model.posed(**options), tuning:
-        for part in slices(len(codes), batch):
+        for part in batches(len(codes), batch):
             maps = [one[part].to(space.device) for one in codes.maps]
             y = at(codes.y, part, space.device)
             x = space.synthesise(codes.x[part].to(space.device), y, maps or None)

@@ -13,6 +13,7 @@ from torch import Tensor
 from ganvas.data.choice import some
 from ganvas.data.progress import Progress
 from ganvas.errors import UsageError, did_you_mean
+from ganvas.given import batches
 from ganvas.latent.features import joined, pooled
 from ganvas.model.card import Provenance
 from ganvas.model.model import Model
@@ -113,7 +114,7 @@ class Features:
         domain.check(x)
         found = np.empty((len(x), self.width), np.float32)
         with self.settled():
-            for part in slices(len(x), batch):
+            for part in batches(len(x), batch):
                 maps = self.maps(domain.encode(x[part]).to(self.model.device))
                 chosen = (maps[layer.name] for layer in self.layers)
                 found[part] = joined(chosen, self.side).cpu().numpy()

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganvas.data.progress import Progress
+from ganvas.given import batches
 from ganvas.metrics.probe import Labelled, Numbers, Probed
 from ganvas.model.features import Features, untrained
 from ganvas.model.model import Model
-from ganvas.slices import slices
 
 RATE = 1e-3
 """Of Adam."""
@@ -123,7 +123,7 @@ class Headed(nn.Module):
         """Return the share of items whose class it tells."""
         self.eval()
         right = 0
-        for part in slices(len(items), batch):
+        for part in batches(len(items), batch):
             guess = self(self._encode(items.x[part])).argmax(1).cpu().numpy()
             right += int((guess == items.label[part]).sum())
         return right / len(items)

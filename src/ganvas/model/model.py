@@ -12,13 +12,13 @@ from torch import Tensor
 
 from ganvas.data.graphs import checked
 from ganvas.data.items import Items
-from ganvas.data.memory import amount, free_memory
 from ganvas.errors import UsageError
+from ganvas.given import batches, shown, whole
 from ganvas.latent.interpolation import line, square
 from ganvas.latent.inversion import invert
 from ganvas.model.labels import Label, Labels, advice, between_four, class_field, morph
 from ganvas.model.slots import Slots
-from ganvas.model.trained import BLOCK, Array, FieldValues, Trained, block_seed, whole
+from ganvas.model.trained import BLOCK, Array, FieldValues, Trained, block_seed, require_memory
 from ganvas.networks.conditions import Given, at
 from ganvas.play import Noise, has
 from ganvas.play.abilities import (
@@ -33,7 +33,6 @@ from ganvas.play.abilities import (
     CanScore,
     HasSlots,
 )
-from ganvas.slices import slices
 
 
 class Model(Trained):
@@ -72,10 +71,8 @@ class Model(Trained):
             CannotError: the system has no samples.
         """
         self.asked(CanSample)
-        n, seed = whole(n, "n"), whole(seed, "seed")
-        if n < 1:
-            raise UsageError(f"a sample needs at least 1 item, not {n}")
-        self._require_memory(n)
+        n, seed = whole(n, "n", 1), whole(seed, "seed", 0)
+        require_memory(n, math.prod(self.domain.shape), "samples")  # a byte for each number
         labels = self.labels(label, n)
         if self.sampling(**options).get("statistics") == "batch":
             told = None if labels is None and not given else self._given(labels, given, n)
@@ -84,20 +81,6 @@ class Model(Trained):
         y = drawn if labels is None and not given else labels
         with self.posed(**options):
             return self.answer(z, self._given(y, given, n), batch, seed)
-
-    def _require_memory(self, n: int) -> None:
-        """Refuse more samples than the memory can hold, before it is full.
-
-        Raises:
-            UsageError: it cannot hold them.
-        """
-        free = free_memory()
-        size = n * math.prod(self.domain.shape)  # a byte for each number, or more
-        if free is not None and size > free:
-            raise UsageError(
-                f"{n:,} samples take {amount(size)} or more, with {amount(free)} of memory free: "
-                "draw fewer at a time, with another seed each time"
-            )
 
     def _by_blocks(self, n: int, seed: int, given: Items | None, options: dict[str, Any]) -> Items:
         """Return samples normalised by their blocks, which are whole whatever ``n``.
@@ -153,7 +136,7 @@ class Model(Trained):
         """Give what the game says of samples under their own conditions, by batches."""
         domain, y = self.read_by("score"), self.conditions_of(samples)
         domain.check(samples.x)
-        for part in slices(len(samples), batch):
+        for part in batches(len(samples), batch):
             yield say(domain.encode(samples.x[part]).to(self.device), at(y, part, self.device))
 
     @torch.inference_mode()
@@ -287,6 +270,7 @@ class Model(Trained):
             CannotError: the system has no samples.
         """
         game = self.asked(CanSample)
+        restarts, steps = whole(restarts, "restarts", 1), whole(steps, "steps", 0)
         self._check_shape(x)
         if self.conditional:
             raise UsageError(
@@ -295,7 +279,7 @@ class Model(Trained):
         noise = Noise(block_seed(seed, 0))
         found: list[Array] = []
         errors: list[Tensor] = []
-        for part in slices(len(x), batch):
+        for part in batches(len(x), batch):
             target = self.domain.encode(x[part]).to(self.device)
             starts = [game.prior(len(target), noise) for _ in range(restarts)]
             z, error = invert(
@@ -376,6 +360,9 @@ class Model(Trained):
             UsageError: there are not four corners, or one is no seed and no latent of this model.
             CannotError: the system has no samples.
         """
+        for name, four in (("corners", corners), ("corner_labels", corner_labels)):
+            if (four is not None or name == "corners") and not np.iterable(four):
+                raise UsageError(f"{name} is {shown(four)}: a square has four corners")
         ends = [self._end(corner, options) for corner in corners]
         z = square(torch.stack([z for z, _ in ends]), side, how)
         with self.posed(**options):

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ganvas.data.progress import Progress
 from ganvas.errors import UsageError
+from ganvas.given import batches
 from ganvas.latent.encoding import LESSONS, CodeEncoder, Lessons, encoder_for, teach
 from ganvas.latent.likeness import PIXELS, likeness_of
 from ganvas.latent.projection import SCHEDULE, Found, Schedule, autocorrelation, project
@@ -24,7 +25,6 @@ from ganvas.model.trained import Array, FieldValues, Trained, block_seed
 from ganvas.networks.conditions import Given, at
 from ganvas.play import Noise, has
 from ganvas.play.abilities import CanEncode, CanInfer, HasStyles
-from ganvas.slices import slices
 
 Start = Literal["middle", "encoder"]
 REFINING = 0.2
@@ -103,7 +103,7 @@ def project_items(
     found: list[Found] = []
     searches = 1 if start == "encoder" else restarts
     with Progress("steps of the search", len(x) * searches * schedule.steps) as progress:
-        for part in slices(len(x), batch):
+        for part in batches(len(x), batch):
             target = model.domain.encode(x[part]).to(model.device)
             noises = [Noise(block_seed(seed, 1 + n)) for n in range(len(x))[part]]
             begins = (

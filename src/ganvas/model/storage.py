@@ -19,6 +19,7 @@ from ganvas.data.spec import DataSpec
 from ganvas.errors import GanvasError, UsageError, flag, quoted, wanted
 from ganvas.files import alone, disk_errors, misspelt, write_whole
 from ganvas.games import address, find_game, is_own, own_game, systems
+from ganvas.given import path_of
 from ganvas.model.card import Provenance, card
 from ganvas.model.fitting import rebuild, refuse_odd
 from ganvas.model.model import Model
@@ -88,7 +89,7 @@ def load(
         GanvasError: the weight file is damaged, foreign, or does not fit its settings; it
             is raised later if samples need a frozen network that is none of its training.
     """
-    path = find(Path(folder))
+    path = find(path_of(folder, "folder"))
     config, tensors = read(path)
     kind = _game_type(config, game, path)
     try:

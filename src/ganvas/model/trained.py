@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +18,10 @@ from ganvas.data.batch import Batch
 from ganvas.data.domain import Domain
 from ganvas.data.graphs import tidy
 from ganvas.data.items import Items
+from ganvas.data.memory import amount, free_memory
 from ganvas.data.spec import DataSpec
 from ganvas.errors import GanvasError, UsageError, did_you_mean, wanted
+from ganvas.given import batches, shown, whole
 from ganvas.model.card import Provenance
 from ganvas.model.drawing import OfSamples
 from ganvas.model.labels import Labels, class_field, class_indices
@@ -30,7 +31,6 @@ from ganvas.nn import arrange, choose, drawing, hold_still
 from ganvas.play import Game, Noise, networks_of
 from ganvas.play.abilities import CanSample, CanSampleParts, declared, has, verb_of, verbs_of
 from ganvas.processor import Precision, processor
-from ganvas.slices import slices
 
 BLOCK = 64
 """Latents are drawn in blocks of this many, each from its own seed: the first samples of a seed are
@@ -136,13 +136,20 @@ class Trained:
         """Return the latents (n, …) and classes (n,) or None of ``n`` samples, on the CPU.
 
         Classes are drawn uniformly; there are none of a model whose conditions are something else.
+
+        Raises:
+            UsageError: ``n``, the seed or an option makes no sense, or the memory holds fewer.
+            CannotError: the system has no samples.
         """
         z: list[Tensor] = []
         y: list[Tensor] = []
         game, known = self.asked(CanSample), self.of_latents(**options)
+        n, seed = whole(n, "n", 1), whole(seed, "seed", 0)
         for block in range(-(-n // BLOCK)):
             noise = Noise(block_seed(seed, block))
             z.append(game.prior(BLOCK, noise, **known).cpu())
+            if not block:
+                require_memory(n, z[0][0].nbytes, "latents")
             if self.game.conditions.classes:
                 drawn = noise.integers(BLOCK, self.game.conditions.classes)
                 y.append(self.game.in_common(drawn, known))
@@ -269,7 +276,7 @@ class Trained:
     ) -> Iterator[Mapping[str, Tensor]]:
         """Give all that the game makes of latents, in network units, by field, batch by batch."""
         game, main = self.asked(CanSample), self.spec.main
-        for part in slices(len(z), batch):
+        for part in batches(len(z), batch):
             inputs = z[part].to(self.device), at(y, part, self.device)
             own = None if seed is None else OfSamples(partial(block_seed, seed), BLOCK, part)
             with nullcontext() if own is None else drawing(self.game, own):
@@ -353,6 +360,10 @@ class Trained:
             UsageError: as of `_conditions`.
         """
         known = self.game.conditions
+        if given is not None and not isinstance(cast(object, given), Mapping):
+            raise UsageError(
+                f"given is {shown(given)}: expected conditions by field, such as {{'label': 3}}"
+            )
         if given or (known and (y is None or not known.classes)):
             label = {} if y is None else {class_field(known): y}
             return self._conditions({**label, **(given or {})}, n)
@@ -417,7 +428,7 @@ class Trained:
         domain = self.read_by(verb)
         domain.check(x)
         y = self.said(len(x), label, given)
-        for part in slices(len(x), batch):
+        for part in batches(len(x), batch):
             yield say(domain.encode(x[part]).to(self.device), at(y, part))
 
     def _graph(self, x: Array, links: Array | None) -> tuple[Tensor, Tensor]:
@@ -432,22 +443,29 @@ class Trained:
         self.domain.check(x)
 
 
-def whole(value: object, name: str) -> int:
-    """Return a whole number that a caller gave, of Python or of NumPy.
+def require_memory(n: int, size: int, what: str) -> None:
+    """Refuse more things than the memory can hold, before it is full.
+
+    Args:
+        n: how many.
+        size: bytes of each, at least.
+        what: they are.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it cannot hold them.
     """
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise UsageError(f"{name} is {value!r}: expected a whole number")
-    return int(value)
+    free = free_memory()
+    if free is not None and n * size > free:
+        raise UsageError(
+            f"{n:,} {what} take {amount(n * size)} or more, with {amount(free)} of memory free: "
+            "draw fewer at a time, with another seed each time"
+        )
 
 
 def block_seed(seed: int, block: int) -> int:
     """Return the 32-bit seed of one block: torch's CPU generator hears no more bits than that."""
-    if seed < 0:
-        raise UsageError(f"a seed is a whole number from 0 on, not {seed}")
-    return int(np.random.SeedSequence(seed, spawn_key=(block,)).generate_state(1)[0])
+    told = whole(seed, "seed", 0)
+    return int(np.random.SeedSequence(told, spawn_key=(block,)).generate_state(1)[0])
 
 
 def choose_device(device: str | torch.device) -> torch.device:
@@ -460,6 +478,8 @@ def choose_device(device: str | torch.device) -> torch.device:
         try:
             named = torch.device(device)
             torch.empty(0, device=named)
+        except TypeError:
+            raise UsageError(f"device is {shown(device)}: expected a name, such as 'cpu'") from None
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             reason = str(error).splitlines()[0]
             raise UsageError(f"there is no device '{device}' here: {reason}") from None

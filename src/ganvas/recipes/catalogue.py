@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from ganvas.errors import UsageError, did_you_mean
 from ganvas.files import misspelt
+from ganvas.given import path_of
 from ganvas.recipes.layers import Layer
 from ganvas.recipes.text import Tree, read
 
@@ -75,7 +77,7 @@ def locate(name: str, beside: Path | None = None) -> Path:
         UsageError: there is no such recipe.
     """
     if is_file_name(name):
-        for path in (Path(name), *([beside.parent / name] if beside else [])):
+        for path in (path_of(name, "recipe"), *([beside.parent / name] if beside else [])):
             if path.is_file():
                 return path
         raise UsageError(
@@ -88,7 +90,7 @@ def locate(name: str, beside: Path | None = None) -> Path:
     of_system = [one for one in known if one.startswith(f"{name}/")]
     if of_system:
         raise UsageError(f"'{name}' has several recipes; name one of {', '.join(of_system)}")
-    if name and Path(name).is_dir():
+    if name and os.path.isdir(name):
         raise UsageError(f"{name} is a folder, not a recipe; to go on with a run: ganvas resume")
     hint = did_you_mean(name, known)
     raise UsageError(f"there is no recipe '{name}'.{hint} See them all: ganvas recipes")

@@ -11,10 +11,11 @@ from pydantic import ValidationError
 
 from ganvas.data.catalogue import DATA_NAMES, likely_kind
 from ganvas.data.procedural import procedural
-from ganvas.data.readers.braces import absolute, is_shards
+from ganvas.data.readers.braces import absolute, is_address, is_shards
 from ganvas.data.settings import foreign_options
 from ganvas.errors import UsageError, flag, quoted
 from ganvas.games import address, find_game
+from ganvas.given import path_of
 from ganvas.play import Game
 from ganvas.recipes.catalogue import is_file_name, layers
 from ganvas.recipes.complaints import Complaints
@@ -23,6 +24,8 @@ from ganvas.recipes.overrides import COMMAND_LINE, parse_overrides
 from ganvas.recipes.schema import Recipe, recipe_type
 from ganvas.recipes.shape import Shape
 from ganvas.recipes.text import Tree
+
+NAMED = "a name such as 'gan/ring8', or the path of a YAML file"
 
 
 def load_recipe(
@@ -48,7 +51,7 @@ def load_recipe(
         UsageError: the recipe does not exist, or a setting is wrong; the message has one line for
             each, with what was expected, where the value came from, and a command.
     """
-    name = str(name)
+    name = str(path_of(name, "recipe", NAMED))
     stack = layers(name)
     if not is_file_name(name) or not any("name" in layer.tree for layer in stack):
         stack.append(Layer({"name": name}, ""))
@@ -126,7 +129,7 @@ def _data_layer(data: str | Path) -> Layer:
         )
     if not str(data).strip():
         raise UsageError("--data is empty: give a file, a folder or the name of a data set")
-    path = Path(data).expanduser()
+    path = Path(data) if is_address(str(data)) else path_of(data, "data")
     known = isinstance(data, str) and data in DATA_NAMES
     source = str(path.resolve()) if path.exists() and not known else str(data)
     if is_shards(source):

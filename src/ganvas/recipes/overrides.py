@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any, cast
 
+from yaml import YAMLError
+
 from ganvas.errors import UsageError
+from ganvas.given import shown
 from ganvas.recipes.layers import Layer, Merged
 from ganvas.recipes.text import parse, show
 
@@ -26,7 +30,7 @@ def parse_overrides(words: Iterable[str], expected: str = SETTING) -> Layer:
         UsageError: a word is not of that form.
     """
     merged = Merged()
-    for word in words:
+    for word in words_of(words):
         key, equals, value = word.partition("=")
         parts = key.strip().split(".")
         if not equals or not all(parts):
@@ -36,6 +40,23 @@ def parse_overrides(words: Iterable[str], expected: str = SETTING) -> Layer:
             tree = {part: tree}
         merged.add(Layer(tree, COMMAND_LINE))
     return Layer(merged.tree, COMMAND_LINE)
+
+
+def words_of(words: object) -> list[str]:
+    """Return ``key=value`` words that a caller gave.
+
+    Raises:
+        UsageError: they are no words, or one alone that is in no list.
+    """
+    listed = isinstance(words, Iterable) and not isinstance(words, str | bytes | Mapping)
+    found = [*cast(Iterable[object], words)] if listed else list[object]()
+    texts = [word for word in found if isinstance(word, str)]
+    if not listed or len(texts) < len(found):
+        raise UsageError(
+            f"changes are {shown(cast(object, words))}: expected a list of key=value words, such "
+            "as ['train.batch=64']"
+        )
+    return texts
 
 
 def told_of_data(words: Iterable[str]) -> dict[str, Any]:
@@ -51,11 +72,31 @@ def told_of_data(words: Iterable[str]) -> dict[str, Any]:
 
 
 def as_words(settings: Mapping[str, Any]) -> list[str]:
-    """Return Python settings, ``{"train.batch": 64}`` or nested, as ``key=value`` words."""
+    """Return Python settings, ``{"train.batch": 64}`` or nested, as ``key=value`` words.
+
+    Raises:
+        UsageError: a value is nothing that a recipe can say.
+    """
     words: list[str] = []
     for key, value in settings.items():
-        words.append(f"{key}={_quoted(value)}")
+        try:
+            words.append(f"{key}={_quoted(_plain(value))}")
+        except (YAMLError, RecursionError):
+            raise UsageError(
+                f"{key} is {shown(value)}: expected numbers, text, or lists and mappings of them"
+            ) from None
     return words
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as YAML has it: of paths the text, of NumPy's numbers and arrays Python's."""
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in cast(Mapping[Any, Any], value).items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in cast(Sequence[Any], value)]
+    if isinstance(value, PurePath):
+        return str(value)
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _quoted(value: Any) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from ganvas.data.previews import Named, named, previews
 from ganvas.errors import GanvasError, UsageError, quoted
 from ganvas.files import explain, misspelt, refuse_links, sweep, write_whole
+from ganvas.given import path_of
 from ganvas.model import MODEL
 from ganvas.training.checkpoint import load_state, save_state
 from ganvas.training.lock import LOCK, Lock
@@ -111,12 +112,13 @@ class RunFolder:
             ) from error
 
     @classmethod
-    def open(cls, path: Path) -> RunFolder:
+    def open(cls, path: str | Path) -> RunFolder:
         """Find an existing run folder.
 
         Raises:
             UsageError: there is no run at ``path``.
         """
+        path = path_of(path, "run")
         if not path.is_dir():
             raise UsageError(f"there is no run folder {path}{misspelt(path)}")
         if not (path / CONFIG).is_file():
