@@ -1,8 +1,13 @@
-"""What a DCGAN's latents and maps know of rooms: objects forgotten, windows added by arithmetic."""
+"""What a DCGAN's latents and maps know of rooms: objects forgotten, windows added by arithmetic.
+
+Runs: ``forget`` and ``arithmetic`` of a model with the GAN's loss and R1, and of one that compares
+real and fake rooms pair by pair, two seeds (``…, pairs`` and ``…, pairs 1``).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,8 +24,7 @@ from ganvas.model import Model
 from ganvas.model.features import SeenLayer
 from ganvas.model.trained import Array
 
-MINUTES = 10
-ROUNDS = 1000
+MINUTES = 12
 BATCH = 64
 WIDTH = 32
 COUNT = 1_000
@@ -37,33 +41,60 @@ NEW = 1
 """Seed of the samples that are drawn without maps; windows are told in those of seed 0."""
 
 
+SHARES = {"positive": 1, "a third": 3, "a quarter": 4, "a sixth": 6}
+"""Of a layer's maps, the heaviest of positive weight that are dropped."""
+FALLING = "{kind: adam, lr: {start: 3e-3, end: 0, shape: linear}, beta1: 0, beta2: 0.99}"
+NETWORK = f"preset: dcgan, width: {WIDTH}"
+
+
+@dataclass(frozen=True)
+class Host:
+    """How a DCGAN of rooms is trained, with R1 in the place of the discriminator's norms."""
+
+    name: str
+    rounds: int
+    seed: int
+    discriminator: str
+    losses: tuple[str, ...]
+
+    def model(self, work: Path) -> Model:
+        """Train it once."""
+        words = [
+            "data.source=rooms",
+            "data.labels=false",
+            f"seed={self.seed}",
+            f"train.rounds={self.rounds}",
+            f"train.batch={BATCH}",
+            f"game.generator={{{NETWORK}}}",
+            f"game.discriminator={{{NETWORK}, norm: none, bias: true{self.discriminator}}}",
+            *self.losses,
+            "game.penalty_every=8",
+            *(f"game.{player}_optimiser={FALLING}" for player in ("generator", "discriminator")),
+        ]
+        return trained_model("dcgan/images", work / f"rooms{self.name.replace(', ', '-')}", words)
+
+
+def hosts() -> Iterator[Host]:
+    """Give the GAN's loss, and pairs."""
+    r1 = "game.penalties={data: {kind: r1, weight: {start: 0.2, end: 0.02}}}"
+    yield Host("", 1000, 0, "", (r1,))
+    weight = "weight: {start: 0.15, end: 0.05}"
+    both = f"game.penalties={{data: {{kind: r1, {weight}}}, fakes: {{kind: r2, {weight}}}}}"
+    for seed, name in enumerate((", pairs", ", pairs 1")):
+        pairs = ("game.objective={kind: relativistic}", both)
+        yield Host(name, 2000, seed, ", head_bias: false", pairs)
+
+
 def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
-    """Give what is found of one trained model."""
-    yield "forget", partial(forgotten, work)
-    yield "arithmetic", partial(added, work)
+    """Give what is found of each model."""
+    for host in hosts():
+        yield f"forget{host.name}", partial(forgotten, host, work)
+        yield f"arithmetic{host.name}", partial(added, host, work)
 
 
-def model(work: Path) -> Model:
-    """Train a DCGAN on rooms, once, with R1 in the place of the discriminator's norms."""
-    falling = "{kind: adam, lr: {start: 3e-3, end: 0, shape: linear}, beta1: 0, beta2: 0.99}"
-    of_all = f"preset: dcgan, width: {WIDTH}"
-    words = [
-        "data.source=rooms",
-        "data.labels=false",
-        f"train.rounds={ROUNDS}",
-        f"train.batch={BATCH}",
-        f"game.generator={{{of_all}}}",
-        f"game.discriminator={{{of_all}, norm: none, bias: true}}",
-        "game.penalties={data: {kind: r1, weight: {start: 0.2, end: 0.02}}}",
-        "game.penalty_every=8",
-        *(f"game.{player}_optimiser={falling}" for player in ("generator", "discriminator")),
-    ]
-    return trained_model("dcgan/images", work / "rooms", words)
-
-
-def forgotten(work: Path) -> Row:
+def forgotten(host: Host, work: Path) -> Row:
     """Drop the maps that draw windows, all or the heaviest, and as many others."""
-    trained = model(work)
+    trained = host.model(work)
     layer = hidden_layer(trained)
     told = learn_object(trained, windows(trained), layer)
     before = share(trained.sample(COUNT, seed=NEW).x)
@@ -72,12 +103,8 @@ def forgotten(work: Path) -> Row:
         f"{which}, all maps": round(100 * float(before[i]), 1) for i, which in enumerate(OBJECTS)
     }
     rng = np.random.default_rng(0)
-    for name, most in (
-        ("positive", None),
-        ("a third", layer.shape[0] // 3),
-        ("a sixth", layer.shape[0] // 6),
-    ):
-        gone = heaviest(told, most)
+    for name, part in SHARES.items():
+        gone = heaviest(told, layer.shape[0] // part)
         others = [rng.choice(layer.shape[0], len(gone), replace=False) for _ in range(RANDOM)]
         row[f"maps, {name}"] = len(gone)
         row |= kept(before, f"{name} dropped", [without(trained, layer, gone)])
@@ -125,13 +152,13 @@ def share(images: Array) -> Array:
     return find_objects(images).there.mean(0)
 
 
-def added(work: Path) -> Row:
+def added(host: Host, work: Path) -> Row:
     """Add a window by (window, no bed) − (neither) + (bed, no window), n exemplars of each.
 
     Those of a concept are alike, as somebody who looks for them would choose them: the object is at
     about the same place in all. Beside them stand exemplars that are any.
     """
-    trained = model(work)
+    trained = host.model(work)
     shown = find_objects(trained.sample(COUNT, seed=0).x)
     there = shown.there
     z, _ = trained.latents(COUNT, 0)
