@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from ganvas.api import import_model
+from ganvas.cli.app import run
 from ganvas.foreign.pickles import CarriedError, Made, read_pickle_bytes
 from ganvas.foreign.torch_files import Content, read_file, read_torch
 
@@ -78,6 +79,7 @@ def test_a_file_that_calls_the_system_is_refused_by_name_and_calls_nothing(
     path.write_bytes(pickle.dumps(evil, protocol))
     with pytest.raises(CarriedError, match=r"asks for '(posix|nt)\.system'.*nothing of it was run"):
         import_model(path, tmp_path / "out")
+    assert run(["import", str(path), "--out", str(tmp_path / "out")]) == 2
     assert not mark.exists()
     assert not (tmp_path / "out").exists()
 

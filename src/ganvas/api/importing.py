@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from ganvas.data.spec import DataSpec
-from ganvas.errors import GanvasError, UsageError, wanted
+from ganvas.errors import UsageError, wanted
 from ganvas.files import misspelt
 from ganvas.foreign import Imported, read_foreign
 from ganvas.games import find_game
@@ -36,8 +36,8 @@ def import_model(file: str | Path, out: str | Path, *, overwrite: bool = False) 
         overwrite: replace a run folder that is there.
 
     Raises:
-        UsageError: there is no such file, or ``out`` is taken.
-        GanvasError: the file is damaged, carries what is refused, or is of no known kind.
+        UsageError: there is no such file, it is damaged, carries what is refused, or is of no known
+            kind; or ``out`` is taken.
     """
     path, out = path_of(file, "file"), path_of(out, "out")
     if not path.is_file():
@@ -63,13 +63,13 @@ def _built(found: Imported, path: Path) -> Game:
     """Return the game with the imported tensors.
 
     Raises:
-        GanvasError: they are not those of the networks that the file describes.
+        UsageError: they are not those of the networks that the file describes.
     """
     kind = find_game(found.system)
     try:
         config = kind.Config.model_validate(found.game)
     except ValidationError as error:
-        raise GanvasError(
+        raise UsageError(
             f"{path} describes networks that ganvas cannot make: {wanted(error.errors()[0]['msg'])}"
         ) from error
     game = build(kind, config, found.spec, seed=0)
@@ -99,13 +99,13 @@ def _put(game: Game, tensors: Mapping[str, Tensor], path: Path) -> None:
     ]
     odd = [n for n in tensors if n not in state or state[n].shape != tensors[n].shape]
     if lacking or odd:
-        raise GanvasError(
+        raise UsageError(
             f"{path} does not fit the networks that its shapes describe: {len(lacking + odd)} "
             f"tensors differ, the first is '{(odd + lacking)[0]}'"
         )
     for name, tensor in tensors.items():
         if not bool(tensor.isfinite().all()):
-            raise GanvasError(f"{path}: '{name}' holds numbers that are not finite")
+            raise UsageError(f"{path}: '{name}' holds numbers that are not finite")
         state[name].copy_(tensor)
 
 

@@ -19,7 +19,7 @@ def read_foreign(path: Path) -> Imported:
     """Return what a checkpoint of another program holds, as a model of ours.
 
     Raises:
-        GanvasError: it cannot be read, carries what is refused, or is of no known kind.
+        UsageError: it cannot be read, carries what is refused, or is of no known kind.
     """
     content = read_file(path)
     return formats.find(content).read(content, path)

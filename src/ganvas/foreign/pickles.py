@@ -12,7 +12,7 @@ import pickletools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO, cast
 
-from ganvas.errors import GanvasError
+from ganvas.errors import UsageError
 
 STORAGES = {
     "FloatStorage": "float32",
@@ -52,7 +52,7 @@ FAULTS = (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowE
 """What reading bytes that are no pickle may meet."""
 
 
-class CarriedError(GanvasError):
+class CarriedError(UsageError):
     """A file carries what is refused, or is no pickle as far as it goes."""
 
 

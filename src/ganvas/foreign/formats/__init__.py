@@ -61,7 +61,7 @@ class Format(Protocol):
         """Return what it holds.
 
         Raises:
-            GanvasError: it is damaged, or a variant that is not known.
+            UsageError: it is damaged, or a variant that is not known.
         """
         ...
 
@@ -76,7 +76,7 @@ def find(content: Content) -> Format:
     """Return the kind of a file.
 
     Raises:
-        GanvasError: it is of none.
+        UsageError: it is of none.
     """
     kinds = list(known())
     for kind in kinds:

@@ -43,7 +43,7 @@ def read(content: Content, path: Path) -> Imported:
     """Return the generator.
 
     Raises:
-        GanvasError: the file is damaged, or no BigGAN-deep.
+        UsageError: the file is damaged, or no BigGAN-deep.
     """
     state = content.tensors(content.tree)
     try:

@@ -46,7 +46,7 @@ def read(content: Content, path: Path) -> Imported:
     """Return the averaged generator, and the discriminator if there is one.
 
     Raises:
-        GanvasError: the file is damaged, or of another architecture.
+        UsageError: the file is damaged, or of another architecture.
     """
     tree = content.mapping(content.tree)
     theirs = content.tensors(tree["g_ema"])

@@ -49,7 +49,7 @@ def read(content: Content, path: Path) -> Imported:
     """Return generator and discriminator.
 
     Raises:
-        GanvasError: the file is damaged, or of another architecture.
+        UsageError: the file is damaged, or of another architecture.
     """
     tree = content.mapping(content.tree)
     generator = dict(_tensors(content, tree["G_ema"], ""))

@@ -48,7 +48,7 @@ def read(content: Content, path: Path) -> Imported:
     """Return the averaged generator and the discriminator.
 
     Raises:
-        GanvasError: the file is damaged, or of another architecture.
+        UsageError: the file is damaged, or of another architecture.
     """
     _, judge, averaged = content.tree
     arrays, judging = (dict(_arrays(content, node, "")) for node in (averaged, judge))
