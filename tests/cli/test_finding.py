@@ -96,12 +96,42 @@ def test_planes_of_numbers_in_files_are_those_of_the_formula(
         out = here / f"{name[-3:]}.safetensors"
         assert ganvas("directions", run, "--scores", name, *FEW, *GAME, "--out", out).code == 0
         found.append(load_direction(out, model))
+    few = here / "few.safetensors"
+    for name in ("grey.npy", "grey.csv"):
+        told = ("directions", run, "--scores", name, "--share", "0.2", *GAME, "--out", few)
+        assert ganvas(*told).code == 0
+        assert read_direction(few)[0]["found"]["count"] == 120  # what was scored, not the usual
+        few.unlink()
+        said = ganvas(*told, "--count", "50")
+        assert f"{name} has scores of 120 samples, and --count is 50" in said.error
     for other in found[1:]:
         assert float(other.vector @ found[0].vector) > 0.999
     said = ganvas(
         *("directions", run, "--scores", "discriminator", *FEW, *GAME, "--out", here / "q")
     )
     assert "has no 'score'" in said.error
+
+
+def test_quality_leads_away_from_what_the_discriminator_scores_low(
+    ganvas: Ganvas, here: Path
+) -> None:
+    model = saved(here / "pictures", "pictures")
+    words = ("directions", here / "pictures", "--count", "300", "--share", "0.2", "--scores")
+    said = ganvas(*words, "discriminator", "--out", here / "quality.safetensors")
+    assert said.code == 0, said.err
+    quality = load_direction(here / "quality.safetensors", model)
+    samples = drawn(model, 300)
+    scores = np.asarray(model.score(model.sample(300).x), np.float64)
+    np.save(here / "scores.npy", scores)
+    assert ganvas(*words, here / "scores.npy", "--out", here / "same.safetensors").code == 0
+    same = load_direction(here / "same.safetensors", model)
+    assert float(same.vector @ quality.vector) > 0.999
+    worst = samples.z[torch.from_numpy(scores.argsort()[:30])]
+    before, after = (
+        model.score(np.concatenate(list(made(model, samples.spaces["z"], codes))))
+        for codes in (worst, quality.moved(worst, 3))
+    )
+    assert (after > before).mean() > 0.9
 
 
 def test_labels_by_hand(ganvas: Ganvas, run: Path, here: Path) -> None:
@@ -117,6 +147,7 @@ def test_labels_by_hand(ganvas: Ganvas, run: Path, here: Path) -> None:
     for text, message in (
         ("sample,red\n0:1,2", "row 1, red: expected 1 with it, 0 without it, or nothing, not '2'"),
         ("sample,red\nx,1", "expected seeds"),
+        ("sample,red\n0:1000000,1", "a seed has samples 0 to 999999"),
         ("sample,red\n0-3,1", "row 1 names several samples"),
         ("sample,red\n0:1,1\n0:1,0", "names sample 0:1 twice"),
         ("sample,red\n0:1", "row 1 has 1 cells, and the header 2"),

@@ -97,7 +97,14 @@ def directions(
             metavar="SLOTS", help="Of --closed-form in w: the layers that read 0-3, or 2."
         ),
     ] = None,
-    count: Annotated[int, typer.Option(help="Samples that are scored.", min=2)] = 6000,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            help="Samples that are scored; of numbers in a file as many as there are.",
+            min=2,
+            show_default="6000",
+        ),
+    ] = None,
     share: Annotated[
         float, typer.Option(help="Of them, on each side of a plane.", min=0.0, max=0.5)
     ] = 0.02,
@@ -155,7 +162,8 @@ def directions(
         found = learnt_of_scores(
             *(model, scores, spaces, attribute, samples), share=share, threshold=threshold
         )
-        method = {"method": "svm of scores", "scores": scores, "count": count, "seed": seed}
+        scored = len(found[0].codes)
+        method = {"method": "svm of scores", "scores": scores, "count": scored, "seed": seed}
     elif labels is not None:
         found = learnt_of_labels(model, labels, spaces, attribute, samples)
         method = {"method": "svm of labels", "labels": str(labels)}

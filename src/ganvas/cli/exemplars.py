@@ -41,7 +41,7 @@ def places(words: str, option: str) -> list[tuple[int, int]]:
         if match is None or not first <= last < first + MOST:
             raise UsageError(
                 f"{option} {words}: expected seeds, such as 0,1,2 or 0-8, or 0:17 for number 17 of "
-                "seed 0"
+                "seed 0; a seed has samples 0 to 999999"
             )
         found += [(seed, int(match[3] or 0)) for seed in range(first, last + 1)]
     return found

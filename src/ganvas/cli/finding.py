@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
+MANY = 6_000
+"""Samples that are scored."""
 SHOWN = 5
 """Samples of each kind in a row of a sheet."""
 STEPS = 7
@@ -41,13 +43,14 @@ class Asked:
     """Which samples are looked at.
 
     Attributes:
-        count, seed: samples 0, 1, … of the seed, so many.
+        count, seed: samples 0, 1, … of the seed, so many; None: 6,000, or as many as
+            a table has.
         label: one class for all, if the model has classes.
         given: other conditions by field.
         options: of samples.
     """
 
-    count: int
+    count: int | None
     seed: int
     label: str | None
     given: Mapping[str, Any]
@@ -113,11 +116,16 @@ def learnt_of_scores(
     found = read_scores(word, model)
     say_withheld(found.withheld)
     if found.ready is not None:
+        if asked.count not in (None, len(found.ready.values)):
+            raise UsageError(
+                f"{word} has scores of {len(found.ready.values)} samples, and --count is "
+                f"{asked.count}: leave it out, or score so many"
+            )
         codes = _of_table(model, found.ready, asked)
         names, scores = found.ready.names, found.ready.values
     else:
         assert found.scoring is not None
-        codes = asked.drawn(model, asked.count)
+        codes = asked.drawn(model, asked.count or MANY)
         names = tuple(found.scoring.names)
         scores = scores_of(
             *(model, found.scoring, codes.spaces["z"], codes.z, codes.y), **codes.options
@@ -178,7 +186,7 @@ def found_without_labels(
     from ganvas.latent.factorised import components as principal
     from ganvas.model.maps import first_map, first_outputs, style_maps
 
-    codes = asked.drawn(model, asked.count)
+    codes = asked.drawn(model, asked.count or MANY)
     of = codes.of(space)
     if components:
         seen = first_outputs(model, codes.z, codes.y) if space == "z" else None
