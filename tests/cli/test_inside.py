@@ -67,6 +67,8 @@ def test_ways_are_those_of_samples_as_options_say(ganvas: Ganvas, styled: Path) 
     assert value("truncation=0.01") < 0.01 * whole
     assert value("truncation=0.01", "cutoff=0") == whole
     assert "have no option 'n'" in ganvas("ppl", styled, "--count", 6, "n=3").error
+    two = "a code of W is one style for all layers, and samples with mix=… have two"
+    assert two in ganvas("ppl", styled, "--count", 6, "mix=1").error.replace("\n       ", " ")
 
 
 def test_the_best_model_may_be_that_of_the_shortest_ways(styled: Path) -> None:

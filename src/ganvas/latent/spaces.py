@@ -242,7 +242,16 @@ class Styles(_Styled):
         return tuple(self.styled.mean_style.shape)
 
     def of(self, z: Tensor, y: Given = None) -> Tensor:
-        """Return styles (N, D) of latents, not truncated."""
+        """Return styles (N, D) of latents, not truncated.
+
+        Raises:
+            UsageError: each layer has a latent of its own.
+        """
+        if z.dim() > 2:
+            raise UsageError(
+                "a code of W is one style for all layers, and samples with mix=… have two: leave "
+                "it out, or name the space w+"
+            )
         return self.styled.styles(z, y)[:, 0]
 
     def slots(self, codes: Tensor, y: Given = None) -> Tensor:
