@@ -82,6 +82,8 @@ def test_factors_stay_in_their_ranges_and_attributes_have_their_shares() -> None
         assert set(many.hair[~coded]) == {0, 1, 2, 3}
         assert not many.bearded[~coded].any()
         old, smiling = many["age"] > 0.5, many["smile"] > 0.3
+        told = (many["yaw"] > 0, smiling, old, many["glasses"] == 1, many["gender"] == 1)
+        assert (many.tags == np.stack(told, axis=1)).all()
         for values, given, shares in (
             (many["glasses"], old, sampler.glasses),
             (many["gender"], old, sampler.gender),

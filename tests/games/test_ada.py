@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,9 +14,13 @@ from ganvas.data.batch import Batch
 from ganvas.errors import UsageError
 from ganvas.games.parts.ada import Ada, Adaptive
 from ganvas.games.parts.eighteen import GROUPS, OPERATIONS, Law, Told, coloured
+from ganvas.games.parts.judge import Judge
 from ganvas.games.parts.penalties import squared_norms
 from ganvas.nn import warped
 from ganvas.play import Noise, Ranks, Turns
+from ganvas.testing import play as play_stages
+from ganvas.testing import table as laid
+from tests.games.cases import CASES, digits8, digits16
 from tests.games.tables import SMALL_IMAGES, judge_learns, play, rounds
 
 CRITIC = SMALL_IMAGES | {"norm": "none", "head_bias": False}
@@ -302,6 +307,40 @@ def test_real_images_are_changed_as_fakes_are():
     other = game.judge.show(Batch(torch.zeros_like(real.x)), table(7))["~ada"]
     assert first.equal(again)
     assert first.equal(other)
+
+
+OF_IMAGES = [
+    name
+    for name, case in CASES.items()
+    if case.source in (digits8, digits16) and "ada" in type(case.config).model_fields
+]
+
+
+@pytest.mark.parametrize("name", OF_IMAGES)
+def test_in_no_system_are_real_or_fake_images_judged_that_were_not_changed(
+    name: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Each round is written down by its own system: of fakes alone changes would be learnt."""
+    case, changed = CASES[name], set[bytes]()
+    ada = Ada(probability=1.0, target=None, groups="color")
+    case = replace(case, config=case.config.model_copy(update={"ada": ada, "augment": None}))
+    game, feed, turns = laid(case)
+    assert any(isinstance(view, Adaptive) for view in game.judge.changes)
+
+    def rows(x: Tensor) -> set[bytes]:
+        return {row.numpy().tobytes() for row in x.detach()}
+
+    def show(self: Judge, batch: Batch, turn: Turns) -> Batch:
+        seen = plain(self, batch, turn)
+        changed.update(rows(seen.x))
+        return seen
+
+    plain, judged = Judge.show, set[bytes]()
+    monkeypatch.setattr(Judge, "show", show)
+    game.judge.register_forward_pre_hook(lambda _, given: judged.update(rows(given[0])))
+    play_stages(game, feed, turns, 1)
+    assert len(judged) > case.batch
+    assert judged <= changed
 
 
 def test_what_the_generator_lowers_is_of_changed_fakes():

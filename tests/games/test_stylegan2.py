@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -17,8 +19,9 @@ from ganvas.errors import UsageError
 from ganvas.games.parts.path_length import PathLength, PathMean, path_lengths
 from ganvas.games.parts.penalties import penalise
 from ganvas.games.parts.penalties.zero_centred import R1
-from ganvas.games.stylegan2 import StyleGAN2
+from ganvas.games.stylegan2 import StyleGAN2, StyleGAN2Config
 from ganvas.latent.spaces import space_of
+from ganvas.networks.conditions import NONE
 from ganvas.networks.stylegan2 import (
     PRESETS,
     StyleGAN2Discriminator,
@@ -352,6 +355,43 @@ def test_every_configuration_of_the_ladder_plays_a_round() -> None:
             stage.play(feed, turns)
         assert all(math.isfinite(v) for v in turns.take_statistics().values())
     assert game.slots_in_use == game.style_slots == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "penalty_every", "lengths", "grows"),
+    [
+        ("A", 26_219_627, 1, False, True),
+        ("B", None, 1, False, True),
+        ("C", None, 16, False, True),
+        ("D", None, 16, True, True),
+        ("E", 24_900_764, 16, True, False),
+        ("F", 30_370_060, 16, True, False),
+    ],
+)
+def test_configurations_of_the_page_are_those_of_table_1(
+    name: str, count: int | None, penalty_every: int, lengths: bool, grows: bool
+) -> None:
+    page = Path(__file__).parents[2] / "docs" / "systems" / "stylegan2.md"
+    told = re.findall(
+        r"^\| ([A-F]), [^|]*\| (?:([A-D]) with )?`([^`]*)` \|$", page.read_text(), re.M
+    )
+    rows: dict[str, list[str]] = {}
+    for row, base, words in told:
+        rows[row] = [*rows.get(base, []), *words.split()]
+    recipe = load_recipe("stylegan2/images", ["game.auto=[]", *rows[name]])
+    config = recipe.game_config
+    assert isinstance(config, StyleGAN2Config)
+    assert config.penalty_every == penalty_every
+    assert (config.path_length is not None) == lengths
+    assert (config.growing is not None) == grows
+    assert isinstance(config.generator, StyleGAN2Generator)
+    assert (config.generator.style == "adain") == (name == "A")
+    with torch.device("meta"):
+        made = StyleGAN2GeneratorNet(config.generator, (3, 1024, 1024), config.latent.dim, NONE)
+    # B to D: as E with images of the finest level alone, and one of each while it grows.
+    images = sum(p.numel() for one in made.synthesis.to_image[:-1] for p in one.parameters())
+    found = sum(p.numel() for p in made.parameters())
+    assert found == (count or 23_596_292 + images)
 
 
 def test_ablations_of_table_4() -> None:

@@ -14,7 +14,14 @@ from ganvas.errors import UsageError
 from ganvas.networks.base import DiscriminatorSettings, GeneratorSettings
 from ganvas.networks.biggan import BigGANDiscriminator, BigGANGenerator
 from ganvas.networks.biggan_deep import BigGANDeepDiscriminator, BigGANDeepGenerator
-from ganvas.nn import SelfAttention, SpectralNorm, downsample_average, upsample_nearest
+from ganvas.nn import (
+    SelfAttention,
+    SpectralNorm,
+    downsample_average,
+    estimated,
+    standing,
+    upsample_nearest,
+)
 from tests.networks.specs import images, labels
 
 FAMILIES: dict[str, tuple[type[GeneratorSettings], type[DiscriminatorSettings]]] = {
@@ -254,6 +261,13 @@ def test_batches_of_one_and_of_many_agree_in_evaluation() -> None:
     together = g(z, y)
     alone = torch.cat([g(z[i : i + 1], y[i : i + 1]) for i in range(6)])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+    statistics = estimated(g, lambda: [g(torch.randn(6, 15), y) for _ in range(4)])
+    assert len(statistics) == 2 * len(g.blocks) + 1  # of every norm, those of classes and the last
+    with standing(statistics):
+        stood = g(z, y)
+        alone = torch.cat([g(z[i : i + 1], y[i : i + 1]) for i in range(6)])
+    torch.testing.assert_close(stood, alone, atol=1e-5, rtol=0)
+    assert not torch.allclose(stood, together, atol=1e-3)
 
 
 @pytest.mark.parametrize(

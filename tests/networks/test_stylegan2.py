@@ -276,6 +276,13 @@ def test_a_convolution_of_twice_the_size_is_doubling_then_a_convolution(kernel: 
     plain = F.conv2d(direct(spread(x), (2, 1), 4.0), turned, padding=kernel // 2)
     assert y.shape == (2, 4, 12, 16)
     torch.testing.assert_close(y[:, :, 3:-3, 3:-3], plain[:, :, 3:-3, 3:-3], rtol=1e-4, atol=1e-5)
+    # At the borders, too: each sample spreads its kernel, then the filter (pad 1, of 1×1 pad 2).
+    wide = x.new_zeros(2, 4, 10 + kernel, 14 + kernel)
+    for i, j in product(range(kernel), range(kernel)):
+        share = torch.einsum("oc,nchw->nohw", layer.weight[:, :, i, j], x)
+        wide[:, :, i : i + 11 : 2, j : j + 15 : 2] += share
+    pad = (5 - kernel) // 2
+    torch.testing.assert_close(y, direct(wide, (pad, pad), 4.0), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("kernel", [3, 1])
