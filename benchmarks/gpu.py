@@ -84,6 +84,14 @@ PARTS = {
     "emoji64-ada": Part(
         "stylegan2/emoji", (*EMOJI, "game.ada={kimg: 100}"), "the same with adaptive augmentation"
     ),
+    "faces64": Part(
+        "stylegan2/faces",
+        (
+            *("data.size=64", "game.generator.maps=4096", "game.generator.max_maps=256"),
+            *("game.discriminator.maps=4096", "game.discriminator.max_maps=256", "train.kimg=600"),
+        ),
+        "StyleGAN2 on drawn faces of 64 pixels, for planes of attributes",
+    ),
     "vgan64": Part(
         "vgan/videos",
         ("train.rounds=300", *BRIEF),

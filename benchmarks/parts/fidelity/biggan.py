@@ -2,7 +2,8 @@
 
 Runs: ``digits`` (the recipe: agreement, worst class, variance), ``threshold …`` (untruncated, 2, 1,
 ½ and .1), ``statistics …`` at threshold ½, ``rates x 30`` (when the run is called collapsed, and
-what an intervention makes of it), and ``labels shuffled``.
+what an intervention makes of it), ``labels shuffled``, and ``cost …`` of every recipe of both
+families.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from common import Row, to_the_end
+from parts.fidelity._speed import speed
 
 from ganvas import api
 from ganvas.api.run_data import run_data
@@ -187,3 +189,6 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
         yield f"statistics {name}", partial(with_statistics, name, work)
     yield f"rates x {FAST}", partial(rates, work)
     yield "labels shuffled", partial(shuffled, work)
+    for family in ("biggan", "biggan-deep"):
+        for name in ("digits", "emoji", "faces"):
+            yield f"cost {family}/{name}", partial(speed, f"{family}/{name}", work)

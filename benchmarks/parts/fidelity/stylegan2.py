@@ -20,12 +20,12 @@ import torch
 from common import Row, to_the_end
 from numpy.typing import NDArray
 from parts.fidelity._scoring import SIZE, features, scorer
+from parts.fidelity._speed import speed, table
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from ganvas import api
 from ganvas.api.run_data import RunData, run_data
-from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
 from ganvas.data.source import Source
 from ganvas.games.stylegan2 import StyleGAN2
@@ -35,8 +35,8 @@ from ganvas.metrics.frechet import frechet_of_features
 from ganvas.metrics.of import measures_of
 from ganvas.model import Model, load
 from ganvas.networks.perceptual import RandomFeatures
-from ganvas.nn import Arithmetic, arrange, noisy
-from ganvas.play import Noise, Turns, build, networks_of
+from ganvas.nn import noisy
+from ganvas.play import Noise, build
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.slices import slices
 from ganvas.training.folder import METRICS
@@ -322,17 +322,6 @@ def config(name: str, work: Path) -> Row:
     }
 
 
-def table(recipe: Recipe, source: Source) -> tuple[StyleGAN2, Feed, Turns]:
-    """Return a game as a training would begin to play it, on one thread."""
-    torch.set_num_threads(1)
-    game = build(recipe.game_type, recipe.game_config, source.spec, 0).train()
-    arrange(networks_of(game), Arithmetic("fp32", True))
-    feed = Feed(source, batch=recipe.train.batch, seed=0, streams=game.streams())
-    turns = Turns(game.players, Noise(0))
-    turns.hold()
-    return cast(StyleGAN2, game), feed, turns
-
-
 def small_rounds(words: tuple[str, ...] = ()) -> Recipe:
     """Return the recipe for faces with the paper's losses, in small batches."""
     papers = [f"game.{name}={json.dumps(told)}" for name, told in PAPERS.items()]
@@ -351,34 +340,13 @@ def cost(words: tuple[str, ...], turn: int) -> Row:
     return {"seconds a round": round(sorted(taken)[len(taken) // 2], 4)}
 
 
-def speed(name: str, work: Path) -> Row:
-    """Return how many images a second of one thread a recipe is trained on, over 16 rounds.
-
-    Emoji need not be there: what images show makes no difference.
-    """
-    recipe = load_recipe(name)
-    if recipe.data.source == "emoji_google":
-        data = work / "noise.npz"
-        rng = np.random.default_rng(0)
-        np.savez(data, images=rng.integers(0, 256, (200, 64, 64, 3), dtype=np.uint8))
-        recipe = load_recipe(name, [], data)
-    game, feed, turns = table(recipe, open_data(recipe.data))
-    game.round(feed, turns)
-    start = time.process_time()
-    for number in range(16):
-        turns.round = number
-        game.round(feed, turns)
-    taken = time.process_time() - start
-    batch = recipe.train.batch
-    return {"pixels": game.spec.shape[1], "batch": batch, "img/s": round(16 * batch / taken, 1)}
-
-
 def beside_a_loop() -> Row:
     """Return the processor's seconds of 16 rounds, and of the same written out without ganvas."""
     recipe, source = small_rounds(), _opened()
     game, feed, turns = table(recipe, source)
     images = source.spec.domain.encode(source.items("train").x[:2000])
     other, _, _ = table(recipe, source)
+    assert isinstance(other, StyleGAN2)
     plain = PlainLoop(other, images)
     game.round(feed, turns)
     plain.play(1)
