@@ -65,6 +65,27 @@ def test_what_cannot_be_written(
     assert len(said.error.splitlines()) <= 2
 
 
+def test_broken_images_are_named_and_left_out(ganvas: Ganvas, folder: Path, tmp_path: Path) -> None:
+    (folder / "a" / "4.png").write_bytes(b"no image")
+    whole = (folder / "b" / "5.png").read_bytes()
+    (folder / "b" / "5.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "b" / "7.png").write_bytes(b"")
+    said = ganvas("data", folder, "--shards", tmp_path / "out")
+    assert said.code == 0
+    assert "37 images in 1 shards" in said.out
+    assert "left out: 3 broken" in said.out
+    assert [f"    {name}.png: " in said.out for name in ("a/4", "b/5", "b/7")] == [True] * 3
+    seen = ganvas("data", tmp_path / "out" / "000.tar")
+    assert seen.code == 0
+    assert [line in seen.out for line in ("train: 37", "a: 19", "b: 18")] == [True] * 3
+    for path in folder.glob("*/*.png"):
+        path.write_bytes(b"no image")
+    said = ganvas("data", folder, "--shards", tmp_path / "none")
+    assert said.code == 2
+    assert "40 of 40 image files" in said.error
+    assert not (tmp_path / "none").exists()
+
+
 def test_only_files_of_images_become_shards(ganvas: Ganvas, tmp_path: Path) -> None:
     said = ganvas("data", "digits", "--shards", tmp_path / "out")
     assert said.code == 2

@@ -216,6 +216,8 @@ def _sharded(source: str, folder: str, size: str) -> str:
     from ganvas.data.check import find_images
     from ganvas.data.memory import amount, bytes_of
     from ganvas.data.readers.braces import is_address
+    from ganvas.data.readers.images import without_broken
+    from ganvas.data.readers.place import listing
     from ganvas.data.sharding import write_shards
 
     most, out = bytes_of(size), Path(folder).expanduser()
@@ -223,11 +225,13 @@ def _sharded(source: str, folder: str, size: str) -> str:
         raise UsageError(f"--shards {folder}: shards are written into a folder here; copy them on")
     if (found := find_images(source)) is None:
         raise UsageError(f"{source} has no image files; shards are made of folders and archives")
+    found, broken = without_broken(found)
     pattern = write_shards(found, out, most)
     written = [path.stat().st_size for path in out.glob("*.tar")]
     other = [name for name in found.columns.get("train", ()) if name != "label"]
     lines = [
         f"{out}: {len(found.files):,} images in {len(written)} shards, {amount(sum(written))}",
+        *([f"  left out: {len(broken):,} broken\n{listing(broken, 4)}"] if broken else []),
         *([f"  not written: the columns {', '.join(other)} of labels.csv"] if other else []),
         f"  look at them:  ganvas data {quoted(pattern)}",
         f"  train on them: ganvas train RECIPE --out DIR --data {quoted(pattern)}",

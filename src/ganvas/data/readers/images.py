@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -354,6 +355,25 @@ def _table(place: Place, found: Sequence[File]) -> tuple[str | None, list[str]]:
     bases = ["", *(base[: i + 1] for i, sign in enumerate(base) if sign == "/")]
     candidates = [top + file for file in (LABEL_FILE, JSON_FILE) for top in bases]
     return next((name for name in candidates if name in others), None), names
+
+
+def without_broken(found: Survey) -> tuple[Survey, list[LeftOut]]:
+    """Return a set without its broken images, and these; all of them are decoded to know.
+
+    Raises:
+        UsageError: too few training images are left to make a set.
+    """
+    broken = [*found.place.broken, *_all_broken(found)]
+    lost = {one.name for one in broken}
+    kept = {s: [file.name not in lost for file in files] for s, files in found.splits.items()}
+    if broken and sum(kept["train"]) < found.least:
+        _refuse(found, broken)
+    splits = {s: [*compress(files, kept[s])] for s, files in found.splits.items()}
+    columns = {
+        split: {column: [*compress(values, kept[split])] for column, values in known.items()}
+        for split, known in found.columns.items()
+    }
+    return replace(found, splits=splits, columns=columns), broken
 
 
 def _all_broken(found: Survey) -> list[LeftOut]:

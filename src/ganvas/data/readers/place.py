@@ -194,12 +194,12 @@ def grouped(left_out: Iterable[LeftOut]) -> list[str]:
     ]
 
 
-def listing(files: Sequence[LeftOut]) -> str:
+def listing(files: Sequence[LeftOut], indent: int = 2) -> str:
     """Return one indented line per file, the rest as a number."""
-    lines = [f"  {printable(one.name)}: {one.reason}" for one in files[:LISTED]]
+    lines = [f"{printable(one.name)}: {one.reason}" for one in files[:LISTED]]
     if len(files) > LISTED:
-        lines.append(f"  … and {len(files) - LISTED} more")
-    return "\n".join(lines)
+        lines.append(f"… and {len(files) - LISTED} more")
+    return "\n".join(" " * indent + line for line in lines)
 
 
 def printable(name: str) -> str:
