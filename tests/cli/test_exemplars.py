@@ -14,6 +14,7 @@ from ganvas.cli.exemplars import places
 from ganvas.errors import UsageError
 from tests.cli.conftest import Ganvas
 from tests.model.conftest import saved
+from tests.model.test_styled_models import model_of
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +123,26 @@ def test_directions_that_are_refused(
         *("edit", points, "--direction", file, "--out", tmp_path / "x.csv"), "--amounts", "a"
     )
     assert "--amounts a: expected numbers" in said.error
+
+
+def test_options_of_items_are_refused_where_none_are_made(ganvas: Ganvas, tmp_path: Path) -> None:
+    model_of(tmp_path / "model")
+    find = ("directions", tmp_path / "model", "--number", "1", "--count", "64")
+    out = ("--out", tmp_path / "way.safetensors")
+    for words in (
+        ("--components", "truncation=0.5"),
+        ("--components", "--space", "w", "noise=none"),
+        ("--closed-form", "--space", "w", "cutoff=2"),
+        ("--components", "--space", "w+", "noise=none"),
+    ):
+        said = ganvas(*find, *words, *out)
+        assert said.code == 2, words
+        assert f"{words[-1]} says how samples are made, and these are directions of" in said.error
+    assert ganvas(*find, "--components", "--space", "w+", "truncation=0.5", *out).code == 0
+    ways = ("--plus", "0,1", "--minus", "2,3", "noise=none")
+    said = ganvas("directions", tmp_path / "model", *ways, *out)
+    assert said.code == 2
+    assert "these are directions of latents: leave it out" in said.error
 
 
 def test_samples_in_the_discriminators_order(

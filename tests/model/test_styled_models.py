@@ -9,12 +9,13 @@ import torch
 
 from ganvas.data.domains.images import Images
 from ganvas.data.spec import spec_of
+from ganvas.errors import UsageError
 from ganvas.games.parts.priors.normal import Normal
 from ganvas.games.stylegan2 import StyleGAN2, StyleGAN2Config
 from ganvas.latent.projection import Schedule
 from ganvas.latent.spaces import spaces_of
 from ganvas.latent.tuning import Tuning
-from ganvas.model import Model, load, save_model
+from ganvas.model import Model, attributes, load, save_model
 from ganvas.model.blending import blend
 from ganvas.model.codes import codes_at, items_of, lifted
 from ganvas.model.maps import first_map
@@ -72,6 +73,24 @@ def test_all_spaces_meet_in_the_samples_with_stored_noise(model: Model) -> None:
     codes = codes_at(model, [(4, n) for n in range(3)], "w", truncation=0.7)
     assert same(items_of(model, codes, truncation=0.7), plain)
     assert same(items_of(model, lifted(model, codes, "w+")), items_of(model, codes))
+
+
+def test_no_option_of_samples_goes_unheard(model: Model, tmp_path: Path) -> None:
+    for space in ("z", "w"):  # a code is one latent, or one style, and mixed samples have several
+        with pytest.raises(UsageError, match="leave"):
+            codes_at(model, [(0, 0)], space, mix=2)
+        with pytest.raises(UsageError, match="leave"):
+            attributes.drawn(model, 3, mix=2).of(space)
+    assert codes_at(model, [(0, 0)], "w+", mix=2).x.shape[1:] == (model.game.style_slots, 8)
+    codes = codes_at(model, [(0, 0)], "w")
+    assert not same(items_of(model, codes), items_of(model, codes, noise="none"))
+    quiet = CONFIG.model_copy(
+        update={"generator": CONFIG.generator.model_copy(update={"noise": False})}
+    )
+    save_model(tmp_path / "quiet", build(StyleGAN2, quiet, SPEC, 0))
+    for told in ({"noise": "none"}, {"maps": "maps.npz"}):
+        with pytest.raises(UsageError, match="this model's generator has no noise maps"):
+            load(tmp_path / "quiet", device="cpu").sample(1, **told)
 
 
 def test_its_samples_are_found_and_tuned_to(model: Model) -> None:

@@ -28,6 +28,7 @@ from ganvas.cli.options import (
     Options,
     conditioned,
     load_model,
+    refuse_unused,
     told,
 )
 from ganvas.cli.speech import say
@@ -152,9 +153,18 @@ def directions(
     if asked[0]:
         if plus is None or minus is None:
             raise UsageError("exemplars are two groups: give --plus and --minus")
+        if figure is None:
+            refuse_unused(chosen, model, "these are directions of latents")
         _of_exemplars(model, plus, minus, out, figure, under, chosen)
         return
     spaces = list(dict.fromkeys(space or ["z"]))
+    if figure is None and scores is None:
+        from ganvas.model.attributes import OF_STYLES
+
+        used = OF_STYLES if {*spaces} & {"w+", "s"} else ()
+        refuse_unused(
+            chosen, model, f"these are directions of codes in {' and '.join(spaces)}", *used
+        )
     unnamed = scores is None and labels is None
     check_place(out, several=len(spaces) > 1 or (unnamed and number > 1))
     samples = Asked(count, seed, label, under["given"], chosen)

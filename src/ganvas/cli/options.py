@@ -134,6 +134,23 @@ def _array(path: str, word: str) -> Any:
         raise UsageError(f"--given {word} cannot be read as a .npy file: {error}") from None
 
 
+def refuse_unused(told: dict[str, Any], model: Model, what: str, *used: str) -> None:
+    """Refuse options that say how samples are made, where none are: nobody would heed them.
+
+    Args:
+        told: options of samples, as `told` gives them.
+        model: whose they are.
+        what: is asked for, of which samples are no part.
+        used: those that matter all the same.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for name, value in model.sampling(**told).items():
+        if name in model.game.Sampling.posing and name not in used:
+            raise UsageError(f"{name}={value} says how samples are made, and {what}: leave it out")
+
+
 def told(words: Sequence[str] | None, model: Model) -> dict[str, Any]:
     """Return options of samples from words such as ``truncation=0.7``.
 

@@ -282,11 +282,16 @@ class StyleGAN2(Grown[StyleGAN2Config]):
         """Have samples truncated, with noise, and of the level as options say, for a block.
 
         Raises:
-            UsageError: there is no such slot or level, or maps do not fit.
+            UsageError: there is no such slot or level, there is no noise, or maps do not fit.
         """
         cutoff, before = options.get("cutoff"), self.generator.truncation
         if cutoff is not None and cutoff > self.style_slots:
             raise UsageError(f"cutoff={cutoff}: this model has {self.style_slots} slots")
+        for name in ("noise", "maps"):
+            if options.get(name) is not None and not self.generator.noises:
+                raise UsageError(
+                    f"{name}={options[name]}: this model's generator has no noise maps"
+                )
         with ExitStack() as stack:
             stack.enter_context(super().posed(options))
             if (file := options.get("maps")) is not None:
@@ -339,13 +344,16 @@ class StyleGAN2(Grown[StyleGAN2Config]):
     ) -> Tensor:
         """Return images (N, C, H, W) of styles, with the stored noise maps unless some are given.
 
+        Posed without noise, they have none.
+
         Raises:
             UsageError: there are more or fewer of them than noisy layers.
         """
         layers = self.generator.noises
         if maps is not None and len(maps) != len(layers):
             raise UsageError(f"{len(maps)} noise maps for {len(layers)} noisy layers")
-        with noisy(self.generator, "fixed"):
+        mode = "none" if any(layer.mode == "none" for layer in layers) else "fixed"
+        with noisy(self.generator, mode):
             return self.as_large(self.generator.synthesise(w, y, maps))
 
     def maps(self, n: int, noise: Noise) -> list[Tensor]:

@@ -203,7 +203,17 @@ class Latents(Space):
         return "slerp" if law is not None and (law.spherical or law.kind == "normal") else "lerp"
 
     def of(self, z: Tensor, y: Given = None) -> Tensor:
-        """Return the latents themselves."""
+        """Return the latents themselves.
+
+        Raises:
+            UsageError: an option of samples gave them another shape.
+        """
+        if z.shape[1:] != self.shape:
+            raise UsageError(
+                f"codes of the space 'z' have shape {self.shape}, and these latents "
+                f"{tuple(z.shape[1:])}: leave out the option of samples that makes them so, such "
+                "as mix, extent or frames"
+            )
         return z
 
     def _ways(self) -> dict[str, Callable[[Tensor, Given], Tensor]]:
