@@ -32,6 +32,21 @@ class Part:
     about: str = ""
 
 
+@dataclass(frozen=True)
+class Study:
+    """A set of ``ganvas bench stability``, at a tier, so many runs at a time."""
+
+    name: str
+    tier: str
+    jobs: int
+    about: str
+
+    @property
+    def recipe(self) -> str:
+        """What it is, as a list of parts says it."""
+        return f"bench stability {self.name}"
+
+
 BF16 = ("train.precision=bf16", "train.channels_last=true")
 ROOMS = ("data.source=rooms",)
 GOOD = ("game.generator.preset=goodW", "game.discriminator.preset=goodW")
@@ -40,7 +55,7 @@ EMOJI = ("train.kimg=400",)
 BRIEF = ("train.watch_every=0", "train.sample_every=0", "evaluate.at_end=false")
 PUBLISHED = 12.5
 """s/kimg of StyleGAN2 at 256 pixels with compiled extensions on one A100 (StyleGAN2-ADA's code)."""
-PARTS = {
+PARTS: dict[str, Part | Study] = {
     "fashion": Part("r3gan/fashion_mnist", about="R3GAN on real Fashion-MNIST"),
     "fashion-bf16": Part("r3gan/fashion_mnist", BF16, "the same in bf16, channels last"),
     "fashion-compile": Part("r3gan/fashion_mnist", ("train.compile=true",), "the same, compiled"),
@@ -115,6 +130,9 @@ PARTS = {
         (*ROOMS, "data.size=128", "game.growing.fade=20", "game.growing.rest=20", "train.kimg=20"),
         "Progressive GAN on rooms, 4 to 128 pixels",
     ),
+    "stability": Study(
+        "random", "gpu", 8, "12 random architectures at 32 pixels, WGAN-GP against the GAN"
+    ),
 }
 
 
@@ -135,6 +153,19 @@ def play(part: Part, folder: Path, accelerator: str) -> bool:
         words = dict(word.split("=", 1) for word in part.overrides)
         ending = api.train(part.recipe, folder, **{**words, "train.accelerator": accelerator})
     return ending.outcome == "finished"
+
+
+def study(of: Study, folder: Path, accelerator: str) -> int:
+    """Play what has no row yet, print the tables, and return the exit status.
+
+    A run that was stopped goes on from its checkpoint when it is asked for again.
+    """
+    from ganvas.cli.app import run
+
+    if accelerator == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    words = ["bench", "stability", of.name, "--tier", of.tier, "--jobs", str(of.jobs)]
+    return run([*words, "--out", str(folder), "--results", str(folder / "rows.jsonl")])
 
 
 def profiled(part: Part, accelerator: str) -> str:
@@ -194,12 +225,16 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.list or arguments.part is None:
         for name, part in PARTS.items():
-            print(f"{name:16} {part.recipe:32} {part.about}")
+            print(f"{name:22} {part.recipe:32} {part.about}")
         return
     if arguments.accelerator == "cuda" and not torch.cuda.is_available():
         sys.exit("there is no CUDA device here; try --accelerator cpu")
     part, folder = PARTS[arguments.part], arguments.out / arguments.part
     print(machine())
+    if isinstance(part, Study):
+        folder.mkdir(parents=True, exist_ok=True)
+        stop_after(arguments.minutes)
+        sys.exit(study(part, folder, arguments.accelerator))
     if arguments.profile:
         print(profiled(part, arguments.accelerator))
         return

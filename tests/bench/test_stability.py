@@ -174,7 +174,7 @@ def test_tables_name_who_trains() -> None:
 def test_wrong_words_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     for words, message in (
         (["randon"], "no set 'randon'. Did you mean 'random'"),
-        (["random", "--tier", "gpu"], "no tier 'gpu'"),
+        (["settings", "--tier", "gpu"], "no tier 'gpu'"),
         (["settings", "--method", "sn"], "no method 'sn'. Did you mean 'SN'? There are none, SN"),
     ):
         assert cli(["bench", "stability", *words]) == 2

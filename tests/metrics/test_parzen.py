@@ -15,7 +15,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
 from ganvas.metrics import neighbours
 from ganvas.metrics.of import plain
-from ganvas.metrics.parzen import WIDTHS, likelihood, log_densities
+from ganvas.metrics.parzen import WIDTHS, gaussians, likelihood, log_densities
 from ganvas.recipes import load_recipe
 
 
@@ -62,15 +62,24 @@ def test_real_digits_are_better_samples_than_a_gaussian_for_each_class() -> None
     items = source.items("train")
     x, y = plain(source.spec.domain, items.x).double(), torch.from_numpy(items["label"])
     known, validation, test = x[:800], x[800:1000], x[1000:]
-    rng = torch.Generator().manual_seed(0)
-    drawn = [
-        known[y[:800] == k].mean(0)
-        + known[y[:800] == k].std(0) * torch.randn(80, 64, generator=rng, dtype=torch.float64)
-        for k in range(10)
-    ]
-    gaussians = likelihood(torch.cat(drawn), validation, test)
+    drawn = gaussians(known, y[:800], 800)
+    of_laws = likelihood(drawn, validation, test)
     real = likelihood(known, validation, test)
-    assert real.mean > gaussians.mean + 3 * (real.error + gaussians.error)
+    assert real.mean > of_laws.mean + 3 * (real.error + of_laws.error)
+
+
+def test_gaussians_have_the_moments_of_their_classes() -> None:
+    """Class 5 is far from class 2, and its second number does not vary."""
+    label = torch.tensor([2, 5]).repeat(50)
+    items = normal(100, 2) + 100.0 * (label == 5)[:, None]
+    items[label == 5, 1] = 7.0
+    found = gaussians(items, label, 20_001)
+    for rows, k in ((found[0::2], 2), (found[1::2], 5)):
+        own = items[label == k]
+        torch.testing.assert_close(rows.mean(0), own.mean(0), atol=0.05, rtol=0)
+        torch.testing.assert_close(rows.std(0), own.std(0, correction=0), atol=0.05, rtol=0)
+    assert torch.equal(found, gaussians(items, label, 20_001))
+    assert not torch.equal(found, gaussians(items, label, 20_001, seed=1))
 
 
 def test_what_does_not_go_together() -> None:
@@ -85,12 +94,14 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     recipe = load_recipe("cgan/digits", ["data.source=digits8", "data.hold_out=0.2", *changes])
     train(recipe, tmp_path / "run", quiet=True)
     assert run(["parzen", str(tmp_path / "run"), "--count", "50"]) == 0
-    head, samples, real, last = capsys.readouterr().out.splitlines()
+    head, samples, real, laws, last = capsys.readouterr().out.splitlines()
     assert head.split()[:2] == ["windows", "around"]
     assert samples.startswith("50 samples")
     assert real.startswith("50 training items")
-    values = [float(line.split("±")[0].split()[-1]) for line in (samples, real)]
-    assert values[0] < values[1]
+    assert laws.startswith("50 draws of a Gaussian for each class")
+    values = [float(line.split("±")[0].split()[-1]) for line in (samples, laws, real)]
+    assert values[0] < values[2]
+    assert values[1] < values[2]
     assert last == "of 240 held-out items; 119 others chose the width"
 
 

@@ -8,10 +8,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from ganvas.data.domains.videos import Videos
 from ganvas.errors import UsageError
 from ganvas.metrics.checkerboard import patterns
 from ganvas.networks import (
     BottleneckGenerator,
+    Conditions,
     DCGANDiscriminator,
     DCGANGenerator,
     MemoryDCGANDiscriminator,
@@ -25,8 +27,12 @@ from ganvas.networks.biggan_deep import BigGANDeepGenerator
 from ganvas.networks.convolutional import Down
 from ganvas.networks.dcgan_labelled import LabelledGenerator
 from ganvas.networks.progressive import ProgressiveGenerator
+from ganvas.networks.video.frames import TGANGenerator
+from ganvas.networks.video.tganv2 import TGANv2Generator
+from ganvas.networks.video.vgan import VGANFutureGenerator, VGANGenerator
+from ganvas.networks.video.volume import VolumeGenerator
 from ganvas.nn import UpConv2d, Upsample, initialise, lipschitz, upsampler
-from ganvas.nn.conversion import enlarges
+from ganvas.nn.conversion import enlarges, scale_of
 from tests.networks.specs import images
 
 NAMES = [*Upsample.__args__]
@@ -75,6 +81,47 @@ def test_other_parameters_keep_their_names_and_shapes(family):
     ]
     assert others[0]
     assert all(other == others[0] for other in others)
+
+
+SHOWN = Conditions({"image": SQUARE})
+CLIPS = Videos(channels=3, frames=8, height=16, width=16)
+CLIP_FAMILIES = {  # and by how much each of their layers enlarges which axes, in order
+    "vgan": (VGANGenerator(width=4), [(2, 2, 2)] * 2 + [(2, 2)] * 2),
+    "vgan_future": (VGANFutureGenerator(width=4), [(2, 2, 2)] * 2 + [(2, 2)] * 2),
+    "volume": (VolumeGenerator(width=4, stages=2), [(2, 2, 2)] * 2),
+    "tgan": (TGANGenerator(width=4, stages=2), [(2, 2)] * 2),
+    "tganv2": (TGANv2Generator(width=4, levels=1), [(2, 2)] * 2),
+}
+
+
+def built_for_clips(family, name):
+    torch.manual_seed(0)
+    config = CLIP_FAMILIES[family][0].model_copy(update={"upsample": name})
+    if family == "tgan":
+        return config.build_frames(SQUARE, 4, 2)
+    return config.build(CLIPS, 6, SHOWN if family == "vgan_future" else Conditions())
+
+
+@pytest.mark.parametrize("family", CLIP_FAMILIES)
+def test_every_generator_of_clips_takes_every_upsampler(family):
+    """Time is doubled with space where the family's own layers do so; all else keeps its name."""
+    others = []
+    for name in NAMES:
+        net = built_for_clips(family, name)
+        layers = {n: layer for n, layer in net.named_modules() if enlarges(layer)}
+        assert [scale_of(layer) for layer in layers.values()] == CLIP_FAMILIES[family][1]
+        assert {hasattr(m, "way") for m in layers.values()} == {not name.startswith("deconv")}
+        told = (torch.randn(2, 3, 16, 16),) if family == "vgan_future" else ()
+        clips = net(torch.randn(2, 6), *told)
+        assert clips.shape[1:] == (SQUARE if family == "tgan" else CLIPS).shape
+        clips.square().sum().backward()
+        assert all(p.grad is not None for p in net.parameters())
+        inside = tuple(n.removesuffix(".0") if name == "deconv_then_s1" else n for n in layers)
+        others.append({n: p.shape for n, p in net.named_parameters() if not n.startswith(inside)})
+    assert others[0]
+    assert all(other == others[0] for other in others)
+    with pytest.raises(UsageError, match=r"lists 1 layers.*doubles its maps 2 times"):
+        built_for_clips(family, ("deconv",))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -26,17 +26,21 @@ def parzen(
     """Measure held-out items by Parzen windows around samples, as GAN papers once did.
 
     Pixels are in [0, 1], points standardised. The window's width is chosen on a third of the
-    held-out items, the others are measured; beside it as many training items in place of samples.
+    held-out items, the others are measured; beside it as many training items in place of samples,
+    and where items have classes as many draws of a Gaussian for each, which know no shapes.
     Values of another number of samples or of other widths do not compare.
 
     Example: ganvas parzen runs/cgan --count 10000
     """
-    from ganvas.api.run_items import both_items
+    import torch
+
+    from ganvas.api.run_items import both_records
     from ganvas.cli.items import read_items
     from ganvas.data.choice import some
+    from ganvas.data.records import LABEL
     from ganvas.errors import UsageError
     from ganvas.metrics.of import plain
-    from ganvas.metrics.parzen import MOST, SHARE, WIDTHS, likelihood
+    from ganvas.metrics.parzen import MOST, SHARE, WIDTHS, gaussians, likelihood
 
     model = load_model(run, game)
     if items is not None:
@@ -45,19 +49,23 @@ def parzen(
         classes = model.game.conditions.classes
         labels = [k % classes for k in range(count)] if classes else None
         x = model.sample(count, seed=seed, label=labels).x
-    known, held_out = both_items(run, game)
-    vectors = plain(model.domain, some(known if held_out is None else held_out, MOST))
+    known, held_out = both_records(run, game)
+    vectors = plain(model.domain, some((known if held_out is None else held_out).x, MOST))
     cut = len(vectors) // SHARE
     if not cut:
         raise UsageError(
             f"{len(vectors)} items are too few: windows take {SHARE} to be measured by"
         )
-    around = {"samples": x}
+    around = {"samples": plain(model.domain, x)}
     if held_out is not None:
-        around["training items"] = some(known, len(x))
+        around["training items"] = plain(model.domain, some(known.x, len(x)))
+        if LABEL in known and (label := torch.from_numpy(known[LABEL])).dim() == 1:
+            # Of all training items: a normal law is known by its mean and deviations.
+            laws = gaussians(plain(model.domain, some(known.x, MOST)), some(label, MOST), len(x))
+            around["draws of a Gaussian for each class"] = laws
     rows = list[tuple[str, str, str, str]]()
     for name, found in around.items():
-        score = likelihood(plain(model.domain, found), vectors[:cut], vectors[cut:])
+        score = likelihood(found, vectors[:cut], vectors[cut:])
         value = f"{score.mean:.1f} ± {score.error:.1f}"
         rows.append((f"{len(found):,} {name}", value, f"{score.width:.3g}", f"{WIDTHS[0]:g} to 1"))
     say(table(rows, ("windows around", "nats", "width", "of widths")))

@@ -87,7 +87,9 @@ def stability(
         int | None, typer.Option(help="Of random: how many architectures.", min=1)
     ] = None,
     method: Methods = None,
-    tier: Annotated[str, typer.Option(help="Budget: smoke, cpu or paper.")] = "cpu",
+    tier: Annotated[
+        str, typer.Option(help="Budget: smoke, cpu or paper; of random gpu, too.")
+    ] = "cpu",
     seeds: Seeds = None,
     jobs: Jobs = 1,
     shard: Shard = "1/1",

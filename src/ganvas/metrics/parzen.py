@@ -66,6 +66,27 @@ def log_densities(x: Tensor, samples: Tensor, widths: Sequence[float]) -> Tensor
     return found - torch.tensor(scales, dtype=torch.float64, device=x.device)[:, None]
 
 
+def gaussians(items: Tensor, label: Tensor, count: int, seed: int = 0) -> Tensor:
+    """Return samples of a normal law for each class: what knows classes, and nothing of shapes.
+
+    Args:
+        items: (N, d).
+        label: their classes, (N,).
+        count: samples; of each class equally many, up to one.
+        seed: of the draws.
+
+    Returns:
+        (count, d): means and deviations, of each number by itself, are those of the class.
+    """
+    there, rng = label.unique(), torch.Generator().manual_seed(seed)
+    of = there[torch.arange(count) % len(there)]
+    found = torch.randn(count, items.shape[1], generator=rng, dtype=items.dtype)
+    for k in there:
+        own = items[label == k]
+        found[of == k] = own.mean(0) + own.std(0, correction=0) * found[of == k]
+    return found
+
+
 def likelihood(
     samples: Tensor, validation: Tensor, test: Tensor, widths: Sequence[float] = WIDTHS
 ) -> Likelihood:

@@ -21,7 +21,7 @@ class Growing(Protocol):
 
 
 class Upsampling(Settings):
-    """What generators and decoders of images have in common.
+    """What generators and decoders of images and clips have in common.
 
     Attributes:
         upsample: the layer that enlarges maps (`ganvas.nn.upsample`), one for all levels or a list,
@@ -32,12 +32,13 @@ class Upsampling(Settings):
     upsample: Upsample | tuple[Upsample, ...] | None = None
     upsample_padding: Padding = "reflect"
 
-    def growing(self, levels: int, published: Growing) -> list[Growing]:
+    def growing(self, levels: int, published: Growing, dims: int = 2) -> list[Growing]:
         """Return what enlarges the maps of each of so many levels, coarsest first.
 
         Args:
             levels: how often the sides are doubled.
             published: what the family's papers have.
+            dims: axes that are doubled: 3 of clips, time among them.
 
         Raises:
             UsageError: ``upsample`` lists more or fewer levels.
@@ -52,11 +53,16 @@ class Upsampling(Settings):
                 f"upsample lists {len(names)} layers, but this generator doubles its maps "
                 f"{levels} times: correct the list (coarsest level first), or give one for all"
             )
-        return [partial(upsampler, name, padding=self.upsample_padding) for name in names]
+        return [
+            partial(upsampler, name, padding=self.upsample_padding, dims=dims) for name in names
+        ]
 
 
 deconvolution: Growing = partial(upsampler, "deconv")
 """DCGAN's transposed convolution."""
+
+deconvolution_of_clips: Growing = partial(upsampler, "deconv", dims=3)
+"""The same in time and space."""
 
 resize_convolution: Growing = partial(upsampler, "nn_resize", padding="zeros", exact=True)
 """Nearest neighbours, then a convolution with zeros around: as residual networks have it."""

@@ -15,6 +15,9 @@ TIERS = {
     "cpu": Budget(
         rounds=400, batch=32, samples=1000, seeds=1, size=16, width=16, hurry=10, count=24
     ),
+    "gpu": Budget(
+        rounds=1000, batch=64, samples=5000, seeds=1, size=32, width=64, hurry=5, count=12
+    ),
     "paper": Budget(
         rounds=100_000, batch=64, samples=50_000, seeds=1, size=32, width=128, count=200
     ),

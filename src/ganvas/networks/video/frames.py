@@ -12,6 +12,7 @@ from ganvas.errors import UsageError
 from ganvas.networks.base import Generator, GeneratorSettings, Output, OutputUnit, labels_of
 from ganvas.networks.conditions import NONE, Conditions, Given, repeated
 from ganvas.networks.convolutional import Block, Up, image_shape
+from ganvas.networks.upsampling import Upsampling, deconvolution
 from ganvas.networks.video.layers import levels
 from ganvas.nn import BatchNorm, Init, initialise, one_hot
 
@@ -28,7 +29,7 @@ class OfClips(Protocol):
         ...
 
 
-class TGANGenerator(GeneratorSettings):
+class TGANGenerator(Upsampling, GeneratorSettings):
     """Settings of a generator that projects slow and fast latents to maps of their own.
 
     Attributes:
@@ -114,9 +115,10 @@ class TGANGeneratorNet(Generator):
         self.fast = Branch(widths[1], start)
         self.told = Branch(self.classes, start) if self.classes else None
         channels = start[0] * (1 + config.slow + (self.told is not None))
+        grow = config.growing(top, deconvolution)[::-1]  # to each level
         blocks: list[nn.Module] = []
         for level in range(top - 1, -1, -1):
-            up = Up(channels, width(level), 4, sizes[level], False)
+            up = Up(channels, width(level), 4, sizes[level], False, grow[level])
             blocks.append(Block(up, BatchNorm(width(level)), nn.ReLU()))
             channels = width(level)
         self.blocks = nn.ModuleList(blocks)

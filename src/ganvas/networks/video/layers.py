@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ganvas.errors import UsageError
 from ganvas.networks.convolutional import Size, ladder
+from ganvas.networks.upsampling import Growing, deconvolution_of_clips
 from ganvas.nn import BatchNorm
 
 if TYPE_CHECKING:
@@ -83,12 +84,19 @@ class Down3d(nn.Module):
 
 
 class Up3d(nn.Module):
-    """Transposed convolution of kernel 4 that doubles a volume, cropped to exactly ``volume``."""
+    """An up-sampler of kernel 4 that doubles a volume, cropped to exactly ``volume``."""
 
-    def __init__(self, inputs: int, outputs: int, volume: Volume, bias: bool) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        volume: Volume,
+        bias: bool,
+        grow: Growing = deconvolution_of_clips,
+    ) -> None:
         super().__init__()
         self.volume = volume
-        self.conv = nn.ConvTranspose3d(inputs, outputs, KERNEL, 2, 1, bias=bias)
+        self.conv = grow(inputs, outputs, KERNEL, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, outputs, *volume)."""

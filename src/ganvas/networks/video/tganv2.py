@@ -33,6 +33,7 @@ from ganvas.networks.conditions import NONE, Conditions, Given, repeated
 from ganvas.networks.convolutional import norm, normalise
 from ganvas.networks.temporal import AnyTemporal
 from ganvas.networks.temporal.conv_lstm import ConvLSTM
+from ganvas.networks.upsampling import Growing, Upsampling, resize_convolution
 from ganvas.networks.video.layers import Shape, clip_shape
 from ganvas.nn import Cuts, Pyramid, initialise, unrounded, upsample_nearest, widen
 
@@ -60,7 +61,7 @@ class _Levels(Settings):
     levels: PositiveInt = 4
 
 
-class TGANv2Generator(_Levels, GeneratorSettings):
+class TGANv2Generator(_Levels, Upsampling, GeneratorSettings):
     """Settings of the generator; labels join z as one-hot weights, and choose the norms' gains.
 
     Attributes:
@@ -110,22 +111,22 @@ class TGANv2Generator(_Levels, GeneratorSettings):
 
 
 class Up(nn.Module):
-    """A residual block that doubles maps: norm, ReLU, ×2, 3×3, norm, ReLU, 3×3, beside ×2 and 1×1.
+    """A residual block that doubles maps: norm, ReLU, ×2 and 3×3, norm, ReLU, 3×3, beside ×2, 1×1.
 
     Of the shortcut the 1×1 comes first: it is the same, on a quarter of the pixels.
     """
 
-    def __init__(self, inputs: int, outputs: int, conditions: Conditions) -> None:
+    def __init__(self, inputs: int, outputs: int, conditions: Conditions, grow: Growing) -> None:
         super().__init__()
         self.norm1 = norm("batch", inputs, conditions)
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.conv1 = grow(inputs, outputs, 3)
         self.norm2 = norm("batch", outputs, conditions)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.shortcut = nn.Conv2d(inputs, outputs, SHORTCUT)
 
     def forward(self, x: Tensor, y: Tensor | None) -> Tensor:
         """Return (N, outputs, 2H, 2W)."""
-        h = self.conv1(upsample_nearest(F.relu(normalise(self.norm1, x, y))))
+        h = self.conv1(F.relu(normalise(self.norm1, x, y)))
         h = self.conv2(F.relu(normalise(self.norm2, h, y)))
         return h + upsample_nearest(self.shortcut(x))
 
@@ -181,7 +182,10 @@ class TGANv2GeneratorNet(Generator):
         self.unfold = config.temporal.build(self.start, self.start, self.frames)
         given = [state + latent * config.concat_z, *widths]
         vectors = conditions.vectors
-        blocks = iter([Up(*pair, vectors) for pair in pairwise(given)])
+        growing = config.growing(count, resize_convolution)
+        blocks = iter(
+            [Up(*pair, vectors, one) for pair, one in zip(pairwise(given), growing, strict=True)]
+        )
         self.stages = nn.ModuleList(Stage(islice(blocks, several)) for several in stages)
         ends = [widths[sum(stages[: level + 1]) - 1] for level in range(len(stages))]
         self.renderers = nn.ModuleList(Render(width, channels, vectors) for width in ends)

@@ -27,7 +27,13 @@ from ganvas.networks.base import (
     Presets,
 )
 from ganvas.networks.conditions import NONE, Conditions, Given
-from ganvas.networks.video.layers import Shape, clip_shape
+from ganvas.networks.upsampling import (
+    Growing,
+    Upsampling,
+    deconvolution,
+    deconvolution_of_clips,
+)
+from ganvas.networks.video.layers import KERNEL, VOLUME, Shape, clip_shape
 from ganvas.nn import BatchNorm, GaussianNoise, initialise
 
 if TYPE_CHECKING:
@@ -99,12 +105,9 @@ def _rising(
     return found
 
 
-def _up2d(inputs: int, outputs: int) -> nn.ConvTranspose2d:
-    return nn.ConvTranspose2d(inputs, outputs, 4, 2, 1)
-
-
-def _up3d(inputs: int, outputs: int) -> nn.ConvTranspose3d:
-    return nn.ConvTranspose3d(inputs, outputs, 4, 2, 1)
+def _ups(grow: Sequence[Growing], channels: Sequence[int]) -> list[nn.Module]:
+    """Return what doubles maps of channels to the next ones, each by its up-sampler."""
+    return [one(*pair, KERNEL) for one, pair in zip(grow, pairwise(channels), strict=True)]
 
 
 class SceneGenerator(Generator):
@@ -148,7 +151,7 @@ class SceneGenerator(Generator):
         return torch.tanh(made)
 
 
-class VGANGenerator(GeneratorSettings):
+class VGANGenerator(Upsampling, GeneratorSettings):
     """Settings of the generator of clips from noise; labels join z as one-hot weights.
 
     Attributes:
@@ -184,16 +187,16 @@ class VGANGeneratorNet(SceneGenerator):
         frames, height, width = (size >> count for size in sizes)
         widths = [config.width << level for level in reversed(range(count))]
         given = latent + self.classes
-        moving = [nn.ConvTranspose3d(given, widths[0], (frames, height, width))]
-        moving += [_up3d(*pair) for pair in pairwise(widths)]
-        self.trunk = nn.Sequential(*_rising(moving, widths))
-        self.heads = _up3d(widths[-1], channels + two)
+        begin = nn.ConvTranspose3d(given, widths[0], (frames, height, width))
+        grow = config.growing(count, deconvolution_of_clips, VOLUME)
+        *ups, heads = _ups(grow, [*widths, channels + two])
+        self.trunk = nn.Sequential(*_rising([begin, *ups], widths))
+        self.heads = heads
         self.background = None
         if two:
-            still = [nn.ConvTranspose2d(given, widths[0], (height, width))]
-            still += [_up2d(*pair) for pair in pairwise(widths)]
-            image = [_up2d(widths[-1], channels), nn.Tanh()]
-            self.background = nn.Sequential(*_rising(still, widths), *image)
+            first = nn.ConvTranspose2d(given, widths[0], (height, width))
+            *ups, image = _ups(config.growing(count, deconvolution), [*widths, channels])
+            self.background = nn.Sequential(*_rising([first, *ups], widths), image, nn.Tanh())
         start(self)
 
     def starts(self, z: Tensor, y: Given) -> tuple[Tensor, Tensor]:
@@ -202,7 +205,7 @@ class VGANGeneratorNet(SceneGenerator):
         return seen[:, :, None, None, None], seen[:, :, None, None]
 
 
-class VGANFutureGenerator(GeneratorSettings):
+class VGANFutureGenerator(Upsampling, GeneratorSettings):
     """Settings of the generator of clips that go on from an image, which is its condition.
 
     Latents of some width are an extension: they join the image's features; the paper has none.
@@ -248,13 +251,13 @@ class VGANFutureGeneratorNet(SceneGenerator):
         top = falling[0]
         # time begins: one moment becomes the first few frames
         begin = nn.ConvTranspose3d(top + latent, top, (frames >> count, 1, 1))
-        self.trunk = nn.Sequential(
-            *_rising([begin, *(_up3d(*p) for p in pairwise(falling))], falling)
-        )
-        self.heads = _up3d(falling[-1], channels + 1)
+        grow = config.growing(count, deconvolution_of_clips, VOLUME)
+        *ups, heads = _ups(grow, [*falling, channels + 1])
+        self.trunk = nn.Sequential(*_rising([begin, *ups], falling))
+        self.heads = heads
         widths = [top + latent, *falling[1:]]
-        still = _rising([_up2d(*pair) for pair in pairwise(widths)], widths[1:])
-        self.background = nn.Sequential(*still, _up2d(widths[-1], channels), nn.Tanh())
+        *ups, image = _ups(config.growing(count, deconvolution), [*widths, channels])
+        self.background = nn.Sequential(*_rising(ups, widths[1:]), image, nn.Tanh())
         start(self)
 
     def starts(self, z: Tensor, y: Given) -> tuple[Tensor, Tensor]:

@@ -9,14 +9,15 @@ from torch import Tensor, nn
 
 from ganvas.networks.base import Generator, GeneratorSettings, Output, OutputUnit
 from ganvas.networks.conditions import NONE, Conditions, Given
-from ganvas.networks.video.layers import Up3d, Volume, clip_shape, levels
+from ganvas.networks.upsampling import Upsampling, deconvolution_of_clips
+from ganvas.networks.video.layers import VOLUME, Up3d, Volume, clip_shape, levels
 from ganvas.nn import BatchNorm, Init, initialise
 
 if TYPE_CHECKING:
     from ganvas.data.domain import Domain
 
 
-class VolumeGenerator(GeneratorSettings):
+class VolumeGenerator(Upsampling, GeneratorSettings):
     """Settings of a generator that doubles frames, height and width at each level.
 
     Attributes:
@@ -72,11 +73,13 @@ class VolumeGeneratorNet(Generator):
         self.start = (width(top), *volumes[top])
         units = width(top) * volumes[top][0] * volumes[top][1] * volumes[top][2]
         self.project = nn.Linear(latent + self.classes, units)
+        grow = config.growing(top, deconvolution_of_clips, VOLUME)[::-1]  # to each level
         layers: list[nn.Module] = []
         for level in range(top, 0, -1):
             layers += [BatchNorm(width(level)), nn.ReLU()]
             outputs = width(level - 1) if level > 1 else channels
-            layers.append(Up3d(width(level), outputs, volumes[level - 1], bias=True))
+            to = volumes[level - 1]
+            layers.append(Up3d(width(level), outputs, to, True, grow[level - 1]))
         self.layers = nn.Sequential(*layers, OutputUnit(config.output))
         initialise(self, config.init, config.init_scale)
 
