@@ -155,6 +155,14 @@ def test_missing_file(tmp_path: Path) -> None:
     assert "there is no recipe file" in complaint(str(tmp_path / "x.yaml"))
 
 
+def test_what_a_value_meets_of_another_kind_is_not_told() -> None:
+    """Kernels of some generators begin at 1; 1 was refused by one of those that begin at 2."""
+    text = complaint("dcgan/digits", "game.generator.kernel=1")
+    assert "expected a whole number, at least 2." in text
+    assert "more than 0" not in text
+    assert "or null" in complaint("dcgan/digits", "game.generator.stages=0")
+
+
 @pytest.mark.parametrize(
     ("override", "expected"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from ganvas.gallery.exhibit import Exhibit, Row
 from ganvas.gallery.modes import grid_panel
 from ganvas.gallery.playing import images, table
 from ganvas.games.parts.growing import Growing, faded
+from ganvas.games.progressive import Progressive
 from ganvas.metrics.duplicates import copy_share
 from ganvas.metrics.neighbours import nearest
 from ganvas.nn import downsample_average, upsample_nearest
@@ -145,6 +146,8 @@ PHASES = Growing().phases([(size, size) for size in SIZES])
 LAST = 800.0
 """Thousand images of the last phase, which is as long as a recipe says."""
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
+HALF, REST = 2.0, 4.0
+"""Thousand images of each half of a level of the run that is drawn, and of its last one."""
 
 
 def stage(shown: float) -> tuple[int, float]:
@@ -157,10 +160,75 @@ def stage(shown: float) -> tuple[int, float]:
     return SIZES[-1], 1.0
 
 
+class Growth(NamedTuple):
+    """What was seen of a Progressive GAN while it grew.
+
+    Attributes:
+        shown: thousand real images before each round.
+        heights: pixels along an edge of its level, in each round.
+        alphas: weight of the level's own layers, in each round.
+        sheets: samples of the same latents, by the level's height and α, (8, 1, 28, 28).
+        drawn: samples in the end, (1000, 1, 28, 28).
+    """
+
+    shown: list[float]
+    heights: list[int]
+    alphas: list[float]
+    sheets: dict[tuple[int, float], Pixels]
+    drawn: Pixels
+
+
+@lru_cache(maxsize=2)
+def grown_digits(seed: int, kimg: float = HALF, last: float = REST) -> Growth:
+    """Let a narrow Progressive GAN grow on digits from 7 to 28 pixels.
+
+    Args:
+        seed: of the run.
+        kimg: thousand images of each half of a level.
+        last: of the finest level, once it has faded in.
+    """
+    adam = {"kind": "adam", "lr": 2e-3, "beta1": 0.0, "beta2": 0.99}
+    narrow = {"kind": "progressive", "maps": 128, "max_maps": 32}
+    made = table(
+        "progressive",
+        images("digits"),
+        seed,
+        batch=32,
+        latent={"kind": "normal", "dim": 64},
+        generator=narrow,
+        discriminator=narrow,
+        growing={"fade": kimg, "rest": kimg},
+        objective={"kind": "nonsaturating"},
+        penalties={"gradient": None, "drift": None, "r1": {"kind": "r1", "weight": 0.2}},
+        penalty_every=8,
+        generator_optimiser=adam,
+        discriminator_optimiser=adam,
+    )
+    game, seen = cast(Progressive, made.game), Growth([], [], [], {}, np.empty(0, np.float32))
+    at = 0.0
+    for stage, phase in zip(game.stages(), game.phases, strict=True):
+        stage.begin(game, made.feed, made.turns)
+        rounds = max(round(1000 * (stage.kimg or last) / 32), 2)
+        for number in range(rounds):
+            made.turns.round, made.turns.progress = number, number / rounds
+            game.train()
+            stage.play(made.feed, made.turns)
+            made.turns.statistics = {}
+            level, alpha = game.stands
+            seen.shown.append(at)
+            seen.heights.append(game.sizes[level][0])
+            seen.alphas.append(alpha)
+            at += 32 / 1000
+            if phase.fades and number == rounds // 2:
+                seen.sheets[phase.size[0], 0.5] = made.samples(8)
+        if not phase.fades:
+            seen.sheets[phase.size[0], 1.0] = made.samples(8)
+    return seen._replace(drawn=made.samples(1000))
+
+
 def growing(seed: int) -> Exhibit:
-    """G13: the schedule of growth, real digits faded from 16² to 32², and a check for copies."""
-    thousands = np.arange(0, sum(phase.kimg or LAST for phase in PHASES) + 1, 50)
-    sizes, alphas = zip(*(stage(float(k)) for k in thousands), strict=True)
+    """G13: a run that grows, real digits faded from 16² to 32², and a check for copies."""
+    run = grown_digits(seed)
     source = images("digits", size=32, resize="stretch")
     x = torch.from_numpy(source.items("test").x[:8, :, :, 0].astype(np.float32) / 127.5 - 1)[
         :, None
@@ -168,6 +236,7 @@ def growing(seed: int) -> Exhibit:
     strip = torch.cat([faded(x, alpha) for alpha in ALPHAS])
     coarse = upsample_nearest(downsample_average(x))
     distance = [_length(faded(x, a) - coarse) / _length(x - coarse) for a in ALPHAS]
+    total = sum(phase.kimg or LAST for phase in PHASES)
     rows = [
         Row(
             "α = 0: largest difference from the 16² image doubled",
@@ -185,39 +254,46 @@ def growing(seed: int) -> Exhibit:
             float((downsample_average(faded(x, 0.5)) - downsample_average(x)).abs().max()),
             0.0,
         ),
-        Row("resolution after 3,000 thousand images", float(stage(3000.0)[0]), 16.0),
-        Row("α after 2,800 thousand images", stage(2800.0)[1], 0.5),
-        Row("thousand images until 1024² is done", float(thousands[-1]), 13_600.0),
+        Row("as published: resolution after 3,000 thousand images", float(stage(3000.0)[0]), 16.0),
+        Row("as published: α after 2,800 thousand images", stage(2800.0)[1], 0.5),
+        Row("as published: thousand images until 1024² is done", float(total), 13_600.0),
+        Row("the run: thousand images until 28² is done", len(run.shown) * 32 / 1000),
     ]
-    copies, panel = _neighbours(seed)
+    copies, panel = _neighbours(run.drawn)
     panels = [
         Panel(
-            "resolution",
-            [Line(thousands, sizes, None, 0)],
+            "resolution of the run",
+            [Line(np.array(run.shown), run.heights, None, 0)],
             x_label="real images shown, thousands",
             y_label="pixels along an edge",
-            log_y=True,
+            y=(0, 30),
         ),
         Panel(
             "α: weight of the new layers",
-            [Line(thousands, alphas, None, 1)],
+            [Line(np.array(run.shown), run.alphas, None, 1)],
             x_label="real images shown, thousands",
             y_label="α",
             y=(0, 1.05),
+        ),
+        grid_panel(
+            "one latent a column, from 7² to 28²",
+            np.concatenate([run.sheets[moment] for moment in sorted(run.sheets)]),
+            8,
         ),
         grid_panel("16² into 32²: α = 0, ¼, ½, ¾, 1", strip.numpy(), 8),
         panel,
     ]
     return Exhibit(
-        "Progressive growing doubles the resolution every 1.6 million images; new layers, and the "
-        "real images with them, fade in over the first half. Last: samples of the short GAN of G14 "
-        "above their nearest training digits, to see that they are no copies.",
-        figure("G13 Progressive growing", panels, columns=4),
+        "A Progressive GAN, narrow and short, grows on digits from 7 to 28 pixels: new layers, and "
+        "the real images with them, fade in over the first half of each level. The published "
+        "schedule doubles the resolution every 1.6 million images. Last: its samples above their "
+        "nearest training digits, to see that they are no copies.",
+        figure("G13 Progressive growing", panels, columns=5),
         [*rows, *copies],
         {
-            "thousand images": thousands,
-            "resolution": sizes,
-            "alpha": alphas,
+            "thousand images": run.shown,
+            "resolution": run.heights,
+            "alpha": run.alphas,
             "share of the way": distance,
         },
     )
@@ -228,12 +304,12 @@ def _length(x: Tensor) -> float:
     return float(x.square().sum().sqrt())
 
 
-def _neighbours(seed: int) -> tuple[list[Row], Panel]:
-    """Compare samples of a GAN, held-out digits and copies with the training set, in pixels."""
+def _neighbours(samples: Pixels) -> tuple[list[Row], Panel]:
+    """Compare samples (N, 1, 28, 28), held-out digits and copies with training digits."""
     train, test = (real_digits(split).flatten(1) for split in ("train", "test"))
-    drawn = torch.from_numpy(gan_digits(seed)).flatten(1)
+    drawn = torch.from_numpy(samples).flatten(1)
     shown: dict[str, Any] = {
-        "GAN": drawn[:1000],
+        "samples": drawn[:1000],
         "held-out digits": test[1000:],
         "training digits": train[:1000],
     }

@@ -93,8 +93,17 @@ class Shape:
         return None
 
     def expected(self, path: Sequence[str | int]) -> str:
-        """Return in words what may stand at ``path``, or an empty string."""
-        words = dict.fromkeys(self._words(node) for node in self.alternatives(path))
+        """Return in words what may stand at ``path``, or an empty string.
+
+        Alternatives that the value there meets, as settings of another kind, are left out: it was
+        refused by one that it does not.
+        """
+        value = self._tree
+        for key in path:
+            value = _child(value, key)
+        nodes = self.alternatives(path)
+        refusing = [node for node in nodes if not _meets(node, value)]
+        words = dict.fromkeys(self._words(node) for node in refusing or nodes)
         return " or ".join(word for word in words if word)
 
     def leaves(self, depth: int = 6) -> Iterator[tuple[str, ...]]:
@@ -153,6 +162,19 @@ def _children(node: Node, key: str | int) -> list[Node]:
     else:
         inner = node.get("properties", {}).get(key, node.get("additionalProperties"))
     return [cast(Node, inner)] if isinstance(inner, dict) else []
+
+
+def _meets(node: Node, value: Any) -> bool:
+    """Whether a number is one as a schema of numbers asks for."""
+    kinds = {"integer": int, "number": int | float}
+    if node.get("type") not in kinds or isinstance(value, bool):
+        return False
+    return isinstance(value, kinds[node["type"]]) and (
+        value >= node.get("minimum", value)
+        and value <= node.get("maximum", value)
+        and not value <= node.get("exclusiveMinimum", value - 1)
+        and not value >= node.get("exclusiveMaximum", value + 1)
+    )
 
 
 def _child(value: Any, key: str | int) -> Any:

@@ -93,9 +93,9 @@ class Vector(Domain):
             found = []
         if len(found) != len(self.shift) or not np.isfinite(found).all():
             names = f" ({', '.join(self.called)})" if self.called else ""
-            raise UsageError(
-                f"'{text}': expected {len(self.shift)} numbers{names} with commas between"
-            )
+            many = len(self.shift)
+            told = f"{many} numbers{names} with commas between" if many > 1 else f"a number{names}"
+            raise UsageError(f"'{text}': expected {told}")
         return np.array(found)
 
     def columns(self, name: str, array: AnyArray) -> dict[str, AnyArray]:
