@@ -1,9 +1,9 @@
 """BigGAN on digits: labels, truncation, standing statistics, and rates that are too high.
 
 Runs: ``digits`` (the recipe: agreement, worst class, variance), ``threshold …`` (untruncated, 2, 1,
-½ and .1), ``statistics …`` at threshold ½, ``rates x 30`` (when the run is called collapsed, and
-what an intervention makes of it), ``labels shuffled``, and ``cost …`` of every recipe of both
-families.
+½ and .1), ``statistics …`` at threshold ½ and the ``order of statistics``, ``rates x 30`` (when the
+run is called collapsed, and what an intervention makes of it), ``labels shuffled``, and ``cost …``
+of every recipe of both families.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ from ganvas.training.folder import METRICS
 
 MINUTES = 22
 SAMPLES = 5_000
+DRAWS = 200
+"""Of bootstraps."""
 THRESHOLDS: dict[str, dict[str, Any]] = {
     "none": {},
     "2": {"threshold": 2.0},
@@ -116,6 +118,37 @@ def with_statistics(name: str, work: Path) -> Row:
     return looked(trained(work), statistics=name, threshold=0.5)
 
 
+def order(work: Path) -> Row:
+    """Compare the Fréchet distances of standing and of running statistics, on the same latents."""
+    return compared(trained(work))
+
+
+def compared(run: Path, samples: int = SAMPLES, draws: int = DRAWS) -> Row:
+    """Return the ratio of both distances at threshold ½, with an interval over samples."""
+    model, source = load(run), run_data(run).source
+    measures = measures_of(source, model.device)
+    held_out = measures.look(source.items("test").x).features
+    labels = [k % model.game.conditions.classes for k in range(samples)]
+    standing, running = (
+        measures.look(
+            model.sample(samples, seed=1, label=labels, statistics=name, threshold=0.5).x
+        ).features
+        for name in ("re-estimated", "running")
+    )
+    rng = np.random.default_rng(0)
+
+    def ratio(rows: torch.Tensor) -> float:
+        of = (frechet_of_features(some[rows], held_out) for some in (standing, running))
+        return next(of) / next(of)
+
+    drawn = [ratio(torch.from_numpy(rng.integers(0, samples, samples))) for _ in range(draws)]
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return {
+        "standing over running": round(ratio(torch.arange(samples)), 3),
+        "standing over running, 95 %": [round(float(low), 3), round(float(high), 3)],
+    }
+
+
 def rates(work: Path) -> Row:
     """Raise rates to × 30 after 100 rounds, and go on from the checkpoint before with usual ones.
 
@@ -187,6 +220,7 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
         yield f"threshold {name}", partial(at_threshold, name, work)
     for name in ("running", "re-estimated", "pooled"):
         yield f"statistics {name}", partial(with_statistics, name, work)
+    yield "order of statistics", partial(order, work)
     yield f"rates x {FAST}", partial(rates, work)
     yield "labels shuffled", partial(shuffled, work)
     for family in ("biggan", "biggan-deep"):
