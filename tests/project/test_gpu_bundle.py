@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import gpu
 from ganvas.errors import GanvasError
+from ganvas.recipes import load_recipe
 from scripts import gpu_bundle
 
 
@@ -33,3 +35,8 @@ def test_nothing_to_pack_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_every_wheel_is_pinned() -> None:
     assert set(gpu_bundle.WHEELS) <= set(gpu_bundle.pins())
+
+
+def test_every_part_is_a_recipe_with_its_settings() -> None:
+    for part in gpu.PARTS.values():
+        load_recipe(part.recipe, list(part.overrides))
