@@ -9,8 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganvas.data.domains.tags import Tags
+from ganvas.data.domains.vector import Vector
 from ganvas.errors import UsageError
-from ganvas.networks import PRESETS
+from ganvas.networks import PRESETS, Conditions
 from ganvas.networks.progressive import (
     ProgressiveDiscriminator,
     ProgressiveDiscriminatorNet,
@@ -183,6 +185,26 @@ def test_labels(use: Any) -> None:
         assert d.classify(d.features(x)).shape == (3, 3)
     else:
         assert not torch.equal(d(x[:1], y[:1]), d(x[:1], y[1:2]))
+
+
+@pytest.mark.parametrize("use", ["concat", "projection", "auxiliary"])
+def test_tags_and_numbers_reach_both_networks_at_every_level(use: Any) -> None:
+    tags, place = Tags(called=["a", "b"]), Vector(shift=[0.0], scale=[1.0])
+    known = Conditions({"tags": tags, "place": place})
+    spec, told = images(3, 16, 16), torch.tensor([[0.0, 1, 0.5], [1, 1, 0.5], [0, 1, -0.5]])
+    torch.manual_seed(0)
+    g = ProgressiveGenerator(**SMALL).build(spec, 6, known)
+    d = ProgressiveDiscriminator(**SMALL, labels=use, deviation=0).build(spec, known)
+    for level, alpha in ((0, 1.0), (1, 0.5), (2, 1.0)):
+        stand(level, alpha, g, d)
+        x = g(torch.randn(1, 6).expand(3, -1), told)
+        assert not torch.equal(x[0], x[1])
+        assert not torch.equal(x[0], x[2])
+        if use == "auxiliary":  # a logit for each tag, and the number
+            assert d.classify(d.features(x)).shape == (3, 3)
+        else:
+            scores = d(x[:1].expand(3, -1, -1, -1), told)
+            assert len(set(scores.tolist())) == 3
 
 
 @pytest.mark.parametrize("equalised", [True, False])
