@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 
 import numpy as np
@@ -202,6 +203,13 @@ def test_raw_pixels_do_not_tell_people_across_poses(faces: Faces) -> None:
     distances = ((flat[0][:, None] - flat[1][None]) ** 2).sum(axis=2)
     right = (distances.argmin(axis=1) == np.arange(40)).mean()
     assert right <= 0.6
+
+
+def test_a_tiny_set_is_painted_in_less_than_a_second() -> None:
+    """Of the processor's time: .04 s here, so that a slip of an order of magnitude is seen."""
+    some, start = Faces.draw(64, 3), time.process_time()
+    pictures(some, 16)
+    assert time.process_time() - start < 1
 
 
 def test_the_sets_are_painted_once_and_mapped(
