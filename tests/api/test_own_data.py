@@ -87,6 +87,11 @@ def test_a_model_is_measured_against_other_data(run: Path) -> None:
 
 
 def test_what_is_no_data_writes_nothing(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="first in row 0, column 1"):
-        ganvas.train("r3gan/points", tmp_path / "run", [[0.0, np.nan], [1, 2]], quiet=True, **TINY)
+    points = np.arange(12.0).reshape(6, 2)
+    for data, message in (
+        ([[0.0, np.nan], [1, 2]], "^data holds NaN .* first in row 0, column 1"),
+        (np.ma.masked_greater(points, 8), "^data are a masked array, in which 3 numbers are hid"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            ganvas.train("r3gan/points", tmp_path / "run", data, quiet=True, **TINY)
     assert not (tmp_path / "run").exists()

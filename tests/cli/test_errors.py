@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from ganvas.cli.app import run
 from ganvas.cli.items import check_place
 from ganvas.errors import GanvasError
+from ganvas.files import filling, replacing
 from ganvas.model import load
 from ganvas.training.folder import RunFolder
 from tests.cli.conftest import TINY, Ganvas
@@ -500,6 +501,25 @@ def test_whatever_fails_by_ctrl_c_is_an_interrupt(
     said = ganvas("recipes")
     assert (said.code, said.out, said.err) == (130, "", "error: interrupted\n")
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_who_is_ended_leaves_nothing_half_written(
+    ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    number = signal.Signals[name]
+
+    def ended(*_: object, **__: object) -> None:
+        with filling(tmp_path / "folder"), replacing(tmp_path / "folder" / "1.png") as file:
+            file.write(b"half")
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+
+    monkeypatch.setattr("ganvas.recipes.catalogue.summaries", ended)
+    said = ganvas("recipes")
+    assert (said.code, said.out, said.err) == (128 + number, "", f"error: ended by {name}\n")
+    assert not [*tmp_path.iterdir()]
+    assert signal.getsignal(number) is signal.SIG_DFL
 
 
 Raised = BaseException | type[BaseException]

@@ -31,6 +31,12 @@ MISUSE = 2
 FAILURE = 1
 INTERRUPTED = 130
 
+ENDING: tuple[tuple[int, Any], ...] = (
+    (signal.SIGINT, signal.default_int_handler),
+    *((getattr(signal, n), signal.SIG_DFL) for n in ("SIGTERM", "SIGHUP") if hasattr(signal, n)),
+)
+"""Signals that end a program, and what becomes of them where nobody has chosen otherwise."""
+
 NO_MEMORY = re.compile(r"MemoryError|out of memory|(can't|Unable to) allocate|not enough memory")
 WHAT_IF_NOT = "the memory does not suffice: ask for fewer or smaller items, batches or networks"
 """Said of what PyTorch and NumPy raise then, which has many classes and words."""
@@ -147,32 +153,36 @@ def run(arguments: Sequence[str]) -> int:
         except Exception as error:
             if not pressed or isinstance(error, HaltedError):
                 return _failed(error)
-        complain("interrupted")
-        return INTERRUPTED
+        number = pressed[0] if pressed else signal.SIGINT
+        told = number != signal.SIGINT
+        complain(f"ended by {signal.Signals(number).name}" if told else "interrupted")
+        return 128 + number
 
 
 @contextmanager
 def _noticed() -> Generator[list[int]]:
     """Notice a Ctrl-C: whatever fails after it, such as a module half imported, does by it.
 
-    Where it is ignored, as in the background, it stays so.
+    So do signals that would end the process at once, and leave a part of what it was writing.
+    Where one is ignored, as in the background, it stays so.
     """
     pressed = list[int]()
 
     def handler(number: int, frame: FrameType | None) -> None:
         pressed.append(number)
-        signal.default_int_handler(number, frame)
+        raise KeyboardInterrupt(number)
 
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or (
-        threading.current_thread() is not threading.main_thread()
-    ):
-        yield pressed
-        return
-    signal.signal(signal.SIGINT, handler)
+    here = threading.current_thread() is threading.main_thread()
+    taken = {
+        number: usual for number, usual in ENDING if here and signal.getsignal(number) is usual
+    }
+    for number in taken:
+        signal.signal(number, handler)
     try:
         yield pressed
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, usual in taken.items():
+            signal.signal(number, usual)
 
 
 def _failed(error: Exception) -> int:

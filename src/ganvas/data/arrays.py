@@ -301,13 +301,22 @@ def _images(where: str, array: AnyArray) -> AnyArray:
             found += f" from {least:g} to {most:g}"
         what = "images" if array.ndim < 5 else "clips"
         raise UsageError(
-            f"{where} holds {what} as {found}; expected whole numbers 0 to 255. Convert values "
-            "in [0, 1] with (255 * array).round().astype(np.uint8)."
+            f"{where} holds {what} as {found}; expected whole numbers 0 to 255. Convert "
+            f"values in {_conversion(array.dtype, float(least), float(most))}.astype(np.uint8)."
         )
     if is_mapped(array) and array.dtype == np.uint8:
         return array
     require_memory(where, array.size)
     return np.ascontiguousarray(array, dtype=np.uint8)
+
+
+def _conversion(dtype: np.dtype[Any], least: float, most: float) -> str:
+    """Return what pixels of another range seem to be, and how they become 0 to 255."""
+    if dtype.kind in "iu" and least >= 0 and most < 2**16:
+        return "[0, 65535] with (array // 257)"
+    if dtype.kind == "f" and -1 <= least < 0 and most <= 1:
+        return "[-1, 1] with (127.5 * (array + 1)).round()"
+    return "[0, 1] with (255 * array).round()"
 
 
 def _labels(

@@ -96,6 +96,11 @@ def _columns(data: object) -> dict[str, AnyArray] | None:
 
 
 def _array(data: object) -> AnyArray:
+    if hidden := _hidden(data):
+        raise UsageError(
+            f"data are a masked array, in which {hidden:,} numbers are hidden: leave their rows "
+            "out, or fill them with array.filled(number)"
+        )
     try:
         found = np.asarray(data)
     except (ValueError, TypeError, RuntimeError) as error:
@@ -106,3 +111,9 @@ def _array(data: object) -> AnyArray:
             "array, a data frame, or a mapping such as {'x': x, 'y': labels}"
         )
     return found
+
+
+def _hidden(data: object) -> int:
+    """Return how many numbers a masked array hides; others hide none."""
+    mask: Any = getattr(data, "mask", None) if np.ma.isMaskedArray(data) else None
+    return int(np.sum(mask)) if mask is not None else 0

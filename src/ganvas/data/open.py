@@ -43,7 +43,7 @@ def open_data(settings: DataSettings, content: Mapping[str, AnyArray] | None = N
     """
     name = settings.source
     if content is not None:
-        found = conformed(collect(Path(name), content), settings)
+        found = conformed(collect(Path(Path(name).stem), content), settings)
         return _with_views(_of_collection(found, settings), settings)
     if settings.variant and name not in procedural():
         raise UsageError(f"data.variant is for sets made by code, not for {name}: leave it out.")
