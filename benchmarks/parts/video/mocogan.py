@@ -1,9 +1,10 @@
 """MoCoGAN on moving shapes: the four cells of table 4, controls, swaps, long clips, pictures.
 
 Runs: ``full`` (D_I, z_A to R_M), ``image`` (z_A to G_I), ``no D_I``, ``no D_I image``, all of equal
-rounds; ``real`` is the same of held-out clips; ``picture`` is image to video on unseen shapes;
-``people`` names motions of captured people, ``heroes`` those of a game's figures (where
-`make data SETS=mocap` or `SETS=heroes` has been). Measures are those of moving.py.
+rounds; ``compared`` says which of their orders stand; ``real`` is the same of held-out clips;
+``picture`` is image to video on unseen shapes; ``people`` names motions of captured people,
+``heroes`` those of a game's figures (where `make data SETS=mocap` or `SETS=heroes` has been).
+Measures are those of moving.py.
 """
 
 from __future__ import annotations
@@ -15,7 +16,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from common import Row, trained_model
-from moving import Clips, Distance, Numbers, content_distance, hues, vanished, ways
+from moving import (
+    Clips,
+    Distance,
+    Numbers,
+    content_distance,
+    extractors,
+    hues,
+    lead,
+    vanished,
+    ways,
+)
 from torch.nn import functional as F
 
 from ganvas.data.items import Items
@@ -23,6 +34,7 @@ from ganvas.data.open import open_data
 from ganvas.data.procedural import heroes, mocap
 from ganvas.data.settings import DataSettings
 from ganvas.metrics.clips import in_units
+from ganvas.metrics.motion import colour_distances, foreground
 from ganvas.metrics.vidnet import VidNet
 from ganvas.metrics.vidnets import knowing
 from ganvas.model import Model
@@ -41,6 +53,8 @@ CELLS = {
     "no D_I image": ["game.frame_discriminator=null", "game.category_to=image"],
 }
 """Table 4, as settings."""
+PAIRS = (("full", "no D_I"), ("image", "no D_I image"), ("full", "image"))
+"""With D_I and without, and z_A to R_M and to G_I."""
 ASKED, FEWER = 480, 400
 """Clips of people and of heroes, and rounds, which take twice as long as those of shapes."""
 STEPS, RATE = 1_800, 2e-3
@@ -106,10 +120,19 @@ def swapped(model: Model, n: int = 256) -> Row:
     }
 
 
+def folder_of(name: str, work: Path) -> Path:
+    """Return where a cell of the table is trained."""
+    return work / f"mocogan-{name.replace(' ', '-')}"
+
+
+def settings_of(name: str) -> list[str]:
+    """Return by what a cell of the table differs from the recipe."""
+    return [f"train.rounds={ROUNDS}", *CELLS[name]]
+
+
 def cell(name: str, work: Path) -> Row:
     """Train one cell of the table, and measure its samples."""
-    folder = work / f"mocogan-{name.replace(' ', '-')}"
-    model = trained_model("mocogan/shapes", folder, [f"train.rounds={ROUNDS}", *CELLS[name]])
+    model = trained_model("mocogan/shapes", folder_of(name, work), settings_of(name))
     train, test, label = data()
     wanted = [k % 4 for k in range(COUNT)]
     row = measured(model.sample(COUNT, label=wanted).x, np.array(wanted), train, test)
@@ -121,6 +144,42 @@ def cell(name: str, work: Path) -> Row:
         "Q on real": float((model.predict(test).argmax(1) == label).mean()),
         "rounds": ROUNDS,
     }
+
+
+def compared(work: Path) -> Row:
+    """Return which orders of the table stand: what 95 % of bootstrap samples have of differences.
+
+    Of distances by all features, of the share of directions as asked for, of distances of colours.
+    """
+    train, test, _ = data()
+    looks, rng = extractors("shapes", train), np.random.default_rng(0)
+    wanted = np.arange(COUNT) % 4
+    clips = {
+        name: trained_model("mocogan/shapes", folder_of(name, work), settings_of(name))
+        .sample(COUNT, label=wanted.tolist())
+        .x
+        for name in CELLS
+    }
+    right = {name: (ways(x) == wanted).astype(float) for name, x in clips.items()}
+    apart = {name: colour_distances(foreground(in_units(x))).numpy() for name, x in clips.items()}
+    row: Row = {}
+    for first, second in PAIRS:
+        found = lead(looks, test, clips[first], clips[second])
+        row |= {f"{first} before {second}: {k}": v for k, v in found.items() if "lead" in k}
+        for what, known in (("MCS", right), ("ACD", apart)):
+            low, high = between(known[first], known[second], rng)
+            row[f"{first} less {second}: {what}, 95 %"] = [round(low, 3), round(high, 3)]
+    return row
+
+
+def between(one: Numbers, other: Numbers, rng: np.random.Generator) -> tuple[float, float]:
+    """Return where 95 % of bootstrap samples have the difference of two means."""
+    drawn = [
+        np.nanmean(rng.choice(one, len(one))) - np.nanmean(rng.choice(other, len(other)))
+        for _ in range(1000)
+    ]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(low), float(high)
 
 
 def picture(work: Path) -> Row:
@@ -212,6 +271,7 @@ def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     yield "real", real
     for name in CELLS:
         yield name, partial(cell, name, work)
+    yield "compared", partial(compared, work)
     yield "picture", partial(picture, work)
     yield "people", partial(people, work)
     yield "heroes", partial(figures, work)

@@ -39,8 +39,8 @@ class VideoOptions(ImageOptions):
 
     owner: ClassVar[str] = "videos"
     videos: bool = False
-    frames: int | None = Field(default=None, ge=1)
-    stride: int = Field(default=1, ge=1)
+    frames: int | None = Field(default=None, ge=1, le=100_000)
+    stride: int = Field(default=1, ge=1, le=100_000)
     fps: float | None = Field(default=None, gt=0)
     short: Short = "refuse"
     crop: Literal["centre", "random"] = "centre"
