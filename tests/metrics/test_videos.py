@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from functools import cache
 from pathlib import Path
@@ -31,6 +32,7 @@ from ganvas.metrics.clips import (
 )
 from ganvas.metrics.of import measures_of
 from ganvas.metrics.of.videos import ClipProbe, VideoMeasures
+from ganvas.metrics.scripted import ScriptedClips
 from ganvas.metrics.unmeasurable import UnmeasurableError
 from ganvas.metrics.videos import Factors, VideoEvaluation
 from ganvas.metrics.vidnet import VidNet
@@ -315,3 +317,55 @@ def test_clips_of_one_thing_move_and_show_the_same(probe: ClipProbe) -> None:
     numbers = probe(network(clips.clips()))
     assert numbers["content_diversity"] < 0.3
     assert numbers["motion_diversity"] > 0.5
+
+
+# ---- a network of the user's --------------------------------------------------------------------
+
+
+class Published(torch.nn.Module):
+    """What takes the arguments of the published I3D file, and gives means over space and time."""
+
+    def forward(self, x: torch.Tensor, rescale: bool = True, resize: bool = True) -> torch.Tensor:
+        if rescale or resize:
+            return x[:1, :1, 0, 0, 0]
+        return torch.cat([x.mean((2, 3, 4)), x.amax((2, 3, 4))], 1)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    torch.jit.script(Published()).save(str(tmp_path / "net.pt"))
+    return tmp_path / "net.pt"
+
+
+def test_fvd_is_of_a_file_of_the_users_with_its_hash(file: Path) -> None:
+    net = ScriptedClips(file)
+    assert net.weights == hashlib.sha256(file.read_bytes()).hexdigest()
+    few = in_units(real()[:6])
+    seen = net.look(few).features
+    frames = torch.nn.functional.interpolate(
+        few.movedim(1, 2).flatten(0, 1), (224, 224), mode="bilinear"
+    )
+    each = 2 * frames.unflatten(0, (6, FRAMES)) - 1
+    torch.testing.assert_close(seen[:, :3], each.mean((1, 3, 4)), rtol=0, atol=1e-5)
+    torch.testing.assert_close(seen[:, 3:], each.amax((1, 3, 4)), rtol=0, atol=1e-5)
+    its = VideoEvaluation(real()[:20], real()[:20], [seen_by_chance(), net])
+    scores = its.measures()
+    assert "fvd[i3d]" in scores
+    assert "frechet[i3d]" not in scores
+    assert scores["fvd[i3d]"].protocol.weights == net.weights
+    assert not [name for name in its.measures() if name.startswith("fvd") and "i3d" not in name]
+
+
+def test_what_is_no_such_file_is_told_in_one_line(file: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no TorchScript file"):
+        ScriptedClips(tmp_path / "none.pt")
+    (tmp_path / "text.pt").write_text("x")
+    with pytest.raises(UsageError, match="is no TorchScript module"):
+        ScriptedClips(tmp_path / "text.pt")
+    images = measures_of(open_data(DataSettings(source="digits8")))
+    with pytest.raises(UsageError, match="is to look at videos, and the data are images"):
+        images.take(file)
+
+
+def seen_by_chance() -> RandomClips:
+    return RandomClips("random3d", real())

@@ -69,6 +69,7 @@ def evaluate(
     data: str | Path | None = None,
     against: object = None,
     best: bool = False,
+    i3d: str | Path | None = None,
     game: str | type[Game] | None = None,
 ) -> Scores:
     """Measure a run's model, and keep the scores in its folder, report and model card.
@@ -82,6 +83,7 @@ def evaluate(
             name, or data in memory, as for `train`. Every protocol names them; scores against data
             that lie somewhere are kept beside those against the run's own.
         best: measure the best model that ``train.best`` kept, in place of the last iterate.
+        i3d: a TorchScript file of the network by which the literature compares videos.
         game: the run's game, ``module:Class`` or the class, if it is one of the user's own.
 
     Returns:
@@ -107,7 +109,8 @@ def evaluate(
         raise UsageError(f"samples={n}: scores need 2 or more")
     used = recipe.evaluate.seed if seed is None else seed
     scores = Scores()
-    for found in (measure(model, source, n, used), measure_codes(model, source, used)):
+    network = None if i3d is None else Path(i3d)
+    for found in (measure(model, source, n, used, network), measure_codes(model, source, used)):
         scores.add(found)
     scores.add(measure_own(model, source, used))
     if not known.others or isinstance(against, str | Path):
@@ -215,15 +218,20 @@ def _asked(model: Model, source: Source, n: int) -> dict[str, AnyArray]:
     return {name: domain.decode(told[name]) for name, domain in conditions.items()}
 
 
-def measure(model: Model, source: Source, samples: int, seed: int = 0) -> Scores:
+def measure(
+    model: Model, source: Source, samples: int, seed: int = 0, network: Path | None = None
+) -> Scores:
     """Return all scores that fit the data, of so many samples drawn with ``seed``.
 
-    None fit a model that draws no samples.
+    None fit a model that draws no samples. Videos are compared by a ``network`` of the user's, too.
     """
     if not has(model.game, CanSample):
         return Scores()
+    measures = measures_of(source, model.device)
+    if network is not None:
+        measures.take(network)
     x, labels = drawn(model, source, samples, seed)
-    scores = measures_of(source, model.device).scores(x, labels, seed)
+    scores = measures.scores(x, labels, seed)
     if labels is not None and model.game.conditions.labelled:
         scores.add(measured({LABELLED: lambda: _label_scores(source, x, labels, seed)}))
     elif model.game.conditions:

@@ -35,6 +35,12 @@ def evaluate(
     best: Annotated[
         bool, typer.Option("--best", help="The best model, which train.best kept, not the last.")
     ] = False,
+    i3d: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A TorchScript file of I3D, which videos are compared by, too."
+        ),
+    ] = None,
     game: Game = None,
 ) -> None:
     """Measure a trained model; every score comes with its protocol.
@@ -43,7 +49,8 @@ def evaluate(
     """
     from ganvas import api
 
-    scores = api.evaluate(run, count, seed, data=data, against=against, best=best, game=game)
+    told = {"data": data, "against": against, "best": best, "i3d": i3d, "game": game}
+    scores = api.evaluate(run, count, seed, **told)
     if as_json:
         say(json.dumps([json.loads(score.to_json()) for score in scores.values()], indent=2))
         return

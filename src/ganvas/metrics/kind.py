@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -58,6 +59,14 @@ class Measures:
     def domain(self) -> Domain:
         """The main field's kind of data."""
         return self.source.spec.domain
+
+    def take(self, network: Path) -> None:
+        """Compare clips by a network of one's own, too.
+
+        Raises:
+            UsageError: the data are none, or the file is no such network.
+        """
+        raise UsageError(f"{network} is to look at videos, and the data are {self.domain.plural}")
 
     def scores(self, x: AnyArray, labels: NDArray[np.int64] | None, seed: int) -> Scores:
         """Return every score of samples.

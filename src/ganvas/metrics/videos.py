@@ -31,6 +31,7 @@ from ganvas.metrics.moments import moments_of
 from ganvas.metrics.motion import Track, colour_distances, flicker, foreground, track, wasserstein
 from ganvas.metrics.prdc import coverage, fitting, prdc
 from ganvas.metrics.protocol import Protocol, Score, Scores, floor_of, measured, settings
+from ganvas.metrics.scripted import I3D
 from ganvas.metrics.unmeasurable import UnmeasurableError, require_finite
 
 Found = Iterator[Score]
@@ -134,7 +135,7 @@ class VideoEvaluation:
         asked: dict[tuple[str, ...], Callable[[], Found]] = {}
         for number, extractor in enumerate(self.extractors):
             name = extractor.name
-            asked[(f"frechet[{name}]",)] = lambda n=number: self.frechet(n)
+            asked[(f"{_distance(extractor)}[{name}]",)] = lambda n=number: self.frechet(n)
             asked[(f"kid[{name}]",)] = lambda n=number: self.kernel(n)
             near = ("precision", "recall", "density", "coverage", "coverage_ratio", "diversity")
             asked[tuple(f"{one}[{name}]" for one in near)] = lambda n=number: self.near(n)
@@ -175,7 +176,8 @@ class VideoEvaluation:
         def distance(features: Tensor) -> float:
             return frechet_of_moments(moments_of(features), reference)
 
-        yield self._score("frechet", distance(x), number, floor=self._floor(number, distance))
+        name = _distance(self.extractors[number])
+        yield self._score(name, distance(x), number, floor=self._floor(number, distance))
 
     def kernel(self, number: int) -> Found:
         """Yield the kernel distance: the one to trust below a thousand clips."""
@@ -360,6 +362,11 @@ class VideoEvaluation:
             ),
         )
         return Score(value=value, protocol=protocol, floor=floor, spread=spread)
+
+
+def _distance(extractor: ClipExtractor) -> str:
+    """Return what a Fréchet distance is called: as in the literature by its own network alone."""
+    return "fvd" if extractor.name == I3D else "frechet"
 
 
 def _joint(told: Mapping[str, Tensor], names: Sequence[str]) -> Tensor:

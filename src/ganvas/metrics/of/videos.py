@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import ClassVar, Final
 
 import numpy as np
@@ -30,6 +31,7 @@ from ganvas.metrics.kind import Measures, Numbers, Probe
 from ganvas.metrics.motion import coarse, moved, shown
 from ganvas.metrics.neighbourhood import Neighbourhood
 from ganvas.metrics.protocol import Scores
+from ganvas.metrics.scripted import ScriptedClips
 from ganvas.metrics.unmeasurable import UnmeasurableError
 from ganvas.metrics.videos import VideoEvaluation
 from ganvas.metrics.vidnets import SETS, knowing
@@ -39,6 +41,13 @@ class VideoMeasures(Measures):
     """Fréchet and kernel distances, neighbours, factors, and what moves."""
 
     kind: ClassVar[str] = "videos"
+
+    own: ScriptedClips | None = None
+    """The network in a file of the user's."""
+
+    def take(self, network: Path) -> None:
+        """Compare clips by the network in a TorchScript file, too."""
+        self.own = ScriptedClips(network, self.device)
 
     @cached_property
     def withheld(self) -> str:
@@ -61,7 +70,8 @@ class VideoMeasures(Measures):
         """All networks that clips are compared by, the one above first."""
         real, first = self.source.known.x, self.extractor
         random = [] if first.name == RANDOM3D else [RandomClips(RANDOM3D, real, self.device)]
-        return [first, *random, Components(real), RandomClips(DYNAMICS, real, self.device)]
+        own = [] if self.own is None else [self.own]
+        return [first, *random, Components(real), RandomClips(DYNAMICS, real, self.device), *own]
 
     def scores(self, x: AnyArray, labels: NDArray[np.int64] | None, seed: int) -> Scores:
         """Return every score of uint8 clips (N, T, H, W, C)."""
