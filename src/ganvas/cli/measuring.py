@@ -49,8 +49,9 @@ def evaluate(
     """
     from ganvas import api
 
-    told = {"data": data, "against": against, "best": best, "i3d": i3d, "game": game}
-    scores = api.evaluate(run, count, seed, **told)
+    scores = api.evaluate(
+        run, count, seed, data=data, against=against, best=best, i3d=i3d, game=game
+    )
     if as_json:
         say(json.dumps([json.loads(score.to_json()) for score in scores.values()], indent=2))
         return

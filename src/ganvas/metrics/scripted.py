@@ -69,7 +69,7 @@ class ScriptedClips:
         Raises:
             UsageError: it makes something else of clips, or cannot take such short ones.
         """
-        parts = [self._features(some) for some in clips.split(AT_ONCE)]
+        parts = [self._features(some) for some in torch.split(clips, AT_ONCE)]
         return ClipLook(torch.cat(parts), {})
 
     def _features(self, clips: Tensor) -> Tensor:
