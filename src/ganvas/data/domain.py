@@ -220,6 +220,15 @@ class Domain(Settings):
         """Return the domain of `resized` items."""
         return self
 
+    @property
+    def pace(self) -> float:
+        """How many frames people see in a second; 1 of what does not move."""
+        return 1.0
+
+    def at_pace(self, pace: float) -> Self:
+        """Return the domain of the same items, shown at so many frames a second."""
+        return self
+
     def packed(self, count: int) -> Self:
         """Return the domain of so many items joined along their first dimension.
 

@@ -169,6 +169,15 @@ class Videos(Levels):
         changes = {"frames": frames, "height": height, "width": width}
         return self.model_copy(update=changes)
 
+    @property
+    def pace(self) -> float:
+        """How many frames people see in a second."""
+        return self.rate
+
+    def at_pace(self, pace: float) -> Self:
+        """Return the domain of the same clips, shown at so many frames a second."""
+        return self.model_copy(update={"rate": pace})
+
     def picture(self, array: AnyArray, columns: int | None = None) -> Image.Image:
         """Return a contact sheet of uint8 clips (N, T, H, W, C): frame after frame in a row.
 

@@ -14,7 +14,6 @@ from typing_extensions import TypeVar
 from ganvas.data.batch import Batch
 from ganvas.data.domain import Domain
 from ganvas.data.domains.images import Images
-from ganvas.data.domains.videos import Videos
 from ganvas.errors import UsageError, did_you_mean
 from ganvas.games.parts.adversarial import Adversarial, AdversarialConfig, Extent, OfGenerators
 from ganvas.networks import Encoder
@@ -109,9 +108,7 @@ class OfClips(OfGenerators):
 
     def written(self, domain: Domain) -> Domain:
         """Return the domain of clips that are shown at the frames a second that were asked for."""
-        if self.fps is None or not isinstance(domain, Videos):
-            return domain
-        return domain.model_copy(update={"rate": self.fps})
+        return domain if self.fps is None else domain.at_pace(self.fps)
 
 
 LONGEST = 100_000
@@ -194,8 +191,7 @@ class Clips(Adversarial[C]):
     @property
     def rate(self) -> float:
         """Frames a second of the data."""
-        domain = self.spec.domain
-        return domain.rate if isinstance(domain, Videos) else 1.0
+        return self.spec.domain.pace
 
     @property
     def clips(self) -> ClipGenerator:
