@@ -31,7 +31,10 @@ SHAPES: dict[str, tuple[int, ...]] = {
 }
 """Sets that need not be there; noise of the same form stands in for them."""
 
-FILMS: dict[str, tuple[int, ...]] = {"street": (2, 32, 48, 64, 3)}
+FILMS: dict[str, tuple[int, ...]] = {
+    "street": (2, 32, 48, 64, 3),
+    "emoji_moving": (2, 32, 64, 64, 3),
+}
 """The same of clips: how many, and their frames."""
 
 WIDE = {
@@ -41,7 +44,7 @@ WIDE = {
     "stylegan2/few",
     *("sngan/cifar10", "sngan/fashion_mnist", "sngan/mnist", "sngan/images", "wgan/images"),
     *("mocogan/videos", "mocogan/videos_ode", "mocogan/videos_sde", "mocogan/videos_image"),
-    *("tgan/videos",),
+    *("tgan/videos", "tgan/videos_ode", "mocogan/videos_ode2"),
     *("wgan-gp/text", "r3gan/fashion_mnist", "r3gan/mnist", "r3gan/stacked_mnist"),
 }
 """Recipes so wide that even a round of two items takes long: it is played among the slow tests."""
