@@ -125,6 +125,15 @@ PARTS: dict[str, Part | Study] = {
         ),
         "the same with all frames at all levels",
     ),
+    "mocogan64": Part(
+        "mocogan/videos",
+        (
+            "data.variant={directions: 4, hues: 6, clips: 2000, held_out: 1024}",
+            *("game.conditional=[label]", "game.categories=supervised", "train.rounds=1500"),
+            *("train.watch_every=0", "train.sample_every=0", "evaluate.samples=1024"),
+        ),
+        "MoCoGAN's networks on moving shapes of 64 pixels, told their directions",
+    ),
     "progressive128": Part(
         "progressive/images",
         (*ROOMS, "data.size=128", "game.growing.fade=20", "game.growing.rest=20", "train.kimg=20"),
