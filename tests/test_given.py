@@ -28,6 +28,7 @@ def test_what_is_no_path_is_told_by_its_name(value: object) -> None:
 def test_home_is_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert path_of("~/runs", "run") == tmp_path / "runs"
+    assert [path_of(x, "run") for x in (".", "/", Path("a/b"))] == [*map(Path, (".", "/", "a/b"))]
     assert path_of("~nobody-of-this-name/runs", "run") == Path("~nobody-of-this-name/runs")
 
 

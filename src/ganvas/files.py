@@ -34,6 +34,7 @@ ADVICE = {
     errno.EACCES: "access is not allowed; change its permissions, or use another path",
     errno.EPERM: "access is not allowed; change its permissions, or use another path",
     errno.ENOTDIR: "a part of this path is a file, not a folder; give another path",
+    errno.EEXIST: "a file is in its place; remove it, or give another path",
     errno.EISDIR: "this is a folder, not a file; give another path",
     errno.ENOENT: "there is no such file or folder; check the path",
     errno.ENAMETOOLONG: "the name is too long; give a shorter one",

@@ -35,7 +35,7 @@ def path_of(value: object, name: str, wanted: str = "a path, such as 'runs/ring'
         lengths = [len(os.fsencode(part)) for part in Path(text).parts]
     except UnicodeEncodeError:
         raise UsageError(f"{name} is {shown(value)}, which no file can be called") from None
-    if max(lengths) > LONGEST:
+    if max(lengths, default=0) > LONGEST:
         raise UsageError(f"{name} is {shown(value)}: the name is too long; give a shorter one")
     try:
         return Path(text).expanduser()
