@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ganvas.errors import UsageError
-from ganvas.files import LONGEST
+from ganvas.files import LONGEST, require_access
 from ganvas.slices import slices
 
 
@@ -41,6 +41,24 @@ def path_of(value: object, name: str, wanted: str = "a path, such as 'runs/ring'
         return Path(text).expanduser()
     except RuntimeError:  # nobody's home
         return Path(text)
+
+
+def require_place(out: Path, name: str = "--out") -> None:
+    """Refuse a file that cannot be written, before any work is done.
+
+    Args:
+        out: where it would be.
+        name: of the option or argument, for messages.
+
+    Raises:
+        UsageError: no file can have this path.
+        GanvasError: its folder may not be written.
+    """
+    path_of(out, name)
+    there = next(path for path in out.absolute().parents if os.path.lexists(path))
+    if not there.is_dir():
+        raise UsageError(f"{name} {out}: {there} is a file, not a folder; give another path")
+    require_access(there, os.W_OK | os.X_OK)
 
 
 def whole(value: object, name: str, least: int | None = None) -> int:

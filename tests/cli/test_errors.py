@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+import ganvas as library
 from ganvas.cli.app import run
 from ganvas.cli.items import check_place
 from ganvas.errors import GanvasError
@@ -279,8 +280,8 @@ def test_writing_into_a_file_as_folder(ganvas: Ganvas, trained: Path, tmp_path: 
         ["export", trained, "--out", tmp_path / "file" / "x.pt2"],
     ):
         said = ganvas(*words)
-        assert said.code == 1
-        assert "file" in said.error
+        assert said.code == 2
+        assert f"{tmp_path / 'file'} is a file, not a folder; give another path" in said.error
 
 
 @pytest.mark.parametrize(
@@ -520,6 +521,34 @@ def test_who_is_ended_leaves_nothing_half_written(
     assert (said.code, said.out, said.err) == (128 + number, "", f"error: ended by {name}\n")
     assert not [*tmp_path.iterdir()]
     assert signal.getsignal(number) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("trained/config.yaml/x.npy", "config.yaml is a file, not a folder; give another path"),
+        (f"{'x' * 300}/x.npy", "the name is too long; give a shorter one"),
+        (".", "Cannot save points as 'here'"),
+    ],
+)
+def test_places_that_cannot_be_are_told_before_any_work(
+    ganvas: Ganvas, trained: Path, monkeypatch: pytest.MonkeyPatch, out: str, message: str
+) -> None:
+    here = trained.parent / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(library.Model, "sample", None)
+    said = ganvas("sample", trained, "--out", trained.parent / out if "/" in out else out)
+    assert said.code == 2
+    assert message in said.error
+
+
+def test_options_know_the_home_folder(
+    ganvas: Ganvas, trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert ganvas("sample", trained, "--count", "2", "--out=~/x.npy").code == 0
+    assert (tmp_path / "x.npy").is_file()
 
 
 Raised = BaseException | type[BaseException]

@@ -22,6 +22,7 @@ from ganvas.cli.speech import say
 from ganvas.data.batch import Batch
 from ganvas.errors import GanvasError, UsageError
 from ganvas.files import write_whole
+from ganvas.given import require_place
 from ganvas.loading import extra
 from ganvas.model import Model
 from ganvas.nn import dropouts, exactly
@@ -68,6 +69,7 @@ def export(
     if out.suffix.lower() not in SUFFIXES[format]:
         wanted = " or ".join(SUFFIXES[format])
         raise UsageError(f"--out {out}: a file of --format {format.value} ends in {wanted}")
+    require_place(out)
     done = export_model(load_model(run, game, device="cpu"), out, format.value)
     say(f"{out}: differs from the model by at most {done.difference:.2g} in {done.samples} samples")
     say(f"inputs: {', '.join(done.inputs)}; output: {done.output}")

@@ -11,6 +11,7 @@ from ganvas.cli.items import read_labelled
 from ganvas.cli.options import Game, GivenFields, Label, ModelFolder, conditioned, load_model
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
+from ganvas.given import require_place
 
 if TYPE_CHECKING:
     from ganvas.model import Model
@@ -51,6 +52,7 @@ def latents(
     model = load_model(run, game)
     wanted = ".png" if items is None else ".svg"
     out = out or Path(f"latents{wanted}")
+    require_place(out)
     if out.suffix.lower() != wanted:
         what = "the whole space" if items is None else "items"
         raise UsageError(f"--out {out}: {what} become a {wanted}")

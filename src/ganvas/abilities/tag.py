@@ -13,6 +13,7 @@ import typer
 from ganvas.cli.options import Game, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
+from ganvas.given import require_place
 
 if TYPE_CHECKING:
     from ganvas.data.words import Float32, Vocabulary
@@ -66,6 +67,8 @@ def tag(
     for path, suffix in ((out, ".csv"), (raw, ".npy")):
         if path is not None and path.suffix.lower() != suffix:
             raise UsageError(f"{path}: expected a {suffix} file")
+        if path is not None:
+            require_place(path)
     model = load_model(run, game)
     known = _vocabulary(run, words, game)
     x = read_features(features, model)

@@ -145,7 +145,9 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command; return 0 if done, 1 if it failed, 2 if it was asked wrongly."""
     with _noticed() as pressed:
         try:
-            code = app(list(arguments), prog_name="ganvas", standalone_mode=False)
+            code = app(
+                [at_home(word) for word in arguments], prog_name="ganvas", standalone_mode=False
+            )
             if not (pressed and code == INTERRUPTED):  # which typer makes of it, without a word
                 return code if isinstance(code, int) else 0
         except (KeyboardInterrupt, typer.Abort):
@@ -157,6 +159,13 @@ def run(arguments: Sequence[str]) -> int:
         told = number != signal.SIGINT
         complain(f"ended by {signal.Signals(number).name}" if told else "interrupted")
         return 128 + number
+
+
+def at_home(word: str) -> str:
+    """Return an argument such as --out=~/runs with the home folder, which shells leave as it is."""
+    option, equals, path = word.partition("=")
+    known = equals and option.startswith("--") and path.startswith("~/")
+    return f"{option}={os.path.expanduser(path)}" if known else word
 
 
 @contextmanager

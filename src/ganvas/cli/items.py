@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganvas.errors import UsageError, as_they_are
+from ganvas.given import path_of, require_place
 
 if TYPE_CHECKING:
     from ganvas.data import items
@@ -163,18 +163,12 @@ def check_file(out: Path | None, *suffixes: str) -> None:
     """
     if out is None:
         return
+    path_of(out, "--out")
     if out.suffix.lower() not in suffixes or out.is_dir():
         *others, last = suffixes
         kinds = f"{', '.join(others)} or {last}" if others else last
         raise UsageError(f"--out {out}: expected a {kinds} file")
-    _check_folder(out)
-
-
-def _check_folder(out: Path) -> None:
-    from ganvas.files import require_access
-
-    there = next(path for path in out.absolute().parents if path.is_dir())
-    require_access(there, os.W_OK | os.X_OK)
+    require_place(out)
 
 
 def check_place(model: Model, out: Path, moving: bool = False) -> None:
@@ -195,14 +189,15 @@ def check_place(model: Model, out: Path, moving: bool = False) -> None:
 
     from ganvas.files import require_free
 
+    path_of(out, "--out")
     domain = model.domain
     if not moving:
         blank = domain.decode(torch.zeros(1, *domain.shape))
         with TemporaryDirectory() as folder:
-            domain.save(blank, Path(folder) / out.name)
+            domain.save(blank, Path(folder) / (out.absolute().name or "folder"))
     if not out.suffix:
         require_free(out)
-    _check_folder(out / "item" if out.is_dir() else out)
+    require_place(out / "item" if out.is_dir() else out)
 
 
 def write_array(out: Path, name: str, values: Array, **beside: Array) -> None:

@@ -11,6 +11,7 @@ import typer
 from ganvas.cli.options import Seed
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
+from ganvas.given import require_place
 
 
 def words(
@@ -40,6 +41,7 @@ def words(
     from ganvas.data.skip_gram import SkipGram
     from ganvas.data.words import save_words
 
+    require_place(out)
     learner = SkipGram(
         dim=dim,
         min_count=min_count,

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ganvas.errors import UsageError
-from ganvas.given import batches
+from ganvas.given import batches, require_place
 from ganvas.latent.interpolation import BLENDS
 from ganvas.latent.spaces import Space, space_of
 from ganvas.latent.walks import circle, walk
@@ -216,6 +216,7 @@ def check_code_file(path: Path, option: str = "--codes") -> None:
     """
     if path.suffix.lower() != SUFFIX:
         raise UsageError(f"{option} {path}: codes are a {SUFFIX} file")
+    require_place(path, option)
 
 
 def save_codes(path: Path, codes: Codes, model: Trained) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from ganvas.errors import GanvasError, UsageError
+from ganvas.given import require_place
 from ganvas.latent.directions import Direction
 from ganvas.latent.spaces import space_of
 from ganvas.model.sealed import not_such, read_named, write_told
@@ -35,6 +36,7 @@ def check_direction_file(path: Path) -> None:
     """
     if path.suffix.lower() != SUFFIX:
         raise UsageError(f"--out {path}: a direction is a {SUFFIX} file")
+    require_place(path)
 
 
 def save_direction(

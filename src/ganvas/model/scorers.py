@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 
 from ganvas.config import Settings
 from ganvas.errors import GanvasError, UsageError
+from ganvas.given import require_place
 from ganvas.metrics.attributes import Build, Kind, Scorer
 from ganvas.model.sealed import read_named, write_told
 from ganvas.networks.perceptual import FeaturesName
@@ -47,6 +48,7 @@ def check_scorer_file(path: Path) -> None:
     """
     if path.suffix.lower() != SUFFIX:
         raise UsageError(f"--out {path}: a scorer is a {SUFFIX} file")
+    require_place(path)
 
 
 def save_scorer(path: Path, scorer: Scorer, learnt: dict[str, Any]) -> None:
