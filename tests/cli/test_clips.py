@@ -11,6 +11,7 @@ from PIL import Image
 from ganvas import load
 from ganvas.cli.app import run as program
 from tests.cli.conftest import Ganvas
+from tests.data.filmed import animation, film, folder, moving
 
 pytestmark = pytest.mark.slow
 FEW = (
@@ -140,3 +141,32 @@ def test_videos_are_scored_whole_as_arrays_are(ganvas: Ganvas, tmp_path: Path, r
         (folder / "1" / f"{number:02d}.png").unlink()
     said = ganvas("score", run, folder).error
     assert said == "error: 1: clips of 11 frames: 16 are seen at once, or more"
+
+
+def test_a_folder_of_everything_is_trained_on_by_one_command(
+    ganvas: Ganvas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("av")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (place := tmp_path / "mine").mkdir()
+    film(place / "a.mp4", moving(40, 32, 48), rate=25, options={"g": "8", "bf": "3"})
+    film(place / "b.avi", moving(20, 64, 64), codec="mpeg4")
+    animation(place / "c.gif", moving(18, 20, 24))
+    animation(place / "d.webp", moving(30, 24, 20), [50, 100] * 15)
+    folder(place / "e", moving(17, 30, 30))
+    Image.fromarray(np.concatenate(moving(16, 16, 16), axis=1)).save(place / "f.png")
+    whole = (place / "a.mp4").read_bytes()
+    (place / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    (place / "text.mkv").write_text("no film")
+    few = ("train.rounds=2", "train.batch=4", "evaluate.at_end=false", "data.size=16")
+    thin = [f"game.{who}.width=4" for who in ("generator", "discriminator", "frame_discriminator")]
+    train = ("train", "mocogan/videos", "--data", place, "--out", tmp_path / "run", *few, *thin)
+    said = ganvas(*train)
+    assert said.code == 2
+    assert "2 of 8 videos" in said.error
+    assert "cut.mp4: cut short" in said.error
+    assert "text.mkv: text, not a video" in said.error
+    assert not (tmp_path / "run").exists()
+    said = ganvas(*train, "data.skip_broken=true")
+    assert said.code == 0, said.error
+    assert load(tmp_path / "run").sample(2).x.shape == (2, 16, 16, 16, 3)
