@@ -20,6 +20,7 @@ from ganvas.cli.speech import complain, say
         ({"SLURM_PROCID": "2", "SLURM_LOCALID": "0"}, False, True),
         ({"SLURM_PROCID": "3", "SLURM_LOCALID": "1"}, False, False),
         ({"NODE_RANK": "1"}, False, True),
+        ({"RANK": "x", "LOCAL_RANK": "", "NODE_RANK": "-1"}, True, True),  # nonsense names nobody
     ],
 )
 def test_one_process_speaks_and_before_they_met_one_of_each_node(

@@ -42,7 +42,9 @@ def complain(text: str) -> None:
 
 
 def _is_first(names: Sequence[str]) -> bool:
-    return all(os.environ.get(name, "0") == "0" for name in names)
+    """Whether none of these variables says that another process is; what is no number says none."""
+    told = (os.environ.get(name, "") for name in names)
+    return not any(number.isdecimal() and int(number) for number in told)
 
 
 def _have_met() -> bool:
