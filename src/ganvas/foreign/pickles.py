@@ -131,7 +131,10 @@ class _Machine:
         elif name in OPCODES:
             OPCODES[name](self, argument)
         else:
-            raise CarriedError(f"{self.where} has the opcode {name}, which no checkpoint needs")
+            raise CarriedError(
+                f"{self.where} is no checkpoint, or one to keep away from: it has the opcode "
+                f"{name}, which none needs; nothing of it was run"
+            )
 
     def marked(self) -> list[Any]:
         """Take what lies above the last mark off the stack."""
