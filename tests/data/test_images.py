@@ -359,6 +359,9 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").write_text("nothing")
     with pytest.raises(UsageError, match=r"1 \.txt file, not an image \(readme\.txt\)"):
         read(tmp_path)
+    (tmp_path / "many.npy").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"is given by its own name: '.*/(many\.npy|readme\.txt)'"):
+        read(tmp_path)
 
 
 def test_a_single_image_is_refused(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from ganvas.data.domain import Domain
 from ganvas.data.items import Collection, Items, encode_labels, require_several
 from ganvas.data.memory import amount, free_memory
 from ganvas.data.pixels import Array8, Form
-from ganvas.data.readers import braces
 from ganvas.data.readers.archive import SUFFIX, Archive
 from ganvas.data.readers.dataset_json import JSON_FILE, read_dataset_json
 from ganvas.data.readers.decode import Decoded, decode, heads, largest_level, verify
@@ -26,7 +25,7 @@ from ganvas.data.readers.folder import Folder
 from ganvas.data.readers.labels_csv import LABEL, LABEL_FILE, read_labels
 from ganvas.data.readers.layout import lay_out, wrapper
 from ganvas.data.readers.lazy import LazyImages
-from ganvas.data.readers.place import File, Head, LeftOut, Place, grouped, listing
+from ganvas.data.readers.place import File, Head, LeftOut, Place, grouped, listing, nothing_in
 from ganvas.data.records import MAIN
 from ganvas.data.settings import DataSettings
 from ganvas.data.splits import held_out_rows
@@ -119,7 +118,7 @@ def survey(path: Path, *, labels: bool = True, whole: bool = False) -> Survey:
     """
     place = Folder(path) if path.is_dir() else Archive(path)
     if not place.files and not place.broken:
-        raise UsageError(_nothing_in(place))
+        raise UsageError(nothing_in(place, place.others, "image"))
     if whole:
         return Survey(place, {"train": place.files}, {}, place.others, least=1)
     return laid_out(path, place, place.files, labels=labels)
@@ -417,11 +416,3 @@ def refuse_broken(where: str, broken: Sequence[LeftOut], total: int) -> None:
 def log_broken(where: str, lost: Sequence[LeftOut]) -> None:
     """Say which broken images are left out."""
     log.warning("Left out %d broken image files in %s:\n%s", len(lost), where, listing(lost))
-
-
-def _nothing_in(place: Place) -> str:
-    found = "; ".join(grouped(place.others)[:3]) or "it is empty"
-    hint = ""
-    if any(other.name.endswith(braces.SUFFIX) for other in place.others):
-        hint = f" Shards are named in braces: '{place.where}/{{000..127}}{braces.SUFFIX}'."
-    return f"There is no image that can be read in {place.where}: {found}.{hint}"

@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple
 from PIL import Image
 
 from ganvas.data.pixels import Size
+from ganvas.data.readers import braces
 
 MAX_BYTES = 256 * 2**20
 """A larger file is not read: nothing that one image needs."""
@@ -22,6 +23,8 @@ NOT_IMAGES = frozenset(
     ("EPS", "WMF", "BUFR", "GRIB", "HDF5", "IPTC", "MPEG")
 )
 """Formats that Pillow opens by other programs, or does not decode by itself."""
+SETS = (".npy", ".npz", ".csv", ".tsv", ".parquet", ".txt", ".text")
+"""Ends of files that are data sets by themselves."""
 LISTED = 10
 """How many files a message names."""
 
@@ -192,6 +195,18 @@ def grouped(left_out: Iterable[LeftOut]) -> list[str]:
         f"{count:,} {reason} ({'' if count == 1 else 'first '}{printable(first[reason])})"
         for reason, count in counts.most_common()
     ]
+
+
+def nothing_in(place: Place, others: Sequence[LeftOut], called: str) -> str:
+    """Say that nothing of the kind that was looked for is there, what is, and how that is given."""
+    found = "; ".join(grouped(others)[:3]) or "it is empty"
+    names = [other.name for other in others]
+    hint = ""
+    if any(name.endswith(braces.SUFFIX) for name in names):
+        hint = f" Shards are named in braces: '{place.where}/{{000..127}}{braces.SUFFIX}'."
+    elif alone := next((name for name in names if name.lower().endswith(SETS)), None):
+        hint = f" A file of many items is given by its own name: '{place.where}/{alone}'."
+    return f"There is no {called} that can be read in {place.where}: {found}.{hint}"
 
 
 def listing(files: Sequence[LeftOut], indent: int = 2) -> str:

@@ -30,7 +30,7 @@ from ganvas.data.readers.folder import Folder
 from ganvas.data.readers.footage import Footage, OnDemand, footage
 from ganvas.data.readers.images import Survey, laid_out
 from ganvas.data.readers.looking import look
-from ganvas.data.readers.place import File, LeftOut, Place, Wanted, grouped, listing
+from ganvas.data.readers.place import File, LeftOut, Place, Wanted, grouped, listing, nothing_in
 from ganvas.data.readers.place import suffixes as pictures
 from ganvas.data.records import LABEL
 from ganvas.data.settings import DataSettings
@@ -92,8 +92,7 @@ def reels(path: Path, settings: DataSettings) -> Reels:
     place = _Single(path) if path.is_file() else Folder(path, _wanted())
     films, broken, others = _films(place, settings.of(VideoOptions))
     if not films and not broken and not place.broken:
-        found = "; ".join(grouped([*place.others, *others])[:3]) or "it is empty"
-        raise UsageError(f"There is no video that can be read in {path}: {found}.")
+        raise UsageError(nothing_in(place, [*place.others, *others], "video"))
     if any(isinstance(film, Container) for film in films.values()):
         require()
     found = laid_out(
