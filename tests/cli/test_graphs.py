@@ -61,6 +61,6 @@ def test_what_is_wrong_is_said(ganvas: Ganvas, tmp_path: Path, graph: Path, trai
     assert "svgae predicts links between the nodes of a graph" in said.error
     said = ganvas("predict", trained, graph, "--out", out)
     assert said.code == 2
-    assert "is a graph, and the model was trained on points" in said.error
+    assert "a model of gan has no 'predict'; it has: sample" in said.error
     said = ganvas("predict", trained, graph, "--out", tmp_path / "links.txt")
     assert "expected a .csv or .npz file" in said.error

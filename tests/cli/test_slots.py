@@ -99,7 +99,7 @@ def test_every_system_with_scores_has_the_command(
     assert said.code == 0
     assert len(said.out.splitlines()) == 2
     said = ganvas("posterior", trained, tmp_path / "x.npy", "--out", tmp_path / "p.npy")
-    assert said.code == 1
+    assert said.code == 2
     assert "a model of gan has no 'posterior'; it has: sample, interpolate, score" in said.error
 
 

@@ -20,7 +20,7 @@ from ganvas.data.graphs import tidy
 from ganvas.data.items import Items
 from ganvas.data.memory import amount, free_memory
 from ganvas.data.spec import DataSpec
-from ganvas.errors import GanvasError, UsageError, did_you_mean, wanted
+from ganvas.errors import UsageError, did_you_mean, wanted
 from ganvas.given import batches, shown, whole
 from ganvas.model.card import Provenance
 from ganvas.model.drawing import OfSamples
@@ -43,7 +43,7 @@ FieldValues = Mapping[str, Any] | None
 A = TypeVar("A")
 
 
-class CannotError(GanvasError, AttributeError):
+class CannotError(UsageError, AttributeError):
     """A model was asked for something that its system cannot do."""
 
 
