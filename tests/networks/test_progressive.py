@@ -85,6 +85,27 @@ def test_at_alpha_0_both_are_the_coarser_networks_bit_for_bit(options: dict[str,
     assert torch.equal(d(x, y), score)
 
 
+@pytest.mark.parametrize("side", [16, 4])
+def test_conditions_in_space_are_seen_at_every_level_and_fade_with_them(side: int) -> None:
+    """Of samples they are beside the maps of each level; of items beside the image, at its size."""
+    spec, seen = images(3, 16, 16), Conditions({"seen": images(1, side, side)})
+    g = ProgressiveGenerator(**SMALL).build(spec, 6, seen)
+    d = ProgressiveDiscriminator(**SMALL, labels="concat").build(spec, seen)
+    z, x, y = torch.randn(4, 6), torch.randn(4, 3, 16, 16), torch.randn(4, 1, side, side)
+    other = y + torch.tensor([1.0, 0, 0, 0])[:, None, None, None]
+    for level in range(3):
+        stand(level, 1.0, g)
+        assert g(z, y).shape == (4, 3, 4 << level, 4 << level)
+        changed = (g(z, y) != g(z, other)).flatten(1).any(1)
+        assert changed.tolist() == [True, False, False, False]
+    stand(1, 1.0, g, d)
+    image, score = g(z, y), d(downsample_average(x), y)
+    assert not torch.equal(score, d(downsample_average(x), other))
+    stand(2, 0.0, g, d)
+    assert torch.equal(g(z, y), upsample_nearest(image))
+    torch.testing.assert_close(d(x, y), score)
+
+
 def test_at_alpha_1_both_are_networks_without_a_fade() -> None:
     g, d = pair(deviation=0)
     z, x = torch.randn(4, 6), torch.randn(4, 3, 16, 16)

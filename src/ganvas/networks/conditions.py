@@ -82,7 +82,8 @@ class Conditions(Mapping[str, "Domain"]):
         for name, domain in self.maps.items():
             raise UsageError(
                 f"the condition '{name}' holds {domain.plural}, which {family} networks do not "
-                "take; mlp, cgan_mlp, dcgan, resnet, r3 and bottleneck networks do"
+                "take; mlp, cgan_mlp, dcgan, resnet, r3, bottleneck, progressive and stylegan2 "
+                "networks do"
             )
 
     def of(self, batch: Batch) -> Given:

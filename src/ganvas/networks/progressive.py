@@ -99,7 +99,6 @@ class ProgressiveGenerator(_Progressive, Upsampling, GeneratorSettings):
             UsageError: the data are not images, or their sides cannot be halved.
         """
         shape = image_shape(domain, "progressive")
-        conditions.refuse_maps("progressive")
         return ProgressiveGeneratorNet(self, shape, latent, conditions)
 
 
@@ -111,7 +110,8 @@ class ProgressiveDiscriminator(_Progressive, DiscriminatorSettings):
             coarsest level; 0 for none.
         noise: noise on what each convolution is given, once fakes are taken for real; see
             `OvershootNoise`.
-        labels: how labels enter, if there are any; "concat" as constant maps beside the image.
+        labels: how labels enter, if there are any; "concat" as constant maps beside the image, and
+            those that lie in space at its size.
     """
 
     deviation: NonNegativeInt = 4
@@ -130,6 +130,8 @@ class ProgressiveDiscriminator(_Progressive, DiscriminatorSettings):
 
 class ProgressiveGeneratorNet(Generator):
     """z [, one-hot labels] → norm → level 0 → blocks, each doubling → 1×1 to an image.
+
+    Conditions that lie in space stand beside the maps of every level, brought to its size.
 
     Attributes:
         sizes: (height, width) of all levels, coarsest first.
@@ -152,7 +154,8 @@ class ProgressiveGeneratorNet(Generator):
             return [conv, nn.LeakyReLU(config.slope), *norm]
 
         # The published 4×4 convolution of a padded pixel.
-        spread = nn.ConvTranspose2d(latent + self.classes, widths[0], self.sizes[0])
+        told, beside = conditions.vectors.width, conditions.planes
+        spread = nn.ConvTranspose2d(latent + told, widths[0], self.sizes[0])
         self.normalise = PixelNorm() if config.pixel_norm else nn.Identity()
         self.first = nn.Sequential(
             *convolution(spread), *convolution(nn.Conv2d(widths[0], widths[0], 3, padding=1))
@@ -160,22 +163,22 @@ class ProgressiveGeneratorNet(Generator):
         growing = config.growing(len(widths) - 1, resize_convolution)
         self.blocks = nn.ModuleList(
             nn.Sequential(
-                *convolution(grow(few, many, 3)),
+                *convolution(grow(few + beside, many, 3)),
                 *convolution(nn.Conv2d(many, many, 3, padding=1)),
             )
             for (few, many), grow in zip(pairwise(widths), growing, strict=True)
         )
-        self.to_image = nn.ModuleList(nn.Conv2d(width, shape[0], 1) for width in widths)
+        self.to_image = nn.ModuleList(nn.Conv2d(width + beside, shape[0], 1) for width in widths)
         self.growth = Growth()
         config.finish(self, self.to_image)
 
     def forward(self, z: Tensor, y: Given = None) -> Tensor:
         """Return images (N, C, h, w) of the level, unbounded, for z (N, latent) and labels."""
         level, alpha = self.growth.now
-        h = self.first(self.normalise(self.with_one_hot(z, y))[:, :, None, None])
-        before = h
+        h = self.first(self.normalise(self.with_vector(z, y))[:, :, None, None])
+        before = h = self.beside(h, y)
         for block in self.blocks[:level]:
-            before, h = h, block(h)
+            before, h = h, self.beside(block(h), y)
         image = self.to_image[level](h)
         if not level or alpha == 1:
             return image
