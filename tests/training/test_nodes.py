@@ -25,7 +25,8 @@ ROUNDS = 400
 SETTINGS = (
     *(f"train.rounds={ROUNDS}", "train.batch=32", "train.threads=1", "train.tensorboard=false"),
     *("train.checkpoint_every=20", "train.log_every=20", "evaluate.at_end=false"),
-    *("train.sample_every=0", "train.watch_every=0"),
+    # Gloo now and then does not notice that a peer has closed its connection, and waits so long.
+    *("train.sample_every=0", "train.watch_every=0", "train.timeout=120"),
 )
 
 
