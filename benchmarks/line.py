@@ -70,7 +70,7 @@ class Line:
         found: defaultdict[str, list[str]] = defaultdict(list)
         for name in names:
             found[getattr(self.part(name), "RUNS_OF", name)].append(name)
-        groups = (sorted(group, key=root.__ne__) for root, group in found.items())
+        groups = (sorted(group, key=root.__ne__) for root, group in found.items())  # it is first
         return sorted(groups, key=lambda group: -sum(self.part(name).MINUTES for name in group))
 
     def play(self, name: str, only: list[str], work: Path, *, again: bool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -37,13 +36,12 @@ def speed(name: str, work: Path) -> Row:
     Images of several steps of D in a round count each. Emoji need not be there: what images show
     makes no difference.
     """
-    recipe, told = load_recipe(name), dict[str, Any]()
+    recipe = load_recipe(name)
     if recipe.data.source == "emoji_google":
         data, rng = work / "noise.npz", np.random.default_rng(0)
-        told["images"] = rng.integers(0, 256, (200, 64, 64, 3), dtype=np.uint8)
-        told["labels"] = np.arange(200) % 10
+        images = rng.integers(0, 256, (200, 64, 64, 3), dtype=np.uint8)
         work.mkdir(parents=True, exist_ok=True)
-        np.savez(data, **told)
+        np.savez(data, images=images, labels=np.arange(200) % 10)
         recipe = load_recipe(name, [], data)
     game, feed, turns = table(recipe, open_data(recipe.data))
     game.round(feed, turns)

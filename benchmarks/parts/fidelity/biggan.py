@@ -123,19 +123,18 @@ def with_statistics(name: str, work: Path) -> Row:
 
 
 def order(work: Path, seed: int) -> Row:
-    """Compare the Fréchet distances of standing and of running statistics, on the same latents."""
-    return compared(trained(work, seed))
+    """Return by what standing statistics are as far as running ones, with an interval over samples.
 
-
-def compared(run: Path, samples: int = SAMPLES, draws: int = DRAWS) -> Row:
-    """Return the ratio of both distances at threshold ½, with an interval over samples."""
+    Fréchet distances at threshold ½, of the same latents.
+    """
+    run = trained(work, seed)
     model, source = load(run), run_data(run).source
     measures = measures_of(source, model.device)
     held_out = measures.look(source.items("test").x).features
-    labels = [k % model.game.conditions.classes for k in range(samples)]
+    labels = [k % model.game.conditions.classes for k in range(SAMPLES)]
     standing, running = (
         measures.look(
-            model.sample(samples, seed=1, label=labels, statistics=name, threshold=0.5).x
+            model.sample(SAMPLES, seed=1, label=labels, statistics=name, threshold=0.5).x
         ).features
         for name in ("re-estimated", "running")
     )
@@ -145,10 +144,10 @@ def compared(run: Path, samples: int = SAMPLES, draws: int = DRAWS) -> Row:
         of = (frechet_of_features(some[rows], held_out) for some in (standing, running))
         return next(of) / next(of)
 
-    drawn = [ratio(torch.from_numpy(rng.integers(0, samples, samples))) for _ in range(draws)]
+    drawn = [ratio(torch.from_numpy(rng.integers(0, SAMPLES, SAMPLES))) for _ in range(DRAWS)]
     low, high = np.quantile(drawn, (0.025, 0.975))
     return {
-        "standing over running": round(ratio(torch.arange(samples)), 3),
+        "standing over running": round(ratio(torch.arange(SAMPLES)), 3),
         "standing over running, 95 %": [round(float(low), 3), round(float(high), 3)],
     }
 

@@ -25,7 +25,6 @@ PLAIN = {"rescale": False, "resize": False, "return_features": True}
 """What the published file is told: clips are prepared, and features are wanted, not classes."""
 AT_ONCE = 4
 """Clips that go through together: enlarged, each takes many megabytes."""
-PIECE = 2**20
 
 
 class ScriptedClips:
@@ -57,7 +56,8 @@ class ScriptedClips:
             ) from None
         self._path, self._module = path, module.eval()
         self._told = {name: value for name, value in PLAIN.items() if name in takes}
-        self.weights = _hash_of(path)
+        with path.open("rb") as file:
+            self.weights = hashlib.file_digest(file, "sha256").hexdigest()
 
     def scaling(self, shape: tuple[int, ...]) -> str:
         """Return how frames are brought to 224×224."""
@@ -89,11 +89,3 @@ class ScriptedClips:
         if not isinstance(found, Tensor) or found.shape[:1] != (n,):
             raise UsageError(f"{self._path} makes no features (N, F) of clips")
         return found.flatten(1).float()
-
-
-def _hash_of(path: Path) -> str:
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            found.update(piece)
-    return found.hexdigest()

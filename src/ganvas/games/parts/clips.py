@@ -189,11 +189,6 @@ class Clips(Adversarial[C]):
         return Images(channels=channels, height=height, width=width)
 
     @property
-    def rate(self) -> float:
-        """Frames a second of the data."""
-        return self.spec.domain.pace
-
-    @property
     def clips(self) -> ClipGenerator:
         """The generator, of frame by frame.
 
@@ -301,7 +296,7 @@ class Clips(Adversarial[C]):
         if at is not None:
             return tuple(time * last for time in at)
         if fps is not None:
-            rate = fps / self.rate
+            rate = fps / self.spec.domain.pace
         if schedule is not None and frames is None and until is None:
             frames = round(sum(length for _, length in schedule) * rate)
         end = last if until is None else until * last
