@@ -199,7 +199,7 @@ def test_options_of_time_are_several_words_for_the_same():
     assert made.times_of(until=2) == tuple(range(31))
     assert made.times_of(frames=3, backwards=True) == (-2, -1, 0)
     assert made.times_of(at=[0, 0.2, 1]) == (0, 3, 15)
-    assert made.rate == shapes().spec.domain.rate == 8
+    assert made.spec.domain.pace == shapes().spec.domain.rate == 8
     assert made.times_of(fps=16) == made.times_of(rate=2)
     assert made.times_of(fps=4, frames=5) == (0, 2, 4, 6, 8)
     assert made.times_of(fps=16, until=2) == made.times_of(rate=2, until=2)
