@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from ganvas.data.feed import Feed
 from ganvas.data.open import open_data
@@ -97,3 +99,18 @@ def scored(source: Source, clips: Clips, names: tuple[str, ...]) -> dict[str, fl
             if score.floor is not None:
                 row[f"{name} floor"] = float(f"{score.floor:.4g}")
     return row
+
+
+def sheet(path: Path, *rows: Clips, scale: int = 4) -> None:
+    """Write every second frame of clips (N, T, H, W, C) side by side, a clip in each row.
+
+    Clips of further rows (as many, of as many frames) lie below those of the first, pair by pair.
+    """
+    image = np.concatenate([row[:, ::2] for row in rows], 2)  # (N, frames, rows · H, W, C)
+    n, frames, height, width, channels = image.shape
+    image = image.transpose(0, 2, 1, 3, 4).reshape(n * height, frames * width, channels)
+    if channels == 1:
+        image = image.repeat(3, -1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    large = (scale * frames * width, scale * n * height)
+    Image.fromarray(image).resize(large, Image.Resampling.NEAREST).save(path)

@@ -2,9 +2,9 @@
 
 Runs: ``data`` (what clips themselves have), ``two streams`` and ``one stream`` as in the recipe,
 ``autoencoder`` for as many rounds, those of twice the time (the baseline's of equal time as
-well), ``lambda …`` (other prices of the mask), ``future`` (first
-frames of held-out clips), ``actions`` (a classifier from few labels) and ``street …`` (where
-`make data SETS=street` has been).
+well), ``compared`` (which orders stand, of the clips that these left in the work folder),
+``lambda …`` (other prices of the mask), ``future`` (first frames of held-out clips), ``actions``
+(a classifier from few labels) and ``street …`` (where `make data SETS=street` has been).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from common import Row
-from parts.video._playing import drawn, opened, played, scored
-from PIL import Image
+from moving import extractors, lead
+from parts.video._playing import drawn, opened, played, scored, sheet
 
 from ganvas.data.feed import Feed
 from ganvas.data.source import Source
@@ -27,6 +27,7 @@ from ganvas.games.vgan_actions import VGANActions
 from ganvas.metrics.clips import (
     DYNAMICS,
     RANDOM3D,
+    ClipExtractor,
     Clips,
     Components,
     RandomClips,
@@ -45,6 +46,9 @@ ROUNDS = 1_250
 """Of the baseline: as many as VGAN plays in that time."""
 STEPS = 300
 """Of a classifier, on 64 clips each."""
+LONG_TWO, LONG_BASELINE = "twice the time, two streams", "twice the time, autoencoder"
+PAIRS = (("two streams", "one stream"), ("two streams", "autoencoder"), (LONG_TWO, LONG_BASELINE))
+"""Whose orders are asked for."""
 SHARES = (100, 25, 8, 1)
 """Of the labels: one in so many."""
 CLIPS = 4_000
@@ -111,36 +115,47 @@ def masks_of(game: VGAN) -> torch.Tensor:
     return torch.cat([game.scene(z[k : k + 64]).mask[:, 0] for k in range(0, SAMPLES, 64)])
 
 
-def pictured(game: VGAN, path: Path) -> None:
+def pictured(game: VGAN, path: Path, scale: int = 4) -> None:
     """Write a sheet: of each of six clips every second frame, above its masks if there are any."""
-    clips = game.spec.domain.decode(drawn(game, 6))[:, ::2]
-    rows = [clips]
-    if getattr(game, "composes", False):
-        with torch.no_grad():
-            masks = game.scene(game.prior(6, Noise(99))).mask[:, 0, ::2]
-        levels = (255 * masks).round().to(torch.uint8).numpy()
-        rows.append(np.repeat(levels[..., None], clips.shape[-1], -1))
-    sheet = np.concatenate(rows, 2)  # (6, frames, 2 · height, width, channels)
-    sheet = sheet.transpose(0, 2, 1, 3, 4).reshape(-1, sheet.shape[1] * sheet.shape[3], 3)
-    large = Image.fromarray(sheet).resize((4 * sheet.shape[1], 4 * sheet.shape[0]), 0)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    large.save(path)
+    clips = game.spec.domain.decode(drawn(game, 6))
+    if not getattr(game, "composes", False):
+        return sheet(path, clips, scale=scale)
+    with torch.no_grad():
+        masks = game.scene(game.prior(6, Noise(99))).mask[:, 0]
+    levels = (255 * masks).round().to(torch.uint8).numpy()
+    return sheet(path, clips, np.repeat(levels[..., None], clips.shape[-1], -1), scale=scale)
 
 
 def run(
-    sheet: Path | None,
+    name: str,
+    work: Path,
     *words: str,
     recipe: str = "vgan/blobs",
     rounds: int = 0,
     lasting: float = SECONDS,
 ) -> Row:
-    """Train for so long, or for so many rounds; measure, and write a sheet of samples."""
+    """Train for so long, or for so many rounds; measure samples, keep them with a sheet of some."""
     length = {"rounds": rounds} if rounds else {"seconds": lasting}
     game, source, number, seconds = played(recipe, list(words), **length)
+    pictured(cast(VGAN, game), work / f"{name}.png")
+    np.save(work / f"{name}.npy", game.spec.domain.decode(drawn(game, SAMPLES)))
     told = {"rounds": number, "ms a round": round(1000 * seconds / number)}
-    if sheet is not None:
-        pictured(cast(VGAN, game), sheet)
     return {**told, **measured(cast(VGAN, game), source)}
+
+
+def compared(work: Path) -> Row:
+    """Return how much nearer to the data two streams are than what they are compared with.
+
+    Of clips that the runs left in the work folder, those of the street beside its windows.
+    """
+    _, source, _ = opened("vgan/blobs", [])
+    looks = extractors("blobs", source.items("train").x[:])
+    held_out = source.items("test").x[:]
+    row: Row = {}
+    for first, second in PAIRS:
+        pair = (np.load(work / f"{name}.npy") for name in (first, second))
+        row |= {f"{first} before {second}: {k}": v for k, v in lead(looks, held_out, *pair).items()}
+    return row
 
 
 def future() -> Row:
@@ -193,27 +208,46 @@ def _accuracy(start: VGAN | None, labels: int | None) -> float:
     return score.value
 
 
-def street(sheet: Path, *words: str) -> Row:
+def street(name: str, work: Path, *words: str) -> Row:
     """Train on the street; compare samples with windows of the fifth of its time held out."""
     game, source, rounds, seconds = played("vgan/street", list(words), seconds=SECONDS)
     row: Row = {"rounds": rounds, "ms a round": round(1000 * seconds / rounds)}
-    pictured(cast(VGAN, game), sheet)
-    rng = np.random.default_rng(0)
-    whole = ["data.size=[48,64]", "data.resize=stretch", "data.crop=centre", "data.short_edge=null"]
-    _, uncut, _ = opened("vgan/street", whole)
-    real = windows(uncut.items("test").x, SAMPLES, source.spec.domain.shape[-1], rng)
+    pictured(cast(VGAN, game), work / f"{name}.png")
+    real = held_out_windows(source)
     fake = game.spec.domain.decode(drawn(game, SAMPLES))
+    np.save(work / f"{name}.npy", fake)
     halves = real[: SAMPLES // 2], real[SAMPLES // 2 :]
-    for look in (RandomClips(RANDOM3D, real), Components(real), RandomClips(DYNAMICS, real)):
+    for look in looks_at(real):
         truth, found = (extract(look, clips).features for clips in (real, fake))
         row[f"frechet[{look.name}]"] = round(frechet_of_features(truth, found), 3)
         floor = frechet_of_features(*(extract(look, clips).features for clips in halves))
         row[f"frechet[{look.name}] floor"] = round(floor, 3)
-    for name, clips in (("", fake), (" of the street", real)):
+    for whose, clips in (("", fake), (" of the street", real)):
         change, count = flicker(in_units(clips))
-        row[f"flicker{name}"] = round(float(change / count.clamp_min(1)), 4)
-        row[f"moving share{name}"] = round(float(moving(in_units(clips)).float().mean()), 3)
+        row[f"flicker{whose}"] = round(float(change / count.clamp_min(1)), 4)
+        row[f"moving share{whose}"] = round(float(moving(in_units(clips)).float().mean()), 3)
     return row | masked(cast(VGAN, game), in_units(fake))
+
+
+def street_compared(work: Path) -> Row:
+    """Return how much nearer to the street two streams are than one."""
+    _, source, _ = opened("vgan/street", [])
+    real = held_out_windows(source)
+    pair = (np.load(work / f"street, {name}.npy") for name in ("two streams", "one stream"))
+    return lead(looks_at(real), real, *pair)
+
+
+def looks_at(real: Clips) -> list[ClipExtractor]:
+    """Return what clips of the street are compared by."""
+    return [RandomClips(RANDOM3D, real), Components(real), RandomClips(DYNAMICS, real)]
+
+
+def held_out_windows(source: Source) -> Clips:
+    """Return windows of the fifth of the street's time that nobody trains on, as large as clips."""
+    whole = ["data.size=[48,64]", "data.resize=stretch", "data.crop=centre", "data.short_edge=null"]
+    _, uncut, _ = opened("vgan/street", whole)
+    edge = source.spec.domain.shape[-1]
+    return windows(uncut.items("test").x, SAMPLES, edge, np.random.default_rng(0))
 
 
 def windows(clips: Clips, n: int, edge: int, rng: np.random.Generator) -> Clips:
@@ -228,19 +262,23 @@ def windows(clips: Clips, n: int, edge: int, rng: np.random.Generator) -> Clips:
 
 def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     """Give each run's name and what plays it."""
+    kept, one = work / "vgan", "game.generator.streams=one"
+
+    def of(act: Callable[..., Row], name: str, *words: str, **more: Any) -> tuple[str, Any]:
+        return name, partial(act, name, kept, *words, **more)
+
     yield "data", data
-    yield "two streams", partial(run, work / "two streams.png")
-    yield "one stream", partial(run, work / "one stream.png", "game.generator.streams=one")
-    baseline = partial(run, work / "autoencoder.png", recipe="vgan-autoencoder/blobs")
-    yield "autoencoder", partial(baseline, rounds=ROUNDS)
-    twice = partial(run, work / "two streams, twice.png", lasting=LONGER)
-    yield "twice the time, two streams", twice
-    yield "twice the time, autoencoder", partial(baseline, lasting=LONGER)
-    yield "lambda 0.1", partial(run, None, "game.mask=0.1")
-    yield "lambda 1", partial(run, None, "game.mask=1")
+    yield of(run, "two streams")
+    yield of(run, "one stream", one)
+    yield of(run, "autoencoder", recipe="vgan-autoencoder/blobs", rounds=ROUNDS)
+    yield of(run, LONG_TWO, lasting=LONGER)
+    yield of(run, LONG_BASELINE, recipe="vgan-autoencoder/blobs", lasting=LONGER)
+    yield "compared", partial(compared, kept)
+    yield of(run, "lambda 0.1", "game.mask=0.1")
+    yield of(run, "lambda 1", "game.mask=1")
     yield "future", future
     yield "actions", actions
-    yield "street, two streams", partial(street, work / "street.png")
-    yield "street, lambda 2", partial(street, work / "street, lambda 2.png", "game.mask=2")
-    one = "game.generator.streams=one"
-    yield "street, one stream", partial(street, work / "street, one stream.png", one)
+    yield of(street, "street, two streams")
+    yield of(street, "street, lambda 2", "game.mask=2")
+    yield of(street, "street, one stream", one)
+    yield "street, compared", partial(street_compared, kept)
