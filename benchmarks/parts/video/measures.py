@@ -4,9 +4,11 @@ A run for each set, at 32×32×16: the Fréchet distance of changed clips from r
 features of each extractor, in units of what real clips are apart. Both are means over parts of real
 clips, for one pair of parts may be half or twice as far apart as another, by chance; ``pairs`` has
 both ends of that. It falls as one over the number of clips, and what noise is apart does not:
-``SET`` has as many clips as the sheet asks for, ``SET, 256 clips`` a quarter. ``held out`` are the
-clips that are changed as they are; digits of theirs are others. ``confusion SET``: of each factor
-that goes with clips, what the set's own network says of held-out ones, by what is true.
+``SET`` has as many clips as the sheet asks for, ``SET, 256 clips`` a quarter. ``oracle`` are as
+many more clips by the law of these parts, which is what a perfect generator would draw. ``held
+out`` are the clips that are changed, as they are; digits of theirs are others. ``confusion SET``:
+of each factor that goes with clips, what the set's own network says of held-out ones, by what is
+true.
 """
 
 from __future__ import annotations
@@ -78,7 +80,7 @@ CHANGES: dict[str, Callable[[Clips], Clips]] = {
 
 def ladder(name: str, count: int) -> Row:
     """Return distances of changed clips over the floor, by extractor."""
-    variant = {"clips": PARTS * count, "held_out": count}
+    variant = {"clips": (PARTS + 1) * count, "held_out": count}
     source = open_data(DataSettings(source=name, frames=FRAMES, size=EDGE, variant=variant))
     its = measures_of(source)
     assert isinstance(its, VideoMeasures)
@@ -94,8 +96,9 @@ def ladder(name: str, count: int) -> Row:
         floor = sum(apart) / len(apart)
         row[f"{extractor.name} floor"] = float(f"{floor:.3g}")
         row[f"{extractor.name} pairs"] = [float(f"{end(apart) / floor:.3g}") for end in (min, max)]
-        for change, make in CHANGES.items():
-            found = moments(make(fresh))
+        changed = {change: make(fresh) for change, make in CHANGES.items()}
+        for change, clips in {"oracle": train[PARTS * count :], **changed}.items():
+            found = moments(clips)
             distance = sum(frechet_of_moments(found, part) for part in parts) / PARTS
             row[f"{extractor.name} {change}"] = float(f"{distance / floor:.3g}")
     return row
