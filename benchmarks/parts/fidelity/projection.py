@@ -49,7 +49,7 @@ REFINED = 20
 
 def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     """Give what is found of one model of faces."""
-    yield "attribution", lambda: attribution(model(work), real(work), "fixed", None)
+    yield "attribution", lambda: attribution(model(work), real(work), None, None)
     yield "stored noise, attribution", partial(with_noise, work, "fixed", None)
     yield "fresh noise, attribution", partial(with_noise, work, "random", WHITENESS)
     yield "fresh noise, attribution, free maps", partial(with_noise, work, "random", 0.0)
@@ -86,13 +86,13 @@ def with_noise(work: Path, noise: str, whiteness: float | None) -> Row:
     return attribution(noisy(work), real(work), noise, whiteness)
 
 
-def attribution(m: Model, faces: Array, noise: str, whiteness: float | None) -> Row:
-    """Tell samples from faces by their errors in W."""
+def attribution(m: Model, faces: Array, noise: str | None, whiteness: float | None) -> Row:
+    """Tell samples from faces by their errors in W; of a model without noise maps noise is None."""
     test = attribute(
         m,
         faces,
         seed=SEED,
-        options={"noise": noise},
+        options={"noise": noise} if noise else None,
         space="w",
         schedule=Schedule(steps=STEPS, whiteness=whiteness),
         batch=COUNT,
