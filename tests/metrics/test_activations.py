@@ -19,6 +19,7 @@ from ganvas.metrics.activations import (
     singular_values,
     spectrum,
 )
+from ganvas.nn import round_inside
 from ganvas.play import Game, build
 from tests.games.cases import DCGAN, STYLED, digits8
 
@@ -81,3 +82,5 @@ def test_any_generator_is_looked_into(system: str) -> None:
     torch.testing.assert_close(
         values[0], torch.linalg.svdvals(jacobian.double()), rtol=2e-2, atol=1e-3
     )
+    round_inside(model.generator)  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
+    torch.testing.assert_close(singular_values(codes.synthesise, drawn), values)

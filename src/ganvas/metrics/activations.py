@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from ganvas.nn import exactly
 from ganvas.nn.inside import Called, Inside
 
 TINY: Final = 1e-8
@@ -107,6 +108,8 @@ def _power(x: Tensor) -> tuple[Tensor, Tensor]:
 def singular_values(make: Callable[[Tensor], Tensor], codes: Tensor) -> Tensor:
     """Return the singular values of the Jacobian at each code, (N, min(D, items)), largest first.
 
+    Networks do not round meanwhile: slopes that go forward do not pass through their products.
+
     Args:
         make: gives items (N, …) of codes, each of its own.
         codes: (N, D).
@@ -117,6 +120,7 @@ def singular_values(make: Callable[[Tensor], Tensor], codes: Tensor) -> Tensor:
         def item(one: Tensor) -> Tensor:
             return make(one[None]).flatten()
 
-        jacobian = cast(Tensor, torch.func.jacfwd(item)(code))
+        with exactly():
+            jacobian = cast(Tensor, torch.func.jacfwd(item)(code))
         found.append(cast(Tensor, torch.linalg.svdvals(jacobian.double())))
     return torch.stack(found)
