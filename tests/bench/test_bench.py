@@ -108,23 +108,39 @@ def test_a_run_that_is_interrupted_is_no_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_workers_save_and_stop_when_their_parent_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "to_all"), [("KILL", False), ("TERM", False), ("INT", True)])
+def test_workers_save_and_stop_when_their_parent_does(
+    tmp_path: Path, name: str, to_all: bool
+) -> None:
     words = ["bench", "modes", "--tier", "smoke", "--data", "ring8", "--method", "nsgan"]
     words += ["--method", "gan", "--jobs", "2", "--out", str(tmp_path / "runs")]
     words += ["--results", str(tmp_path / "rows.jsonl")]
     parent = subprocess.Popen(
-        [sys.executable, "-m", "ganvas", *words], stdout=subprocess.DEVNULL, start_new_session=True
+        [sys.executable, "-m", "ganvas", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
 
     def runs() -> list[RunFolder]:
         return folders(tmp_path / "runs")
 
     assert within(60, lambda: len(runs()) == 2 and all(run.rows() for run in runs()))
-    parent.kill()
-    parent.wait()
+    number = getattr(signal, f"SIG{name}")
+    if to_all:  # as a terminal does
+        os.killpg(parent.pid, number)
+    else:
+        parent.send_signal(number)
     assert within(60, lambda: all("interrupted" in str(run.rows()[-1]) for run in runs()))
     assert all(0 < last_saved(run) < 2000 for run in runs())
+    assert within(30, lambda: parent.poll() is not None)
     assert within(30, lambda: not alive(parent.pid))
+    _, said = parent.communicate()
+    if name != "KILL":
+        assert parent.returncode == 128 + number
+        assert said.splitlines()[0].startswith("error: interrupted: rows are in")
+        assert "Traceback" not in said
 
 
 @pytest.mark.slow

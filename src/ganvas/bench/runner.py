@@ -12,11 +12,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ganvas.bench.children import deaf
 from ganvas.bench.rows import Row, append, read_rows
 from ganvas.bench.trial import Trial
 from ganvas.duration import duration
@@ -30,6 +33,7 @@ ATTEMPTS = 2
 """Times that a job is begun, or goes on from its checkpoint, whose process is killed."""
 LOOKS = "looks.jsonl"
 """What was told of a run each time it halted, in its folder."""
+_SPAWN = get_context("spawn")
 
 Say = Callable[[str], None]
 
@@ -96,13 +100,15 @@ def _results(
             yield job, attempt(job, settings, out)
         return
     left = deque(_Attempt(job, settings) for job, settings in waiting)
-    free = [_worker() for _ in range(min(processes, len(left)))]
+    held, end = _SPAWN.Pipe(duplex=False)
+    free = [_worker(held) for _ in range(min(processes, len(left)))]
     running: dict[Future[Row], tuple[ProcessPoolExecutor, _Attempt]] = {}
     try:
         while left or running:
             while left and free:
                 worker, task = free.pop(), left.popleft()
-                running[worker.submit(_work, task.job, task.settings, out)] = worker, task
+                with deaf():
+                    running[worker.submit(_work, task.job, task.settings, out)] = worker, task
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 worker, task = running[future]
@@ -110,7 +116,7 @@ def _results(
                     row = future.result()
                 except BrokenProcessPool:  # killed: for memory, say
                     worker.shutdown(wait=False)
-                    worker = _worker()
+                    worker = _worker(held)
                     row = None
                 del running[future]
                 free.append(worker)
@@ -121,8 +127,10 @@ def _results(
                 killed = {"error": f"its process was killed {ATTEMPTS} times"}
                 yield task.job, row or _head(task.job, task.settings) | killed
     finally:
+        end.close()
         for worker in (*free, *(worker for worker, _ in running.values())):
             worker.shutdown(cancel_futures=True)
+        held.close()
 
 
 @dataclass(frozen=True)
@@ -134,18 +142,22 @@ class _Attempt:
     number: int = 1
 
 
-def _worker() -> ProcessPoolExecutor:
-    """Return one process for jobs: who dies takes no other along."""
-    return ProcessPoolExecutor(1, get_context("spawn"), _end_with_parent)
+def _worker(held: Connection) -> ProcessPoolExecutor:
+    """Return one process for jobs: who dies takes no other along.
+
+    Args:
+        held: the end of a pipe, whose other one is held as long as there is work.
+    """
+    return ProcessPoolExecutor(1, _SPAWN, _end_when_alone, (held,))
 
 
-def _end_with_parent() -> None:
-    """Let this worker save its run and stop as soon as the process that it works for is gone."""
+def _end_when_alone(held: Connection) -> None:
+    """Let this worker save its run and stop as soon as nobody holds the other end of a pipe."""
 
     def watch() -> None:
-        if (parent := parent_process()) is not None:
-            parent.join()
-            os.kill(os.getpid(), signal.SIGTERM)
+        with suppress(EOFError, OSError):
+            held.recv()
+        os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
 

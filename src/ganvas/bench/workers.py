@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
@@ -13,6 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
+from ganvas.bench.children import deaf
 from ganvas.bench.rates import Clock, Rates
 from ganvas.errors import GanvasError
 
@@ -119,8 +121,9 @@ class Worker:
     def __init__(self, task: Task) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=work, args=(theirs, task), daemon=True)
-        self._process.start()
+        self._process = context.Process(target=_work_alone, args=(theirs, task), daemon=True)
+        with deaf():
+            self._process.start()
         theirs.close()
         self.task = task
 
@@ -145,11 +148,18 @@ class Worker:
     def __enter__(self) -> Worker:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
         with suppress(OSError):
             self._pipe.send(0)
-        self._process.join(timeout=10)
+        if failure is None:
+            self._process.join(timeout=10)
         self._process.terminate()
+
+
+def _work_alone(pipe: Connection, task: Task) -> None:
+    """Do `work` in a process that, ended from outside, tidies up."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    work(pipe, task)
 
 
 def work(pipe: Connection, task: Task) -> None:
