@@ -6,7 +6,8 @@ import difflib
 import re
 import shlex
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 ADDRESS = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
 """``module:Class`` of a game of the user's own."""
@@ -15,6 +16,7 @@ ADDRESS = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
 PLAIN = (
     (r"\b(Input|Value) should be |^Value error, ", ""),
     (r"^Extra inputs are not permitted$", "there is no such setting"),
+    (r"^Field required$", "one more"),
     (r"^\w+ should have (at (?:least|most) \d+ items?) after validation, not \d+$", r"\1"),
     (r"\bgreater than or equal to\b", "at least"),
     (r"\bless than or equal to\b", "at most"),
@@ -97,6 +99,16 @@ def wanted(message: str) -> str:
     for words, plain in PLAIN:
         message = re.sub(words, plain, message)
     return message.strip()
+
+
+def told_at(place: Iterable[str | int], told: Any) -> list[str]:
+    """Return the keys of a place among what was told, without the names of pydantic's branches."""
+    found: list[str] = []
+    for part in place:
+        with suppress(LookupError, TypeError):
+            told = told[part]
+            found.append(str(part))
+    return found
 
 
 def quoted(path: object) -> str:

@@ -186,4 +186,16 @@ def test_projections_that_are_refused(
         "project", model, items, *GAME, "--out", out, "--start", "encoder", "--space", "s"
     )
     assert "ganvas teach RUN --space s" in said.error
+    classes = saved_plain(tmp_path / "classes", "classes")
+    np.save(wrong, classes.sample(2).x)
+    said = ganvas("project", tmp_path / "classes", wrong, "--out", out)
+    assert said.code == 2
+    assert "items are found among samples of their class: expected label 0 to" in said.error
     assert not out.exists()
+
+
+def test_a_walk_leads_through_two_samples(ganvas: Ganvas, model: Path, tmp_path: Path) -> None:
+    walk = ("walk", model, *GAME, "--out", tmp_path / "way.png", "--seeds", "3")
+    said = ganvas(*walk)
+    assert said.code == 2
+    assert "a walk leads through two samples or more, such as 0,1, not 1" in said.error

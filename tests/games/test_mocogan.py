@@ -97,9 +97,13 @@ def test_clips_of_any_length_begin_alike():
 
 
 @pytest.mark.parametrize(
-    "options", [{"until": 1e9}, {"frames": 10**12}, {"rate": 1e300}, {"frames": 3, "until": 1e200}]
+    "options",
+    [
+        *({"until": 1e9}, {"frames": 10**12}, {"rate": 1e300}, {"frames": 3, "until": 1e200}),
+        *({"frames": 2, "rate": 1e-9}, {"at": [0.0, -1e308]}, {"at": [0.0] * 100_001}),
+    ],
 )
-def test_clips_without_end_are_refused_at_once(options: dict[str, float]) -> None:
+def test_clips_without_end_are_refused_at_once(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="at most 100,000 frames"):
         model(game().eval()).sample(1, **options)
 
@@ -223,6 +227,12 @@ def test_what_cannot_be_is_one_line():
     for nothing in ("at", "schedule"):
         with pytest.raises(UsageError, match=rf"{nothing}=\[\]: expected at least 1"):
             model(game()).sample(2, **{nothing: []})
+    with pytest.raises(UsageError, match="at says when all frames are, backwards .* choose one"):
+        model(game(temporal="ode")).sample(2, at=[0.0, 0.5], backwards=True)
+    with pytest.raises(UsageError, match=r"schedule\.0=\['up'\]: expected one more"):
+        model(game(**SUPERVISED)).sample(2, schedule=[["up"]])
+    with pytest.raises(UsageError, match=r"grid\.motion=0: expected more than 0"):
+        model(game()).sample(2, grid={"content": 1, "motion": 0})
     with pytest.raises(UsageError, match=r"grid=.*content: 4, motion: 7.*not style"):
         model(game()).sample(2, grid={"content": 1, "style": 2})
     with pytest.raises(UsageError, match="frames=0: expected more than 0"):

@@ -163,3 +163,18 @@ def test_of_classes_the_class_is_told(tmp_path: Path) -> None:
     assert found.codes.y is not None
     assert found.codes.y.tolist() == labels
     assert same(items_of(model, found.codes), found.items)
+
+
+def test_where_it_is_kept_is_seen_to_before_the_work(
+    tmp_path: Path, x: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = saved(tmp_path)
+    codes = codes_at(model, [(0, 0), (1, 0), (2, 0)], "w")
+    for work in ("teach", "tune"):
+        monkeypatch.setattr(f"ganvas.model.projection.{work}", lambda *_, **__: pytest.fail("done"))
+    with pytest.raises(UsageError, match="--name a/b: expected the name of a file"):
+        tune_to(model, codes, x, "a/b")
+    assert model.folder is not None
+    (model.folder / "encoders").touch()
+    with pytest.raises(UsageError, match="beside the model .*encoders is a file, not a folder"):
+        teach_encoder(model, "w")

@@ -109,7 +109,8 @@ def project(
     if trajectory is not None:
         check_place(model, trajectory, moving)
     x = read_items(items, model)
-    asked = loss or codes or trajectory or label or given or start is Start.ENCODER or steps == 0
+    asked = loss or codes or trajectory or label or given or closeness or model.conditional
+    asked = asked or start is Start.ENCODER or steps == 0
     if space is None and default_space(model) == "z" and not asked:
         nearest, errors = model.project(x, restarts=restarts, steps=steps or 500, seed=seed)
         save_beside(model, x, nearest, out)

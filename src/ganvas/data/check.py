@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -32,7 +32,7 @@ from ganvas.data.readers.videos import Reels, reels
 from ganvas.data.report import DataReport
 from ganvas.data.settings import AffineSettings, DataSettings
 from ganvas.data.tagged import features_and_tags, is_tagged
-from ganvas.errors import UsageError, did_you_mean, wanted
+from ganvas.errors import UsageError, did_you_mean, told_at, wanted
 
 FEW = 1000
 IMBALANCE = 10
@@ -82,24 +82,13 @@ def data_settings(source: str, told: Mapping[str, Any]) -> DataSettings:
         return DataSettings.model_validate({"source": source, **told})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        key = ".".join(_told_at(first["loc"], told))
+        key = ".".join(told_at(first["loc"], told))
         if first["type"] == "extra_forbidden":
             hint = did_you_mean(key, DataSettings.model_fields)
             raise UsageError(f"data.{key} is not a setting.{hint}") from None
         reasoned = first["type"] == "value_error" or not key
         what = f"data.{key or source}:" if reasoned else f"data.{key}={first['input']}: expected"
         raise UsageError(f"{what} {wanted(first['msg'])}.") from None
-
-
-def _told_at(place: tuple[int | str, ...], told: Mapping[str, Any]) -> list[str]:
-    """Return the keys of a place among what was told, without the names of pydantic's branches."""
-    found: list[str] = []
-    node: Any = told
-    for part in place:
-        if isinstance(node, Mapping) and part in node:
-            node = cast(Mapping[Any, Any], node)[part]
-            found.append(str(part))
-    return found
 
 
 def find_images(source: str) -> Survey | None:

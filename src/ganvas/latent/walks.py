@@ -25,7 +25,7 @@ def walk(keys: Tensor, steps: int, *, how: str = "slerp", loop: bool = False) ->
         (F, …) with F = (K - 1) steps + 1, or K steps for a loop.
     """
     if keys.ndim < 2 or len(keys) < 2:
-        raise UsageError(f"a walk needs two latents or more, (K, Z), got {tuple(keys.shape)}")
+        raise UsageError(f"a walk leads through two samples or more, such as 0,1, not {len(keys)}")
     if not keys[0].numel():
         raise UsageError("samples hang on conditions alone: there are no latents to walk through")
     _require_steps(steps)
@@ -50,7 +50,7 @@ def circle(keys: Tensor, steps: int) -> Tensor:
         steps: frames of a quarter.
     """
     if keys.ndim < 2 or len(keys) != 2:
-        raise UsageError(f"a circle goes through two latents, (2, Z), got {tuple(keys.shape)}")
+        raise UsageError(f"a circle goes around two samples, such as 0,1, not {len(keys)}")
     _require_steps(steps)
     phase = torch.arange(4 * steps, dtype=keys.dtype, device=keys.device) * (math.pi / 2 / steps)
     u, v = keys.flatten(1)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from ganvas.errors import GanvasError, UsageError
+from ganvas.given import require_place
 from ganvas.latent.tuning import Delta, tuned
 from ganvas.model.sealed import read_told, write_told
 from ganvas.model.trained import Trained
@@ -39,26 +40,40 @@ class Kept(NamedTuple):
     digest: str
 
 
-def keep(
-    model: Trained, kind: str, name: str, tensors: Mapping[str, Tensor], told: Mapping[str, Any]
-) -> Kept:
-    """Write something beside a model.
+def place_beside(model: Trained, kind: str, name: str) -> Path:
+    """Return where something will be kept beside a model, before any work is done for it.
 
     Args:
         model: of which it is.
         kind: its folder.
         name: of the file.
-        tensors: what is written.
-        told: what it says of itself, in plain values.
 
     Raises:
         UsageError: the model lies in no folder, or the name is none of a file.
-        GanvasError: the file cannot be written.
+        GanvasError: the folder may not be written.
     """
     if not name or name != Path(name).name or name.startswith("."):
         raise UsageError(f"--name {name}: expected the name of a file, such as faces")
     path = _folder(model, kind) / f"{name}{SUFFIX}"
-    about = {"format": FORMATS[kind], "model": model.digest, **told}
+    require_place(path, "beside the model")
+    return path
+
+
+def keep(
+    model: Trained, path: Path, tensors: Mapping[str, Tensor], told: Mapping[str, Any]
+) -> Kept:
+    """Write something beside a model.
+
+    Args:
+        model: of which it is.
+        path: as `place_beside` says.
+        tensors: what is written.
+        told: what it says of itself, in plain values.
+
+    Raises:
+        GanvasError: the file cannot be written.
+    """
+    about = {"format": FORMATS[path.parent.name], "model": model.digest, **told}
     path.parent.mkdir(exist_ok=True)
     return Kept(path, *write_told(path, tensors, about))
 

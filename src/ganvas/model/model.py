@@ -274,7 +274,8 @@ class Model(Trained):
         self._check_shape(x)
         if self.conditional:
             raise UsageError(
-                "the search is for models without classes; train one with game.conditional=false"
+                "this search is for models without conditions: ganvas project --label or --given "
+                "finds items under theirs"
             )
         noise = Noise(block_seed(seed, 0))
         found: list[Array] = []

@@ -19,7 +19,7 @@ from ganvas.latent.projection import SCHEDULE, Found, Schedule, autocorrelation,
 from ganvas.latent.spaces import Space
 from ganvas.latent.tuning import TUNING, Tuning, tune
 from ganvas.model.codes import Codes, items_of, space_in
-from ganvas.model.kept import ENCODERS, TUNINGS, Kept, keep, kept
+from ganvas.model.kept import ENCODERS, TUNINGS, Kept, keep, kept, place_beside
 from ganvas.model.labels import Labels, advice
 from ganvas.model.trained import Array, FieldValues, Trained, block_seed
 from ganvas.networks.conditions import Given, at
@@ -155,12 +155,14 @@ def tune_to(
 
     Raises:
         UsageError: there is not one code for each item, or the model lies in no folder.
+        GanvasError: the folder may not be written.
     """
     model.domain.check(x)
     if len(codes) != len(x):
         raise UsageError(f"a tuning needs one code for each item: {len(codes)} and {len(x)}")
     if codes.tuning:
         raise UsageError("these codes are pivots of a tuning: tune to those of ganvas project")
+    path = place_beside(model, TUNINGS, name)
     where, measure = space_in(model, codes.space), likeness_of(loss, model.domain)
     y = at(codes.y, slice(None), model.device)
     _, sigma = _middle(where, seed, y)
@@ -176,7 +178,7 @@ def tune_to(
         maps=[one.to(model.device) for one in codes.maps] or None,
     )
     about = {"space": codes.space, "loss": measure.name, **asdict(tuning)}
-    file = keep(model, TUNINGS, name, delta, about)
+    file = keep(model, path, delta, about)
     found = {**codes.found, "tuning": {"file": file.path.name, **about}}
     return replace(codes, tuning=file.digest, found=found), file
 
@@ -216,9 +218,11 @@ def teach_encoder(
 
     Raises:
         UsageError: the model has no such space, conditions that cannot be drawn, or no folder.
+        GanvasError: the folder may not be written.
     """
     name = space or default_space(model)
     where, measure = space_in(model, name), likeness_of(loss, model.domain)
+    path = place_beside(model, ENCODERS, name.replace("+", "_plus"))
     y = model.said(1, label, given)
     middle = where.middle(block_seed(seed, 0), y=y)
     with torch.random.fork_rng(devices=[]):
@@ -231,7 +235,7 @@ def teach_encoder(
     ):
         told(step, losses)
     about = {"space": name, "loss": measure.name, **asdict(lessons), "losses": losses}
-    return keep(model, ENCODERS, name.replace("+", "_plus"), encoder.state_dict(), about)
+    return keep(model, path, encoder.state_dict(), about)
 
 
 @torch.no_grad()
@@ -313,11 +317,10 @@ def conditions_for(model: Trained, label: Labels, given: FieldValues, n: int) ->
     Raises:
         UsageError: they are missing, or the model has others.
     """
-    if label is None and not given and model.conditional:
-        raise UsageError(
-            f"items are found among samples of their class: {advice(model.game.conditions)}"
-        )
-    return at(model.said(n, label, given), slice(None), "cpu")
+    known = model.game.conditions
+    if label is None and not given and known.classes:
+        raise UsageError(f"items are found among samples of their class: {advice(known)}")
+    return at(model.wanted(n, label, given), slice(None), "cpu")
 
 
 def _middle(space: Space, seed: int, y: Given) -> tuple[Tensor, float]:

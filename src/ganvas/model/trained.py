@@ -20,7 +20,7 @@ from ganvas.data.graphs import tidy
 from ganvas.data.items import Items
 from ganvas.data.memory import amount, free_memory
 from ganvas.data.spec import DataSpec
-from ganvas.errors import UsageError, did_you_mean, wanted
+from ganvas.errors import UsageError, did_you_mean, told_at, wanted
 from ganvas.given import batches, shown, whole
 from ganvas.model.card import Provenance
 from ganvas.model.drawing import OfSamples
@@ -28,7 +28,7 @@ from ganvas.model.labels import Labels, class_field, class_indices
 from ganvas.model.normalising import Normalising
 from ganvas.networks.conditions import Given, at
 from ganvas.nn import arrange, choose, drawing, hold_still
-from ganvas.play import Game, Noise, networks_of
+from ganvas.play import Game, Noise, Sampling, networks_of
 from ganvas.play.abilities import CanSample, CanSampleParts, declared, has, verb_of, verbs_of
 from ganvas.processor import Precision, processor
 
@@ -170,6 +170,14 @@ class Trained:
         Raises:
             UsageError: the game has no such option, or a value is wrong.
         """
+        return self._told(options).model_dump(exclude_defaults=True)
+
+    def _told(self, options: Mapping[str, Any]) -> Sampling:
+        """Return options of samples, seen to be what they should.
+
+        Raises:
+            UsageError: as of `sampling`.
+        """
         kind = self.game.Sampling
         for name in options:
             if name not in kind.model_fields:
@@ -179,12 +187,12 @@ class Trained:
                     f"{', '.join(kind.model_fields)}"
                 )
         try:
-            told = kind.model_validate(options)
+            return kind.model_validate(options)
         except ValidationError as error:
-            (place, *_), reason = error.errors()[0]["loc"] or ("",), error.errors()[0]["msg"]
-            which = f"{place}={options[str(place)]}: expected " if place else ""
-            raise UsageError(f"{which}{wanted(reason)}") from None
-        return told.model_dump(exclude_defaults=True)
+            detail = error.errors()[0]
+            place = ".".join(told_at(detail["loc"], options))
+            which = f"{place}={detail['input']}: expected " if place else ""
+            raise UsageError(f"{which}{wanted(detail['msg'])}") from None
 
     def sheet(self, **options: Any) -> tuple[int, int] | None:
         """Return rows and columns that samples with options fill; None: any number.
@@ -192,7 +200,7 @@ class Trained:
         Raises:
             UsageError: as of `sampling`.
         """
-        return self.game.Sampling.model_validate(self.sampling(**options)).sheet
+        return self._told(options).sheet
 
     def written(self, **options: Any) -> Domain:
         """Return the domain by which samples with options are written, such as another pace.
@@ -200,8 +208,7 @@ class Trained:
         Raises:
             UsageError: as of `sampling`.
         """
-        told = self.game.Sampling.model_validate(self.sampling(**options))
-        return told.written(self.domain)
+        return self._told(options).written(self.domain)
 
     @contextmanager
     def posed(self, blocks: bool = False, /, **options: Any) -> Generator[None]:

@@ -96,6 +96,8 @@ class OfClips(OfGenerators):
             raise ValueError("rate and fps both say how many frames there are: choose one")
         if sum(told) > 2 or (self.at is not None and any(told)):
             raise ValueError("frames, rate (or fps) and until: two of them at most, or at alone")
+        if self.at is not None and self.backwards:
+            raise ValueError("at says when all frames are, backwards in time below 0: choose one")
         return self
 
     @property
@@ -294,6 +296,7 @@ class Clips(Adversarial[C]):
         """
         last = self.spec.shape[1] - 1
         if at is not None:
+            _require_bearable(len(at), max(map(abs, at)) * last)
             return tuple(time * last for time in at)
         if fps is not None:
             rate = fps / self.spec.domain.pace
@@ -304,11 +307,7 @@ class Clips(Adversarial[C]):
             frames = int(min(end * rate, LONGEST) + 1e-6) + 1
         elif until is not None:
             rate = (frames - 1) / end if frames > 1 else 1.0
-        if max(frames, end) > LONGEST:
-            raise UsageError(
-                f"clips have at most {LONGEST:,} frames, and are as long as so many of training: "
-                "ask for less with frames, rate and until"
-            )
+        _require_bearable(frames, (frames - 1) / rate)
         times = tuple(k / rate for k in range(frames))
         return tuple(-time for time in reversed(times)) if backwards else times
 
@@ -424,3 +423,12 @@ def cells(n: int, grid: Mapping[str, int]) -> tuple[Tensor, Tensor, Tensor]:
     futures = at.get("future", at.get("motion", first))
     contents = at.get("content", at.get("start", first))
     return contents, starts, futures
+
+
+def _require_bearable(frames: int, length: float) -> None:
+    """Refuse clips of too many frames, or which end too many frames of training from the first."""
+    if max(frames, length) > LONGEST:
+        raise UsageError(
+            f"clips have at most {LONGEST:,} frames, and are as long as so many of training: "
+            "ask for less with frames, rate, until and at"
+        )
