@@ -187,6 +187,9 @@ def test_what_a_value_meets_of_another_kind_is_not_told() -> None:
         ("game.optimiser=adam3", ["game.optimiser"]),
         # out of range
         ("train.batch=0", ["train.batch=0", "at least 1"]),
+        ("train.batch=true", ["train.batch=true", "expected a whole number, at least 1"]),
+        ("game.strength=false", ["game.strength=false", "expected a number or {start, end"]),
+        ("train={rounds: null, kimg: 1e300}", ["train.kimg=1.0e+300", "less than 1e+15"]),
         ("game.optimiser.beta1=1", ["at least 0 and less than 1", "game.optimiser.beta1=0.0"]),
         ("game.clip=-1", ["more than 0 or null"]),
         ("seed=-1", ["seed=-1", "at least 0"]),
@@ -256,6 +259,17 @@ def test_mistakes_in_a_file_name_the_file(tmp_path: Path) -> None:
     told = next(line for line in lines if "abuot" in line)
     assert told.endswith(f"If an earlier version knew it, delete it from {path}.")
     assert "Did you mean 'about'?" in lines[0] + lines[1]
+
+
+@pytest.mark.parametrize(
+    ("train", "override"), [("{rounds: .nan, batch: 32}", "seed=1"), ("[1, 2]", "train.batch=32")]
+)
+def test_what_is_wrong_itself_is_no_example(tmp_path: Path, train: str, override: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(TOY.replace("{rounds: 100, batch: 32}", train))
+    example = complaint(str(path), override, game=Toy).partition("For example: ")[2]
+    assert ".nan" not in example
+    assert "[1, 2]" not in example
 
 
 def test_a_recipe_without_a_system_says_so(tmp_path: Path) -> None:

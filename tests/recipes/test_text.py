@@ -101,6 +101,7 @@ def test_what_is_no_recipe_is_said_to_be_none(tmp_path: Path, content: bytes) ->
         ("a: " + "9" * 5000, "line 1: 99999999999999999999… is too large for a whole number"),
         ("a: 9223372036854775808", "too large for a whole number"),
         ("a: 1\nb: 2\na: 3", "line 3: a is there twice"),
+        ("a: 1\n---\nb: 2", "line 2: expected a single document in the stream, but found another"),
         ("1.5: 2", "line 1: expected a name as key, got 1.5"),
         ("true: 2", "line 1: expected a name as key, got True"),
         ('8: 2\n"8": 3', "line 2: 8 is there twice"),

@@ -121,7 +121,9 @@ class Complaints:
     def _example(self, place: Place) -> str:
         """Return the command with a value that is right, if one is known."""
         value = self._right_value(place)
-        if value is None or isinstance(value, dict):
+        nodes = self.shape.alternatives(place)
+        wants_mapping = bool(nodes) and all("properties" in node for node in nodes)
+        if value is None or wants_mapping or isinstance(value, dict):
             return ""
         setting = f"{'.'.join(map(str, place))}={show(value)}"
         setting = f"'{setting}'" if any(sign in setting for sign in " []{}*") else setting
@@ -143,9 +145,10 @@ class Complaints:
 
     def _changed(self, place: Sequence[str | int]) -> bool:
         try:
-            return at(self.before.tree, place) != at(self.merged.tree, place)
+            old, new = at(self.before.tree, place), at(self.merged.tree, place)
         except KeyError:
             return False
+        return show(old) != show(new)  # of what is no number, too
 
 
 def _smallest(nodes: list[dict[str, Any]]) -> Any:

@@ -23,7 +23,7 @@ from ganvas.recipes.layers import Layer, Merged, at, leaves, merge
 from ganvas.recipes.overrides import COMMAND_LINE, parse_overrides
 from ganvas.recipes.schema import Recipe, recipe_type
 from ganvas.recipes.shape import Shape
-from ganvas.recipes.text import Tree
+from ganvas.recipes.text import Tree, show
 
 NAMED = "a name such as 'gan/ring8', or the path of a YAML file"
 
@@ -73,6 +73,7 @@ def load_recipe(
     merged = merge([*stack, *changes])
     shape = Shape(schema, merged.tree)
     _drop_nulls(merged.tree, shape)
+    _word_booleans(merged.tree, shape)
     try:
         return kind.model_validate(merged.tree)
     except ValidationError as error:
@@ -111,8 +112,15 @@ def _system(merged: Merged, name: str) -> str:
 def _drop_nulls(tree: Tree, shape: Shape) -> None:
     """Take out every null that is no value of its setting, so that the default holds."""
     for path, value in list(leaves(tree)):
-        if value is None and not shape.allows_null(path):
+        if value is None and not shape.allows(path, "null"):
             cast(dict[str, Any], at(tree, path[:-1])).pop(path[-1])
+
+
+def _word_booleans(tree: Tree, shape: Shape) -> None:
+    """Make true and false words where no value is one of them: they are no numbers 1 and 0."""
+    for path, value in list(leaves(tree)):
+        if isinstance(value, bool) and not shape.allows(path, "boolean"):
+            cast(dict[str, Any], at(tree, path[:-1]))[path[-1]] = show(value)
 
 
 def _data_layer(data: str | Path) -> Layer:

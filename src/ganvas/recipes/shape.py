@@ -79,10 +79,15 @@ class Shape:
             if "const" in child
         ]
 
-    def allows_null(self, path: Sequence[str | int]) -> bool:
-        """Whether null is a value at ``path``; true where nothing is known."""
+    def allows(self, path: Sequence[str | int], kind: str) -> bool:
+        """Whether a value of a kind, ``null`` say, may stand at ``path``; true if nothing is known.
+
+        Args:
+            path: the setting.
+            kind: as JSON schemas call it.
+        """
         nodes = self.alternatives(path)
-        return not nodes or any(node.get("type") == "null" for node in nodes)
+        return not nodes or any(node.get("type", kind) == kind for node in nodes)
 
     def default(self, path: Sequence[str | int]) -> Any:
         """Return the default at ``path``, or None."""

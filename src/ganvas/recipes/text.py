@@ -128,6 +128,8 @@ def parse(text: str, where: str, *, trusted: bool = False) -> Any:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or "not valid YAML"
+        if problem.startswith("but "):
+            problem = f"{getattr(error, 'context', None)}, {problem}"
         raise UsageError(f"{where}{line}: {problem}") from None
     except RecursionError:
         raise UsageError(f"{where}: lists or mappings in it are nested too deeply") from None

@@ -160,7 +160,7 @@ class TrainSettings(Settings):
     """
 
     rounds: int | None = Field(default=None, ge=1)
-    kimg: float | None = Field(default=None, gt=0)
+    kimg: float | None = Field(default=None, gt=0, lt=1e15)
     stop_at: int | None = Field(default=None, ge=1)
     batch: int = Field(default=64, ge=1)
     devices: int | Literal["auto"] = 1
