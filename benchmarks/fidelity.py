@@ -2,7 +2,7 @@
 
     python benchmarks/fidelity.py --list
     python benchmarks/fidelity.py --part biggan [--only threshold]
-    python benchmarks/fidelity.py --all                   # at most two hours of two cores
+    python benchmarks/fidelity.py --all --jobs 2          # eighty minutes of two cores
     python benchmarks/fidelity.py --table                 # what was found, in Markdown
 
 A run is one line of benchmarks/results/fidelity.jsonl (see line.py).

@@ -32,7 +32,7 @@ class Part(Protocol):
     """What a file of benchmarks/parts/LINE has.
 
     Attributes:
-        MINUTES: what all its runs take on two cores, at most.
+        MINUTES: what all its runs take, at most, by one process.
 
     A part that takes over runs of another one names it as RUNS_OF: they are played by one process.
     """

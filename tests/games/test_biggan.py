@@ -15,11 +15,13 @@ from ganvas.data.items import Collection, Items
 from ganvas.data.open import open_data
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import ArraySource
+from ganvas.diagnosis.following import conditions_like
 from ganvas.diagnosis.verdicts import diagnose
 from ganvas.diagnosis.watch import Watch
 from ganvas.errors import UsageError
 from ganvas.games.biggan import EXPLODED, BigGAN, Truncated
 from ganvas.games.parts.adversarial import Labels
+from ganvas.model import Model, Provenance
 from ganvas.nn import SpectralNorm, raw_matrices
 from ganvas.play import Noise, Turns, build
 from tests.games.cases import digits8
@@ -272,9 +274,20 @@ def test_of_several_tags_one_is_served_at_each_look() -> None:
     drawn = game.drawn(seen[0].replace(), Noise(0), "uniform", copies=30)["tags"]
     assert (drawn.sum(1) == 1).all()
     torch.testing.assert_close(drawn.mean(0), torch.full((3,), 1 / 3), atol=0.03, rtol=0)
+    asked = conditions_like(game.conditions, source, items, 400)["tags"]  # of what is measured
+    known = torch.from_numpy(kinds).float().repeat(100, 1)
+    assert (asked <= known).all()
+    assert torch.equal(asked.sum(1), known.sum(1).clamp_max(1))
+    torch.testing.assert_close(asked[2::4].mean(0), torch.full((3,), 1 / 3), atol=0.02, rtol=0)
+    model = Model(game.eval(), Provenance(), device="cpu")
+    assert model.sample(3, given={"tags": np.array([0, 1, 0])}).x.shape == (3, 8, 8, 1)
+    with pytest.raises(UsageError, match="tags: 2 at once, but this model was told one at a time"):
+        model.sample(3, given={"tags": np.array([0, 1, 1])})
+    assert model.score(items.rows(np.arange(4))).shape == (4,)  # those of data have several
     several = config.model_copy(update={"one_label": False})
     with pytest.raises(UsageError, match="no uniform draw of tags"):
         build(BigGAN, several, source.spec, 0)
     labels = Labels(fakes="batch", generator="batch")
     plain = build(BigGAN, several.model_copy(update={"labels": labels}), source.spec, 0)
     assert plain.streams() == {}
+    assert torch.equal(conditions_like(plain.conditions, source, items, 400)["tags"], known)

@@ -33,7 +33,7 @@ from ganvas.metrics.of import measures_of
 from ganvas.model import load
 from ganvas.training.folder import METRICS
 
-MINUTES = 26
+MINUTES = 18
 SAMPLES = 5_000
 DRAWS = 200
 """Of bootstraps."""

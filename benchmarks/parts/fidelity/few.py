@@ -29,7 +29,7 @@ from ganvas.metrics.prdc import prdc
 from ganvas.model import load
 from ganvas.training.folder import METRICS
 
-MINUTES = 34
+MINUTES = 20
 RUNS_OF = "stylegan2"
 PIXELS = 16
 FACES = 300

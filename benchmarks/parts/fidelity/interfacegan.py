@@ -40,7 +40,7 @@ from ganvas.model.codes import Codes, items_of
 from ganvas.model.maps import style_maps
 from ganvas.model.projection import errors_of, project_items, teach_encoder, tune_to
 
-MINUTES = 16
+MINUTES = 10
 RUNS_OF = "stylegan2"
 CODES = 6_000
 SHARE = 0.05

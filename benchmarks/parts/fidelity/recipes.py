@@ -2,6 +2,7 @@
 
 Runs: each by its name. Samples are compared with held-out images, or all where none are held out,
 beside the samples of the same networks before training; each leaves a sheet in the work folder.
+Minutes are the processor's, of training, and not told of a run that was there already.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from parts.fidelity.biggan import looked
 from PIL import Image
 
 from ganvas import api
+from ganvas.api.measuring import drawn
 from ganvas.api.run_data import run_data
-from ganvas.data.source import Source
 from ganvas.metrics.frechet import frechet_of_features
 from ganvas.metrics.of import measures_of
 from ganvas.model import Model, Provenance, load
@@ -50,11 +51,12 @@ SHOWN = 48
 
 
 def learned(recipe: str, work: Path) -> Row:
-    """Train a recipe; return how far its samples are from the data, and how far they were."""
+    """Train a recipe, once; return how far its samples are from the data, and how far they were."""
     run, start = work / "recipes" / recipe.replace("/", "-"), time.process_time()
-    told: dict[str, Any] = {"train": QUIET, "evaluate": {"at_end": False}}
-    to_the_end(run, partial(api.train, recipe, run, quiet=True, overwrite=True, **told))
-    row: Row = {"minutes": round((time.process_time() - start) / 60, 1)}
+    known = (run / "finished").exists()
+    quiet: dict[str, Any] = {"train": QUIET, "evaluate": {"at_end": False}}
+    to_the_end(run, partial(api.train, recipe, run, quiet=True, overwrite=True, **quiet))
+    row: Row = {} if known else {"minutes": round((time.process_time() - start) / 60, 1)}
     its = run_data(run)
     settings, source = its.recipe, its.source
     items = (source.items("test") if "test" in source.splits else source.known).x[:]
@@ -62,9 +64,8 @@ def learned(recipe: str, work: Path) -> Row:
     models = {"": load(run, device="cpu"), "untrained ": Model(before, Provenance(), device="cpu")}
     measures = measures_of(source, torch.device("cpu"))
     truth = measures.look(items).features
-    given = conditions(source, models[""])
     for when, model in models.items():
-        x = model.sample(SAMPLES, seed=1, given=given).x
+        x, _ = drawn(model, source, SAMPLES, seed=1)
         found = frechet_of_features(measures.look(x).features, truth)
         row[f"{when}Fréchet distance"] = round(found, 3)
         if recipe.endswith("/faces") and x.shape[1] == SIZE:
@@ -76,13 +77,6 @@ def learned(recipe: str, work: Path) -> Row:
     if models[""].game.conditions.classes and "test" in source.splits:
         row |= looked(run)
     return row
-
-
-def conditions(source: Source, model: Model) -> dict[str, Any]:
-    """Return the conditions of the samples: those of as many real images."""
-    known = source.known
-    rows = np.arange(SAMPLES) % len(known)
-    return {name: np.asarray(known[name])[rows] for name in model.game.conditions}
 
 
 def sheet(images: NDArray[np.uint8], path: Path, columns: int = 12) -> None:

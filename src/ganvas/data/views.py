@@ -138,14 +138,18 @@ class OneTag:
     def __call__(self, batch: Batch, chances: Tensor | None, spec: DataSpec) -> Batch:
         """Return the batch with one tag a row, (n, tags) of 0 and 1."""
         assert chances is not None
-        tags = batch[self.field]
-        place = tags.cumsum(1)  # the k-th tag of a row that is there has k
-        count = place[:, -1:]
-        chosen = (chances.to(tags.device)[:, None] * count).floor().clamp_max(count - 1) + 1
-        return batch.replace(**{self.field: tags * (place == chosen)})
+        return batch.replace(**{self.field: one_of(batch[self.field], chances)})
 
     def __repr__(self) -> str:
         return f"one tag of {self.field}"
+
+
+def one_of(tags: Tensor, chances: Tensor) -> Tensor:
+    """Return one of each row's tags (n, tags) of 0 and 1, by numbers (n,) in [0, 1)."""
+    place = tags.cumsum(1)  # the k-th tag of a row that is there has k
+    count = place[:, -1:]
+    chosen = (chances.to(tags.device)[:, None] * count).floor().clamp_max(count - 1) + 1
+    return tags * (place == chosen)
 
 
 class AtSize:

@@ -35,7 +35,8 @@ Shown = Callable[[Tensor], Callable[[Tensor], Tensor]]
 def conditions_like(conditions: Conditions, source: Source, items: Items, n: int) -> Batch:
     """Return the conditions of items, repeated as often as n samples need, in network units."""
     rows = np.resize(np.arange(len(items)), n)
-    return source.batch(items.rows(rows).only(*conditions)).only(*conditions)
+    served = conditions.served(source.batch(items.rows(rows).only(*conditions)))
+    return served.only(*conditions)
 
 
 class Following:
@@ -59,7 +60,7 @@ class Following:
             name: _by_work(derived[name]) if name in derived else self._by_nearest(told[name])
             for name in conditions
         }
-        x = source.batch(fresh.only(*conditions))
+        x = conditions.served(source.batch(fresh.only(*conditions)))
         self._fresh = self._kappas(x.x, x)
         self._spread = _distance(x.x, x.x.roll(1, 0)) / 2
 

@@ -235,7 +235,8 @@ def conditions_of(game: Game, source: Source, items: Items) -> Given:
     """Return the conditions of items as the game's networks take them; None if it has none."""
     if not game.conditions:
         return None
-    return game.conditions.of(source.batch(items.only(*game.conditions)))
+    told = source.batch(items.only(*game.conditions))
+    return game.conditions.of(game.conditions.served(told))
 
 
 def _in_parts(say: Callable[[Tensor, Given], Tensor], x: Tensor, y: Given) -> Tensor:

@@ -257,7 +257,7 @@ class Trained:
         if given is None or not known:
             return None
         told = {name: self.fields[name].encode(given[name]) for name in known}
-        return known.of(Batch(told, main=next(iter(told))))
+        return known.of(known.served(Batch(told, main=next(iter(told)))))
 
     @torch.inference_mode()
     def generate(
@@ -405,6 +405,7 @@ class Trained:
                 array = np.repeat(array[None], n, axis=0)
             if array.shape != (n, *shape):
                 raise UsageError(f"{name}: expected one or {n} of shape {shape}, got {array.shape}")
+            known.require_one(name, array)
             fields[name] = array
         return Items(fields, main=next(iter(fields)))
 

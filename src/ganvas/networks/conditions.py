@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from ganvas.data.records import LABEL
+from ganvas.data.views import one_of
 from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ganvas.data.batch import Batch
     from ganvas.data.domain import Domain, Draws, Size
+
+GOLDEN = (5**0.5 - 1) / 2
+"""Multiples of it are as even in [0, 1) as numbers get."""
 
 Given = Tensor | Mapping[str, Tensor] | None
 """Conditions of N items: a single field as it is, or numbers (N, width) of several that are vectors
@@ -150,6 +156,30 @@ class Conditions(Mapping[str, "Domain"]):
         if copies == 1:
             return found
         return {name: y.repeat(copies, *[1] * (y.dim() - 1)) for name, y in found.items()}
+
+    def served(self, batch: Batch) -> Batch:
+        """Return conditions of the data as rounds are given them: of several tags one a row.
+
+        Which one it is hangs on the row's number alone, evenly.
+        """
+        chances = torch.arange(len(batch)) * GOLDEN % 1
+        single = {name: one_of(batch[name], chances) for name in self._fields if self._one(name)}
+        return batch.replace(**single)
+
+    def require_one(self, name: str, values: NDArray[Any]) -> None:
+        """Refuse several tags in a row where networks were given one at a time.
+
+        Raises:
+            UsageError: a row has several.
+        """
+        if self._one(name) and (most := int(values.sum(-1).max(initial=0))) > 1:
+            raise UsageError(
+                f"{name}: {most} at once, but this model was told one at a time "
+                "(game.one_label=true): ask for one of them"
+            )
+
+    def _one(self, name: str) -> bool:
+        return self._one_each and self._fields[name].several
 
     def require_uniform(self) -> None:
         """Refuse conditions that cannot be drawn uniformly.
