@@ -42,6 +42,9 @@ ADVICE = {
     errno.EMFILE: "too many files are open; raise the limit with: ulimit -n 4096",
 }
 
+MISTAKEN = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
+"""What is wrong with a path that somebody chose, not with the disk."""
+
 UNFINISHED = ".writing"
 """Suffix of temporary files: ``.NAME.TOKEN.writing`` beside the file that is being written."""
 
@@ -65,7 +68,8 @@ def explain(error: OSError, path: Path | None = None) -> GanvasError:
         where = path  # nobody knows the temporary name
     number = error.errno or (errno.ENOSPC if CUT.search(str(error)) else 0)
     reason = ADVICE.get(number, error.strerror or str(error))
-    return GanvasError(f"{where}: {reason}" if where is not None else reason)
+    kind = UsageError if number in MISTAKEN else GanvasError
+    return kind(f"{where}: {reason}" if where is not None else reason)
 
 
 @contextmanager

@@ -51,11 +51,33 @@ def require_place(out: Path, name: str = "--out") -> None:
         name: of the option or argument, for messages.
 
     Raises:
-        UsageError: no file can have this path.
+        UsageError: no file can have this path, or it is that of a folder.
         GanvasError: its folder may not be written.
     """
     path_of(out, name)
-    there = next(path for path in out.absolute().parents if os.path.lexists(path))
+    if out.is_dir():
+        raise UsageError(f"{name} {out} is a folder, not a file; give another path")
+    _require_inside(out.absolute().parent, out, name)
+
+
+def require_folder(out: Path, name: str = "--out") -> None:
+    """Refuse a folder that cannot be made or written into, before any work is done.
+
+    Args:
+        out: the folder, which need not be there.
+        name: of the option or argument, for messages.
+
+    Raises:
+        UsageError: no folder can have this path.
+        GanvasError: it may not be written.
+    """
+    path_of(out, name)
+    _require_inside(out.absolute(), out, name)
+
+
+def _require_inside(folder: Path, out: Path, name: str) -> None:
+    """Refuse ``out`` where nothing can be put into its ``folder``, made or not."""
+    there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
     if not there.is_dir():
         raise UsageError(f"{name} {out}: {there} is a file, not a folder; give another path")
     require_access(there, os.W_OK | os.X_OK)

@@ -237,8 +237,8 @@ def test_overwrite_spares_what_is_no_run(ganvas: Ganvas, tmp_path: Path) -> None
 def test_out_below_a_file(ganvas: Ganvas, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     said = ganvas("train", "gan/ring8", "--out", tmp_path / "file" / "run", *TINY)
-    assert said.code in (1, 2)
-    assert "file" in said.error
+    assert said.code == 2
+    assert f"{tmp_path / 'file'} is a file, not a folder; give another path" in said.error
 
 
 @pytest.fixture
@@ -272,9 +272,27 @@ def test_a_film_is_refused_before_it_is_drawn(trained: Path, sealed: Path) -> No
         check_place(load(trained), sealed / "x.gif", moving=True)
 
 
-def test_writing_into_a_file_as_folder(ganvas: Ganvas, trained: Path, tmp_path: Path) -> None:
+def test_writing_into_a_file_as_folder(
+    ganvas: Ganvas, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
+    (tmp_path / "images").mkdir()
     for words in (
+        ["resume", trained, "--out", tmp_path / "file" / "x"],
+        ["blend", trained, trained, "--level", "8", "--out", tmp_path / "file" / "x"],
+        ["convert", trained, "--upsample", "deconv", "--out", tmp_path / "file" / "x"],
+        ["directions", trained, "--components", "--out", tmp_path / "file" / "x"],
+        ["directions", trained, "--components", "--out=d", "--figure", tmp_path / "file" / "x.png"],
+        ["encode", trained, "x.npy", "--out", tmp_path / "file" / "x.safetensors"],
+        ["pairs", trained, "--out", "x.svg", "--summary", tmp_path / "file" / "x.npy"],
+        ["bench", "modes", "--out", tmp_path / "file" / "x"],
+        ["bench", "modes", "--results", tmp_path / "file" / "x"],
+        ["bench", "speed", "--results", tmp_path / "file" / "x"],
+        ["data", "images", "--shards", tmp_path / "file" / "x"],
+        ["data", "images", "--stabilise", tmp_path / "file" / "x"],
+        ["data", "images", "--near-duplicates", "--groups", tmp_path / "file" / "x.csv"],
+        ["import", "file", "--out", tmp_path / "file" / "x"],
         ["sample", trained, "--out", tmp_path / "file" / "x.npy"],
         ["interpolate", trained, "--out", tmp_path / "file" / "x.npy"],
         ["export", trained, "--out", tmp_path / "file" / "x.pt2"],
@@ -282,6 +300,42 @@ def test_writing_into_a_file_as_folder(ganvas: Ganvas, trained: Path, tmp_path: 
         said = ganvas(*words)
         assert said.code == 2
         assert f"{tmp_path / 'file'} is a file, not a folder; give another path" in said.error
+    assert {path.name for path in tmp_path.iterdir()} <= {"file", "images", "trained"}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["edit", "RUN", "--direction", "t.safetensors", "--out", "x.npy"], "no direction file"),
+        (["edit", "RUN", "--direction", "zip.npy", "--out", "x.npy"], "zip.npy holds 2 arrays"),
+        (["sample", "RUN", "--codes", "t.safetensors", "--out", "x.npy"], "no file of codes"),
+        (["directions", "RUN", "--scores", "t.safetensors", "--out", "d"], "is no scorer"),
+        (["directions", "RUN", "--scores", "zip.npy", "--out", "d"], "zip.npy holds 2 arrays"),
+        (["train", "gan/points", "--data", "zip.npy", "--out", "d"], "zip.npy holds the arrays"),
+        (["bench", "report", "--results", "b.jsonl"], "b.jsonl, line 1: not UTF-8"),
+        (["bench", "found", "--results", "b.jsonl", "--out", "f"], "b.jsonl, line 1: not UTF-8"),
+        (["score", "RUN", "videos/a.gif"], "a.gif"),
+        (["train", "mocogan/videos", "--data", "videos", "--out", "d"], "1 of 1 videos in "),
+    ],
+)
+def test_a_file_of_another_kind_is_told(
+    ganvas: Ganvas,
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    expected: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.safetensors").write_text("no tensors\n" * 9)
+    (tmp_path / "b.jsonl").write_bytes(b"\xff\xfe")
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "a.gif").write_text("no film")
+    with (tmp_path / "zip.npy").open("wb") as file:
+        np.savez(file, a=np.ones(3), b=np.ones(2))
+    said = ganvas(*(str(trained) if word == "RUN" else word for word in words))
+    assert said.code == 2
+    assert expected in said.error
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def test_models_are_blended(ganvas: Ganvas, tmp_path: Path) -> None:
     assert "levels up to 8 pixels" in said.out
     out = tmp_path / "x.npy"
     assert ganvas("sample", tmp_path / "blend", "--count", "2", "--out", out).code == 0
-    assert "exists already" in ganvas(*words, "8", "--out", tmp_path / "blend").error
+    assert "holds files already" in ganvas(*words, "8", "--out", tmp_path / "blend").error
     said = ganvas(*words, "9", "--out", tmp_path / "other")
     assert "level 9: these models have 4, 8, 16" in said.error
     assert not (tmp_path / "other").exists()

@@ -288,6 +288,30 @@ def test_a_run_with_settings_that_there_are_no_longer(ganvas: Ganvas, trained: P
     assert ganvas("sample", trained, "--out", trained / "x.npy").code == 0
 
 
+@pytest.mark.parametrize("damage", ["name: [", "x", b"\xff\xfe", None])
+def test_lost_settings_are_restored_from_a_checkpoint(
+    ganvas: Ganvas, trained: Path, damage: str | bytes | None
+) -> None:
+    config = trained / "config.yaml"
+    before = recipe_of(trained)
+    assert "can be read: leave --restore out" in ganvas("resume", trained, "--restore").error
+    config.unlink()
+    if damage is not None:
+        config.write_bytes(damage if isinstance(damage, bytes) else damage.encode())
+    for verb in ("resume", "evaluate", "diagnose"):
+        said = ganvas(verb, trained)
+        assert said.code == 2
+        assert said.error.endswith(f"these settings, too: ganvas resume {trained} --restore")
+    assert ganvas("resume", trained, "--restore", "train.rounds=8").code == 0
+    assert recipe_of(trained) == {**before, "train": {**before["train"], "rounds": 8}}
+    assert config.with_name("config.yaml.damaged").exists() == (damage is not None)
+    shutil.rmtree(trained / "checkpoints")
+    (trained / "checkpoints").mkdir()
+    config.write_text("x")
+    assert "no checkpoint that could restore" in ganvas("evaluate", trained).error
+    assert "no sound checkpoint" in ganvas("resume", trained, "--restore").error
+
+
 def test_what_may_change_may_be_edited(ganvas: Ganvas, trained: Path) -> None:
     edit(trained, "train", "rounds", 8)
     edit(trained, "train", "log_every", 1)

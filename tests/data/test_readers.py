@@ -353,7 +353,12 @@ def test_labels_csv_has_columns_of_any_name(tmp_path: Path) -> None:
         "train": {"label": ["dog", "cat"], "tags": ["", "soft;warm"], "angle": ["1", "0.5"]}
     }
     assert classes(load(tmp_path)) == ["dog", "cat"]
-    assert "other columns of labels.csv: tags, angle" in check_data(str(tmp_path)).text()
+    said = check_data(str(tmp_path)).text()
+    assert "labels.csv: 2\n    tags: 2 tags: soft, warm\n    angle: numbers from 0.5 to 1\n" in said
+    (tmp_path / "labels.csv").write_text("file,place,size\na.png,in,1\nb.png,in,large\n")
+    said = check_data(str(tmp_path)).text()
+    assert "place: 1 classes: in" in said
+    assert "size: not to be used: " in said
     (tmp_path / "labels.csv").write_text("file,angle\na.png,1.5\nb.png,2\n")
     assert classes(load(tmp_path)) == []
 

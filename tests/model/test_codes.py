@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganvas.errors import GanvasError, UsageError
+from ganvas.errors import UsageError
 from ganvas.model import Model
 from ganvas.model.codes import (
     codes_at,
@@ -120,7 +120,7 @@ def test_files_that_are_no_codes(model: Model, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no file of codes"):
         load_codes(path, model)
     path.write_bytes(b"nonsense")
-    with pytest.raises(GanvasError, match="damaged or no safetensors file"):
+    with pytest.raises(UsageError, match="is no file of codes: expected one of ganvas project"):
         load_codes(path, model)
     assert model.folder is not None
     with pytest.raises(UsageError, match="is no file of codes"):

@@ -153,7 +153,7 @@ def test_files_that_are_no_directions(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no direction file"):
         load_direction(path, model)
     path.write_bytes(b"nonsense")
-    with pytest.raises(GanvasError, match="damaged or no safetensors file"):
+    with pytest.raises(UsageError, match="is no direction file: expected one of ganvas dir"):
         load_direction(path, model)
     with pytest.raises(UsageError, match="is no direction file"):
         load_direction(tmp_path / "model" / "model.safetensors", model)

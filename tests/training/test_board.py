@@ -87,3 +87,26 @@ def test_without_tensorboard_it_stays_silent(
     board.picture(tmp_path / "none.png", 100)
     board.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_once_and_nothing_more_is_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    resource: Any = pytest.importorskip("resource", reason="there are no limits on files here")
+    board, (first, *others) = Board(tmp_path), log(400, loss__generator=1.0)
+    board.show(first)
+    (file,) = tmp_path.iterdir()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + 9, before[1]))
+    try:
+        for row in others:
+            board.show(row)
+        board.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    (message,) = caplog.messages
+    assert "TensorBoard is shown no more of this run" in message
+    assert f"{tmp_path}: " in message
+    assert "Traceback" not in capfd.readouterr().err
+    assert steps(tmp_path) == [100]
+    assert [*tmp_path.iterdir()] == [file]

@@ -9,7 +9,8 @@ import typer
 
 from ganvas.cli.options import Game, ModelFolder, load_model
 from ganvas.cli.speech import say
-from ganvas.errors import UsageError
+from ganvas.files import require_free
+from ganvas.given import require_folder
 
 
 def blend(
@@ -37,8 +38,8 @@ def blend(
     """
     from ganvas.model.blending import save_blend
 
-    if out.exists() and any(out.iterdir() if out.is_dir() else [out]):
-        raise UsageError(f"--out {out} exists already: name a new folder")
+    require_folder(out)
+    require_free(out)
     first, second = load_model(below, game), load_model(above, game)
     save_blend(out, first, second, level, width)
     say(f"levels up to {level} pixels of {below}, finer ones of {above}: {out}")

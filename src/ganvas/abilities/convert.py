@@ -83,6 +83,7 @@ def convert_run(run: Path, out: Path, upsample: str, own: str | None = None) -> 
             f"Known: {', '.join(known)}"
         )
     folder = RunFolder.open(run)
+    RunFolder(out).refuse_unless_free()
     before = load_recipe(folder.path / CONFIG, game=own)
     names = list(settings_with_upsamplers(before.game_config))
     if not names:

@@ -20,7 +20,7 @@ from ganvas.cli.finding import (
     sheet,
     write_directions,
 )
-from ganvas.cli.items import PICTURES
+from ganvas.cli.items import PICTURES, check_file
 from ganvas.cli.options import (
     Game,
     GivenFields,
@@ -143,8 +143,7 @@ def directions(
         raise UsageError(
             f"give one of {', '.join(WAYS)}; " + (" and ".join(kinds) if kinds else "none is given")
         )
-    if figure is not None and figure.suffix.lower() not in PICTURES:
-        raise UsageError(f"--figure {figure}: expected a .png")
+    check_file(figure, *PICTURES, name="--figure")
     model = load_model(run, game)
     chosen = told(options, model)
     under = conditioned(label, given)

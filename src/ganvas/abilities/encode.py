@@ -39,8 +39,7 @@ def encode(
     from ganvas.model.projection import codes_of
 
     whole = out.suffix.lower() == SUFFIX
-    if not whole:
-        check_file(out, *ARRAYS)
+    check_file(out, *ARRAYS, SUFFIX)
     model, of = load_model(run, game), conditioned(label, given)
     if space is None and not whole and "encode" in model.capabilities:
         if model.spec.loose:

@@ -15,6 +15,7 @@ from torch import Tensor
 from ganvas.cli.items import ARRAYS, check_file, write_array
 from ganvas.cli.options import Game, GivenFields, Label, ModelFolder, Seed, conditioned, load_model
 from ganvas.cli.speech import say, table
+from ganvas.data.arrays import load_array
 from ganvas.data.catalogue import read
 from ganvas.data.domain import PLANE
 from ganvas.data.readers.regions import Region, read_boxes, read_masks
@@ -143,10 +144,7 @@ def _masks(path: Path) -> Array:
         UsageError: it is none.
     """
     if path.suffix.lower() == ".npy":
-        try:
-            return np.load(path, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise UsageError(f"{path} is no array of numbers: {error}") from None
+        return load_array(path)
     settings = DataSettings.model_validate({"source": str(path), "labels": False})
     return np.asarray(read(settings).splits["train"].x)
 

@@ -11,7 +11,7 @@ import torch
 import typer
 from torch import Tensor
 
-from ganvas.cli.items import check_file
+from ganvas.cli.items import check_file, check_place
 from ganvas.cli.options import Game, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say, table
 from ganvas.data.domain import PLANE
@@ -47,6 +47,8 @@ def pairs(
     """
     check_file(out, ".svg")
     model = load_model(run, game)
+    if summary is not None:
+        check_place(model, summary, name="--summary")
     found = meet(model, seed)
     write_whole(out, found.figure.encode())
     say(

@@ -107,7 +107,7 @@ def project(
     model = load_model(run, game)
     check_place(model, out)
     if trajectory is not None:
-        check_place(model, trajectory, moving)
+        check_place(model, trajectory, moving, "--trajectory")
     x = read_items(items, model)
     asked = loss or codes or trajectory or label or given or closeness or model.conditional
     asked = asked or start is Start.ENCODER or steps == 0

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from ganvas.cli.items import check_file
 from ganvas.cli.options import Game, ModelFolder, Seed, load_model
 from ganvas.cli.speech import say
 from ganvas.errors import UsageError
-from ganvas.given import require_place
 
 if TYPE_CHECKING:
     from ganvas.data.words import Float32, Vocabulary
@@ -64,11 +64,8 @@ def tag(
 
     from ganvas.files import replacing, write_whole
 
-    for path, suffix in ((out, ".csv"), (raw, ".npy")):
-        if path is not None and path.suffix.lower() != suffix:
-            raise UsageError(f"{path}: expected a {suffix} file")
-        if path is not None:
-            require_place(path)
+    check_file(out, ".csv")
+    check_file(raw, ".npy", name="--raw")
     model = load_model(run, game)
     known = _vocabulary(run, words, game)
     x = read_features(features, model)

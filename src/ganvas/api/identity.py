@@ -14,15 +14,16 @@ from pydantic import ValidationError
 
 from ganvas.data.fingerprint import fingerprint
 from ganvas.data.source import Source
-from ganvas.errors import UsageError, flag, quoted
+from ganvas.errors import GanvasError, UsageError, flag, quoted
+from ganvas.files import write_whole
 from ganvas.games import address, is_own
 from ganvas.nn import everyones
 from ganvas.recipes import Recipe
 from ganvas.recipes.layers import differences
 from ganvas.recipes.overrides import parse_overrides
-from ganvas.recipes.text import show
+from ganvas.recipes.text import read, show, write
 from ganvas.training.arithmetic import UNCHOSEN
-from ganvas.training.folder import CONFIG
+from ganvas.training.folder import CONFIG, RunFolder
 
 RESUMABLE = frozenset(
     f"train.{key}"
@@ -123,6 +124,37 @@ class Identity:
             for change in _differences(tree, self.recipe.tree())
             if not (may_change(change[0]) or change[0] in WORDS)
         ], unknown
+
+
+def restore_config(run: Path) -> None:
+    """Write the settings of a run anew, as its last sound checkpoint has them.
+
+    What was in their place stays beside them.
+
+    Raises:
+        UsageError: they can be read.
+        GanvasError: there is no sound checkpoint.
+    """
+    folder, config = RunFolder(run), run / CONFIG
+    if _is_readable(config):
+        raise UsageError(f"{config} can be read: leave --restore out")
+    if (kept := folder.identity()) is None:
+        raise GanvasError(f"{run} has no sound checkpoint to restore {CONFIG} from")
+    folder.claim()
+    try:
+        if config.is_file():
+            config.rename(config.with_name(f"{CONFIG}.damaged"))
+        write_whole(config, write(_tree(kept)).encode())
+    finally:
+        folder.release()
+
+
+def _is_readable(config: Path) -> bool:
+    try:
+        read(config)
+    except UsageError:
+        return False
+    return True
 
 
 def _take_unknown(tree: dict[str, Any], error: ValidationError) -> list[str]:

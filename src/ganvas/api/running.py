@@ -17,7 +17,7 @@ from ganvas.api.arithmetic import as_begun, settled
 from ganvas.api.choosing import chooser
 from ganvas.api.environment import describe_environment
 from ganvas.api.fitting import fitted
-from ganvas.api.identity import Identity, refuse_other_settings
+from ganvas.api.identity import Identity, refuse_other_settings, restore_config
 from ganvas.api.measuring import evaluate, is_measured
 from ganvas.api.memory import device_of, refuse_too_large
 from ganvas.api.run_data import open_again, run_data
@@ -32,7 +32,7 @@ from ganvas.data.source import Source
 from ganvas.errors import GanvasError, LostError, UsageError, flag, quoted
 from ganvas.files import disk_errors, write_whole
 from ganvas.games import address, is_own
-from ganvas.given import path_of
+from ganvas.given import path_of, require_folder
 from ganvas.nn import everyones, rank
 from ganvas.play import Game, build, has
 from ganvas.play.abilities import CanSample
@@ -109,6 +109,7 @@ def train(
         GanvasError: training cannot go on.
     """
     out = path_of(out, "out")
+    require_folder(out)
     start_from = None if start_from is None else path_of(start_from, "start_from")
     if isinstance(game, Mapping):
         overrides, game = {"game": game, **overrides}, None
@@ -128,6 +129,7 @@ def resume(
     data: str | Path | None = None,
     quiet: bool = False,
     game: str | type[Game] | None = None,
+    restore: bool = False,
 ) -> Ending:
     """Continue a run from its last checkpoint, to its horizon unless ``train.stop_at`` is given.
 
@@ -137,11 +139,14 @@ def resume(
         data: where the run's data lie now, if they were moved; they are known by their content.
         quiet: show no progress.
         game: the run's game, ``module:Class`` or the class, if it is one of the user's own.
+        restore: write its config.yaml, which is lost or damaged, anew from the last checkpoint.
 
     Raises:
         UsageError: there is no run, or a setting may not change.
         GanvasError: no checkpoint can be read, or training cannot go on.
     """
+    if restore:
+        restore_config(path_of(run, "run"))
     folder = RunFolder.open(run)
     words = ["train.stop_at=null", *words_of(overrides)]
     system = "" if game is None else address(game)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ganvas.data.readers.utf8 import decoded
 from ganvas.errors import UsageError
 
 Row = dict[str, Any]
@@ -40,12 +41,12 @@ def read_rows(paths: Iterable[Path], by: Sequence[str] = KEY) -> list[Row]:
     for path in paths:
         if not path.is_file():
             continue
-        lines = path.read_text("utf-8").splitlines()
+        lines = decoded(path, path.read_bytes()).splitlines()
         for number, line in enumerate(lines, 1):
             try:
                 row: Row = json.loads(line)
                 key = tuple(row[name] for name in by)
-            except (ValueError, KeyError) as error:
+            except (ValueError, TypeError, KeyError) as error:
                 if number == len(lines):
                     continue
                 raise UsageError(f"{path}, line {number}, is no row of the benchmark") from error

@@ -12,6 +12,7 @@ import typer
 from ganvas.cli.options import Game
 from ganvas.cli.speech import say, table
 from ganvas.errors import HaltedError
+from ganvas.given import require_folder, require_place
 
 if TYPE_CHECKING:
     from ganvas.bench.trial import Trial
@@ -178,6 +179,7 @@ def speed(
 
     if clock not in CLOCKS:
         raise UsageError(f"--clock {clock}: expected one of {', '.join(CLOCKS)}")
+    require_place(results, "--results")
     rows: list[tuple[str, ...]] = []
     for case in cases(what or []):
         found = measure(
@@ -232,8 +234,8 @@ def found(
     from ganvas.files import write_whole
 
     _refuse_missing(results)
-    lines = results.read_text("utf-8").count("\n")
-    summary = distil(read_rows([results]), lines)
+    rows, lines = read_rows([results]), results.read_bytes().count(b"\n")
+    summary = distil(rows, lines)
     write_whole(out, (json.dumps(summary, indent=2) + "\n").encode())
     say(f"{len(summary['tables'])} tables from {lines} lines of {results}: {out}")
 
@@ -260,10 +262,13 @@ def _run(work: Sequence[Trial], results: Path, out: Path, jobs: int, retry: bool
     """Play what has no row yet.
 
     Raises:
+        UsageError: rows or runs cannot go where they are to.
         HaltedError: a signal ended it.
     """
     from ganvas.bench import run
 
+    require_place(results, "--results")
+    require_folder(out)
     try:
         run(work, results, out, processes=jobs, retry=retry, say=say)
     except KeyboardInterrupt as error:

@@ -12,6 +12,7 @@ from ganvas.cli.exemplars import rows
 from ganvas.cli.scoring import Column, chosen, read_scores, read_table, say_withheld
 from ganvas.cli.speech import say, table
 from ganvas.errors import UsageError
+from ganvas.given import require_folder, require_place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -275,7 +276,10 @@ def check_place(out: Path, *, several: bool) -> None:
             f"--out {out}: several directions go into a folder; give one without a suffix, or "
             "choose one with --attribute"
         )
-    if not out.suffix:
+    if out.suffix:
+        require_place(out)
+    else:
+        require_folder(out)
         require_free(out)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganvas.errors import UsageError, as_they_are
-from ganvas.given import path_of, require_place
+from ganvas.given import path_of, require_folder, require_place
 
 if TYPE_CHECKING:
     from ganvas.data import items
@@ -154,8 +154,13 @@ def _read(path: Path, domain: Domain, labels: bool) -> Collection:
     )
 
 
-def check_file(out: Path | None, *suffixes: str) -> None:
-    """Refuse an --out that is no file of these kinds, or cannot be one, before any work is done.
+def check_file(out: Path | None, *suffixes: str, name: str = "--out") -> None:
+    """Refuse what is no file of these kinds, or cannot be one, before any work is done.
+
+    Args:
+        out: where something goes, if anywhere.
+        suffixes: of these kinds.
+        name: of the option, for messages.
 
     Raises:
         UsageError: it has another suffix, or is a folder.
@@ -163,16 +168,16 @@ def check_file(out: Path | None, *suffixes: str) -> None:
     """
     if out is None:
         return
-    path_of(out, "--out")
+    path_of(out, name)
     if out.suffix.lower() not in suffixes or out.is_dir():
         *others, last = suffixes
         kinds = f"{', '.join(others)} or {last}" if others else last
-        raise UsageError(f"--out {out}: expected a {kinds} file")
-    require_place(out)
+        raise UsageError(f"{name} {out}: expected a {kinds} file")
+    require_place(out, name)
 
 
-def check_place(model: Model, out: Path, moving: bool = False) -> None:
-    """Refuse an --out where a model's answers cannot be saved, before any work is done.
+def check_place(model: Model, out: Path, moving: bool = False, name: str = "--out") -> None:
+    """Refuse a place where a model's answers cannot be saved, before any work is done.
 
     An item of zeros is saved under its name into a folder that is thrown away.
 
@@ -180,6 +185,7 @@ def check_place(model: Model, out: Path, moving: bool = False) -> None:
         model: whose answers they are.
         out: where they go.
         moving: as one film of them all, whose form is not that of an item.
+        name: of the option, for messages.
 
     Raises:
         UsageError: there is no such kind of file, or the folder holds files already.
@@ -189,15 +195,17 @@ def check_place(model: Model, out: Path, moving: bool = False) -> None:
 
     from ganvas.files import require_free
 
-    path_of(out, "--out")
+    path_of(out, name)
     domain = model.domain
     if not moving:
         blank = domain.decode(torch.zeros(1, *domain.shape))
         with TemporaryDirectory() as folder:
             domain.save(blank, Path(folder) / (out.absolute().name or "folder"))
-    if not out.suffix:
+    if out.suffix:
+        require_place(out, name)
+    else:
+        require_folder(out, name)
         require_free(out)
-    require_place(out / "item" if out.is_dir() else out)
 
 
 def write_array(out: Path, name: str, values: Array, **beside: Array) -> None:

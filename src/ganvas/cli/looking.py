@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ganvas.cli.items import check_file
 from ganvas.cli.options import Game, Settings
 from ganvas.cli.speech import say, table
 from ganvas.errors import UsageError, quoted
+from ganvas.given import require_folder
 
 if TYPE_CHECKING:
     from ganvas.data.report import DataReport
@@ -123,6 +125,7 @@ def data(
         raise UsageError(f"--size is that of shards: ganvas data {quoted(path)} --shards OUT")
     if groups is not None and not near_duplicates:
         raise UsageError("--groups is the table of --near-duplicates: give both")
+    check_file(groups, ".csv", name="--groups")
     known = _data_settings(settings or [])
     if stabilise is not None:
         say(_stabilised(path, known, stabilise))
@@ -173,6 +176,7 @@ def _stabilised(source: str, told: dict[str, Any], out: Path) -> str:
     from ganvas.data.readers.videos import reels
     from ganvas.data.stabilise import stabilise
 
+    require_folder(out, "--stabilise")
     if (videos := find_videos(data_settings(source, told))) is None:
         raise UsageError(
             f"{source} holds no video files: --stabilise is of videos (data.videos=true takes "
@@ -223,6 +227,7 @@ def _sharded(source: str, folder: str, size: str) -> str:
     most, out = bytes_of(size), Path(folder).expanduser()
     if is_address(folder):
         raise UsageError(f"--shards {folder}: shards are written into a folder here; copy them on")
+    require_folder(out, "--shards")
     if (found := find_images(source)) is None:
         raise UsageError(f"{source} has no image files; shards are made of folders and archives")
     found, broken = without_broken(found)

@@ -107,12 +107,14 @@ def conditions(words: Sequence[str] | None) -> dict[str, Any]:
     Raises:
         UsageError: a word is not of that form, or its array cannot be read.
     """
+    from ganvas.data.arrays import load_array
+
     found: dict[str, Any] = {}
     for word in words or ():
         field, equals, value = word.partition("=")
         if not equals or not field:
             raise UsageError(f"--given {word}: expected FIELD=VALUE, such as --given label=3")
-        found[field] = _array(value, word) if value.endswith(".npy") else value
+        found[field] = load_array(Path(value)) if value.endswith(".npy") else value
     return found
 
 
@@ -123,15 +125,6 @@ def conditioned(label: str | None, given: Sequence[str] | None) -> dict[str, Any
         UsageError: as of `conditions`.
     """
     return {"label": label, "given": conditions(given)}
-
-
-def _array(path: str, word: str) -> Any:
-    import numpy as np
-
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UsageError(f"--given {word} cannot be read as a .npy file: {error}") from None
 
 
 def refuse_unused(told: dict[str, Any], model: Model, what: str, *used: str) -> None:

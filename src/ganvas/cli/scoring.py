@@ -215,12 +215,9 @@ def _number(cell: str, labels: bool, where: str) -> float:
 def _read_array(path: Path) -> Column:
     import numpy as np
 
-    if not path.is_file():
-        raise UsageError(f"there is no {path}{misspelt(path)}")
-    try:
-        found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UsageError(f"{path} cannot be read as a .npy file: {error}") from None
+    from ganvas.data.arrays import load_array
+
+    found = load_array(path)
     if found.dtype.kind not in "biuf" or found.ndim not in (1, 2) or not len(found):
         raise UsageError(
             f"{path} holds {found.dtype} of shape {found.shape}: expected scores (N,) or (N, m) of "

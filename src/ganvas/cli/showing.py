@@ -12,7 +12,7 @@ import typer
 from ganvas.cli.options import Seed
 from ganvas.cli.speech import say, table
 from ganvas.duration import duration
-from ganvas.errors import UsageError
+from ganvas.given import require_folder
 
 if TYPE_CHECKING:
     from ganvas.gallery.exhibit import Row
@@ -45,8 +45,7 @@ def gallery(
     if listed:
         say(table([(item.name, item.title) for item in items]))
         return
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file; --out names the folder that figures go to")
+    require_folder(out)
     from ganvas.gallery.exhibit import render
     from ganvas.gallery.page import write_page
 

@@ -80,6 +80,13 @@ def resume(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run that is in --out.")
     ] = False,
+    restore: Annotated[
+        bool,
+        typer.Option(
+            "--restore",
+            help="Write a lost or damaged config.yaml anew, as the last checkpoint has it.",
+        ),
+    ] = False,
     game: Game = None,
 ) -> None:
     """Continue a run from its last checkpoint to its horizon.
@@ -92,13 +99,15 @@ def resume(
     from ganvas import api
 
     if out is not None:
-        if data is not None:
-            raise UsageError("--data is for a run that goes on in its own folder: leave it out")
+        if data is not None or restore:
+            raise UsageError(
+                "--data and --restore are for a run in its own folder: leave --out out"
+            )
         ending = api.branch(run, out, settings or [], at=at, overwrite=overwrite, game=game)
     elif at is not None or overwrite:
         raise UsageError("--at and --overwrite go with --out, the new run's folder")
     else:
-        ending = api.resume(run, settings or [], data=data, game=game)
+        ending = api.resume(run, settings or [], data=data, game=game, restore=restore)
     _conclude(ending, game or "")
 
 

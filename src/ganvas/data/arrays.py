@@ -31,7 +31,7 @@ from ganvas.data.memory import amount, free_memory
 from ganvas.data.readers.table import checked_names, details
 from ganvas.data.unpacked import SMALL, mapped_member, require_memory
 from ganvas.errors import UsageError
-from ganvas.files import replacing
+from ganvas.files import misspelt, replacing
 
 SUFFIXES = (".npy", ".npz")
 FEATURE_KEYS = ("x", "features")
@@ -129,8 +129,8 @@ def _columns(path: Path, arrays: Mapping[str, AnyArray], x: AnyArray) -> dict[st
 def kind_of_file(path: Path) -> str:
     """Return the kind of data in a .npy file by the shape in its head; points if it has none."""
     try:
-        return suggested_kind(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError, EOFError):
+        return suggested_kind(next(iter(load_arrays(path).values())))
+    except (UsageError, StopIteration):
         return "points"
 
 
@@ -169,6 +169,25 @@ def load_arrays(path: Path, cache: str = "auto") -> dict[str, AnyArray]:
             return {key: mapped[key] if key in mapped else loaded[key] for key in loaded.files}
     except DAMAGE as error:
         raise UsageError(f"{path} cannot be read as a NumPy file: {_brief(error)}.") from None
+
+
+def load_array(path: Path, what: str = "file") -> AnyArray:
+    """Return the one array of a .npy file, whole.
+
+    Args:
+        path: of the file.
+        what: it should be, for messages.
+
+    Raises:
+        UsageError: there is no such file, it is damaged, or it holds something else.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no {what} {path}{misspelt(path)}")
+    match list(load_arrays(path, cache="memory").values()):
+        case [array]:
+            return array
+        case several:
+            raise UsageError(f"{path} holds {len(several)} arrays: expected one, as of numpy.save")
 
 
 def _of_file(path: Path, size: int, cache: str) -> AnyArray:

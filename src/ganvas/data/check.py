@@ -14,7 +14,9 @@ from pydantic import ValidationError
 
 from ganvas.data import pixels
 from ganvas.data.catalogue import AFFINE, DATA_NAMES, STACKS, TAGGED, find_path, find_videos, read
+from ganvas.data.column_report import some_of
 from ganvas.data.domains import find_domain
+from ganvas.data.domains.vector import Vector
 from ganvas.data.domains.words import WordOptions
 from ganvas.data.film_report import film_facts
 from ganvas.data.graph_files import is_graph
@@ -24,6 +26,7 @@ from ganvas.data.laws import LAW_NAMES, law
 from ganvas.data.pixels import ColourForm
 from ganvas.data.readers.braces import is_shards
 from ganvas.data.readers.decode import each, heads, verify
+from ganvas.data.readers.fields import read_field
 from ganvas.data.readers.images import Survey, is_images, survey
 from ganvas.data.readers.labels_csv import LABEL, LABEL_FILE
 from ganvas.data.readers.place import Head
@@ -173,7 +176,7 @@ def _check_images(source: str, found: Survey, duplicates: bool) -> DataReport:
         sizes=pixels.size_counts(head.size for head in shapes),
         channels=dict(Counter(map(_form, shapes)).most_common()),
         classes=_class_counts(labels),
-        columns=[name for name in found.columns.get("train", ()) if name != LABEL],
+        columns=_columns(found),
         broken=[*found.place.broken, *broken],
         left_out=found.left_out,
     )
@@ -215,6 +218,7 @@ def check_videos(source: str, found: Reels, settings: DataSettings) -> DataRepor
         sizes=pixels.size_counts(one.head.size for one in seen),
         channels=dict(Counter(_form(one.head) for one in seen).most_common()),
         classes=_class_counts(labels),
+        columns=_columns(survey),
         broken=found.broken,
         left_out=survey.left_out,
     )
@@ -251,6 +255,28 @@ def _form(head: Head) -> ColourForm:
 def _class_counts(labels: Sequence[str]) -> dict[str, int]:
     counts = Counter(labels)
     return {name: counts[name] for name in class_order(labels)}
+
+
+def _columns(found: Survey) -> list[str]:
+    """Return what training takes each further column of a table of labels for, a line each."""
+    files = {split: [file.name for file in some] for split, some in found.splits.items()}
+    lines: list[str] = []
+    for name in found.columns.get("train", ()):
+        if name == LABEL:
+            continue
+        words = {split: known[name] for split, known in found.columns.items() if name in known}
+        try:
+            arrays, domain = read_field(name, words, files, found.place.where)
+        except UsageError as error:
+            lines.append(f"{name}: not to be used: {error}")
+            continue
+        if isinstance(domain, Vector):
+            numbers = np.concatenate([*arrays.values()])
+            what = f"numbers from {numbers.min():.6g} to {numbers.max():.6g}"
+        else:
+            what = f"{len(domain.names)} {domain.plural}: {some_of(domain.names)}"
+        lines.append(f"{name}: {what}")
+    return lines
 
 
 def _pixel_hash(image: Image.Image) -> str:

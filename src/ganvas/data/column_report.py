@@ -45,7 +45,7 @@ def _constant(called: Sequence[str], found: Summary) -> list[str]:
     flat = [name for name, spread in zip(called, found.spread, strict=True) if spread == 0]
     if not flat:
         return []
-    return [f"all rows have the same number in {_some(flat)}: samples will have it, too"]
+    return [f"all rows have the same number in {some_of(flat)}: samples will have it, too"]
 
 
 def _unequal(called: Sequence[str], found: Summary) -> list[str]:
@@ -71,7 +71,7 @@ def _far(called: Sequence[str], x: npt.NDArray[Any], found: Summary) -> list[str
         return []
     worst = max(far, key=lambda i: float(away[i] / spread[i]))
     return [
-        f"numbers far out in {_some([called[i] for i in far])} ({called[worst]}: half of all from "
+        f"numbers far out in {some_of([called[i] for i in far])} ({called[worst]}: half of all from "
         f"{low[worst]:.4g} to {high[worst]:.4g}, but {found.least[worst]:.4g} to "
         f"{found.greatest[worst]:.4g} altogether): they set the scale; take logarithms, or correct "
         "what is wrong"
@@ -86,9 +86,10 @@ def _counting(called: Sequence[str], x: npt.NDArray[Any], found: Summary) -> lis
     ]
     if not numbering:
         return []
-    return [f"{_some(numbering)} only counts the rows: leave it out if it measures nothing"]
+    return [f"{some_of(numbering)} only counts the rows: leave it out if it measures nothing"]
 
 
-def _some(names: Sequence[str]) -> str:
+def some_of(names: Sequence[str]) -> str:
+    """Return the first of some names, and how many more there are."""
     rest = len(names) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -30,7 +30,7 @@ class DataReport:
         classes: number of items of each class.
         tags: number of items with each tag, most frequent first.
         broken: files that cannot be used, with the reason.
-        columns: what else is known of each item.
+        columns: what else is known of each item, a line for each column of its table of labels.
         numbers: a line for each column of a table.
         left_out: everything else that lies beside the images and is not read.
         decoded: bytes that all images take, where they have one size.
@@ -83,8 +83,7 @@ class DataReport:
         ):
             lines += _counted(title, counted)
         lines += _listed("columns", self.numbers)
-        if self.columns:
-            lines.append(f"  other columns of {LABEL_FILE}: {', '.join(self.columns)}")
+        lines += _listed(f"other columns of {LABEL_FILE}", self.columns)
         if self.decoded is not None:
             lines.append(f"  decoded: {amount(self.decoded)}")
         if self.left_out:

@@ -8,11 +8,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-import numpy as np
 import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
+from ganvas.data.arrays import load_arrays
 from ganvas.data.batch import Batch
 from ganvas.data.feed import Feed
 from ganvas.data.spec import DataSpec
@@ -312,18 +312,17 @@ class StyleGAN2(Grown[StyleGAN2Config]):
             UsageError: they are of other layers.
         """
         layers = self.generator.noises
-        try:
-            with np.load(file) as found:
-                given = [torch.from_numpy(found[str(n)]).float() for n in range(len(found.files))]
-        except (OSError, ValueError, KeyError) as error:
-            raise UsageError(f"maps={file}: expected a .npz of arrays 0, 1, … ({error})") from None
+        found = load_arrays(file, cache="memory")
+        given = [found[key] for key in map(str, range(len(found))) if key in found]
         wanted = [tuple(layer.stored.shape) for layer in layers]
-        if [tuple(one.shape) for one in given] != wanted:
+        if [one.shape for one in given if one.dtype.kind in "fiu"] != wanted:
             sizes = ", ".join(f"{h}×{w}" for *_, h, w in wanted)
-            raise UsageError(f"maps={file}: expected (1, 1, h, w) for each of {sizes}")
+            raise UsageError(
+                f"maps={file}: expected a .npz of arrays 0, 1, …, (1, 1, h, w) for each of {sizes}"
+            )
         before = [layer.stored for layer in layers]
         for layer, one in zip(layers, given, strict=True):
-            layer.stored = one.to(layer.stored)
+            layer.stored = torch.from_numpy(one).to(layer.stored)
         try:
             yield
         finally:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ganvas.data.arrays import load_array
 from ganvas.errors import GanvasError, UsageError
 from ganvas.given import require_place
 from ganvas.latent.directions import Direction
@@ -122,12 +123,7 @@ def _read_array(path: Path) -> Direction:
     Raises:
         UsageError: there is none.
     """
-    if not path.is_file():
-        raise UsageError(f"there is no direction file {path}")
-    try:
-        found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UsageError(f"{path} cannot be read as a .npy file: {error}") from None
+    found = load_array(path, "direction file")
     vector = found[0] if found.ndim > 1 and len(found) == 1 else found
     if found.dtype.kind != "f" or not np.isfinite(found).all() or not found.any():
         raise UsageError(

@@ -30,6 +30,10 @@ class DamageError(ValueError):
     """The bytes are not those that were written; the message says how that shows."""
 
 
+class ForeignError(DamageError):
+    """The bytes are no safetensors file, and never were one that ganvas wrote."""
+
+
 def write_sealed(
     path: Path, tensors: dict[str, Tensor], metadata: Mapping[str, str], deep: bool = True
 ) -> str:
@@ -59,7 +63,8 @@ def read_sealed(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     A file without a seal is read too; its metadata have no `DIGEST`.
 
     Raises:
-        DamageError: it is no safetensors file, or not as it was written.
+        ForeignError: it is no safetensors file.
+        DamageError: it is not as it was written.
         GanvasError: the disk does not give it.
     """
     with disk_errors(path):
@@ -75,7 +80,8 @@ def read_sealed(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         tensors = load(content)
         found: Any = json.loads(head[8:]).get("__metadata__") or {}
     except (SafetensorError, ValueError) as error:
-        raise DamageError(" ".join(str(error).split())) from error
+        kind = ForeignError if place is None else DamageError
+        raise kind(" ".join(str(error).split())) from error
     metadata = cast(dict[str, str], found)
     if place is None and DIGEST in metadata:
         raise DamageError("its checksum is none")
@@ -110,13 +116,16 @@ def read_told(path: Path) -> Sealed:
     """Return what a file holds.
 
     Raises:
+        UsageError: it is no safetensors file.
         GanvasError: it is damaged.
     """
     try:
         metadata, tensors = read_sealed(path)
         found: Any = json.loads(metadata.get(TOLD, "{}"))
+    except ForeignError as error:
+        raise UsageError(f"{path} is no safetensors file ({error})") from error
     except (DamageError, ValueError, RecursionError) as error:
-        raise GanvasError(f"{path} is damaged or no safetensors file ({error})") from error
+        raise GanvasError(f"{path} is damaged ({error})") from error
     told = cast(dict[str, Any], found) if isinstance(found, dict) else {}
     return Sealed(told, tensors, metadata.get(DIGEST, ""))
 
@@ -138,7 +147,10 @@ def read_named(path: Path, form: str, what: str, command: str) -> Sealed:
         hint = misspelt(path)
         make = f"{hint} Make" if hint else "; make"
         raise UsageError(f"there is no {what} {path}{make} one with: {command}")
-    found = read_told(path)
+    try:
+        found = read_told(path)
+    except UsageError as error:
+        raise not_such(path, what, command) from error
     if found.told.get("format") != form:
         raise not_such(path, what, command)
     return found

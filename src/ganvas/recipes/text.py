@@ -176,8 +176,20 @@ def read(path: Path, *, trusted: bool = False) -> Tree:
     """Return the mapping in a YAML file, which is ``trusted`` if it is ganvas's own.
 
     Raises:
-        UsageError: the file cannot be read, or holds something else.
+        UsageError: the file cannot be read, or holds something else; of a run's settings the
+            message says how they come back.
     """
+    try:
+        return _read(path, trusted)
+    except UsageError as error:
+        from ganvas.training.folder import CONFIG, restoring
+
+        if path.name != CONFIG:
+            raise
+        raise UsageError(f"{error}{restoring(path.parent)}") from None
+
+
+def _read(path: Path, trusted: bool) -> Tree:
     try:
         if path.stat().st_size > LARGEST:
             raise UsageError(f"{path} is not a recipe: it has more than {LARGEST:,} bytes")

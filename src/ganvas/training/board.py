@@ -2,49 +2,36 @@
 
 from __future__ import annotations
 
+import importlib
+import io
+import itertools
+import logging
+import os
+import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from ganvas.files import explain
+
+log = logging.getLogger(__name__)
+
 Row = Mapping[str, Any]
 UNCHARTED = ("round", "time")
-
-
-class Writer(Protocol):
-    """What is used of `torch.utils.tensorboard.SummaryWriter`, which need not be there."""
-
-    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None:
-        """Add a number."""
-        ...
-
-    def add_text(self, tag: str, text_string: str, global_step: int) -> None:
-        """Add words."""
-        ...
-
-    def add_image(
-        self, tag: str, img_tensor: np.ndarray[Any, Any], global_step: int, *, dataformats: str
-    ) -> None:
-        """Add a picture."""
-        ...
-
-    def flush(self) -> None:
-        """Write everything."""
-        ...
-
-    def close(self) -> None:
-        """Write everything, and stop."""
-        ...
+NUMBERS = itertools.count()
+"""Of the event files of this process, several of which may begin in one second."""
 
 
 class Board:
     """Writes log rows, events and sample pictures as TensorBoard events into a run folder.
 
     Nothing is loaded or written before the first row. Without TensorBoard it stays silent: the
-    run's own log has the same numbers.
+    run's own log has the same numbers. Where the disk refuses, it says so once and writes no more.
 
     Args:
         folder: of the run.
@@ -54,7 +41,7 @@ class Board:
     def __init__(self, folder: Path, resumed_at: int | None = None) -> None:
         self._folder = folder
         self._void = None if resumed_at is None else resumed_at + 1
-        self._writer: Writer | None = None
+        self._events: Events | None = None
         self._off = False
 
     def show(self, row: Row) -> None:
@@ -64,38 +51,105 @@ class Board:
             self.close()
             time.sleep(1.1)  # files are read in the order of the seconds in their names
             self._void = step + 1
-        writer = self._open()
-        if writer is None:
-            return
-        if "event" in row:
-            writer.add_text(f"event/{row['event']}", str(row["message"]), step)
-        else:
-            for name, value in row.items():
-                if name not in UNCHARTED and isinstance(value, int | float):
-                    writer.add_scalar(name, value, step)
-        writer.flush()
+        with self._writing() as events:
+            if events is None:
+                return
+            if "event" in row:
+                events.text(f"event/{row['event']}", str(row["message"]), step)
+                return
+            numbers = {
+                name: float(value)
+                for name, value in row.items()
+                if name not in UNCHARTED and isinstance(value, int | float)
+            }
+            events.numbers(numbers, step)
 
     def picture(self, path: Path, round: int) -> None:
         """Write the picture of samples at ``path``."""
-        writer = self._open()
-        if writer is not None:
-            with Image.open(path) as image:
-                pixels = np.asarray(image.convert("RGB"))
-            writer.add_image("samples", pixels, round, dataformats="HWC")
-            writer.flush()
+        with self._writing() as events:
+            if events is not None:
+                with Image.open(path) as image:
+                    pixels = np.asarray(image.convert("RGB"))
+                events.picture("samples", pixels, round)
 
     def close(self) -> None:
         """Finish the current event file; a further row begins a new one."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        if self._events is not None:
+            self._events.close()
+            self._events = None
 
-    def _open(self) -> Writer | None:
-        if self._writer is None and not self._off:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except Exception:  # absent, or broken in one of many ways
-                self._off = True
-                return None
-            self._writer = SummaryWriter(str(self._folder), purge_step=self._void)
-        return self._writer
+    @contextmanager
+    def _writing(self) -> Generator[Events | None]:
+        """Give the current event file, or None without any; and none any more if it fails."""
+        try:
+            if self._events is None and not self._off:
+                self._events = self._open()
+            yield self._events
+        except OSError as error:
+            log.warning(
+                "TensorBoard is shown no more of this run: %s", explain(error, self._folder)
+            )
+            self._off = True
+            self.close()
+
+    def _open(self) -> Events | None:
+        try:
+            importlib.import_module("torch.utils.tensorboard")
+        except Exception:  # absent, or broken in one of many ways
+            self._off = True
+            return None
+        return Events(self._folder, self._void)
+
+
+class Events:
+    """A file of TensorBoard events, each on the disk when it has been written.
+
+    TensorBoard's own writer leaves that to a thread, which dies aloud where the disk is full.
+
+    Args:
+        folder: where it lies.
+        void: step from which older files in the folder no longer count; None: all of them do.
+    """
+
+    def __init__(self, folder: Path, void: int | None) -> None:
+        place = f"{socket.gethostname()}.{os.getpid()}.{next(NUMBERS)}"
+        self._file = (folder / f"events.out.tfevents.{int(time.time()):010d}.{place}").open("xb")
+        self._add(file_version="brain.Event:2")
+        if void is not None:
+            from tensorboard.compat.proto.event_pb2 import SessionLog
+
+            self._add(step=void, session_log=SessionLog(status=SessionLog.START))
+
+    def numbers(self, values: Mapping[str, float], step: int) -> None:
+        """Write numbers by name."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        told = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
+        self._add(step=step, summary=Summary(value=told))
+
+    def text(self, name: str, words: str, step: int) -> None:
+        """Write words."""
+        from torch.utils.tensorboard.summary import text
+
+        self._add(step=step, summary=text(name, words))
+
+    def picture(self, name: str, pixels: np.ndarray[Any, Any], step: int) -> None:
+        """Write a picture, uint8 (H, W, 3)."""
+        from torch.utils.tensorboard.summary import image
+
+        self._add(step=step, summary=image(name, pixels, dataformats="HWC"))
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(OSError):  # of a full disk, which has been told
+            self._file.close()
+
+    def _add(self, **parts: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        record = io.BytesIO()
+        event: Any = Event(wall_time=time.time(), **parts)
+        RecordWriter(record).write(event.SerializeToString())
+        self._file.write(record.getvalue())
+        self._file.flush()

@@ -13,8 +13,8 @@ from typing import Any
 
 from ganvas.data.previews import Named, named, previews
 from ganvas.errors import GanvasError, UsageError, quoted
-from ganvas.files import explain, misspelt, refuse_links, sweep, write_whole
-from ganvas.given import path_of
+from ganvas.files import disk_errors, explain, misspelt, refuse_links, sweep, write_whole
+from ganvas.given import path_of, require_folder
 from ganvas.model import MODEL
 from ganvas.training.checkpoint import load_state, save_state
 from ganvas.training.lock import LOCK, Lock
@@ -64,11 +64,12 @@ class RunFolder:
         """Refuse to make a new run where something is, without touching it.
 
         Raises:
-            UsageError: ``path`` has something in it, and ``overwrite`` is off or it is no run.
+            UsageError: ``path`` has something in it, and ``overwrite`` is off or it is no run; or
+                no folder can have this path.
+            GanvasError: it may not be written.
         """
         path = self.path
-        if path.is_file():
-            raise UsageError(f"--out {path} is a file; give the name of a folder to make")
+        require_folder(path)
         if not path.exists() or all(part.name == LOCK for part in path.iterdir()):
             return
         if not overwrite:
@@ -102,14 +103,9 @@ class RunFolder:
         Raises:
             GanvasError: that is not allowed here.
         """
-        try:
+        with disk_errors(self.path):
             for part in parts or (self.path,):
                 part.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise GanvasError(
-                f"cannot make the run folder {self.path}: {error.strerror}. Give an --out where "
-                "you may write"
-            ) from error
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
@@ -122,7 +118,8 @@ class RunFolder:
         if not path.is_dir():
             raise UsageError(f"there is no run folder {path}{misspelt(path)}")
         if not (path / CONFIG).is_file():
-            raise UsageError(f"{path} is not a run folder: it has no {CONFIG}")
+            lost = restoring(path)
+            raise UsageError(f"{path} is not a run folder: it has no {CONFIG}{lost}")
         folder = cls(path)
         refuse_links(
             *(folder.checkpoints, folder.samples, folder.model, folder.best, folder.metrics)
@@ -299,6 +296,19 @@ class RunFolder:
         write_whole(
             self.path / name, (json.dumps(value, indent=2) + os.linesep).encode(), deep=False
         )
+
+
+def restoring(run: Path) -> str:
+    """Return how settings of a run that cannot be read come back, to go on a message.
+
+    Of a folder that is no run, it is nothing.
+    """
+    folder = RunFolder(run)
+    if folder.list_checkpoints():
+        return f"; its checkpoints have these settings, too: ganvas resume {quoted(run)} --restore"
+    if folder.checkpoints.is_dir():
+        return "; it has no checkpoint that could restore these settings, so train it anew"
+    return ""
 
 
 def _by_round(folder: Path, suffix: str) -> dict[int, Path]:

@@ -65,7 +65,7 @@ def lay_out(path: Path, files: Sequence[File], *, classes: bool) -> Layout:
         found.setdefault(split_of(top), []).append(top)
     loose = found.pop("", [])
     left_out: list[LeftOut] = []
-    if set(found) <= {"train"} and loose:
+    if set(found) <= {"train"} and (loose or not files):
         return _unsplit(base, files, classes)  # a class may be called "train"
     if "train" not in found and not loose:
         name = next(iter(found.values()))[0]
