@@ -111,6 +111,17 @@ def test_clips_begin_with_a_picture(ganvas: Ganvas, tmp_path: Path) -> None:
     said = ganvas("sample", run, "--given", "label=left", "--out", out)
     assert said.code == 2
     assert "--given image=VALUE" in said.error
+    for words in (("score", photo), ("encode", photo, "--out", out)):
+        said = ganvas(words[0], run, *words[1:])
+        assert said.code == 2
+        assert said.error.endswith(f"is a condition: --given image={photo}")
+
+
+def test_a_grid_is_not_heeded_between_two(ganvas: Ganvas, tmp_path: Path, run: Path) -> None:
+    for verb in ("interpolate", "walk", "sweep"):
+        said = ganvas(verb, run, "grid={content: 2, motion: 3}", "--out", tmp_path / "x.npy")
+        assert said.code == 2
+        assert "and is not heeded here: leave it out" in said.error
 
 
 def test_videos_are_scored_whole_as_arrays_are(ganvas: Ganvas, tmp_path: Path, run: Path) -> None:

@@ -19,6 +19,7 @@ from ganvas.errors import UsageError
 from ganvas.games.vgan import VGAN, recoloured
 from ganvas.latent.units import most_excited
 from ganvas.model import Provenance
+from ganvas.model.exemplars import wander
 from ganvas.model.features import Features
 from ganvas.model.model import Model
 from ganvas.model.trained import CannotError
@@ -120,6 +121,13 @@ def test_samples_come_with_their_parts_if_they_are_asked_for() -> None:
     still = items["background"][:, None].astype(float)
     wanted = mask * items["foreground"].astype(float) + (1 - mask) * still
     assert abs(wanted - x).max() < 2, "they are what it is composed of, but for rounding"
+    for way in (
+        lambda: its.interpolate(0, 1, parts=True),
+        lambda: its.square([0, 1, 2, 3], parts=True),
+        lambda: wander(its, [(0, 0), (1, 0)], 3, parts=True),
+    ):
+        with pytest.raises(UsageError, match="parts=true is about samples .* not heeded here"):
+            way()
 
 
 def test_the_first_frame_is_to_be_the_image() -> None:

@@ -118,7 +118,9 @@ def test_classes_go_along(tmp_path: Path) -> None:
 def test_files_that_are_no_codes(model: Model, tmp_path: Path) -> None:
     path = tmp_path / "codes.safetensors"
     with pytest.raises(UsageError, match="there is no file of codes"):
-        load_codes(path, model)
+        load_codes(str(path), model)
+    with pytest.raises(UsageError, match="path is 3: expected a path"):
+        load_codes(3, model)  # type: ignore[arg-type]
     path.write_bytes(b"nonsense")
     with pytest.raises(UsageError, match="is no file of codes: expected one of ganvas project"):
         load_codes(path, model)

@@ -90,16 +90,17 @@ def edit(
     check_place(model, out)
     told_of, kept = parted(given)
     name, move = _move(model, shares, kept, space)
-    known = None if codes is None else read_chosen(codes, model)
+    asked = told(options, model)
+    known = None if codes is None else read_chosen(codes, model, **asked)
     of = which if known is None else known
     how = {"absolute": absolute, "slots": picked, "label": label, "given": told_of}
     x = None if items is None or known is None else _items(items, model, known)
-    found = edited_in(model, name, move, of, wanted, **how, **told(options, model))
+    found = edited_in(model, name, move, of, wanted, **how, **asked)
     shown, columns = found.items, len(wanted)
     if x is not None:
         shown, columns = beside(x, shown), columns + 1
     with disk_errors(out):
-        model.domain.save(shown, out, columns=columns)
+        model.written(**asked).save(shown, out, columns=columns)
     what = "samples" if codes is None else "codes"
     say(f"{len(of)} {what} at {len(wanted)} amounts: {out}")
     if found.far:

@@ -108,9 +108,10 @@ def interpolate(
             raise UsageError(
                 f"{BETWEEN}{between}: samples of {model.system} have no frames between frames"
             )
-        clip = model.sample(1, seed=from_seed, **asked, rate=between, **told(options, model))
+        posing = told(options, model)
+        clip = model.sample(1, seed=from_seed, **asked, rate=between, **posing)
         with disk_errors(out):
-            model.domain.save(clip.x, out)
+            model.written(**posing).save(clip.x, out)
         say(f"{clip.x.shape[1]} frames: {out}")
         return
     if items is not None and (four is not None or options or given):

@@ -69,7 +69,7 @@ def sample(
     from ganvas.files import disk_errors
 
     model = load_model(run, game)
-    chosen = told(options, model)
+    chosen = told(options, model, *(model.game.Sampling.beside if codes is None else ()))
     if codes is not None:
         from ganvas.model.codes import items_of
 
@@ -78,7 +78,7 @@ def sample(
                 "--codes are items of their own class: without other choices of samples"
             )
         check_place(model, out)
-        points = read_chosen(codes, model)
+        points = read_chosen(codes, model, **chosen)
         with disk_errors(out):
             model.domain.save(items_of(model, points, **chosen), out)
         say(f"{len(points)} samples: {out}")

@@ -75,7 +75,9 @@ def sweep(
 
         sheet = np.stack(columns, axis=1)
         with disk_errors(out):
-            model.domain.save(sheet.reshape(-1, *sheet.shape[2:]), out, columns=len(words))
+            model.written(**others).save(
+                sheet.reshape(-1, *sheet.shape[2:]), out, columns=len(words)
+            )
     say(f"{len(which)} samples at {len(words)} values of {option}: {out}")
 
 

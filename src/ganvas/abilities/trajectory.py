@@ -50,7 +50,7 @@ def trajectory(
     """
     check_file(out, ".npz")
     model = load_model(run, game)
-    found = paths(model, count, seed, label, conditions(given), **told(options, model))
+    found = paths(model, count, seed, label, conditions(given), **told(options, model, "grid"))
     with replacing(out) as file:
         np.savez(file, allow_pickle=False, **found)
     shapes = ", ".join(f"{name} {array.shape}" for name, array in found.items())

@@ -109,8 +109,8 @@ def walk(
     elif suffix in PICTURES:
         with disk_errors(out):
             shown = by_legs(frames, count, loop or round_trip)
-            model.domain.save(shown, out, columns=count)
+            model.written(**asked).save(shown, out, columns=count)
     else:
         with disk_errors(out):
-            model.domain.save(frames, out)
+            model.written(**asked).save(frames, out)
     say(f"{len(frames)} samples: {out}")

@@ -29,7 +29,7 @@ from ganvas.diagnosis.verdicts import label_faults
 from ganvas.diagnosis.watch import diagnose_run
 from ganvas.errors import GanvasError, UsageError
 from ganvas.files import alone, explain
-from ganvas.given import whole
+from ganvas.given import path_of, whole
 from ganvas.metrics.gaussianity import GAUSSIANITY, KERNEL_SAMPLES, gaussianity
 from ganvas.metrics.of import measures_of
 from ganvas.metrics.own import MeasuresItself
@@ -109,7 +109,7 @@ def evaluate(
         raise UsageError(f"samples={n}: scores need 2 or more")
     used = recipe.evaluate.seed if seed is None else seed
     scores = Scores()
-    network = None if i3d is None else Path(i3d)
+    network = None if i3d is None else path_of(i3d, "i3d")
     for found in (measure(model, source, n, used, network), measure_codes(model, source, used)):
         scores.add(found)
     scores.add(measure_own(model, source, used))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -52,7 +53,8 @@ def read_fields(path: Path, domain: Domain) -> Array:
 def read_named(path: Path, model: Model, verb: str = "") -> tuple[Array, Sequence[str]]:
     """Return items as `read_items` does, and their files' names, or else their numbers."""
     domain = model.read_by(verb)
-    found = _read(path, domain, labels=False)
+    with _told_of_pictures(path, model):
+        found = _read(path, domain, labels=False)
     x = found.splits["train"].x
     _check(domain, x, path)
     return x, found.files.get("train") or [str(number) for number in range(len(x))]
@@ -74,10 +76,31 @@ def read_parts(path: Path, model: Model, verb: str) -> Iterator[tuple[Array, Seq
     if videos is None:
         yield read_named(path, model, verb)
         return
-    with as_they_are():
+    with _told_of_pictures(path, model), as_they_are():
         for name, frames in whole_videos(*videos):
             _check(domain, frames[None], name)
             yield frames[None], [name]
+
+
+@contextmanager
+def _told_of_pictures(path: Path, model: Model) -> Generator[None]:
+    """Say where a picture goes, if there is one in the place of a clip that goes on from it.
+
+    Raises:
+        UsageError: as of the body.
+    """
+    from ganvas.data.domain import PLANE
+
+    try:
+        yield
+    except UsageError as error:
+        maps = model.game.conditions.maps
+        if path.suffix.lower() not in PICTURES or not maps or model.domain.grid == PLANE:
+            raise
+        raise UsageError(
+            f"{error} This model is asked about clips; the picture that they go on from is a "
+            f"condition: --given {next(iter(maps))}={path}"
+        ) from None
 
 
 def _check(domain: Domain, x: Array, name: str | Path) -> None:

@@ -144,14 +144,20 @@ def refuse_unused(told: dict[str, Any], model: Model, what: str, *used: str) -> 
             raise UsageError(f"{name}={value} says how samples are made, and {what}: leave it out")
 
 
-def told(words: Sequence[str] | None, model: Model) -> dict[str, Any]:
+def told(words: Sequence[str] | None, model: Model, *heard: str) -> dict[str, Any]:
     """Return options of samples from words such as ``truncation=0.7``.
 
+    Args:
+        words: as they were given.
+        model: whose samples they are.
+        heard: names of those about several samples together that are heeded, too.
+
     Raises:
-        UsageError: a word is not of that form, or the model's samples have no such option.
+        UsageError: a word is not of that form, the model's samples have no such option, or nobody
+            would heed it.
     """
     from ganvas.recipes.overrides import parse_overrides
 
     found = parse_overrides(words or (), OPTION).tree
-    model.sampling(**found)
+    model.refuse_beside(found, *heard)
     return found

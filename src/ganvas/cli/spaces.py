@@ -45,15 +45,26 @@ CodeFile = Annotated[
 ]
 
 
-def read_chosen(words: str, model: Model) -> Codes:
+def read_chosen(words: str, model: Model, **options: Any) -> Codes:
     """Return the codes in a file, or those of ``FILE:0,3-5``.
 
+    Args:
+        words: the file's name, and perhaps numbers.
+        model: whose codes they are.
+        options: of samples, by which items are made of them.
+
     Raises:
-        UsageError: there are none, or they are of another model.
+        UsageError: there are none, or they are of another model; or an option says how latents are
+            drawn.
         GanvasError: the file is damaged.
     """
     from ganvas.model.codes import load_codes
 
+    for name, value in model.of_latents(**options).items():
+        raise UsageError(
+            f"{name}={value} says how latents are drawn, and codes of a file are there already: "
+            "leave it out"
+        )
     match = ROWS.fullmatch(words)
     if match is None:
         return load_codes(Path(words), model)
@@ -82,6 +93,6 @@ def chosen(
     if codes is None:
         return codes_at(model, places(seeds, option), space, **told)
     for name in ("label", "given"):
-        if told.get(name):
+        if told.pop(name, None):
             raise UsageError(f"codes of a file have their own conditions: leave out --{name}")
-    return read_chosen(codes, model)
+    return read_chosen(codes, model, **told)

@@ -71,8 +71,8 @@ def _far(called: Sequence[str], x: npt.NDArray[Any], found: Summary) -> list[str
         return []
     worst = max(far, key=lambda i: float(away[i] / spread[i]))
     return [
-        f"numbers far out in {some_of([called[i] for i in far])} ({called[worst]}: half of all from "
-        f"{low[worst]:.4g} to {high[worst]:.4g}, but {found.least[worst]:.4g} to "
+        f"numbers far out in {some_of([called[i] for i in far])} ({called[worst]}: half of all "
+        f"from {low[worst]:.4g} to {high[worst]:.4g}, but {found.least[worst]:.4g} to "
         f"{found.greatest[worst]:.4g} altogether): they set the scale; take logarithms, or correct "
         "what is wrong"
     ]

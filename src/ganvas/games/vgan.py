@@ -85,6 +85,7 @@ class OfScenes(OfGenerators):
     """
 
     posing: ClassVar[frozenset[str]] = OfGenerators.posing | {"parts", "colours"}
+    beside: ClassVar[frozenset[str]] = frozenset({"parts"})
 
     parts: bool = False
     colours: bool = False

@@ -219,7 +219,7 @@ def check_code_file(path: Path, option: str = "--codes") -> None:
     require_place(path, option)
 
 
-def save_codes(path: Path, codes: Codes, model: Trained) -> None:
+def save_codes(path: str | Path, codes: Codes, model: Trained) -> None:
     """Write codes of a model.
 
     Raises:
@@ -244,7 +244,7 @@ def save_codes(path: Path, codes: Codes, model: Trained) -> None:
     write_told(path, tensors, told)
 
 
-def load_codes(path: Path, model: Trained) -> Codes:
+def load_codes(path: str | Path, model: Trained) -> Codes:
     """Return the codes in a file, if they are of this model.
 
     Raises:
@@ -265,7 +265,7 @@ def load_codes(path: Path, model: Trained) -> Codes:
     return codes
 
 
-def read_codes(path: Path) -> tuple[dict[str, Any], Codes]:
+def read_codes(path: str | Path) -> tuple[dict[str, Any], Codes]:
     """Return what a file of codes says of itself, and the codes.
 
     Raises:

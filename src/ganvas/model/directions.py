@@ -15,7 +15,7 @@ import torch
 
 from ganvas.data.arrays import load_array
 from ganvas.errors import GanvasError, UsageError
-from ganvas.given import require_place
+from ganvas.given import path_of, require_place
 from ganvas.latent.directions import Direction
 from ganvas.latent.spaces import space_of
 from ganvas.model.sealed import not_such, read_named, write_told
@@ -41,7 +41,7 @@ def check_direction_file(path: Path) -> None:
 
 
 def save_direction(
-    path: Path,
+    path: str | Path,
     direction: Direction,
     model: Trained,
     found: Mapping[str, Any],
@@ -76,7 +76,7 @@ def save_direction(
     write_told(path, tensors, told)
 
 
-def load_direction(path: Path, model: Trained, space: str = LATENTS) -> Direction:
+def load_direction(path: str | Path, model: Trained, space: str = LATENTS) -> Direction:
     """Return the direction in a file, if it is one of this model.
 
     A .npy of one unit vector, (1, d) or (d,), as others publish them, says of no model; its plane
@@ -86,6 +86,7 @@ def load_direction(path: Path, model: Trained, space: str = LATENTS) -> Directio
         UsageError: there is none, or it is of another model or space.
         GanvasError: the file is damaged.
     """
+    path = path_of(path, "path")
     if path.suffix.lower() == ARRAY:
         direction = _read_array(path)
     else:

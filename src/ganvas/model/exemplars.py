@@ -49,6 +49,7 @@ def drawn_at(model: Model, places: Sequence[Place], **options: Any) -> tuple[Ten
         CannotError: the system has no samples.
     """
     model.asked(CanSample)
+    model.refuse_beside(options)
     if not places:
         raise UsageError("no samples were named: give seeds, such as 0,1,2 or 0:17 for number 17")
     most: dict[int, int] = {}

@@ -70,7 +70,7 @@ def save_scorer(path: Path, scorer: Scorer, learnt: dict[str, Any]) -> None:
     write_told(path, scorer.network.state_dict(), told.model_dump())
 
 
-def load_scorer(path: Path, device: str = "cpu") -> Scorer:
+def load_scorer(path: str | Path, device: str = "cpu") -> Scorer:
     """Return the scorer in a file.
 
     Raises:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ganvas.errors import GanvasError, UsageError
 from ganvas.files import disk_errors, misspelt, replacing
+from ganvas.given import path_of
 
 DIGEST = "sha256"
 BLANK = "0" * 64
@@ -102,12 +103,13 @@ class Sealed(NamedTuple):
     digest: str
 
 
-def write_told(path: Path, tensors: Mapping[str, Tensor], told: Mapping[str, Any]) -> Sealed:
+def write_told(path: str | Path, tensors: Mapping[str, Tensor], told: Mapping[str, Any]) -> Sealed:
     """Write tensors, as they are on the CPU, and what is to be said of them; return both.
 
     Raises:
         GanvasError: the file cannot be written.
     """
+    path = path_of(path, "path")
     plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     return Sealed(dict(told), plain, write_sealed(path, plain, {TOLD: json.dumps(dict(told))}))
 
@@ -130,7 +132,7 @@ def read_told(path: Path) -> Sealed:
     return Sealed(told, tensors, metadata.get(DIGEST, ""))
 
 
-def read_named(path: Path, form: str, what: str, command: str) -> Sealed:
+def read_named(path: str | Path, form: str, what: str, command: str) -> Sealed:
     """Return what a file of one format holds.
 
     Args:
@@ -143,6 +145,7 @@ def read_named(path: Path, form: str, what: str, command: str) -> Sealed:
         UsageError: there is no such file, or it is of another format.
         GanvasError: it is damaged.
     """
+    path = path_of(path, "path")
     if not path.is_file():
         hint = misspelt(path)
         make = f"{hint} Make" if hint else "; make"
@@ -156,7 +159,7 @@ def read_named(path: Path, form: str, what: str, command: str) -> Sealed:
     return found
 
 
-def not_such(path: Path, what: str, command: str) -> UsageError:
+def not_such(path: str | Path, what: str, command: str) -> UsageError:
     """Return the error of a file that is something else than it should be."""
     return UsageError(f"{path} is no {what}: expected one of {command}")
 

@@ -34,7 +34,7 @@ CARD = "README.md"
 HASHES = TypeAdapter(dict[str, str])
 
 
-def save_model(folder: Path, game: Game, provenance: Provenance | None = None) -> None:
+def save_model(folder: str | Path, game: Game, provenance: Provenance | None = None) -> None:
     """Write what inference needs of ``game``, with the weights it has now, into ``folder``.
 
     Each file is replaced whole, the weights last, so that a kill leaves a model that loads.
@@ -42,6 +42,7 @@ def save_model(folder: Path, game: Game, provenance: Provenance | None = None) -
     Raises:
         GanvasError: a file cannot be written, or there is nothing that the folder could lie in.
     """
+    folder = path_of(folder, "folder")
     config = _config(game, provenance or Provenance())
     text = json.dumps(config, indent=2)
     with disk_errors(folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -194,6 +195,24 @@ class Trained:
             which = f"{place}={detail['input']}: expected " if place else ""
             raise UsageError(f"{which}{wanted(detail['msg'])}") from None
 
+    def refuse_beside(self, options: Mapping[str, Any], *heard: str) -> None:
+        """Refuse options of samples that nobody heeds where samples stand for themselves.
+
+        Args:
+            options: of samples.
+            heard: names of those that are heeded all the same.
+
+        Raises:
+            UsageError: there is one (`Sampling.beside`), or as of `sampling`.
+        """
+        for name, value in self.sampling(**options).items():
+            if name in self.game.Sampling.beside and name not in heard:
+                told = json.dumps(value)
+                raise UsageError(
+                    f"{name}={told} is about samples as ganvas sample gives them, several or in "
+                    "parts, and is not heeded here: leave it out"
+                )
+
     def sheet(self, **options: Any) -> tuple[int, int] | None:
         """Return rows and columns that samples with options fill; None: any number.
 
@@ -317,6 +336,7 @@ class Trained:
         return self.generate(self.game.settle(z.to(self.device)), y, batch)
 
     def _end(self, end: int | Array, options: Mapping[str, Any]) -> tuple[Tensor, Tensor | None]:
+        self.refuse_beside(options)
         if isinstance(end, int | np.integer):
             z, y = self.latents(1, int(end), **options)
             if not z.numel():

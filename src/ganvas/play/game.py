@@ -34,6 +34,8 @@ class Sampling(Settings):
 
     Attributes:
         posing: names of those that are no matter of latents: `Game.posed` heeds them.
+        beside: names of those that say how several samples lie together, or what is given beside
+            each: where samples stand for themselves, as on a way between two, nobody heeds them.
         truncation: below 1, latents closer to the middle of the prior: cleaner samples, less
             variety.
         statistics: by which batch norms normalise: those that training kept, those of the samples'
@@ -43,6 +45,7 @@ class Sampling(Settings):
     """
 
     posing: ClassVar[frozenset[str]] = frozenset({"statistics"})
+    beside: ClassVar[frozenset[str]] = frozenset()
 
     truncation: Annotated[float, Field(ge=0)] = 1.0
     statistics: Literal["running", "batch", "re-estimated", "pooled"] = "running"

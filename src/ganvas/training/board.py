@@ -94,7 +94,7 @@ class Board:
 
     def _open(self) -> Events | None:
         try:
-            importlib.import_module("torch.utils.tensorboard")
+            _module("torch.utils.tensorboard")
         except Exception:  # absent, or broken in one of many ways
             self._off = True
             return None
@@ -113,31 +113,28 @@ class Events:
 
     def __init__(self, folder: Path, void: int | None) -> None:
         place = f"{socket.gethostname()}.{os.getpid()}.{next(NUMBERS)}"
+        self._proto = _module("tensorboard.compat.proto.event_pb2")
+        self._made = _module("torch.utils.tensorboard.summary")
+        self._record = _module("tensorboard.summary.writer.record_writer").RecordWriter
         self._file = (folder / f"events.out.tfevents.{int(time.time()):010d}.{place}").open("xb")
         self._add(file_version="brain.Event:2")
         if void is not None:
-            from tensorboard.compat.proto.event_pb2 import SessionLog
-
-            self._add(step=void, session_log=SessionLog(status=SessionLog.START))
+            log_of = self._proto.SessionLog
+            self._add(step=void, session_log=log_of(status=log_of.START))
 
     def numbers(self, values: Mapping[str, float], step: int) -> None:
         """Write numbers by name."""
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
-        told = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
-        self._add(step=step, summary=Summary(value=told))
+        kind = self._made.Summary
+        told = [kind.Value(tag=name, simple_value=value) for name, value in values.items()]
+        self._add(step=step, summary=kind(value=told))
 
     def text(self, name: str, words: str, step: int) -> None:
         """Write words."""
-        from torch.utils.tensorboard.summary import text
-
-        self._add(step=step, summary=text(name, words))
+        self._add(step=step, summary=self._made.text(name, words))
 
     def picture(self, name: str, pixels: np.ndarray[Any, Any], step: int) -> None:
         """Write a picture, uint8 (H, W, 3)."""
-        from torch.utils.tensorboard.summary import image
-
-        self._add(step=step, summary=image(name, pixels, dataformats="HWC"))
+        self._add(step=step, summary=self._made.image(name, pixels, dataformats="HWC"))
 
     def close(self) -> None:
         """Close the file."""
@@ -145,11 +142,13 @@ class Events:
             self._file.close()
 
     def _add(self, **parts: Any) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.summary.writer.record_writer import RecordWriter
-
         record = io.BytesIO()
-        event: Any = Event(wall_time=time.time(), **parts)
-        RecordWriter(record).write(event.SerializeToString())
+        event = self._proto.Event(wall_time=time.time(), **parts)
+        self._record(record).write(event.SerializeToString())
         self._file.write(record.getvalue())
         self._file.flush()
+
+
+def _module(name: str) -> Any:
+    """Return a module that need not be installed, and says nothing of its types."""
+    return importlib.import_module(name)

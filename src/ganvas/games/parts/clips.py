@@ -65,6 +65,7 @@ class OfClips(OfGenerators):
     """
 
     posing: ClassVar[frozenset[str]] = OfGenerators.posing
+    beside: ClassVar[frozenset[str]] = frozenset({"grid"})
 
     frames: PositiveInt | None = None
     rate: Annotated[float, Field(gt=0)] = 1.0
