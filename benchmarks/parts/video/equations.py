@@ -1,7 +1,8 @@
 """Equations on a disc that swings: MoCoGAN's paths by a GRU, an ODE and an SDE.
 
 Runs: ``gru``, ``ode`` (1,633 parameters, the GRU's 1,632), ``ode of 48`` (1,600), ``sde``, all of
-equal rounds; ``time`` of rounds, against the host's.
+equal rounds; ``gru 1``, ``ode 1`` … (the same from other seeds); ``time`` of rounds, against the
+host's.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ COUNT = 512
 ROUNDS = 600
 RECIPES = {"gru": "oscillator", "ode": "oscillator_ode", "sde": "oscillator_sde"}
 NARROWER = "ode of 48"
+AGAIN = ("gru 1", "ode 1", "gru 2", "ode 2")
 
 
 def clips_of(split: str) -> Clips:
@@ -40,10 +42,13 @@ def clips_of(split: str) -> Clips:
 def measured(name: str, work: Path) -> Row:
     """Train one kind of path; look at its samples at other rates, and at what came before."""
     folder = work / f"equations-{name.replace(' ', '-')}"
+    kind, *further = name.split()
     words = [f"train.rounds={ROUNDS}"]
     if name == NARROWER:
         words.append("game.temporal.hidden=48")
-    model = trained_model(f"mocogan/{RECIPES[name.split()[0]]}", folder, words)
+    elif further:
+        words.append(f"seed={further[0]}")
+    model = trained_model(f"mocogan/{RECIPES[kind]}", folder, words)
     train, test = clips_of("train"), clips_of("test")
     known = Distance(train, test)
     clips = model.sample(COUNT).x
@@ -63,10 +68,10 @@ def measured(name: str, work: Path) -> Row:
         "every second, frechet[pca]": known(twice[:, ::2]),
         "rounds": ROUNDS,
     }
-    if name == "ode":
+    if kind == "ode":
         before = model.sample(COUNT, frames=16, backwards=True).x
         row |= {"speed before": speed(before), "vanished before": vanished(before)}
-    if name == "sde":
+    if kind == "sde":
         several = model.sample(64, grid={"start": 4, "future": 16}).x.reshape(
             4, 16, *clips.shape[1:]
         )
@@ -115,5 +120,5 @@ def round_times(blocks: int = 8, rounds: int = 5) -> Row:
 def runs(work: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     """Give the runs."""
     yield "time", round_times
-    for name in (*RECIPES, NARROWER):
+    for name in (*RECIPES, NARROWER, *AGAIN):
         yield name, partial(measured, name, work)
