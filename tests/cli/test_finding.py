@@ -189,7 +189,7 @@ def test_one_way_of_finding_is_asked_for(ganvas: Ganvas, run: Path, here: Path) 
         ("my_scores:none", "module 'my_scores' has no function 'none'"),
         ("my_scores:word", "module 'my_scores' has no function 'word'"),
         ("no_scores:none", "cannot import 'no_scores'"),
-        ("none.npy", "there is no none.npy"),
+        ("none.npy", "there is no file none.npy"),
         ("none.safetensors", "there is no scorer none.safetensors"),
     ):
         said = ganvas("directions", run, "--scores", word, *GAME, "--out", here / "x")

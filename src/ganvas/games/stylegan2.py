@@ -318,7 +318,7 @@ class StyleGAN2(Grown[StyleGAN2Config]):
         if [one.shape for one in given if one.dtype.kind in "fiu"] != wanted:
             sizes = ", ".join(f"{h}×{w}" for *_, h, w in wanted)
             raise UsageError(
-                f"maps={file}: expected a .npz of arrays 0, 1, …, (1, 1, h, w) for each of {sizes}"
+                f"maps={file}: expected (1, 1, h, w) for each of {sizes}, in a .npz of 0, 1, …"
             )
         before = [layer.stored for layer in layers]
         for layer, one in zip(layers, given, strict=True):
