@@ -16,7 +16,7 @@ from ganvas.data.open import open_data
 from ganvas.data.report import DataReport
 from ganvas.data.settings import DataSettings
 from ganvas.errors import UsageError
-from ganvas.model.trained import choose_device
+from ganvas.model.device import choose_device
 from ganvas.nn import BatchNorm
 from ganvas.recipes import load_recipe
 from tests.cli.conftest import TINY, Ganvas

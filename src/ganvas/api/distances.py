@@ -25,8 +25,8 @@ from ganvas.games.parts.penalties import input_gradient, interpolates, squared_n
 from ganvas.given import path_of, whole
 from ganvas.metrics.distances import wasserstein_assignment
 from ganvas.model import MODEL, load
+from ganvas.model.device import choose_device
 from ganvas.model.storage import code_of, find, read
-from ganvas.model.trained import choose_device
 from ganvas.play import Game, Noise, Turns, build
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.recipes.loader import named_system

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ganvas.data.memory import amount, free_memory
 from ganvas.data.source import Source
 from ganvas.errors import UsageError
-from ganvas.model.trained import choose_device
+from ganvas.model.device import choose_device
 from ganvas.play import Game, build
 from ganvas.recipes import Recipe
 from ganvas.training.footprint import OVER, Footprint, footprint

@@ -24,6 +24,7 @@ from ganvas.data.spec import DataSpec
 from ganvas.errors import UsageError, did_you_mean, told_at, wanted
 from ganvas.given import batches, shown, whole
 from ganvas.model.card import Provenance
+from ganvas.model.device import choose_device
 from ganvas.model.drawing import OfSamples
 from ganvas.model.labels import Labels, class_field, class_indices
 from ganvas.model.normalising import Normalising
@@ -196,22 +197,17 @@ class Trained:
             raise UsageError(f"{which}{wanted(detail['msg'])}") from None
 
     def refuse_beside(self, options: Mapping[str, Any], *heard: str) -> None:
-        """Refuse options of samples that nobody heeds where samples stand for themselves.
-
-        Args:
-            options: of samples.
-            heard: names of those that are heeded all the same.
+        """Refuse options that nobody heeds where samples stand for themselves, but for some.
 
         Raises:
             UsageError: there is one (`Sampling.beside`), or as of `sampling`.
         """
-        for name, value in self.sampling(**options).items():
-            if name in self.game.Sampling.beside and name not in heard:
-                told = json.dumps(value)
-                raise UsageError(
-                    f"{name}={told} is about samples as ganvas sample gives them, several or in "
-                    "parts, and is not heeded here: leave it out"
-                )
+        told = self.sampling(**options)
+        for name in (told.keys() & self.game.Sampling.beside).difference(heard):
+            raise UsageError(
+                f"{name}={json.dumps(told[name])} is about samples as ganvas sample gives them, "
+                "several or in parts, and is not heeded here: leave it out"
+            )
 
     def sheet(self, **options: Any) -> tuple[int, int] | None:
         """Return rows and columns that samples with options fill; None: any number.
@@ -494,23 +490,3 @@ def block_seed(seed: int, block: int) -> int:
     """Return the 32-bit seed of one block: torch's CPU generator hears no more bits than that."""
     told = whole(seed, "seed", 0)
     return int(np.random.SeedSequence(told, spawn_key=(block,)).generate_state(1)[0])
-
-
-def choose_device(device: str | torch.device) -> torch.device:
-    """Return the device of this name; ``auto`` is an accelerator if there is one.
-
-    Raises:
-        UsageError: there is none of this name.
-    """
-    if device != "auto":
-        try:
-            named = torch.device(device)
-            torch.empty(0, device=named)
-        except TypeError:
-            raise UsageError(f"device is {shown(device)}: expected a name, such as 'cpu'") from None
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            reason = str(error).splitlines()[0]
-            raise UsageError(f"there is no device '{device}' here: {reason}") from None
-        return named
-    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    return found or torch.device("cpu")

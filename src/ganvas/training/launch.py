@@ -14,7 +14,7 @@ import torch
 import torch.distributed as dist
 
 from ganvas.errors import UsageError
-from ganvas.model.trained import choose_device
+from ganvas.model.device import choose_device
 from ganvas.play import Ranks
 from ganvas.process import cores, keep_memory
 from ganvas.training.cluster import SLURM, Member, member
