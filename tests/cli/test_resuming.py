@@ -129,6 +129,18 @@ def test_a_run_that_may_only_be_read_is_measured_and_diagnosed(
     assert snapshot(trained) == before
 
 
+def test_scores_are_told_where_their_file_cannot_be_written(
+    ganvas: Ganvas, trained: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    evaluation = trained / "evaluation.json"
+    evaluation.unlink(missing_ok=True)
+    evaluation.mkdir()
+    said = ganvas("evaluate", trained, "--count", 20)
+    assert said.code == 0
+    assert "modes" in said.out
+    assert "what was found is not kept" in caplog.messages.pop()
+
+
 def test_what_was_not_measured_at_the_end_is_measured_on_resume(
     ganvas: Ganvas, run_folder: Path
 ) -> None:

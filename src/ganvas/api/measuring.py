@@ -381,9 +381,9 @@ def _kept_if_possible() -> Generator[None]:
     """Say what the disk refuses, where results are told in any case."""
     try:
         yield
-    except UsageError:
-        raise
     except (GanvasError, OSError) as error:
+        if isinstance(error, UsageError) and not isinstance(error.__cause__, OSError):
+            raise  # somebody else has the folder
         why = explain(error) if isinstance(error, OSError) else error
         log.warning("what was found is not kept: %s", why)
 
