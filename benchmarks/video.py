@@ -2,7 +2,7 @@
 
     python benchmarks/video.py --list
     python benchmarks/video.py --part mocogan
-    python benchmarks/video.py --all                   # at most two hours of two cores
+    python benchmarks/video.py --all                   # at most two hours of one process
     python benchmarks/video.py --table                 # what was found, in Markdown
 
 A run is one line of benchmarks/results/video.jsonl (see line.py).

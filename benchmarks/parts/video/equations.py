@@ -25,7 +25,7 @@ from ganvas.games import find_game
 from ganvas.play import Noise, Turns, build
 from ganvas.recipes import load_recipe
 
-MINUTES = 14
+MINUTES = 12
 COUNT = 512
 ROUNDS = 600
 RECIPES = {"gru": "oscillator", "ode": "oscillator_ode", "sde": "oscillator_sde"}

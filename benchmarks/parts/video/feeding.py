@@ -31,7 +31,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.play import Noise, Turns, build
 from ganvas.recipes import load_recipe
 
-MINUTES = 14
+MINUTES = 3
 WIDTH = ["game.generator.width=16", "game.discriminator.width=16"]
 BLOCKS, ROUNDS = 6, 8
 FILMS, LENGTH, EDGE = 200, 80, 256

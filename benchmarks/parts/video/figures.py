@@ -17,7 +17,7 @@ from parts.video.vgan import pictured
 
 from ganvas.games.vgan import VGAN
 
-MINUTES = 15
+MINUTES = 17
 SAMPLES = 512
 FALLING = "{start: 2e-3, end: 0, shape: linear}"
 FIGURES: dict[str, tuple[str, float, list[str]]] = {

@@ -25,7 +25,7 @@ from ganvas.data.feed import Feed
 from ganvas.nn import set_tracking
 from ganvas.play import Noise
 
-MINUTES = 8
+MINUTES = 2
 BLOCKS = 20
 CASES = {
     "mocogan": Case(

@@ -40,7 +40,7 @@ from ganvas.metrics.vidnets import knowing
 from ganvas.model import Model
 from ganvas.play import Noise
 
-MINUTES = 30
+MINUTES = 20
 HUES = 6
 COUNT = 1024
 ROUNDS = 600

@@ -31,7 +31,7 @@ from ganvas.networks.video.tganv2 import TGANv2Discriminator, TGANv2Generator
 from ganvas.nn import Pyramid, kept_bytes
 from ganvas.play import Noise, Turns
 
-MINUTES = 6
+MINUTES = 7
 SECONDS = 60.0
 SAMPLES = 320
 LATENT = 256

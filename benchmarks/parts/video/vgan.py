@@ -38,7 +38,7 @@ from ganvas.metrics.frechet import frechet_of_features
 from ganvas.metrics.motion import flicker, mask_iou, moving
 from ganvas.play import Noise, Turns
 
-MINUTES = 20
+MINUTES = 36
 SECONDS, LONGER = 150.0, 300.0
 """Of one core, for each run."""
 SAMPLES = 512
