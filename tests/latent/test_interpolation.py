@@ -83,7 +83,7 @@ def test_walk_passes_through_every_key(how: str):
 
 
 def test_walk_refuses_too_few_keys_or_steps():
-    with pytest.raises(UsageError, match="two latents"):
+    with pytest.raises(UsageError, match="two samples"):
         walk(normal(1, 6), 5)
     with pytest.raises(UsageError, match="one step"):
         walk(normal(2, 6), 0)
@@ -106,7 +106,7 @@ def test_a_circle_goes_through_both_latents_and_their_opposites():
     path = circle(torch.stack([u, v]), 5)
     assert path.shape == (20, 6)
     torch.testing.assert_close(path[::5], torch.stack([u, v, -u, -v]))
-    with pytest.raises(UsageError, match="two latents"):
+    with pytest.raises(UsageError, match="two samples"):
         circle(normal(3, 6), 5)
     with pytest.raises(UsageError, match="one step"):
         circle(normal(2, 6), 0)

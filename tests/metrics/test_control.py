@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganvas.metrics.control import Opinion, battle, motion_control, swap, win_rate
+from ganvas.metrics.control import motion_control, swap, win_rate
 from ganvas.metrics.unmeasurable import UnmeasurableError
 
 N = 2000
@@ -55,24 +55,6 @@ def test_control_does_not_mind_names_that_are_not_there_yet() -> None:
     wrong = torch.where(torch.arange(N) < N // 4, (shown + 1) % 4, shown)
     assert motion_control(wrong, shown) == 0.75
     assert motion_control(wrong, renamed, matched=True) == pytest.approx(0.75, abs=0.02)
-
-
-def test_a_battle_is_won_by_who_is_nearer_to_the_data() -> None:
-    """Critics score by distance from the data, with whatever zero; who is further away loses."""
-    g = torch.Generator().manual_seed(5)
-    real, near, far = (torch.randn(N, generator=g) - shift for shift in (0.0, 1.0, 3.0))
-    good, poor = Opinion(real + 7, near + 7, far + 7), Opinion(real - 2, far - 2, near - 2)
-    found, back = battle(good, poor), battle(poor, good)
-    assert found.score > 1
-    assert found.score * back.score == pytest.approx(1)
-    assert battle(good, good).test == 1
-    even = battle(Opinion(real, near, near), Opinion(real, near, near))
-    assert even.score == pytest.approx(1)
-
-
-def test_the_threshold_is_where_both_are_told_apart_best() -> None:
-    opinion = Opinion(torch.tensor([3.0, 4, 5]), torch.tensor([0.0, 1, 2]), torch.zeros(1))
-    assert 2 < opinion.threshold <= 3
 
 
 def test_who_is_nearer_to_the_law_of_real_features_is_preferred() -> None:

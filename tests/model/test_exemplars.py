@@ -73,7 +73,7 @@ def test_the_way_follows_the_prior(tmp_path: Path) -> None:
 
 
 def test_walks_without_a_way_are_refused(model: Model) -> None:
-    with pytest.raises(UsageError, match="two latents or more"):
+    with pytest.raises(UsageError, match="two samples or more"):
         wander(model, [(3, 0)])
     with pytest.raises(UsageError, match="at least 2 steps"):
         wander(model, [(3, 0), (4, 0)], 1)

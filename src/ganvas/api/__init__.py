@@ -1,5 +1,6 @@
 """ganvas from Python: train, resume, evaluate, load. The command line calls the same functions."""
 
+from ganvas.api.battling import Battle, battle
 from ganvas.api.branching import branch
 from ganvas.api.comparing import Comparison, compare
 from ganvas.api.distances import Estimate, distance
@@ -9,9 +10,11 @@ from ganvas.api.running import Ending, resume, train
 from ganvas.model import load
 
 __all__ = [
+    "Battle",
     "Comparison",
     "Ending",
     "Estimate",
+    "battle",
     "branch",
     "compare",
     "diagnose",

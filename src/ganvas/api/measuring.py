@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ganvas.api.run_data import as_trained, called_as, run_data
 from ganvas.data.choice import CHOICE, at_most, places
 from ganvas.data.items import Items
+from ganvas.data.records import LABEL
 from ganvas.data.source import REFERENCE, Source
 from ganvas.data.spec import AnyArray
 from ganvas.diagnosis.following import KAPPA, LATENTS, conditions_like, following_of
@@ -200,21 +201,30 @@ def drawn(
 ) -> tuple[AnyArray, NDArray[np.int64] | None]:
     """Return the samples that are measured, in data units, and the classes asked for, if any.
 
+    They are those of `samples_like`.
+    """
+    samples = samples_like(model, source, n, seed)
+    return samples.x, samples[LABEL] if model.game.conditions.labelled else None
+
+
+def samples_like(model: Model, source: Source, n: int, seed: int = 0) -> Items:
+    """Return samples with the conditions that they were drawn for, in data units.
+
     Classes are as frequent as in the data that the samples are compared with; other conditions are
     those of its items.
     """
     conditions = model.game.conditions
     draw = partial(model.sample, n, seed=seed, batch=bounded(BATCH, math.prod(model.spec.shape)))
     if conditions and not conditions.labelled:
-        return draw(given=_asked(model, source, n)).x, None
-    asked = source.classes_like(_reference(source), n) if conditions else None
-    return draw(label=None if asked is None else asked.tolist()).x, asked
+        return draw(given=_asked(model, source, n))
+    asked = source.classes_like(reference(source), n) if conditions else None
+    return draw(label=None if asked is None else asked.tolist())
 
 
 def _asked(model: Model, source: Source, n: int) -> dict[str, AnyArray]:
     """Return conditions of n samples in data units: those of the items that are compared with."""
     conditions = model.game.conditions
-    told = conditions_like(conditions, source, _reference(source), n)
+    told = conditions_like(conditions, source, reference(source), n)
     return {name: domain.decode(told[name]) for name, domain in conditions.items()}
 
 
@@ -266,7 +276,7 @@ def _condition_scores(model: Model, source: Source, x: AnyArray, seed: int) -> I
         return
     n = min(ASKED, len(x))
     again = model.sample(n, seed=seed + 1, given=_asked(model, source, n)).x
-    told = conditions_like(model.game.conditions, source, _reference(source), n)
+    told = conditions_like(model.game.conditions, source, reference(source), n)
     encode = source.spec.domain.encode
     numbers = following(encode(x[:n]), encode(again), told)
     latents = [LATENTS] if model.latents(1)[0].numel() else []  # some models have none
@@ -329,7 +339,7 @@ def measure_own(model: Model, source: Source, seed: int = 0) -> Scores:
     return Scores((score for name, score in found.items() if name not in reasons), reasons)
 
 
-def _reference(source: Source) -> Items:
+def reference(source: Source) -> Items:
     """Return what samples are compared with, in random order: held-out items if there are any."""
     items = source.items(next(s for s in ("test", REFERENCE, "train") if s in source.splits))
     return items.rows(places(len(items)))

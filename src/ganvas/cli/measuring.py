@@ -76,6 +76,12 @@ def compare(
         str | None,
         typer.Option(metavar="PATH", help="Data not their own that they were measured against."),
     ] = None,
+    battle: Annotated[
+        bool,
+        typer.Option(
+            "--battle", help="Of two runs: whose samples fool the other's critic more often, too."
+        ),
+    ] = False,
     game: Games = None,
 ) -> None:
     """Compare evaluated runs: their settings and their scores.
@@ -84,6 +90,8 @@ def compare(
     """
     from ganvas import api
 
+    if battle and len(runs) != 2:
+        raise UsageError(f"--battle is between two runs, not {len(runs)}")
     found = api.compare(*runs, against=against, games=game or ())
     page = None if out is None else found.write(out)
     names = [str(run) for run in runs]
@@ -96,6 +104,10 @@ def compare(
         for name, scores in found.scores.items()
     ]
     say(table(rows, ("score", *names, *(["change"] if pair else []))))
+    if battle:
+        fought = api.battle(*runs, games=game or ())
+        say(f"\nbattle of {fought.samples:,} samples: {fought.score:.3g} (above 1 {names[0]} wins)")
+        say(f"its fairness: {fought.fairness:.3g} (1: critics are as strict with real items)")
     if page is not None:
         say(f"page: {page}")
 

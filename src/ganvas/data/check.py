@@ -16,7 +16,6 @@ from ganvas.data import pixels
 from ganvas.data.catalogue import AFFINE, DATA_NAMES, STACKS, TAGGED, find_path, find_videos, read
 from ganvas.data.column_report import some_of
 from ganvas.data.domains import find_domain
-from ganvas.data.domains.vector import Vector
 from ganvas.data.domains.words import WordOptions
 from ganvas.data.film_report import film_facts
 from ganvas.data.graph_files import is_graph
@@ -270,11 +269,11 @@ def _columns(found: Survey) -> list[str]:
         except UsageError as error:
             lines.append(f"{name}: not to be used: {error}")
             continue
-        if isinstance(domain, Vector):
+        if domain.classes or domain.several:
+            what = f"{len(domain.names)} {domain.plural}: {some_of(domain.names)}"
+        else:
             numbers = np.concatenate([*arrays.values()])
             what = f"numbers from {numbers.min():.6g} to {numbers.max():.6g}"
-        else:
-            what = f"{len(domain.names)} {domain.plural}: {some_of(domain.names)}"
         lines.append(f"{name}: {what}")
     return lines
 

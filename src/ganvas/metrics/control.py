@@ -92,54 +92,6 @@ def motion_control(shown: Tensor, asked: Tensor, matched: bool = False) -> float
     return float(table[rows, columns].sum() / len(asked))
 
 
-class Opinion(NamedTuple):
-    """Scores of one model's critic, (N,) each: higher is more like real.
-
-    Attributes:
-        real: of held-out items.
-        own: of the model's own samples.
-        other: of the other model's samples.
-    """
-
-    real: Tensor
-    own: Tensor
-    other: Tensor
-
-    @property
-    def threshold(self) -> float:
-        """Where its own samples are best told from real items: critics have no natural zero."""
-        real, own = (np.sort(x.double().cpu().numpy()) for x in (self.real, self.own))
-        places = np.unique(np.concatenate([real, own]))
-        below = np.searchsorted(own, places) / len(own) - np.searchsorted(real, places) / len(real)
-        return float(places[below.argmax()])
-
-
-class Battle(NamedTuple):
-    """The generative adversarial metric of two models (Im et al. 2016).
-
-    Attributes:
-        score: S(A, B) = ε(D_B, G_A) / ε(D_A, G_B), with ε the share of samples that a critic takes
-            for real: above 1 the first model wins.
-        test: errors of the first critic on real items over those of the second: far from 1 the
-            battle is unfair.
-    """
-
-    score: float
-    test: float
-
-
-def battle(first: Opinion, second: Opinion) -> Battle:
-    """Return how two models fare before each other's critics."""
-
-    def fooled(opinion: Opinion) -> float:
-        return _rate(opinion.other >= opinion.threshold)
-
-    def wrong(opinion: Opinion) -> float:
-        return _rate(opinion.real < opinion.threshold)
-
-    return Battle(fooled(second) / fooled(first), wrong(first) / wrong(second))
-
-
 def win_rate(first: Tensor, second: Tensor, real: Tensor) -> float:
     """Return how often a sample of the first model looks more real than one of the second.
 
@@ -166,11 +118,6 @@ def win_rate(first: Tensor, second: Tensor, real: Tensor) -> float:
 
     far, near = distance(second), distance(first)
     return float((torch.sign(far[None] - near[:, None]) + 1).mean() / 2)
-
-
-def _rate(hits: Tensor) -> float:
-    """Return a share that is never 0."""
-    return (float(hits.sum()) + 0.5) / (len(hits) + 1)
 
 
 def _sides(
