@@ -94,11 +94,12 @@ class Board:
 
     def _open(self) -> Events | None:
         try:
-            _module("torch.utils.tensorboard")
+            return Events(self._folder, self._void)
+        except OSError:  # the disk's, of which there is something to say
+            raise
         except Exception:  # absent, or broken in one of many ways
             self._off = True
             return None
-        return Events(self._folder, self._void)
 
 
 class Events:
@@ -113,28 +114,30 @@ class Events:
 
     def __init__(self, folder: Path, void: int | None) -> None:
         place = f"{socket.gethostname()}.{os.getpid()}.{next(NUMBERS)}"
-        self._proto = _module("tensorboard.compat.proto.event_pb2")
-        self._made = _module("torch.utils.tensorboard.summary")
+        _module("torch.utils.tensorboard")  # which knows whether its version will do
+        made = _module("torch.utils.tensorboard.summary")
+        proto = _module("tensorboard.compat.proto.event_pb2")
+        self._event, log_of = proto.Event, proto.SessionLog
+        self._summary, self._text, self._image = made.Summary, made.text, made.image
         self._record = _module("tensorboard.summary.writer.record_writer").RecordWriter
         self._file = (folder / f"events.out.tfevents.{int(time.time()):010d}.{place}").open("xb")
         self._add(file_version="brain.Event:2")
         if void is not None:
-            log_of = self._proto.SessionLog
             self._add(step=void, session_log=log_of(status=log_of.START))
 
     def numbers(self, values: Mapping[str, float], step: int) -> None:
         """Write numbers by name."""
-        kind = self._made.Summary
-        told = [kind.Value(tag=name, simple_value=value) for name, value in values.items()]
-        self._add(step=step, summary=kind(value=told))
+        value = self._summary.Value
+        told = [value(tag=name, simple_value=number) for name, number in values.items()]
+        self._add(step=step, summary=self._summary(value=told))
 
     def text(self, name: str, words: str, step: int) -> None:
         """Write words."""
-        self._add(step=step, summary=self._made.text(name, words))
+        self._add(step=step, summary=self._text(name, words))
 
     def picture(self, name: str, pixels: np.ndarray[Any, Any], step: int) -> None:
         """Write a picture, uint8 (H, W, 3)."""
-        self._add(step=step, summary=self._made.image(name, pixels, dataformats="HWC"))
+        self._add(step=step, summary=self._image(name, pixels, dataformats="HWC"))
 
     def close(self) -> None:
         """Close the file."""
@@ -143,7 +146,7 @@ class Events:
 
     def _add(self, **parts: Any) -> None:
         record = io.BytesIO()
-        event = self._proto.Event(wall_time=time.time(), **parts)
+        event = self._event(wall_time=time.time(), **parts)
         self._record(record).write(event.SerializeToString())
         self._file.write(record.getvalue())
         self._file.flush()
